@@ -1,0 +1,56 @@
+namespace RecService.Api.Storage.Entities;
+
+/// <summary>A row of the model registry; the artifact itself is in <see cref="StoredModelChunk"/>.</summary>
+internal sealed class StoredModel
+{
+    public long Version { get; set; }
+
+    public long RunId { get; set; }
+
+    public DateTimeOffset CreatedAt { get; set; }
+
+    public required string Objective { get; set; }
+
+    /// <summary>How fields cross: <c>pooled</c>, <c>plain</c>, …</summary>
+    public required string Interaction { get; set; }
+
+    public int Factors { get; set; }
+
+    /// <summary>JSON: the settings of the training run.</summary>
+    public required string Settings { get; set; }
+
+    /// <summary>JSON: the metrics of the training run.</summary>
+    public required string Metrics { get; set; }
+
+    public long SizeBytes { get; set; }
+
+    public required byte[] Sha256 { get; set; }
+
+    /// <summary>Pinned models stay loadable.</summary>
+    public DateTimeOffset? PinnedAt { get; set; }
+
+    /// <summary>When the artifact was removed; the row stays as a record.</summary>
+    public DateTimeOffset? PrunedAt { get; set; }
+}
+
+/// <summary>A slice of a model's artifact: chunks keep its size free of PostgreSQL's 1 GB ceiling for one value.</summary>
+internal sealed class StoredModelChunk
+{
+    public long Version { get; set; }
+
+    public int ChunkIndex { get; set; }
+
+    public required byte[] Data { get; set; }
+}
+
+/// <summary>The one row that says which model is served.</summary>
+internal sealed class ActiveModel
+{
+    public const short OnlyId = 1;
+
+    public short Id { get; set; } = OnlyId;
+
+    public long Version { get; set; }
+
+    public DateTimeOffset ActivatedAt { get; set; }
+}

@@ -1,0 +1,24 @@
+using Microsoft.EntityFrameworkCore;
+using RecService.Api.Storage.Entities;
+
+namespace RecService.Api.Storage;
+
+internal sealed class RecServiceDbContext(DbContextOptions<RecServiceDbContext> options) : DbContext(options)
+{
+    public DbSet<User> Users => Set<User>();
+
+    public DbSet<Item> Items => Set<Item>();
+
+    public DbSet<Interaction> Interactions => Set<Interaction>();
+
+    public DbSet<TrainingRun> TrainingRuns => Set<TrainingRun>();
+
+    public DbSet<StoredModel> Models => Set<StoredModel>();
+
+    public DbSet<StoredModelChunk> ModelChunks => Set<StoredModelChunk>();
+
+    public DbSet<ActiveModel> ActiveModels => Set<ActiveModel>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder) =>
+        modelBuilder.ApplyConfigurationsFromAssembly(typeof(RecServiceDbContext).Assembly);
+}
