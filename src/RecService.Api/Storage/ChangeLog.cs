@@ -1,0 +1,47 @@
+using Npgsql;
+
+namespace RecService.Api.Storage;
+
+/// <summary>
+/// Tells whether tables have changed since a reader's snapshot, however the rows changed. A reader keeps the text of
+/// <c>pg_current_snapshot()</c>, taken in the same transaction (repeatable read) as its data.
+/// </summary>
+internal static class ChangeLog
+{
+    public const string Users = "users";
+
+    public const string Items = "items";
+
+    public const string Interactions = "interactions";
+
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(1);
+
+    public static async Task<string> SnapshotAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT pg_current_snapshot()::text", connection);
+        return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    public static async Task<bool> HasChangedSinceAsync(
+        NpgsqlConnection connection, string snapshot, IReadOnlyList<string> relations, CancellationToken cancellationToken)
+    {
+        const string sql = """
+            SELECT EXISTS (
+                SELECT FROM changes
+                WHERE relation = ANY ($2) AND xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot))
+            """;
+        await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = snapshot }, new() { Value = relations.ToArray() } } };
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>
+    /// Removes what neither the holder of the snapshot nor a reader whose snapshot is younger than a day needs. Without it the log has
+    /// a row for every write ever.
+    /// </summary>
+    public static async Task<int> PruneAsync(NpgsqlConnection connection, string snapshot, CancellationToken cancellationToken)
+    {
+        const string sql = "DELETE FROM changes WHERE xid < pg_snapshot_xmin($1::pg_snapshot) AND changed_at < now() - $2";
+        await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = snapshot }, new() { Value = Kept } } };
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+}

@@ -1,0 +1,160 @@
+using System.Globalization;
+using Npgsql;
+using RecService.Api.Storage.Embedded;
+
+namespace RecService.Api.Storage;
+
+/// <summary>
+/// What the configuration says about the database. Its checks are stricter than elsewhere: a slip of the pen in a connection string
+/// must not start an empty embedded database that looks like lost data.
+/// </summary>
+internal sealed record DatabaseConfiguration(DatabaseOptions Options, string ConnectionString, EmbeddedPostgresSettings? Embedded)
+{
+    private const string ConnectionStringsSection = "ConnectionStrings";
+    private const string ConnectionName = "RecService";
+    private const string ConnectionKey = $"{ConnectionStringsSection}:{ConnectionName}";
+
+    private static readonly string[] OptionNames =
+        [nameof(DatabaseOptions.DataDirectory), nameof(DatabaseOptions.BinDirectory), nameof(DatabaseOptions.StartupTimeout)];
+
+    public static DatabaseConfiguration Read(IConfiguration configuration)
+    {
+        RejectNearMisses(configuration);
+        RejectUnknownConnections(configuration);
+        var options = ReadOptions(configuration.GetSection(DatabaseOptions.Section));
+        if (configuration[ConnectionKey] is { } connectionString)
+        {
+            return new(options, CheckConnectionString(connectionString), Embedded: null);
+        }
+
+        var embedded = EmbeddedPostgresSettings.From(options);
+        return new(options, embedded.ConnectionString, embedded);
+    }
+
+    private static void RejectNearMisses(IConfiguration configuration)
+    {
+        foreach (var section in configuration.GetChildren())
+        {
+            if (IsNearMiss(section.Key))
+            {
+                throw new StartupException($"The configuration key '{section.Key}' is not known; the connection string's key is '{ConnectionKey}'.");
+            }
+        }
+    }
+
+    private static bool IsNearMiss(string key)
+    {
+        if (key.Equals(ConnectionStringsSection, StringComparison.OrdinalIgnoreCase))
+        {
+            return false;
+        }
+
+        var letters = string.Concat(key.Where(char.IsAsciiLetter)).ToLowerInvariant();
+        return letters.StartsWith("connectionstring", StringComparison.Ordinal)
+            || letters.StartsWith("recserviceconnection", StringComparison.Ordinal)
+            || EditDistance(letters, "connectionstrings") <= 3
+            || EditDistance(letters, "connectionstringsrecservice") <= 3;
+    }
+
+    private static void RejectUnknownConnections(IConfiguration configuration)
+    {
+        var section = configuration.GetSection(ConnectionStringsSection);
+        if (section.Value is not null)
+        {
+            throw new StartupException($"The configuration key '{section.Path}' holds a value; the connection string's key is '{ConnectionKey}'.");
+        }
+
+        foreach (var child in section.GetChildren())
+        {
+            if (!child.Key.Equals(ConnectionName, StringComparison.OrdinalIgnoreCase) || child.GetChildren().Any())
+            {
+                throw new StartupException($"The configuration key '{child.Path}' is not known; the connection string's key is '{ConnectionKey}'.");
+            }
+        }
+    }
+
+    private static DatabaseOptions ReadOptions(IConfigurationSection section)
+    {
+        if (section.Value is not null)
+        {
+            throw new StartupException($"The configuration key '{section.Path}' holds a value; the connection string's key is '{ConnectionKey}'.");
+        }
+
+        foreach (var child in section.GetChildren())
+        {
+            if (!OptionNames.Contains(child.Key, StringComparer.OrdinalIgnoreCase) || child.GetChildren().Any())
+            {
+                throw new StartupException(
+                    $"The configuration key '{child.Path}' is not known; below '{section.Path}' there are {string.Join(", ", OptionNames)}, "
+                    + $"and the connection string's key is '{ConnectionKey}'.");
+            }
+
+            if (string.IsNullOrWhiteSpace(child.Value))
+            {
+                throw new StartupException($"The configuration key '{child.Path}' is blank.");
+            }
+        }
+
+        // Parsed by hand, as the binder's errors would quote its own plumbing.
+        var options = new DatabaseOptions { BinDirectory = section[nameof(DatabaseOptions.BinDirectory)] };
+        if (section[nameof(DatabaseOptions.DataDirectory)] is { } directory)
+        {
+            options.DataDirectory = directory;
+        }
+
+        if (section[nameof(DatabaseOptions.StartupTimeout)] is { } timeout)
+        {
+            options.StartupTimeout = TimeSpan.TryParse(timeout, CultureInfo.InvariantCulture, out var parsed)
+                && parsed >= TimeSpan.Zero && parsed <= TimeSpan.FromDays(1)
+                ? parsed
+                : throw new StartupException($"The configuration key '{section.Path}:StartupTimeout' is no time between 0 and 1 day, such as 00:00:30.");
+        }
+
+        return options;
+    }
+
+    private static string CheckConnectionString(string connectionString)
+    {
+        if (string.IsNullOrWhiteSpace(connectionString))
+        {
+            throw new StartupException(
+                $"The configuration key '{ConnectionKey}' is blank; give it a connection string, or remove it to use the embedded PostgreSQL.");
+        }
+
+        NpgsqlConnectionStringBuilder builder;
+        try
+        {
+            builder = new NpgsqlConnectionStringBuilder(connectionString);
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidCastException or OverflowException)
+        {
+            throw new StartupException($"The connection string in '{ConnectionKey}' cannot be read: {exception.Message}", exception);
+        }
+
+        if (string.IsNullOrWhiteSpace(builder.Host))
+        {
+            throw new StartupException($"The connection string in '{ConnectionKey}' names no Host.");
+        }
+
+        builder.ApplicationName ??= "recservice";
+        return builder.ConnectionString;
+    }
+
+    private static int EditDistance(string left, string right)
+    {
+        var row = Enumerable.Range(0, right.Length + 1).ToArray();
+        for (var i = 1; i <= left.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= right.Length; j++)
+            {
+                var above = row[j];
+                row[j] = Math.Min(Math.Min(above, row[j - 1]) + 1, diagonal + (left[i - 1] == right[j - 1] ? 0 : 1));
+                diagonal = above;
+            }
+        }
+
+        return row[^1];
+    }
+}

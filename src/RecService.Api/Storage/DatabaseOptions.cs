@@ -1,0 +1,29 @@
+namespace RecService.Api.Storage;
+
+/// <summary>The configuration section <c>Database</c>.</summary>
+internal sealed class DatabaseOptions
+{
+    public const string Section = "Database";
+
+    /// <summary>Where the embedded PostgreSQL keeps its data.</summary>
+    public string DataDirectory { get; set; } = DefaultDataDirectory();
+
+    /// <summary>Where the PostgreSQL server's programs are; empty: they are looked for.</summary>
+    public string? BinDirectory { get; set; }
+
+    /// <summary>How long the start waits for a database that cannot be reached yet.</summary>
+    public TimeSpan StartupTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    private static string DefaultDataDirectory()
+    {
+        if (Environment.IsPrivilegedProcess)
+        {
+            return "/var/lib/recservice";
+        }
+
+        var dataHome = Environment.GetEnvironmentVariable("XDG_DATA_HOME");
+        return Path.IsPathRooted(dataHome)
+            ? Path.Combine(dataHome, "recservice")
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share", "recservice");
+    }
+}

@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using RecService.Api.Storage.Embedded;
+
+namespace RecService.Api.Storage;
+
+/// <summary>Waits for the database, checks it, and brings its schema up to date.</summary>
+internal sealed partial class DatabaseStartup(
+    DatabaseConfiguration configuration,
+    NpgsqlDataSource dataSource,
+    IDbContextFactory<RecServiceDbContext> contexts,
+    TimeProvider time,
+    ILogger<DatabaseStartup> logger)
+{
+    private const int MinimumVersion = ServerBinaries.MinimumMajorVersion * 10_000;
+
+    // Any number will do as long as every replica uses the same one.
+    private const long MigrationLock = 0x5265_6353_6572_7669;
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        if (configuration.Embedded is { } embedded)
+        {
+            await CreateDatabaseAsync(embedded, cancellationToken);
+        }
+
+        await using var connection = await ConnectAsync(cancellationToken);
+        await CheckServerAsync(connection, cancellationToken);
+        await MigrateAsync(connection, cancellationToken);
+    }
+
+    private static async Task CreateDatabaseAsync(EmbeddedPostgresSettings embedded, CancellationToken cancellationToken)
+    {
+        var connectionString = new NpgsqlConnectionStringBuilder(embedded.ConnectionStringFor("postgres")) { Pooling = false }.ConnectionString;
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync(cancellationToken);
+        await using var exists = new NpgsqlCommand("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", connection)
+        {
+            Parameters = { new() { Value = EmbeddedPostgresSettings.DatabaseName } },
+        };
+        if (await exists.ExecuteScalarAsync(cancellationToken) is false)
+        {
+            await using var create = new NpgsqlCommand($"CREATE DATABASE {EmbeddedPostgresSettings.DatabaseName}", connection);
+            await create.ExecuteNonQueryAsync(cancellationToken);
+        }
+    }
+
+    private async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var pause = FirstPause;
+        while (true)
+        {
+            try
+            {
+                return await dataSource.OpenConnectionAsync(cancellationToken);
+            }
+            catch (Exception exception) when (IsTransient(exception) && time.GetElapsedTime(started) + pause <= configuration.Options.StartupTimeout)
+            {
+                LogUnreachable(Where, exception.Message, pause);
+                await Task.Delay(pause, time, cancellationToken);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
+            catch (PostgresException exception) when (string.Equals(exception.SqlState, PostgresErrorCodes.InvalidCatalogName, StringComparison.Ordinal))
+            {
+                throw new StartupException(
+                    $"The server at {Where} has no such database (ConnectionStrings:RecService): correct the name, or create the database.", exception);
+            }
+            catch (Exception exception) when (exception is NpgsqlException or SocketException or TimeoutException)
+            {
+                throw new StartupException($"The database at {Where} cannot be used (ConnectionStrings:RecService): {exception.Message}", exception);
+            }
+        }
+    }
+
+    // A name that is not in the DNS yet, and a connection that is cut while it opens, come as exceptions of their own kinds.
+    private static bool IsTransient(Exception exception) => exception is NpgsqlException { IsTransient: true } or SocketException or TimeoutException;
+
+    private string Where
+    {
+        get
+        {
+            var builder = new NpgsqlConnectionStringBuilder(configuration.ConnectionString);
+            return string.Create(CultureInfo.InvariantCulture, $"'{builder.Host}' port {builder.Port}, database '{builder.Database ?? builder.Username}'");
+        }
+    }
+
+    private static async Task CheckServerAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        if (reader.GetInt32(0) < MinimumVersion)
+        {
+            throw new StartupException($"The database server is PostgreSQL {reader.GetString(1)}; version {ServerBinaries.MinimumMajorVersion} or newer is needed.");
+        }
+
+        if (!string.Equals(reader.GetString(2), "UTF8", StringComparison.Ordinal))
+        {
+            throw new StartupException($"The database has the encoding {reader.GetString(2)}; UTF8 is needed.");
+        }
+    }
+
+    private async Task MigrateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (!(await context.Database.GetPendingMigrationsAsync(cancellationToken)).Any())
+        {
+            return;
+        }
+
+        // EF's own lock is a lock on its history table, and replicas that start together already race for the making of that.
+        await ExecuteAsync(connection, "SELECT pg_advisory_lock($1)", cancellationToken);
+        try
+        {
+            var watch = Stopwatch.StartNew();
+            await context.Database.MigrateAsync(cancellationToken);
+            LogMigrated(watch.Elapsed);
+        }
+        finally
+        {
+            await ExecuteAsync(connection, "SELECT pg_advisory_unlock($1)", CancellationToken.None);
+        }
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        // Another replica's migration may take long.
+        await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = MigrationLock } }, CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The database at {Where} cannot be reached: {Reason} Next try in {Pause}")]
+    private partial void LogUnreachable(string where, string reason, TimeSpan pause);
+
+    [LoggerMessage(LogLevel.Information, "The database schema was brought up to date in {Elapsed}")]
+    private partial void LogMigrated(TimeSpan elapsed);
+}

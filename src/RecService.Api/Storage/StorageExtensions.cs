@@ -1,0 +1,30 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Npgsql;
+using RecService.Api.Storage.Embedded;
+
+namespace RecService.Api.Storage;
+
+internal static class StorageExtensions
+{
+    /// <summary>
+    /// Adds the database: one <see cref="NpgsqlDataSource"/> for EF Core and for COPY, the context, and the service that starts them.
+    /// Add it before anything that has a hosted service using the database.
+    /// </summary>
+    public static IHostApplicationBuilder AddStorage(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(provider => DatabaseConfiguration.Read(provider.GetRequiredService<IConfiguration>()));
+        services.AddSingleton(provider => new EmbeddedPostgres(
+            provider.GetRequiredService<DatabaseConfiguration>().Embedded ?? throw new InvalidOperationException("A connection string is configured."),
+            provider.GetRequiredService<ILogger<EmbeddedPostgres>>()));
+        services.AddSingleton(provider => new NpgsqlDataSourceBuilder(provider.GetRequiredService<DatabaseConfiguration>().ConnectionString)
+            .UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>())
+            .Build());
+        services.AddDbContextFactory<RecServiceDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddSingleton<DatabaseStartup>();
+        services.AddHostedService<DatabaseService>();
+        return builder;
+    }
+}
