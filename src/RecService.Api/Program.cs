@@ -1,8 +1,14 @@
+using RecService.Api.Catalog;
+using RecService.Api.Http;
 using RecService.Api.Storage;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddStorage();
+builder.AddHttpConventions();
+builder.AddCatalog();
 var app = builder.Build();
+app.UseHttpConventions();
+app.MapCatalog();
 try
 {
     await app.RunAsync();
