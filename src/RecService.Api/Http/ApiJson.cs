@@ -41,7 +41,7 @@ internal static class ApiJson
 /// <summary>Times with an offset: without one the same text would mean another time on another machine. Written in UTC.</summary>
 internal sealed class Rfc3339Converter : JsonConverter<DateTimeOffset>
 {
-    private const string Expected = "must be a date and time with an offset (RFC 3339), such as 2025-01-31T18:30:00Z";
+    public const string Expected = "must be a date and time with an offset (RFC 3339), such as 2025-01-31T18:30:00Z";
 
     public static bool TryParse(string? text, out DateTimeOffset value)
     {

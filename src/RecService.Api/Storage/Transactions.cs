@@ -8,18 +8,27 @@ internal static class Transactions
     private const int MaxTries = 5;
 
     /// <summary>Runs short work in a transaction of its own.</summary>
-    public static async Task<T> RunAsync<T>(
-        NpgsqlDataSource dataSource, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            try
+    public static Task<T> RunAsync<T>(
+        NpgsqlDataSource dataSource, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+        RetryAsync(
+            async () =>
             {
                 await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
                 await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
                 var result = await work(connection, cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
                 return result;
+            },
+            cancellationToken);
+
+    /// <summary>Runs work that is a transaction by itself.</summary>
+    public static async Task<T> RetryAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await work();
             }
             catch (PostgresException exception) when (attempt < MaxTries && IsRace(exception))
             {
