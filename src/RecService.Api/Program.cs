@@ -1,8 +1,17 @@
+using RecService.Api.Catalog;
+using RecService.Api.Http;
+using RecService.Api.Interactions;
 using RecService.Api.Storage;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddStorage();
+builder.AddHttpConventions();
+builder.AddCatalog();
+builder.AddInteractions();
 var app = builder.Build();
+app.UseHttpConventions();
+app.MapCatalog();
+app.MapInteractions();
 try
 {
     await app.RunAsync();

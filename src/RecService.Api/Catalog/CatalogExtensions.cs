@@ -1,0 +1,19 @@
+namespace RecService.Api.Catalog;
+
+internal static class CatalogExtensions
+{
+    /// <summary>Adds users and items.</summary>
+    public static IHostApplicationBuilder AddCatalog(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddScoped<UserStore>();
+        builder.Services.AddScoped<ItemStore>();
+        return builder;
+    }
+
+    public static IEndpointRouteBuilder MapCatalog(this IEndpointRouteBuilder routes)
+    {
+        UserEndpoints.Map(routes);
+        ItemEndpoints.Map(routes);
+        return routes;
+    }
+}

@@ -1,0 +1,46 @@
+using System.ComponentModel.DataAnnotations;
+using RecService.Api.Http;
+using RecService.Api.Storage.Entities;
+
+namespace RecService.Api.Catalog;
+
+/// <summary>What is known of a user. It replaces what was known before.</summary>
+internal sealed record UserInput
+{
+    /// <summary>Tags of the user, up to 100 of 1 to 256 characters.</summary>
+    public IReadOnlyList<string>? Tags { get; init; }
+
+    /// <summary>Attributes of the user: strings and booleans are categories, numbers are numeric features.</summary>
+    public IReadOnlyDictionary<string, FeatureValue>? Attributes { get; init; }
+}
+
+/// <summary>A line of an import of users.</summary>
+internal sealed record UserLine
+{
+    /// <summary>The caller's own id, 1 to 256 characters, case-sensitive.</summary>
+    [Required]
+    public string UserId { get; init; } = "";
+
+    /// <summary>Tags of the user, up to 100 of 1 to 256 characters.</summary>
+    public IReadOnlyList<string>? Tags { get; init; }
+
+    /// <summary>Attributes of the user: strings and booleans are categories, numbers are numeric features.</summary>
+    public IReadOnlyDictionary<string, FeatureValue>? Attributes { get; init; }
+}
+
+/// <summary>A user.</summary>
+/// <param name="UserId">The caller's own id.</param>
+/// <param name="Tags">Tags of the user.</param>
+/// <param name="Attributes">Attributes of the user.</param>
+/// <param name="CreatedAt">When the user was first named.</param>
+/// <param name="UpdatedAt">When tags or attributes last changed.</param>
+internal sealed record UserAnswer(
+    string UserId, IReadOnlyList<string> Tags, IReadOnlyDictionary<string, FeatureValue> Attributes, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+{
+    public static UserAnswer From(User user) => new(user.UserId, user.Tags, Features.FromJson(user.Attributes), user.CreatedAt, user.UpdatedAt);
+}
+
+/// <summary>A page of users, in the order of their ids.</summary>
+/// <param name="Users">The users of this page.</param>
+/// <param name="NextCursor">The cursor of the next page; null on the last one.</param>
+internal sealed record UserPage(IReadOnlyList<UserAnswer> Users, string? NextCursor);

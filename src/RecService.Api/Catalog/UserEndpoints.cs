@@ -1,0 +1,84 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using RecService.Api.Http;
+
+namespace RecService.Api.Catalog;
+
+internal static class UserEndpoints
+{
+    private const string ListName = "users";
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var users = routes.MapGroup("/v1/users").WithTags("Users");
+
+        users.MapPut("/{userId}", PutAsync).WithName("putUser").WithSummary("Store a user")
+            .WithDescription("Replaces tags and attributes. Users that are only named by interactions need not be stored.")
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
+        users.MapGet("/{userId}", GetAsync).WithName("getUser").WithSummary("Read a user");
+        users.MapDelete("/{userId}", DeleteAsync).WithName("deleteUser").WithSummary("Erase a user")
+            .WithDescription("Removes the user with tags, attributes and all interactions.");
+        users.MapGet("", ListAsync).WithName("listUsers").WithSummary("List users")
+            .WithDescription("In the order of their ids, by code point.");
+        users.MapPost("/import", ImportAsync).WithName("importUsers").WithSummary("Import users")
+            .WithDescription("NDJSON: one user a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none.")
+            .Accepts<UserLine>(NdJson.MediaType)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .WithMetadata(new DisableRequestSizeLimitAttribute());
+    }
+
+    private static async Task<Results<Ok<UserAnswer>, Created<UserAnswer>, ValidationProblem>> PutAsync(
+        ExternalId userId, UserInput user, UserStore store, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        var row = Validate(errors, userId.Value, user.Tags, user.Attributes);
+        if (errors.Any)
+        {
+            return errors.ToProblem();
+        }
+
+        var (stored, created) = await store.PutAsync(row, cancellationToken);
+        var answer = UserAnswer.From(stored);
+        return created ? TypedResults.Created($"/v1/users/{ExternalId.ToPathSegment(userId.Value)}", answer) : TypedResults.Ok(answer);
+    }
+
+    private static async Task<Results<Ok<UserAnswer>, ProblemHttpResult>> GetAsync(ExternalId userId, UserStore store, CancellationToken cancellationToken) =>
+        await store.FindAsync(userId.Value, cancellationToken) is { } user ? TypedResults.Ok(UserAnswer.From(user)) : Problems.NotFound("user", userId);
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(ExternalId userId, UserStore store, CancellationToken cancellationToken) =>
+        await store.DeleteAsync(userId.Value, cancellationToken) ? TypedResults.NoContent() : Problems.NotFound("user", userId);
+
+    private static async Task<Results<Ok<UserPage>, ValidationProblem>> ListAsync(
+        UserStore store, int? limit, string? cursor, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        var size = Paging.Limit(errors, limit);
+        var after = Paging.After(errors, ListName, cursor);
+        if (errors.Any)
+        {
+            return errors.ToProblem();
+        }
+
+        var users = await store.ListAsync(after, size + 1, cancellationToken);
+        var next = users.Count > size ? Paging.Cursor(ListName, users[size - 1].UserId) : null;
+        return TypedResults.Ok(new UserPage([.. users.Take(size).Select(UserAnswer.From)], next));
+    }
+
+    private static async Task<Ok<ImportResult>> ImportAsync(HttpRequest request, UserStore store, CancellationToken cancellationToken)
+    {
+        await using var import = await store.BeginImportAsync(cancellationToken);
+        return TypedResults.Ok(await CatalogImporter.RunAsync<UserLine, UserRow>(
+            request, import, (errors, line) => Validate(errors, line.UserId, line.Tags, line.Attributes), cancellationToken));
+    }
+
+    private static UserRow Validate(
+        FieldErrors errors, string userId, IReadOnlyList<string>? tags, IReadOnlyDictionary<string, FeatureValue>? attributes)
+    {
+        if (ExternalId.Problem(userId) is { } problem)
+        {
+            errors.Add("userId", problem);
+        }
+
+        return new(userId, Features.Tags(errors, "tags", tags), Features.ToJson(Features.Values(errors, "attributes", attributes)));
+    }
+}

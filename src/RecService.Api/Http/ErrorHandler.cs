@@ -1,0 +1,46 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Diagnostics;
+using Npgsql;
+
+namespace RecService.Api.Http;
+
+/// <summary>Answers exceptions with problems: what is the client's fault names the field, what is ours shows no internals.</summary>
+internal sealed partial class ErrorHandler : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        await Answer(httpContext, exception).ExecuteAsync(httpContext);
+        return true;
+    }
+
+    private static IResult Answer(HttpContext context, Exception exception)
+    {
+        switch (exception)
+        {
+            case BadHttpRequestException { InnerException: JsonException json }:
+                return Problems.Invalid([JsonError.Describe(json)]);
+            case JsonException json:
+                return Problems.Invalid([JsonError.Describe(json)]);
+            case BadHttpRequestException bad when Parameter().Match(bad.Message) is { Success: true } match:
+                return Problems.Invalid(match.Groups["name"].Value, "has no valid value");
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
+                return Problems.Of(StatusCodes.Status413PayloadTooLarge, "The body is larger than this endpoint accepts.");
+            case BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType }:
+                return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's media type is not one that this endpoint accepts.");
+            case BadHttpRequestException bad when bad.StatusCode == StatusCodes.Status400BadRequest && bad.Message.Contains("body", StringComparison.Ordinal):
+                return Problems.Invalid("$", "a body is required");
+            case BadHttpRequestException bad:
+                return Problems.Of(bad.StatusCode, "The request is malformed.");
+            case NpgsqlException { IsTransient: true }:
+                context.Response.Headers.RetryAfter = "5";
+                return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database is not available at the moment.");
+            default:
+                return Problems.Of(StatusCodes.Status500InternalServerError, "An unexpected error; the log has more under this traceId.");
+        }
+    }
+
+    // The framework names the parameter in the message only: Failed to bind parameter "int limit" from "x"; Required parameter "int limit" was …
+    [GeneratedRegex("""parameter "[^"]* (?<name>\w+)" (from "|was not provided from (query|route))""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Parameter();
+}

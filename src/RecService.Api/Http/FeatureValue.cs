@@ -1,0 +1,126 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace RecService.Api.Http;
+
+internal enum FeatureValueKind
+{
+    Text,
+    Number,
+    Flag,
+    Texts,
+}
+
+/// <summary>The value of an attribute or of a context key: a string, a number, a boolean or an array of strings.</summary>
+[JsonConverter(typeof(FeatureValueConverter))]
+internal readonly record struct FeatureValue
+{
+    private readonly object? _text;
+    private readonly double _number;
+
+    private FeatureValue(FeatureValueKind kind, object? text, double number)
+    {
+        Kind = kind;
+        _text = text;
+        _number = number;
+    }
+
+    public FeatureValueKind Kind { get; }
+
+    public string Text => (string)_text!;
+
+    public double Number => _number;
+
+    public bool Flag => _number != 0;
+
+    public IReadOnlyList<string> Texts => (string[])_text!;
+
+    public static FeatureValue Of(string text) => new(FeatureValueKind.Text, text, 0);
+
+    public static FeatureValue Of(double number) => new(FeatureValueKind.Number, text: null, number);
+
+    public static FeatureValue Of(bool flag) => new(FeatureValueKind.Flag, text: null, flag ? 1 : 0);
+
+    public static FeatureValue Of(string[] texts) => new(FeatureValueKind.Texts, texts, 0);
+}
+
+internal sealed class FeatureValueConverter : JsonConverter<FeatureValue>
+{
+    private const string Allowed = "must be a string, a number, true, false or an array of strings";
+
+    // A null reaches the converter, so that it is refused in the same words as the rest.
+    public override bool HandleNull => true;
+
+    public override FeatureValue Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.String:
+                return FeatureValue.Of(ReadText(ref reader));
+            case JsonTokenType.Number:
+                return reader.TryGetDouble(out var number) && double.IsFinite(number)
+                    ? FeatureValue.Of(number)
+                    : throw new JsonException("is too large a number");
+            case JsonTokenType.True:
+                return FeatureValue.Of(flag: true);
+            case JsonTokenType.False:
+                return FeatureValue.Of(flag: false);
+            case JsonTokenType.StartArray:
+                return FeatureValue.Of(ReadTexts(ref reader));
+            default:
+                throw new JsonException(Allowed);
+        }
+    }
+
+    public override void Write(Utf8JsonWriter writer, FeatureValue value, JsonSerializerOptions options)
+    {
+        switch (value.Kind)
+        {
+            case FeatureValueKind.Text:
+                writer.WriteStringValue(value.Text);
+                break;
+            case FeatureValueKind.Number:
+                writer.WriteNumberValue(value.Number);
+                break;
+            case FeatureValueKind.Flag:
+                writer.WriteBooleanValue(value.Flag);
+                break;
+            default:
+                writer.WriteStartArray();
+                foreach (var text in value.Texts)
+                {
+                    writer.WriteStringValue(text);
+                }
+
+                writer.WriteEndArray();
+                break;
+        }
+    }
+
+    private static string[] ReadTexts(ref Utf8JsonReader reader)
+    {
+        var texts = new List<string>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            if (reader.TokenType != JsonTokenType.String)
+            {
+                throw new JsonException(Allowed);
+            }
+
+            if (texts.Count == Features.MaxCount)
+            {
+                throw new JsonException($"has more than {Features.MaxCount} strings");
+            }
+
+            texts.Add(ReadText(ref reader));
+        }
+
+        return [.. texts.Distinct(StringComparer.Ordinal)];
+    }
+
+    private static string ReadText(ref Utf8JsonReader reader)
+    {
+        var text = reader.GetString()!;
+        return ExternalId.TextProblem(text, Features.MaxTextLength) is { } problem ? throw new JsonException(problem) : text;
+    }
+}

@@ -1,0 +1,83 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace RecService.Api.Http;
+
+/// <summary>Says what is wrong with JSON in the caller's words: the path of the field, and a reason without .NET in it.</summary>
+internal static partial class JsonError
+{
+    public static FieldError Describe(JsonException exception)
+    {
+        var field = Field(exception.Path);
+        var message = exception.Message;
+        if (Unknown().Match(message) is { Success: true } unknown)
+        {
+            return new(Join(field, unknown.Groups["name"].Value), "is not a known field");
+        }
+
+        if (Duplicate().Match(message) is { Success: true } duplicate)
+        {
+            var name = duplicate.Groups["name"].Value;
+            return new(string.Equals(field, name, StringComparison.Ordinal) || field.EndsWith('.' + name, StringComparison.Ordinal) ? field : Join(field, name), "is given twice");
+        }
+
+        if (message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal))
+        {
+            return new(field, Target().Match(message) is { Success: true } target ? Expectation(target.Groups["type"].Value) : "has a value of the wrong type");
+        }
+
+        if (message.Contains("UTF", StringComparison.Ordinal))
+        {
+            return new(field, "is no valid Unicode text");
+        }
+
+        return message.Contains("null", StringComparison.Ordinal)
+            ? new(field, "must not be null")
+            : new(field, exception.InnerException is null && !message.Contains("LineNumber", StringComparison.Ordinal) ? message : "is no valid JSON: " + Position().Replace(message, ""));
+    }
+
+    /// <summary>From the path <c>$.context['a.b'][2]</c> to <c>context.a.b[2]</c>.</summary>
+    private static string Field(string? path)
+    {
+        if (path is null or "$")
+        {
+            return "$";
+        }
+
+        var plain = Quoted().Replace(path, ".${name}");
+        return plain.StartsWith("$.", StringComparison.Ordinal) ? plain[2..] : plain;
+    }
+
+    private static string Join(string parent, string name) => parent is "$" || parent.Equals(name, StringComparison.Ordinal) || parent.EndsWith('.' + name, StringComparison.Ordinal)
+        ? (parent is "$" ? name : parent)
+        : $"{parent}.{name}";
+
+    private static string Expectation(string type) => type switch
+    {
+        "System.String" => "must be a string",
+        "System.Boolean" => "must be true or false",
+        "System.Int32" or "System.Int64" => "must be a whole number",
+        _ when type.Contains("System.Double", StringComparison.Ordinal) => "must be a number",
+        _ when type.Contains("System.Int", StringComparison.Ordinal) => "must be a whole number",
+        _ when type.Contains("System.Boolean", StringComparison.Ordinal) => "must be true or false",
+        _ when type.Contains("Dictionary", StringComparison.Ordinal) => "must be an object",
+        _ when type.Contains("List", StringComparison.Ordinal) || type.EndsWith("[]", StringComparison.Ordinal) => "must be an array",
+        _ when type.StartsWith("RecService.", StringComparison.Ordinal) => "must be an object",
+        _ => "has a value of the wrong type",
+    };
+
+    [GeneratedRegex(@"^The JSON property '(?<name>.*)' could not be mapped", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Unknown();
+
+    [GeneratedRegex(@"^Duplicate property '(?<name>.*)' encountered", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Duplicate();
+
+    [GeneratedRegex(@"converted to (?<type>\S+?)\.? ", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Target();
+
+    [GeneratedRegex(@" (Path: .*|LineNumber: .*)$", RegexOptions.ExplicitCapture | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Position();
+
+    [GeneratedRegex(@"\['(?<name>.*?)'\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Quoted();
+}

@@ -1,0 +1,28 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace RecService.Api.Http;
+
+/// <summary>The problem details (RFC 9457) that every slice answers with.</summary>
+internal static class Problems
+{
+    public static ValidationProblem Invalid(string field, string reason) => Invalid([new FieldError(field, reason)]);
+
+    public static ValidationProblem Invalid(IEnumerable<FieldError> errors) => TypedResults.ValidationProblem(
+        errors.GroupBy(error => error.Field, error => error.Reason, StringComparer.Ordinal)
+            .ToDictionary(group => group.Key, group => group.Distinct(StringComparer.Ordinal).ToArray(), StringComparer.Ordinal),
+        extensions: Trace());
+
+    /// <summary>An unknown id, say <c>NotFound("user", id)</c>.</summary>
+    public static ProblemHttpResult NotFound(string kind, object id) =>
+        Of(StatusCodes.Status404NotFound, $"There is no {kind} '{id}'.");
+
+    /// <summary>A conflict that clients tell from others by its type, say <c>/problems/no-model</c>.</summary>
+    public static ProblemHttpResult Conflict(string type, string title, string detail) =>
+        Of(StatusCodes.Status409Conflict, detail, title, type);
+
+    public static ProblemHttpResult Of(int status, string? detail = null, string? title = null, string? type = null) =>
+        TypedResults.Problem(detail, statusCode: status, title: title, type: type, extensions: Trace());
+
+    private static KeyValuePair<string, object?>[] Trace() => [new("traceId", Activity.Current?.Id)];
+}

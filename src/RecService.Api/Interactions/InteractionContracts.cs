@@ -1,0 +1,112 @@
+using System.ComponentModel.DataAnnotations;
+using RecService.Api.Http;
+
+namespace RecService.Api.Interactions;
+
+/// <summary>One event: a user did something with an item.</summary>
+internal sealed record InteractionInput
+{
+    /// <summary>The caller's id of this event, unique for the user. Sent again, the event is not counted again.</summary>
+    public string? InteractionId { get; init; }
+
+    /// <summary>The user, 1 to 256 characters, case-sensitive; created when unknown.</summary>
+    [Required]
+    public string UserId { get; init; } = "";
+
+    /// <summary>The item, 1 to 256 characters, case-sensitive; created when unknown.</summary>
+    [Required]
+    public string ItemId { get; init; } = "";
+
+    /// <summary>What happened: <c>view</c>, <c>click</c>, <c>purchase</c>, <c>rating</c>, or a word of the caller's.</summary>
+    [Required]
+    public string Type { get; init; } = "";
+
+    /// <summary>How much of it: the stars of a rating, the seconds of a view.</summary>
+    public double? Value { get; init; }
+
+    /// <summary>When it happened (RFC 3339, with an offset); now when left out.</summary>
+    public DateTimeOffset? OccurredAt { get; init; }
+
+    /// <summary>Tags of the event, up to 100 of 1 to 256 characters.</summary>
+    public IReadOnlyList<string>? Tags { get; init; }
+
+    /// <summary>The circumstances, such as the device: strings and booleans are categories, numbers are numeric features.</summary>
+    public IReadOnlyDictionary<string, FeatureValue>? Context { get; init; }
+
+    /// <summary>The <c>recommendationId</c> of the answer that the event follows.</summary>
+    public string? RecommendationId { get; init; }
+}
+
+/// <summary>A batch of interactions.</summary>
+internal sealed record InteractionBatch
+{
+    public const int MaxCount = 10_000;
+
+    /// <summary>1 to 10,000 interactions.</summary>
+    [Required]
+    public IReadOnlyList<InteractionInput> Interactions { get; init; } = [];
+}
+
+/// <summary>What became of the interactions of a batch. All accepted ones were committed together.</summary>
+/// <param name="Accepted">The number of interactions that are stored now.</param>
+/// <param name="Duplicates">The number of interactions that were stored before, under the same interactionId.</param>
+/// <param name="Rejected">The number of interactions that were left out as invalid.</param>
+/// <param name="Errors">Why they were left out.</param>
+internal sealed record BatchResult(long Accepted, long Duplicates, long Rejected, IReadOnlyList<ElementError> Errors);
+
+/// <summary>Why an interaction of a batch was rejected.</summary>
+/// <param name="Index">Its index in the batch, from 0.</param>
+/// <param name="Field">The path of the field; <c>$</c> is the whole interaction.</param>
+/// <param name="Reason">What is wrong with it.</param>
+internal sealed record ElementError(int Index, string Field, string Reason);
+
+/// <summary>What became of the lines of an import of interactions. All accepted lines were committed together.</summary>
+/// <param name="Accepted">The number of lines that are stored now.</param>
+/// <param name="Duplicates">The number of lines that were stored before, under the same interactionId.</param>
+/// <param name="Rejected">The number of lines that were left out as invalid.</param>
+/// <param name="Errors">Why they were left out: the first 1,000 reasons.</param>
+/// <param name="ErrorsTruncated">Whether there were more errors than are listed.</param>
+internal sealed record InteractionImportResult(long Accepted, long Duplicates, long Rejected, IReadOnlyList<LineError> Errors, bool ErrorsTruncated);
+
+/// <summary>A stored interaction.</summary>
+internal sealed record InteractionAnswer
+{
+    /// <summary>The caller's id of this event.</summary>
+    public required string? InteractionId { get; init; }
+
+    /// <summary>The user.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>The item.</summary>
+    public required string ItemId { get; init; }
+
+    /// <summary>What happened.</summary>
+    public required string Type { get; init; }
+
+    /// <summary>How much of it.</summary>
+    public required double? Value { get; init; }
+
+    /// <summary>When it happened.</summary>
+    public required DateTimeOffset OccurredAt { get; init; }
+
+    /// <summary>Tags of the event.</summary>
+    public required IReadOnlyList<string> Tags { get; init; }
+
+    /// <summary>The circumstances.</summary>
+    public required IReadOnlyDictionary<string, FeatureValue> Context { get; init; }
+
+    /// <summary>The answer of <c>recommendations</c> that the event follows.</summary>
+    public required string? RecommendationId { get; init; }
+
+    /// <summary>When the service stored it.</summary>
+    public required DateTimeOffset ReceivedAt { get; init; }
+}
+
+/// <summary>A page of interactions, the last stored first.</summary>
+/// <param name="Interactions">The interactions of this page.</param>
+/// <param name="NextCursor">The cursor of the next page; null on the last one.</param>
+internal sealed record InteractionPage(IReadOnlyList<InteractionAnswer> Interactions, string? NextCursor);
+
+/// <summary>What a deletion removed.</summary>
+/// <param name="Deleted">The number of interactions removed.</param>
+internal sealed record DeletedInteractions(long Deleted);

@@ -1,0 +1,96 @@
+using Microsoft.EntityFrameworkCore;
+using RecService.Api.Http;
+using RecService.Api.Storage;
+using RecService.Api.Storage.Entities;
+
+namespace RecService.Api.Interactions;
+
+/// <summary>Which interactions a request is about. All conditions have to hold.</summary>
+internal sealed record InteractionFilter
+{
+    /// <summary>Interactions of this user.</summary>
+    public string? UserId { get; init; }
+
+    /// <summary>Interactions with this item.</summary>
+    public string? ItemId { get; init; }
+
+    /// <summary>Interactions of this type.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>Interactions that happened at this time or later.</summary>
+    public DateTimeOffset? From { get; init; }
+
+    /// <summary>Interactions that happened before this time.</summary>
+    public DateTimeOffset? To { get; init; }
+
+    public bool IsEmpty => UserId is null && ItemId is null && Type is null && From is null && To is null;
+
+    public void Validate(FieldErrors errors)
+    {
+        if (UserId is not null && ExternalId.Problem(UserId) is { } userProblem)
+        {
+            errors.Add("userId", userProblem);
+        }
+
+        if (ItemId is not null && ExternalId.Problem(ItemId) is { } itemProblem)
+        {
+            errors.Add("itemId", itemProblem);
+        }
+
+        if (Type is not null && Features.NameProblem(Type) is { } typeProblem)
+        {
+            errors.Add("type", typeProblem);
+        }
+
+        if (From > To)
+        {
+            errors.Add("from", "is later than 'to'");
+        }
+    }
+
+    /// <summary>The interactions; null when the user or the item is unknown, so that there can be none.</summary>
+    public async Task<IQueryable<Interaction>?> QueryAsync(RecServiceDbContext database, CancellationToken cancellationToken)
+    {
+        var interactions = database.Interactions.AsNoTracking();
+
+        // The keys are looked up first: with them the planner sees that an index gives the order as well.
+        if (UserId is not null)
+        {
+            var key = await database.Users.Where(user => user.UserId == UserId).Select(user => user.UserKey).SingleOrDefaultAsync(cancellationToken);
+            if (key == 0)
+            {
+                return null;
+            }
+
+            interactions = interactions.Where(interaction => interaction.UserKey == key);
+        }
+
+        if (ItemId is not null)
+        {
+            var key = await database.Items.Where(item => item.ItemId == ItemId).Select(item => item.ItemKey).SingleOrDefaultAsync(cancellationToken);
+            if (key == 0)
+            {
+                return null;
+            }
+
+            interactions = interactions.Where(interaction => interaction.ItemKey == key);
+        }
+
+        if (Type is not null)
+        {
+            interactions = interactions.Where(interaction => interaction.Type == Type);
+        }
+
+        if (From?.ToUniversalTime() is { } from)
+        {
+            interactions = interactions.Where(interaction => interaction.OccurredAt >= from);
+        }
+
+        if (To?.ToUniversalTime() is { } to)
+        {
+            interactions = interactions.Where(interaction => interaction.OccurredAt < to);
+        }
+
+        return interactions;
+    }
+}

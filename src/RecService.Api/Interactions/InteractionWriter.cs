@@ -1,0 +1,227 @@
+using Npgsql;
+using NpgsqlTypes;
+using RecService.Api.Storage;
+
+namespace RecService.Api.Interactions;
+
+/// <summary>What a commit stored. Rows are named by the numbers they were added under.</summary>
+/// <param name="Accepted">The number of rows stored.</param>
+/// <param name="Duplicates">The number of rows that were stored before.</param>
+/// <param name="ConflictCount">The number of rows whose interactionId belongs to another event.</param>
+/// <param name="Conflicts">The first of those rows.</param>
+internal readonly record struct WriteOutcome(long Accepted, long Duplicates, long ConflictCount, IReadOnlyList<long> Conflicts);
+
+/// <summary>
+/// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set. It is one
+/// transaction, which is lost unless it is committed.
+/// </summary>
+internal sealed class InteractionWriter : IAsyncDisposable
+{
+    private const int RowsWorthStatistics = 1_000;
+
+    // Rows get their keys here, so that a stored row tells which of the incoming ones it was.
+    private const string CreateIncoming = """
+        CREATE TEMPORARY TABLE incoming (
+            line bigint, interaction_key bigint DEFAULT nextval('interactions_interaction_key_seq'), interaction_id text COLLATE "C",
+            user_id text COLLATE "C", item_id text COLLATE "C", type text COLLATE "C", value double precision, occurred_at timestamptz,
+            tags text[], context jsonb, recommendation_id text) ON COMMIT DROP
+        """;
+
+    private const string CopyIncoming = """
+        COPY incoming (line, interaction_id, user_id, item_id, type, value, occurred_at, tags, context, recommendation_id) FROM STDIN (FORMAT BINARY)
+        """;
+
+    // Repeats are rows whose interactionId is stored, or was seen further up. They must create neither users nor items.
+    private const string MoveRepeats = """
+        CREATE TEMPORARY TABLE repeats ON COMMIT DROP AS
+        SELECT i.* FROM incoming AS i JOIN users AS u ON u.user_id = i.user_id
+        JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
+        WHERE i.interaction_id IS NOT NULL
+        UNION
+        SELECT i.* FROM incoming AS i
+        JOIN (SELECT ctid, row_number() OVER (PARTITION BY user_id, interaction_id ORDER BY line) AS place
+              FROM incoming WHERE interaction_id IS NOT NULL) AS r ON r.ctid = i.ctid
+        WHERE r.place > 1
+        """;
+
+    private const string DropRepeats = "DELETE FROM incoming AS i USING repeats AS r WHERE r.line = i.line";
+
+    // Sorted, so that two writers never wait for each other in a circle.
+    private const string NewUsers = "FROM incoming AS i WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.user_id = i.user_id)";
+
+    private const string InsertUsers =
+        $"INSERT INTO users (user_id, created_at, updated_at) SELECT DISTINCT user_id, $1, $1 {NewUsers} ORDER BY user_id ON CONFLICT (user_id) DO NOTHING";
+
+    private const string NewItems = "FROM incoming AS i WHERE NOT EXISTS (SELECT FROM items AS m WHERE m.item_id = i.item_id)";
+
+    private const string InsertItems =
+        $"INSERT INTO items (item_id, created_at, updated_at) SELECT DISTINCT item_id, $1, $1 {NewItems} ORDER BY item_id ON CONFLICT (item_id) DO NOTHING";
+
+    private const string InsertInteractions = """
+        INSERT INTO interactions
+            (user_key, interaction_key, item_key, type, value, occurred_at, tags, context, interaction_id, recommendation_id, received_at)
+        SELECT u.user_key, i.interaction_key, m.item_key, i.type, i.value, coalesce(i.occurred_at, $1), i.tags, i.context, i.interaction_id,
+            i.recommendation_id, $1
+        FROM incoming AS i JOIN users AS u ON u.user_id = i.user_id JOIN items AS m ON m.item_id = i.item_id
+        ORDER BY i.interaction_key
+        ON CONFLICT (user_key, interaction_id) WHERE interaction_id IS NOT NULL DO NOTHING
+        """;
+
+    private const string SelectConflicts = """
+        SELECT i.line, count(*) OVER ()
+        FROM (SELECT * FROM repeats UNION ALL SELECT * FROM incoming WHERE interaction_id IS NOT NULL) AS i
+        JOIN users AS u ON u.user_id = i.user_id
+        JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
+        LEFT JOIN items AS m ON m.item_id = i.item_id
+        WHERE s.interaction_key <> i.interaction_key
+          AND (s.item_key, s.type, s.value, s.tags, s.context, s.recommendation_id, s.occurred_at) IS DISTINCT FROM
+              (m.item_key, i.type, i.value, i.tags, i.context, i.recommendation_id, coalesce(i.occurred_at, s.occurred_at))
+        ORDER BY i.line LIMIT $1
+        """;
+
+    private readonly NpgsqlConnection _connection;
+    private readonly NpgsqlTransaction _transaction;
+    private readonly NpgsqlBinaryImporter _importer;
+    private readonly DateTimeOffset _now;
+    private long _rows;
+    private bool _anyIds;
+
+    private InteractionWriter(NpgsqlConnection connection, NpgsqlTransaction transaction, NpgsqlBinaryImporter importer, DateTimeOffset now)
+    {
+        _connection = connection;
+        _transaction = transaction;
+        _importer = importer;
+        _now = now;
+    }
+
+    public static async Task<InteractionWriter> BeginAsync(NpgsqlDataSource dataSource, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        try
+        {
+            var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await connection.ExecuteAsync(CreateIncoming, cancellationToken);
+            var importer = await connection.BeginBinaryImportAsync(CopyIncoming, cancellationToken);
+            return new(connection, transaction, importer, now);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task AddAsync(long line, InteractionRow row, CancellationToken cancellationToken)
+    {
+        await _importer.StartRowAsync(cancellationToken);
+        await _importer.WriteAsync(line, NpgsqlDbType.Bigint, cancellationToken);
+        await WriteAsync(row.InteractionId, NpgsqlDbType.Text, cancellationToken);
+        await _importer.WriteAsync(row.UserId, NpgsqlDbType.Text, cancellationToken);
+        await _importer.WriteAsync(row.ItemId, NpgsqlDbType.Text, cancellationToken);
+        await _importer.WriteAsync(row.Type, NpgsqlDbType.Text, cancellationToken);
+        await WriteAsync(row.Value, NpgsqlDbType.Double, cancellationToken);
+        await WriteAsync(row.OccurredAt?.ToUniversalTime(), NpgsqlDbType.TimestampTz, cancellationToken);
+        await _importer.WriteAsync(row.Tags, NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
+        await _importer.WriteAsync(row.Context, NpgsqlDbType.Jsonb, cancellationToken);
+        await WriteAsync(row.RecommendationId, NpgsqlDbType.Text, cancellationToken);
+        _rows++;
+        _anyIds |= row.InteractionId is not null;
+    }
+
+    /// <summary>Stores the rows added.</summary>
+    /// <param name="maxConflicts">How many conflicts are to be named at most.</param>
+    /// <param name="cancellationToken">Ends the waiting; nothing is stored then.</param>
+    public async Task<WriteOutcome> CommitAsync(int maxConflicts, CancellationToken cancellationToken)
+    {
+        await _importer.CompleteAsync(cancellationToken);
+        await _importer.DisposeAsync();
+        if (_rows == 0)
+        {
+            return new(0, 0, 0, []);
+        }
+
+        if (_rows >= RowsWorthStatistics)
+        {
+            await _connection.ExecuteAsync("ANALYZE incoming", cancellationToken);
+        }
+
+        var outcome = await Transactions.RunFromSavepointAsync(_transaction, cancellation => StoreAsync(maxConflicts, cancellation), cancellationToken);
+        await _transaction.CommitAsync(cancellationToken);
+        return outcome;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _importer.DisposeAsync();
+        await _transaction.DisposeAsync();
+        await _connection.DisposeAsync();
+    }
+
+    private async Task<WriteOutcome> StoreAsync(int maxConflicts, CancellationToken cancellationToken)
+    {
+        long repeats = 0;
+        if (_anyIds)
+        {
+            repeats = await _connection.ExecuteAsync(MoveRepeats, cancellationToken);
+            if (repeats > 0)
+            {
+                await _connection.ExecuteAsync(DropRepeats, cancellationToken);
+            }
+        }
+
+        // Statements that would change nothing are not run: the change log would take them for changes.
+        long accepted = 0;
+        if (repeats < _rows)
+        {
+            await InsertMissingAsync(NewUsers, InsertUsers, cancellationToken);
+            await InsertMissingAsync(NewItems, InsertItems, cancellationToken);
+            accepted = await _connection.ExecuteAsync(InsertInteractions, cancellationToken, _now);
+        }
+
+        var left = _rows - accepted;
+        if (left == 0)
+        {
+            return new(accepted, 0, 0, []);
+        }
+
+        if (left > repeats && (await _connection.AnyAsync("SELECT " + NewUsers, cancellationToken) || await _connection.AnyAsync("SELECT " + NewItems, cancellationToken)))
+        {
+            throw new RowVanishedException();
+        }
+
+        // What is left was stored before, or by another writer in this very moment.
+        var (count, conflicts) = await ConflictsAsync(maxConflicts, cancellationToken);
+        return new(accepted, left - count, count, conflicts);
+    }
+
+    private async Task InsertMissingAsync(string missing, string insert, CancellationToken cancellationToken)
+    {
+        if (await _connection.AnyAsync("SELECT " + missing, cancellationToken))
+        {
+            await _connection.ExecuteAsync(insert, cancellationToken, _now);
+        }
+    }
+
+    private async Task<(long Count, List<long> Lines)> ConflictsAsync(int limit, CancellationToken cancellationToken)
+    {
+        var lines = new List<long>();
+        long count = 0;
+
+        // With a limit of 0 there would be no row to carry the count.
+        await using var command = new NpgsqlCommand(SelectConflicts, _connection) { CommandTimeout = 0, Parameters = { new() { Value = (long)Math.Max(limit, 1) } } };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            count = reader.GetInt64(1);
+            if (lines.Count < limit)
+            {
+                lines.Add(reader.GetInt64(0));
+            }
+        }
+
+        return (count, lines);
+    }
+
+    private Task WriteAsync<T>(T? value, NpgsqlDbType type, CancellationToken cancellationToken) =>
+        value is null ? _importer.WriteNullAsync(cancellationToken) : _importer.WriteAsync(value, type, cancellationToken);
+}

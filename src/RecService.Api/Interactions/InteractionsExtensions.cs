@@ -1,0 +1,16 @@
+namespace RecService.Api.Interactions;
+
+internal static class InteractionsExtensions
+{
+    public static IHostApplicationBuilder AddInteractions(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<InteractionImporter>();
+        return builder;
+    }
+
+    public static IEndpointRouteBuilder MapInteractions(this IEndpointRouteBuilder routes)
+    {
+        InteractionEndpoints.Map(routes);
+        return routes;
+    }
+}

@@ -1,0 +1,31 @@
+using Npgsql;
+
+namespace RecService.Api.Storage;
+
+/// <summary>Short forms for statements of bulk work, which take as long as they take.</summary>
+internal static class Statements
+{
+    public static async Task<int> ExecuteAsync(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    {
+        await using var command = Command(connection, sql, parameters);
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Whether a query has a row.</summary>
+    public static async Task<bool> AnyAsync(this NpgsqlConnection connection, string query, CancellationToken cancellationToken, params object[] parameters)
+    {
+        await using var command = Command(connection, $"SELECT EXISTS ({query})", parameters);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] parameters)
+    {
+        var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(new() { Value = parameter });
+        }
+
+        return command;
+    }
+}
