@@ -1,0 +1,324 @@
+#!/usr/bin/env bash
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly root
+readonly solution=$root/RecService.sln
+readonly service=$root/src/RecService.Api
+readonly least_postgres=15
+
+# No compiler or build server may outlive this script, and the summary lines of `dotnet test` are read below, so they have to be in English.
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en
+export DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false MSBUILDTERMINALLOGGER=off
+
+usage() {
+  cat <<'TEXT'
+usage: ./build.sh COMMAND
+
+  demo [--once] [--movielens DIR] [--user ID] [--seed N]
+                 start the service with data of its own on http://localhost:8080, load data, train, print
+                 recommendations and keep serving until Ctrl-C; --once stops after printing
+  run            start the service in the foreground, with the embedded database unless a connection string is set
+  test [ARGS]    all tests; ARGS go to `dotnet test`, for instance --filter NAME
+  check          formatting, a build without warnings, and all tests
+  bench [NAME]   benchmarks
+  help           this text
+
+environment:
+  RECSERVICE_PORT   port of `demo` and `run` (8080)
+  RECSERVICE_DATA   folder for the data of `demo` and `run`
+                    (/var/lib/recservice for root, else ~/.local/share/recservice)
+TEXT
+}
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
+
+# --- processes: whatever this script has started is stopped when it ends, however it ends ---------------------------------------------------
+
+running=()
+
+# Every child leads a session of its own, so that Ctrl-C reaches this script alone and stopping a child stops its children.
+# The parent-death signal is for the case that this script is killed outright.
+guard=()
+if command -v setsid >/dev/null; then guard=(setsid); fi
+if setpriv --pdeathsig TERM true 2>/dev/null; then guard+=(setpriv --pdeathsig TERM); fi
+
+signal() { # SIGNAL PID
+  kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null
+}
+
+stop() { # PID: asks the process to stop, and insists after half a minute
+  local tries
+  signal TERM "$1" || return 0
+  for ((tries = 0; tries < 300; tries++)); do
+    kill -0 "$1" 2>/dev/null || break
+    sleep 0.1
+  done
+  signal KILL "$1" || true
+}
+
+cleanup() {
+  trap '' INT TERM HUP
+  local i
+  for ((i = ${#running[@]} - 1; i >= 0; i--)); do stop "${running[i]}"; done
+}
+
+trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+start() { # COMMAND: in the background; its process id is $started
+  "${guard[@]}" "$@" <&0 &
+  started=$!
+  running+=("$started")
+}
+
+forget() { # PID
+  local pid kept=()
+  for pid in "${running[@]}"; do [[ $pid == "$1" ]] || kept+=("$pid"); done
+  running=("${kept[@]}")
+}
+
+# Runs a command and waits for it. In the background, because bash acts on a signal only between foreground commands.
+attend() {
+  local status=0 pid
+  start "$@"
+  pid=$started
+  wait "$pid" || status=$?
+  forget "$pid"
+  return "$status"
+}
+
+# --- what the commands need -----------------------------------------------------------------------------------------------------------------
+
+need_dotnet() {
+  command -v dotnet >/dev/null || fail 'the .NET 10 SDK is needed (https://dotnet.microsoft.com/download/dotnet/10.0)'
+  # global.json names the SDK; `dotnet --version` says why when it is not there.
+  (cd "$root" && dotnet --version >/dev/null) || fail 'the .NET 10 SDK is needed (https://dotnet.microsoft.com/download/dotnet/10.0)'
+}
+
+has_postgres() {
+  local dir version candidates=() path_dirs
+  IFS=: read -ra path_dirs <<<"$PATH"
+  candidates=("${Database__BinDirectory:-}" "${path_dirs[@]}" /usr/lib/postgresql/*/bin)
+  for dir in "${candidates[@]}"; do
+    [[ -n $dir && -x $dir/postgres && -x $dir/initdb ]] || continue
+    version=$("$dir/postgres" --version 2>/dev/null) || continue
+    [[ $version =~ \)\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= least_postgres)) && return 0
+  done
+  return 1
+}
+
+need_postgres() {
+  has_postgres && return
+  local sudo=()
+  local advice="PostgreSQL $least_postgres or newer is needed: install its server package (Debian, Ubuntu: apt-get install postgresql)"
+  command -v apt-get >/dev/null || fail "$advice."
+  if ((EUID != 0)); then
+    { command -v sudo >/dev/null && sudo -n true 2>/dev/null; } || fail "$advice as root, or set ConnectionStrings__RecService to use a server that you have."
+    sudo=(sudo)
+  fi
+
+  say 'Installing the PostgreSQL server package …'
+  # Debian makes and starts a cluster of its own with the package; nobody asked for that one.
+  local dropin=
+  if ! dpkg-query -W -f='${Status}' postgresql-common 2>/dev/null | grep -q 'ok installed'; then
+    dropin=/etc/postgresql-common/createcluster.d/recservice.conf
+    "${sudo[@]}" mkdir -p "${dropin%/*}"
+    printf 'create_main_cluster = false\n' | "${sudo[@]}" tee "$dropin" >/dev/null
+  fi
+  local log status=0
+  log=$(mktemp)
+  {
+    attend "${sudo[@]}" apt-get -q update &&
+      attend "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qy -o Dpkg::Options::=--force-confold install --no-install-recommends postgresql
+  } >"$log" 2>&1 || status=$?
+  [[ -z $dropin ]] || "${sudo[@]}" rm -f "$dropin"
+  if ((status != 0)); then
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    fail "apt-get could not install the postgresql package; $advice."
+  fi
+  rm -f "$log"
+  has_postgres || fail "the postgresql package of this system is older than version $least_postgres; $advice."
+}
+
+build() { # PROJECT ARGS
+  attend dotnet build "$@" -c Release -v quiet --nologo -nodeReuse:false || fail "the build failed"
+}
+
+release_of() { # PROJECT ASSEMBLY
+  printf '%s/bin/Release/net10.0/%s.dll' "$1" "$2"
+}
+
+port() {
+  local port=${RECSERVICE_PORT:-8080}
+  if ! [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65535)); then
+    fail "RECSERVICE_PORT is '$port', which is not a port"
+  fi
+  printf '%s' "$port"
+}
+
+port_taken() { # PORT
+  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || (exec 3<>"/dev/tcp/::1/$1") 2>/dev/null
+}
+
+data_base() {
+  if [[ -n ${RECSERVICE_DATA:-} ]]; then
+    realpath -m -- "$RECSERVICE_DATA"
+  elif ((EUID == 0)); then
+    printf /var/lib/recservice
+  elif [[ -n ${XDG_DATA_HOME:-} ]]; then
+    printf '%s/recservice' "$XDG_DATA_HOME"
+  else
+    printf '%s/.local/share/recservice' "${HOME:?HOME is not set; name a folder in RECSERVICE_DATA}"
+  fi
+}
+
+# Names of variables that configuration would read as a connection string, whatever their case.
+connection_variables() { compgen -e | grep -i '^ConnectionStrings__' || true; }
+
+# --- commands -------------------------------------------------------------------------------------------------------------------------------
+
+run() {
+  (($# == 0)) || fail "run takes no arguments, but got '$1'"
+  local port
+  port=$(port)
+  need_dotnet
+  if [[ -z $(connection_variables) ]]; then
+    need_postgres
+    [[ -z ${RECSERVICE_DATA:-} ]] || Database__DataDirectory=$(data_base)
+    [[ -z ${Database__DataDirectory:-} ]] || export Database__DataDirectory
+  fi
+  build "$service" -clp:NoSummary
+  export ASPNETCORE_URLS=${ASPNETCORE_URLS:-http://localhost:$port} ASPNETCORE_CONTENTROOT=${ASPNETCORE_CONTENTROOT:-$service}
+  exec dotnet "$(release_of "$service" RecService.Api)"
+}
+
+demo() {
+  local once=false movielens='' arguments=()
+  while (($# > 0)); do
+    case $1 in
+      --once) once=true ;;
+      --movielens | --user | --seed)
+        (($# > 1)) || fail "$1 needs a value"
+        if [[ $1 == --movielens ]]; then movielens=$2; fi
+        arguments+=("$1" "$2")
+        shift
+        ;;
+      *) fail "demo does not know '$1'; see ./build.sh help" ;;
+    esac
+    shift
+  done
+  [[ -z $movielens || -d $movielens ]] || fail "there is no folder '$movielens'"
+
+  local port base data log name
+  port=$(port)
+  base=$(data_base)
+  data=$base/demo${movielens:+-movielens}
+  log=$data.log
+  if port_taken "$port"; then
+    fail "port $port is taken by another program; RECSERVICE_PORT=8081 ./build.sh demo uses another one"
+  fi
+  need_dotnet
+  need_postgres
+  if ! { mkdir -p "$base" && : >"$log"; } 2>/dev/null; then
+    fail "$log cannot be written; RECSERVICE_DATA names another folder for the demo's data"
+  fi
+
+  say 'Building …'
+  build "$service" -clp:NoSummary
+  build "$root/src/RecService.Cli" -clp:NoSummary
+
+  # The demo has a database of its own, even where the environment names another for the service.
+  for name in $(connection_variables); do unset "$name"; done
+  say "Starting the service on http://localhost:$port (data in $data, log in $log) …"
+  local server client status=0
+  ASPNETCORE_URLS=http://localhost:$port ASPNETCORE_CONTENTROOT=$service Database__DataDirectory=$data Training__Objective=rating \
+    start dotnet "$(release_of "$service" RecService.Api)" </dev/null >"$log" 2>&1
+  server=$started
+  start dotnet "$(release_of "$root/src/RecService.Cli" recservice)" demo --url "http://localhost:$port" "${arguments[@]}"
+  client=$started
+  # Whichever ends first: a service that stops before the client has finished is an error.
+  wait -n "$client" "$server" || status=$?
+  if ! kill -0 "$server" 2>/dev/null; then
+    stop "$client"
+    say "The service stopped. The end of $log:" >&2
+    tail -n 20 "$log" >&2
+    exit 1
+  fi
+  forget "$client"
+  ((status == 0)) || fail "the demo failed; the service's log is $log"
+  if $once; then
+    finish "$server"
+  fi
+
+  say "Serving on http://localhost:$port until Ctrl-C."
+  trap 'finish "$server"' INT TERM
+  status=0
+  wait "$server" || status=$?
+  say "The service stopped by itself. The end of $log:" >&2
+  tail -n 20 "$log" >&2
+  exit $((status == 0 ? 1 : status))
+}
+
+finish() { # PID of the service: stops it and ends with its own exit code
+  local status=0
+  trap '' INT TERM HUP
+  stop "$1"
+  wait "$1" || status=$?
+  forget "$1"
+  exit "$status"
+}
+
+tests() {
+  need_dotnet
+  [[ -n ${RECSERVICE_TEST_DATABASE:-} ]] || need_postgres
+  local output copier copy status=0 passed failed skipped
+  output=$(mktemp)
+  exec {copy}> >(tee "$output")
+  copier=$!
+  attend dotnet test "$solution" -c Release --nologo -nodeReuse:false "$@" >&"$copy" 2>&1 || status=$?
+  exec {copy}>&-
+  wait "$copier"
+  # One line a project: `Passed!  - Failed:     0, Passed:    12, Skipped:     0, Total:    12, Duration: 3 s - Name.dll (net10.0)`
+  read -r passed failed skipped < <(sed -nE \
+    's/^ *(Passed|Failed|Skipped)! +- Failed: +([0-9]+), Passed: +([0-9]+), Skipped: +([0-9]+),.*/\3 \2 \4/p' "$output" |
+    awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }')
+  rm -f "$output"
+  printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+  return "$status"
+}
+
+check() {
+  (($# == 0)) || fail "check takes no arguments, but got '$1'"
+  need_dotnet
+  say 'Formatting …'
+  attend dotnet format "$solution" --verify-no-changes || fail "some files are not formatted; 'dotnet format' does it"
+  say 'Building …'
+  build "$solution" -warnaserror
+  tests
+}
+
+bench() {
+  need_dotnet
+  build "$root/tests/RecService.Benchmarks" -clp:NoSummary
+  attend dotnet "$(release_of "$root/tests/RecService.Benchmarks" RecService.Benchmarks)" "$@"
+}
+
+command=${1:-help}
+(($# == 0)) || shift
+case $command in
+  demo) demo "$@" ;;
+  run) run "$@" ;;
+  test) tests "$@" ;;
+  check) check "$@" ;;
+  bench) bench "$@" ;;
+  help | -h | --help) usage ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac
