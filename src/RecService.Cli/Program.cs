@@ -1,1 +1,5 @@
-return 0;
+using System.CommandLine;
+using RecService.Cli.Commands;
+
+var root = new RootCommand("Works with RecService, a recommendation service.") { DemoCommand.Create() };
+return await Cli.RunAsync(root, args);

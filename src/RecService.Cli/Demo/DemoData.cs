@@ -1,0 +1,27 @@
+using RecService.Cli.Service;
+
+namespace RecService.Cli.Demo;
+
+/// <summary>What a demo loads. The sequences are read once each, while they are being sent.</summary>
+internal sealed record DemoData
+{
+    public required string Name { get; init; }
+
+    /// <summary>The user that the demo recommends for when none is named.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>The context of the demo's request.</summary>
+    public IReadOnlyDictionary<string, string>? Context { get; init; }
+
+    public IReadOnlyCollection<UserLine> Users { get; init; } = [];
+
+    public required IReadOnlyCollection<ItemLine> Items { get; init; }
+
+    public required IEnumerable<InteractionLine> Interactions { get; init; }
+
+    /// <summary>How many interactions there are, for the progress bar; a guess will do.</summary>
+    public required long InteractionCount { get; init; }
+
+    /// <summary>The RMSE that no model can get below, where the truth is known.</summary>
+    public double? NoiseFloor { get; init; }
+}
