@@ -7,7 +7,7 @@ namespace RecService.Cli.Demo;
 /// <summary>Prints in colour, with rules and progress bars, on a terminal; plain lines in a pipe.</summary>
 internal sealed class DemoOutput
 {
-    private const int WidthInPipe = 200;
+    private const int WidthInPipe = 10_000;
 
     private readonly IAnsiConsole _console;
     private readonly bool _terminal = !Console.IsOutputRedirected;
@@ -46,13 +46,20 @@ internal sealed class DemoOutput
     }
 
     /// <summary>A table whose columns are aligned to the right where the heading begins with '&gt;'.</summary>
-    public void Table(string[] headings, IEnumerable<string[]> rows)
+    public void Table(string[] headings, IReadOnlyList<string[]> rows)
     {
-        var table = new Table { Border = _terminal ? TableBorder.Simple : TableBorder.None };
-        foreach (var heading in headings)
+        var names = headings.Select(heading => heading.TrimStart('>')).ToArray();
+        var right = headings.Select(heading => heading.StartsWith('>')).ToArray();
+        if (!_terminal)
         {
-            var column = new TableColumn(Markup.Escape(heading.TrimStart('>'))).PadRight(2);
-            table.AddColumn(heading.StartsWith('>') ? column.RightAligned() : column);
+            PlainTable([names, .. rows], right);
+            return;
+        }
+
+        var table = new Table { Border = TableBorder.Simple };
+        for (var column = 0; column < names.Length; column++)
+        {
+            table.AddColumn(new TableColumn(Markup.Escape(names[column])) { Alignment = right[column] ? Justify.Right : Justify.Left });
         }
 
         foreach (var row in rows)
@@ -61,6 +68,16 @@ internal sealed class DemoOutput
         }
 
         _console.Write(table);
+    }
+
+    private void PlainTable(IReadOnlyList<string[]> rows, bool[] right)
+    {
+        var widths = Enumerable.Range(0, right.Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
+        foreach (var row in rows)
+        {
+            var cells = row.Select((cell, column) => right[column] ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]));
+            _console.WriteLine($"  {string.Join("  ", cells)}".TrimEnd());
+        }
     }
 
     public void EpochHeading() => _console.WriteLine("  phase  epoch   train loss   holdout loss   seconds", new Style(decoration: Decoration.Bold));

@@ -189,7 +189,7 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         output.Heading($"Recommendations for user {userId}{context}, model {answer.ModelVersion}");
         output.Table(
             [">rank", "item", "title", ">score", ">prediction", "tags"],
-            answer.Items.Select(item => new[]
+            [.. answer.Items.Select(item => new[]
             {
                 item.Rank.ToString(CultureInfo.InvariantCulture),
                 item.ItemId,
@@ -197,7 +197,7 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
                 Number(item.Score),
                 item.Prediction is { } prediction ? Number(prediction) : "",
                 string.Join(", ", item.Tags ?? []),
-            }));
+            })]);
     }
 
     private void PrintExplanation(RecommendedItem item)
