@@ -192,7 +192,7 @@ run() {
     [[ -z ${RECSERVICE_DATA:-} ]] || Database__DataDirectory=$(data_base)
     [[ -z ${Database__DataDirectory:-} ]] || export Database__DataDirectory
   fi
-  build "$service" -clp:NoSummary
+  build "$service" -clp:ErrorsOnly
   export ASPNETCORE_URLS=${ASPNETCORE_URLS:-http://localhost:$port} ASPNETCORE_CONTENTROOT=${ASPNETCORE_CONTENTROOT:-$service}
   exec dotnet "$(release_of "$service" RecService.Api)"
 }
@@ -229,8 +229,8 @@ demo() {
   fi
 
   say 'Building …'
-  build "$service" -clp:NoSummary
-  build "$root/src/RecService.Cli" -clp:NoSummary
+  build "$service" -clp:ErrorsOnly
+  build "$root/src/RecService.Cli" -clp:ErrorsOnly
 
   # The demo has a database of its own, even where the environment names another for the service.
   for name in $(connection_variables); do unset "$name"; done
@@ -304,7 +304,7 @@ check() {
 
 bench() {
   need_dotnet
-  build "$root/tests/RecService.Benchmarks" -clp:NoSummary
+  build "$root/tests/RecService.Benchmarks" -clp:ErrorsOnly
   attend dotnet "$(release_of "$root/tests/RecService.Benchmarks" RecService.Benchmarks)" "$@"
 }
 

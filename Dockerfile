@@ -1,0 +1,27 @@
+# The service alone: in a container it works with a PostgreSQL elsewhere, named by ConnectionStrings__RecService.
+FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+ARG TARGETARCH
+WORKDIR /source
+
+# What decides which packages are needed comes first, so that a change of code does not restore them again.
+COPY global.json Directory.Build.props Directory.Packages.props ./
+COPY src/RecService.Engine/RecService.Engine.csproj src/RecService.Engine/
+COPY src/RecService.Api/RecService.Api.csproj src/RecService.Api/
+RUN dotnet restore src/RecService.Api --arch $TARGETARCH -p:PublishReadyToRun=true
+
+COPY .editorconfig ./
+COPY src/RecService.Engine/ src/RecService.Engine/
+COPY src/RecService.Api/ src/RecService.Api/
+RUN dotnet publish src/RecService.Api --configuration Release --arch $TARGETARCH --no-restore --no-self-contained \
+    -p:PublishReadyToRun=true --output /app
+
+FROM mcr.microsoft.com/dotnet/aspnet:10.0
+WORKDIR /app
+COPY --from=build /app ./
+# Diagnostics would write a socket to /tmp, which a read-only container need not have.
+ENV ASPNETCORE_HTTP_PORTS=8080 \
+    DOTNET_EnableDiagnostics=0
+EXPOSE 8080
+USER $APP_UID
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["dotnet", "RecService.Api.dll", "healthcheck"]
+ENTRYPOINT ["dotnet", "RecService.Api.dll"]
