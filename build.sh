@@ -117,7 +117,7 @@ need_postgres() {
   local advice="PostgreSQL $least_postgres or newer is needed: install its server package (Debian, Ubuntu: apt-get install postgresql)"
   command -v apt-get >/dev/null || fail "$advice."
   if ((EUID != 0)); then
-    { command -v sudo >/dev/null && sudo -n true 2>/dev/null; } || fail "$advice as root, or set ConnectionStrings__RecService to use a server that you have."
+    { command -v sudo >/dev/null && sudo -n true 2>/dev/null; } || fail "$advice as root."
     sudo=(sudo)
   fi
 
@@ -145,8 +145,8 @@ need_postgres() {
   has_postgres || fail "the postgresql package of this system is older than version $least_postgres; $advice."
 }
 
-build() { # PROJECT ARGS
-  attend dotnet build "$@" -c Release -v quiet --nologo -nodeReuse:false || fail "the build failed"
+build() { # PROJECT: says nothing unless there is an error
+  attend dotnet msbuild "$1" -restore -p:Configuration=Release -verbosity:quiet -nologo -nodeReuse:false || fail 'the build failed'
 }
 
 release_of() { # PROJECT ASSEMBLY
@@ -192,7 +192,7 @@ run() {
     [[ -z ${RECSERVICE_DATA:-} ]] || Database__DataDirectory=$(data_base)
     [[ -z ${Database__DataDirectory:-} ]] || export Database__DataDirectory
   fi
-  build "$service" -clp:ErrorsOnly
+  build "$service"
   export ASPNETCORE_URLS=${ASPNETCORE_URLS:-http://localhost:$port} ASPNETCORE_CONTENTROOT=${ASPNETCORE_CONTENTROOT:-$service}
   exec dotnet "$(release_of "$service" RecService.Api)"
 }
@@ -229,8 +229,8 @@ demo() {
   fi
 
   say 'Building …'
-  build "$service" -clp:ErrorsOnly
-  build "$root/src/RecService.Cli" -clp:ErrorsOnly
+  build "$service"
+  build "$root/src/RecService.Cli"
 
   # The demo has a database of its own, even where the environment names another for the service.
   for name in $(connection_variables); do unset "$name"; done
@@ -298,13 +298,13 @@ check() {
   say 'Formatting …'
   attend dotnet format "$solution" --verify-no-changes || fail "some files are not formatted; 'dotnet format' does it"
   say 'Building …'
-  build "$solution" -warnaserror
+  attend dotnet build "$solution" -c Release --nologo -v quiet -nodeReuse:false -warnaserror || fail 'the build failed'
   tests
 }
 
 bench() {
   need_dotnet
-  build "$root/tests/RecService.Benchmarks" -clp:ErrorsOnly
+  build "$root/tests/RecService.Benchmarks"
   attend dotnet "$(release_of "$root/tests/RecService.Benchmarks" RecService.Benchmarks)" "$@"
 }
 
