@@ -1,6 +1,6 @@
 using System.Globalization;
-using Spectre.Console;
 using RecService.Cli.Service;
+using Spectre.Console;
 
 namespace RecService.Cli.Demo;
 
