@@ -26,8 +26,8 @@ usage: ./build.sh COMMAND
 
 environment:
   RECSERVICE_PORT   port of `demo` and `run` (8080)
-  RECSERVICE_DATA   folder for the data of `demo` and `run`
-                    (/var/lib/recservice for root, else ~/.local/share/recservice)
+  RECSERVICE_DATA   folder for the data of `run` (/var/lib/recservice for root, else ~/.local/share/recservice);
+                    those of `demo` lie beside it, with names that end in -demo and -demo-movielens
 TEXT
 }
 
@@ -165,12 +165,12 @@ port_taken() { # PORT
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || (exec 3<>"/dev/tcp/::1/$1") 2>/dev/null
 }
 
-data_base() {
+data_folder() { # of the service; the demo's lie beside it, as the service wants a folder of its own
   if [[ -n ${RECSERVICE_DATA:-} ]]; then
     realpath -m -- "$RECSERVICE_DATA"
   elif ((EUID == 0)); then
     printf /var/lib/recservice
-  elif [[ -n ${XDG_DATA_HOME:-} ]]; then
+  elif [[ ${XDG_DATA_HOME:-} == /* ]]; then
     printf '%s/recservice' "$XDG_DATA_HOME"
   else
     printf '%s/.local/share/recservice' "${HOME:?HOME is not set; name a folder in RECSERVICE_DATA}"
@@ -189,7 +189,7 @@ run() {
   need_dotnet
   if [[ -z $(connection_variables) ]]; then
     need_postgres
-    [[ -z ${RECSERVICE_DATA:-} ]] || Database__DataDirectory=$(data_base)
+    [[ -z ${RECSERVICE_DATA:-} ]] || Database__DataDirectory=$(data_folder)
     [[ -z ${Database__DataDirectory:-} ]] || export Database__DataDirectory
   fi
   build "$service"
@@ -198,13 +198,16 @@ run() {
 }
 
 demo() {
-  local once=false movielens='' arguments=()
+  local once=false movielens='' seed='' arguments=()
   while (($# > 0)); do
     case $1 in
       --once) once=true ;;
       --movielens | --user | --seed)
         (($# > 1)) || fail "$1 needs a value"
-        if [[ $1 == --movielens ]]; then movielens=$2; fi
+        case $1 in
+          --movielens) movielens=$2 ;;
+          --seed) seed=$2 ;;
+        esac
         arguments+=("$1" "$2")
         shift
         ;;
@@ -212,19 +215,20 @@ demo() {
     esac
     shift
   done
+  [[ $seed =~ ^[0-9]*$ ]] || fail "--seed is '$seed', which is not a number"
   [[ -z $movielens || -d $movielens ]] || fail "there is no folder '$movielens'"
 
-  local port base data log name
+  local port data log name
   port=$(port)
-  base=$(data_base)
-  data=$base/demo${movielens:+-movielens}
+  data=$(data_folder)-demo${movielens:+-movielens}
+  if [[ -n $seed && -z $movielens ]]; then data+=-$seed; fi # another seed makes other data under the same ids
   log=$data.log
   if port_taken "$port"; then
     fail "port $port is taken by another program; RECSERVICE_PORT=8081 ./build.sh demo uses another one"
   fi
   need_dotnet
   need_postgres
-  if ! { mkdir -p "$base" && : >"$log"; } 2>/dev/null; then
+  if ! { mkdir -p "${data%/*}" && : >"$log"; } 2>/dev/null; then
     fail "$log cannot be written; RECSERVICE_DATA names another folder for the demo's data"
   fi
 
