@@ -1,0 +1,145 @@
+using System.Collections.Frozen;
+using System.Runtime.InteropServices;
+
+namespace RecService.Engine.Data;
+
+/// <summary>Counts the features of training data and gives each a column.</summary>
+/// <remarks>
+/// The tags of items and those of interactions are one vocabulary: every tag has a column in <c>tag</c> and one in <c>context.tags</c>, with a linear weight each
+/// and latent factors in common, so that a tag that a request names pulls the items that carry it.
+/// </remarks>
+public sealed class FeatureIndexBuilder
+{
+    private static readonly string[] AlwaysPresent = [FeatureWalk.UserField, FeatureWalk.ItemField, FeatureWalk.TagField, FeatureWalk.ContextTagField];
+
+    private readonly Dictionary<string, GroupCounts> _groups = new(StringComparer.Ordinal);
+
+    /// <summary>Counts a user that occurs in <paramref name="examples"/> training examples.</summary>
+    public void CountUser(EntityFeatures user, long examples)
+    {
+        if (examples <= 0)
+            return;
+        var sink = new Counter(_groups, examples);
+        FeatureWalk.User(user, ref sink);
+    }
+
+    /// <summary>Counts an item that occurs in <paramref name="examples"/> training examples.</summary>
+    public void CountItem(EntityFeatures item, long examples)
+    {
+        if (examples <= 0)
+            return;
+        var sink = new Counter(_groups, examples);
+        FeatureWalk.Item(item, ref sink);
+    }
+
+    /// <summary>Counts a context that occurs in <paramref name="examples"/> training examples.</summary>
+    public void CountContext(EntityFeatures context, long examples)
+    {
+        if (examples <= 0)
+            return;
+        var sink = new Counter(_groups, examples);
+        FeatureWalk.Context(context, ref sink);
+    }
+
+    /// <summary>Assigns columns: fields in the order user, item, tag, context.tags, then the context keys by name; the frequent categories of a group first.</summary>
+    /// <param name="minimumCount">Categories that occur in fewer examples share the <c>other</c> column of their field; numeric columns that do are left out. At least 1.</param>
+    public (FeatureSpace Space, FeatureIndex Index) Build(int minimumCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(minimumCount, 1);
+        ShareTags();
+        string[] fields = [.. AlwaysPresent, .. _groups.Keys.Select(FeatureWalk.FieldOf).Except(AlwaysPresent, StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        var columns = new ColumnList();
+        var groups = new List<FeatureGroup>();
+        for (var field = 0; field < fields.Length; field++)
+        {
+            int? other = null;
+            foreach (var (name, counts) in _groups.Where(g => FeatureWalk.FieldOf(g.Key) == fields[field]).OrderBy(g => g.Key, StringComparer.Ordinal))
+            {
+                // The column of a tag in `tag` comes first; the one in `context.tags` borrows its factor row.
+                var lender = name == FeatureWalk.ContextTagField ? groups.Find(g => g.Name == FeatureWalk.TagField) : null;
+                var categories = new Dictionary<string, int>(StringComparer.Ordinal);
+                foreach (var (category, count) in counts.Categories.OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal))
+                {
+                    categories.Add(category, count >= minimumCount
+                        ? columns.Add(field, lender?.Categories[category])
+                        : other ??= columns.Add(field, lendingColumn: null));
+                }
+                NumericFeature? numeric = counts.Count >= minimumCount && counts.Deviation is var deviation and > 0
+                    ? new(columns.Add(field, lendingColumn: null), counts.Mean, deviation)
+                    : null;
+                groups.Add(new(name, categories.ToFrozenDictionary(StringComparer.Ordinal), numeric));
+            }
+        }
+        return (columns.ToSpace(fields), new(groups));
+    }
+
+    private void ShareTags()
+    {
+        var ofItems = Categories(FeatureWalk.TagField);
+        var ofContexts = Categories(FeatureWalk.ContextTagField);
+        foreach (var (tag, count) in ofContexts)
+            CollectionsMarshal.GetValueRefOrAddDefault(ofItems, tag, out _) += count;
+        foreach (var (tag, count) in ofItems)
+            ofContexts[tag] = count;
+    }
+
+    private Dictionary<string, long> Categories(string group)
+    {
+        ref var counts = ref CollectionsMarshal.GetValueRefOrAddDefault(_groups, group, out _);
+        return (counts ??= new()).Categories;
+    }
+
+    private sealed class GroupCounts
+    {
+        private double _squares;
+
+        public Dictionary<string, long> Categories { get; } = new(StringComparer.Ordinal);
+
+        public long Count { get; private set; }
+
+        public double Mean { get; private set; }
+
+        /// <summary>The standard deviation; 0 when every number was the same, when none came, and when the squares overflow.</summary>
+        public double Deviation => double.IsFinite(_squares) && _squares > Count * Mean * Mean * 1e-24 ? Math.Sqrt(_squares / Count) : 0;
+
+        /// <summary>Weighted form of Welford's recurrence (West 1979): stable for large means.</summary>
+        public void AddNumber(double number, long times)
+        {
+            Count += times;
+            var delta = number - Mean;
+            Mean += delta * times / Count;
+            _squares += times * delta * (number - Mean);
+        }
+    }
+
+    private readonly ref struct Counter(Dictionary<string, GroupCounts> groups, long examples) : IFeatureSink
+    {
+        public void Category(string group, string category, float value) =>
+            CollectionsMarshal.GetValueRefOrAddDefault(Group(group).Categories, category, out _) += examples;
+
+        public void Number(string group, double number) => Group(group).AddNumber(number, examples);
+
+        private GroupCounts Group(string name)
+        {
+            ref var group = ref CollectionsMarshal.GetValueRefOrAddDefault(groups, name, out _);
+            return group ??= new();
+        }
+    }
+
+    private sealed class ColumnList
+    {
+        private readonly List<int> _fields = [];
+        private readonly List<int> _factors = [];
+        private int _factorCount;
+
+        public int Add(int field, int? lendingColumn)
+        {
+            _fields.Add(field);
+            _factors.Add(lendingColumn is { } lender ? _factors[lender] : _factorCount++);
+            return _fields.Count - 1;
+        }
+
+        public FeatureSpace ToSpace(string[] fields) =>
+            new(fields, [.. _fields], _factorCount == _fields.Count ? null : [.. _factors]);
+    }
+}

@@ -1,0 +1,107 @@
+namespace RecService.Engine.Data;
+
+/// <summary>
+/// The columns of a design matrix: which field each belongs to, and which row of the factor table holds its latent vector.
+/// </summary>
+/// <remarks>
+/// A column is a (field, feature) pair. Linear weights are per column, latent vectors per factor row, and two columns may share
+/// a factor row: the same tag on an item and in a request has one latent vector and two weights, so the field belongs to the
+/// entry of a row and not to the feature. Immutable; safe to share between threads.
+/// </remarks>
+public sealed class FeatureSpace
+{
+    private readonly string[] _fields;
+    private readonly int[] _columnFields;
+    private readonly int[] _columnFactors;
+
+    /// <param name="fields">Names of the fields, distinct; at least one.</param>
+    /// <param name="columnFields">Field of each column, each in [0, number of fields). The space keeps the array.</param>
+    /// <param name="columnFactors">
+    /// Factor row of each column, or null when column i has row i. The rows used must be 0 … m−1 without a gap. The space keeps the array.
+    /// </param>
+    /// <exception cref="ArgumentException">A field is named twice, or a field or factor row is out of range.</exception>
+    public FeatureSpace(IReadOnlyList<string> fields, int[] columnFields, int[]? columnFactors = null)
+    {
+        ArgumentNullException.ThrowIfNull(fields);
+        ArgumentNullException.ThrowIfNull(columnFields);
+        _fields = [.. fields];
+        _columnFields = columnFields;
+        _columnFactors = columnFactors ?? [];
+        if (_fields.Length == 0)
+        {
+            throw new ArgumentException("A feature space needs at least one field.", nameof(fields));
+        }
+
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var field in _fields)
+        {
+            if (field is null || !names.Add(field))
+            {
+                throw new ArgumentException($"The field '{field}' is null or named twice.", nameof(fields));
+            }
+        }
+
+        for (var column = 0; column < columnFields.Length; column++)
+        {
+            if ((uint)columnFields[column] >= (uint)_fields.Length)
+            {
+                throw new ArgumentException($"Column {column} has field {columnFields[column]}; there are {_fields.Length} fields.", nameof(columnFields));
+            }
+        }
+
+        FactorCount = columnFactors is null ? columnFields.Length : CountFactors(columnFactors, columnFields.Length);
+    }
+
+    /// <summary>Names of the fields, by field index.</summary>
+    public IReadOnlyList<string> Fields => _fields;
+
+    /// <summary>F, the number of fields.</summary>
+    public int FieldCount => _fields.Length;
+
+    /// <summary>Number of columns, which is the number of linear weights.</summary>
+    public int ColumnCount => _columnFields.Length;
+
+    /// <summary>Number of rows of the factor table.</summary>
+    public int FactorCount { get; }
+
+    /// <summary>Field of each column.</summary>
+    public ReadOnlySpan<int> ColumnFields => _columnFields;
+
+    /// <summary>Factor row of each column; empty when column i has row i.</summary>
+    public ReadOnlySpan<int> ColumnFactors => _columnFactors;
+
+    /// <summary>The factor row of <paramref name="column"/>.</summary>
+    public int FactorOf(int column)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)column, (uint)ColumnCount, nameof(column));
+        return _columnFactors.Length == 0 ? column : _columnFactors[column];
+    }
+
+    /// <summary>A space in which every column is a feature of one field, in which nothing crosses unless the interaction is plain.</summary>
+    public static FeatureSpace OfOneField(int columnCount, string field = "feature") => new([field], new int[columnCount]);
+
+    private static int CountFactors(int[] columnFactors, int columnCount)
+    {
+        if (columnFactors.Length != columnCount)
+        {
+            throw new ArgumentException($"There are {columnCount} columns but {columnFactors.Length} factor rows for them.", nameof(columnFactors));
+        }
+
+        var used = new bool[columnCount];
+        var count = 0;
+        for (var column = 0; column < columnFactors.Length; column++)
+        {
+            var factor = columnFactors[column];
+            if ((uint)factor >= (uint)columnCount)
+            {
+                throw new ArgumentException($"Column {column} has factor row {factor}; there can be {columnCount} at most.", nameof(columnFactors));
+            }
+
+            used[factor] = true;
+            count = Math.Max(count, factor + 1);
+        }
+
+        var gap = Array.IndexOf(used, false, 0, count);
+        return gap < 0 ? count : throw new ArgumentException($"No column has factor row {gap}, but one has row {count - 1}.", nameof(columnFactors));
+    }
+}

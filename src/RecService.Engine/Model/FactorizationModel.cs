@@ -1,0 +1,157 @@
+using RecService.Engine.Data;
+
+namespace RecService.Engine.Model;
+
+/// <summary>Which features cross.</summary>
+public enum FeatureInteraction
+{
+    /// <summary>The features of a field are pooled into one vector p_f = Σ x_i v_i; the vectors of different fields cross.</summary>
+    FieldPooled,
+
+    /// <summary>Every two features cross (Rendle, "Factorization machines", ICDM 2010).</summary>
+    Plain,
+}
+
+/// <summary>What training minimises, and with it what a score means.</summary>
+public enum Loss
+{
+    /// <summary>(y − target)²; the prediction is the score, clipped to the range of the training targets.</summary>
+    Squared,
+
+    /// <summary>Log loss of σ(y) for targets that are positive or not; the prediction is the probability σ(y).</summary>
+    Logistic,
+}
+
+/// <summary>
+/// A factorization machine, immutable: y = w0 + Σ_i w_i x_i + Σ_d cross_d, where cross is the k-dimensional interaction vector of a row.
+/// </summary>
+public sealed class FactorizationModel
+{
+    private readonly float[] _weights;
+    private readonly float[] _factors;
+
+    /// <param name="space">The columns.</param>
+    /// <param name="interaction">Which features cross.</param>
+    /// <param name="loss">What the scores mean.</param>
+    /// <param name="factors">k, the length of a latent vector; 0 makes a linear model.</param>
+    /// <param name="bias">w0.</param>
+    /// <param name="weights">w, one per column. The model keeps the array.</param>
+    /// <param name="factorTable">
+    /// v: <see cref="FeatureSpace.FactorCount"/> rows of <see cref="StrideOf"/>(k) floats, where those after the first k are 0. The model keeps the array.
+    /// </param>
+    /// <param name="targetMinimum">Smallest training target, for <see cref="Predict"/>.</param>
+    /// <param name="targetMaximum">Largest training target.</param>
+    /// <param name="features">The index that made the columns, stored with the model.</param>
+    /// <exception cref="ArgumentException">Lengths do not fit, a number is not finite, or the padding is not 0.</exception>
+    public FactorizationModel(
+        FeatureSpace space,
+        FeatureInteraction interaction,
+        Loss loss,
+        int factors,
+        float bias,
+        float[] weights,
+        float[] factorTable,
+        float targetMinimum = float.NegativeInfinity,
+        float targetMaximum = float.PositiveInfinity,
+        FeatureIndex? features = null)
+    {
+        ArgumentNullException.ThrowIfNull(space);
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(factorTable);
+        ArgumentOutOfRangeException.ThrowIfNegative(factors);
+        Space = space;
+        Interaction = Enum.IsDefined(interaction) ? interaction : throw new ArgumentOutOfRangeException(nameof(interaction));
+        Loss = Enum.IsDefined(loss) ? loss : throw new ArgumentOutOfRangeException(nameof(loss));
+        Factors = factors;
+        Stride = StrideOf(factors);
+        Bias = float.IsFinite(bias) ? bias : throw new ArgumentException("The bias is not finite.", nameof(bias));
+        _weights = weights;
+        _factors = factorTable;
+        TargetMinimum = targetMinimum;
+        TargetMaximum = targetMaximum;
+        Features = features;
+        CheckParameters();
+        if (!(targetMinimum <= targetMaximum))
+        {
+            throw new ArgumentException($"The target range {targetMinimum} to {targetMaximum} is empty.", nameof(targetMaximum));
+        }
+    }
+
+    /// <summary>The columns.</summary>
+    public FeatureSpace Space { get; }
+
+    /// <summary>Which features cross.</summary>
+    public FeatureInteraction Interaction { get; }
+
+    /// <summary>What the scores mean.</summary>
+    public Loss Loss { get; }
+
+    /// <summary>k, the length of a latent vector; 0 for a linear model.</summary>
+    public int Factors { get; }
+
+    /// <summary>Floats from one factor row to the next: k rounded up to a multiple of 16, the rest being 0.</summary>
+    public int Stride { get; }
+
+    /// <summary>w0.</summary>
+    public float Bias { get; }
+
+    /// <summary>w, by column.</summary>
+    public ReadOnlySpan<float> Weights => _weights;
+
+    /// <summary>Smallest training target; a prediction of <see cref="Loss.Squared"/> is never below it.</summary>
+    public float TargetMinimum { get; }
+
+    /// <summary>Largest training target.</summary>
+    public float TargetMaximum { get; }
+
+    /// <summary>The index that made the columns, or null.</summary>
+    public FeatureIndex? Features { get; }
+
+    /// <summary>The factor table: <see cref="FeatureSpace.FactorCount"/> rows of <see cref="Stride"/> floats.</summary>
+    internal ReadOnlySpan<float> FactorTable => _factors;
+
+    /// <summary>v_i, the k floats of a column.</summary>
+    public ReadOnlySpan<float> FactorsOf(int column) => _factors.AsSpan(Space.FactorOf(column) * Stride, Factors);
+
+    /// <summary>What a score predicts: the probability σ(score), or the score clipped to the range of the training targets.</summary>
+    public float Predict(float score) => Loss == Loss.Logistic
+        ? (float)(1 / (1 + Math.Exp(-(double)score)))
+        : Math.Min(Math.Max(score, TargetMinimum), TargetMaximum);
+
+    /// <summary>Floats that k factors take in a factor table: k rounded up to a multiple of 16.</summary>
+    public static int StrideOf(int factors) => checked((factors + 15) / 16 * 16);
+
+    private void CheckParameters()
+    {
+        if (_weights.Length != Space.ColumnCount || _factors.Length != (long)Space.FactorCount * Stride)
+        {
+            throw new ArgumentException(
+                $"{Space.ColumnCount} weights and {(long)Space.FactorCount * Stride} factors are needed; {_weights.Length} and {_factors.Length} were given.");
+        }
+
+        for (var column = 0; column < _weights.Length; column++)
+        {
+            if (!float.IsFinite(_weights[column]))
+            {
+                throw new ArgumentException($"The weight of column {column} is not finite.");
+            }
+        }
+
+        for (var row = 0; row < Space.FactorCount && Stride > 0; row++)
+        {
+            var vector = _factors.AsSpan(row * Stride, Stride);
+            foreach (var value in vector)
+            {
+                if (!float.IsFinite(value))
+                {
+                    throw new ArgumentException($"Factor row {row} is not finite.");
+                }
+            }
+
+            if (vector[Factors..].ContainsAnyExcept(0f))
+            {
+                throw new ArgumentException($"The padding of factor row {row} is not 0.");
+            }
+        }
+    }
+}

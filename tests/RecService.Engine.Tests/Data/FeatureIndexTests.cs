@@ -1,0 +1,158 @@
+using RecService.Engine.Data;
+
+namespace RecService.Engine.Tests.Data;
+
+public sealed class FeatureIndexTests
+{
+    private static readonly EntityFeatures Ann = EntityFeatures.FromJson("ann", ["x", "y"], """{"age": 20, "city": "Rome", "member": true}""");
+    private static readonly EntityFeatures Bob = EntityFeatures.FromJson("bob", [], """{"age": 40, "city": "Oslo"}""");
+    private static readonly EntityFeatures Film = EntityFeatures.FromJson("film", ["drama", "war"], """{"year": 1990, "cast": ["a", "b", "c", "d"]}""");
+    private static readonly EntityFeatures Phone = EntityFeatures.FromJson(null, ["drama"], """{"device": "phone"}""");
+
+    [Fact]
+    public void Fields_come_in_a_fixed_order_with_context_keys_behind()
+    {
+        var (space, _) = Build();
+
+        space.Fields.ShouldBe(["user", "item", "tag", "context.tags", "context.device"]);
+    }
+
+    [Fact]
+    public void Tags_and_array_values_weigh_one_over_the_root_of_their_number()
+    {
+        var (_, index) = Build();
+
+        Row(b => index.AppendItem(Film, b)).Select(e => e.Value).Order().ShouldBe([0.5f, 0.5f, 0.5f, 0.5f, 1 / MathF.Sqrt(2), 1 / MathF.Sqrt(2), 1f]);
+    }
+
+    [Fact]
+    public void A_tag_of_an_item_and_of_a_request_share_factors_but_not_weights()
+    {
+        var (space, index) = Build();
+
+        var ofItem = Row(b => index.AppendItem(EntityFeatures.FromJson(null, ["war"], "{}"), b)).ShouldHaveSingleItem().Column;
+        var ofRequest = Row(b => index.AppendContext(EntityFeatures.FromJson(null, ["war"], "{}"), b)).ShouldHaveSingleItem().Column;
+
+        ofItem.ShouldNotBe(ofRequest);
+        space.FactorOf(ofItem).ShouldBe(space.FactorOf(ofRequest));
+        space.Fields[space.ColumnFields[ofItem]].ShouldBe("tag");
+        space.Fields[space.ColumnFields[ofRequest]].ShouldBe("context.tags");
+    }
+
+    [Fact]
+    public void Numbers_are_standardised_by_the_examples_they_occur_in_and_clipped()
+    {
+        var (_, index) = Build(annExamples: 3, bobExamples: 1);
+        float Age(double age) => Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], $$"""{"age": {{age}}}"""), b)).ShouldHaveSingleItem().Value;
+
+        // mean (3·20 + 40)/4 = 25, variance (3·25 + 225)/4 = 75
+        Age(20).ShouldBe((float)(-5 / Math.Sqrt(75)), 1e-6f);
+        Age(40).ShouldBe((float)(15 / Math.Sqrt(75)), 1e-6f);
+        Age(1e9).ShouldBe(FeatureIndex.NumericLimit);
+        Age(-1e300).ShouldBe(-FeatureIndex.NumericLimit);
+    }
+
+    [Fact]
+    public void A_number_that_never_varies_has_no_column()
+    {
+        var (_, index) = Build();
+
+        Row(b => index.AppendItem(EntityFeatures.FromJson(null, [], """{"year": 1990}"""), b)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Rare_categories_share_the_other_column_of_their_field_and_unknown_ones_are_left_out()
+    {
+        var (space, index) = Build(minimumCount: 3, annExamples: 5, bobExamples: 1);
+
+        var bob = Row(b => index.AppendUser(EntityFeatures.Named("bob"), b)).ShouldHaveSingleItem().Column;
+        var oslo = Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], """{"city": "Oslo"}"""), b)).ShouldHaveSingleItem().Column;
+        bob.ShouldBe(oslo);
+        space.Fields[space.ColumnFields[bob]].ShouldBe("user");
+        Row(b => index.AppendUser(EntityFeatures.Named("ann"), b)).ShouldHaveSingleItem().Column.ShouldNotBe(bob);
+        Row(b => index.AppendUser(EntityFeatures.Named("nobody"), b)).ShouldBeEmpty();
+        Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], """{"unheard": "of", "city": 7}"""), b)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Entities_without_examples_get_no_columns()
+    {
+        var builder = new FeatureIndexBuilder();
+        builder.CountUser(Ann, 1);
+        builder.CountItem(Film, 0);
+        var (_, index) = builder.Build(1);
+
+        Row(b => index.AppendItem(Film, b)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Booleans_are_categories()
+    {
+        var (_, index) = Build();
+
+        Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], """{"member": true}"""), b)).ShouldHaveSingleItem().Value.ShouldBe(1f);
+        Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], """{"member": false}"""), b)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Written_and_read_again_it_gives_the_same_rows()
+    {
+        var (_, index) = Build(minimumCount: 2);
+        using var stream = new MemoryStream();
+        using (var writer = new BinaryWriter(stream, System.Text.Encoding.UTF8, leaveOpen: true))
+        {
+            index.Write(writer);
+        }
+
+        stream.Position = 0;
+        using var reader = new BinaryReader(stream);
+        var again = FeatureIndex.Read(reader);
+
+        stream.Position.ShouldBe(stream.Length);
+        foreach (var user in new[] { Ann, Bob })
+        {
+            Row(b => again.AppendUser(user, b)).ShouldBe(Row(b => index.AppendUser(user, b)));
+        }
+
+        Row(b => again.AppendItem(Film, b)).ShouldBe(Row(b => index.AppendItem(Film, b)));
+        Row(b => again.AppendContext(Phone, b)).ShouldBe(Row(b => index.AppendContext(Phone, b)));
+    }
+
+    [Fact]
+    public void The_order_in_which_attributes_are_named_does_not_matter()
+    {
+        var (_, index) = Build();
+        var turned = EntityFeatures.FromJson("ann", ["x", "y", "x"], """{"member": true, "city": "Rome", "age": 20}""");
+
+        Row(b => index.AppendUser(turned, b)).ShouldBe(Row(b => index.AppendUser(Ann, b)));
+    }
+
+    [Theory]
+    [InlineData("""{"a": null}""")]
+    [InlineData("""{"a": {}}""")]
+    [InlineData("""{"a": [1]}""")]
+    public void Other_kinds_of_JSON_are_refused(string json) => Should.Throw<FormatException>(() => EntityFeatures.FromJson("u", [], json));
+
+    private static (FeatureSpace Space, FeatureIndex Index) Build(int minimumCount = 1, int annExamples = 2, int bobExamples = 2)
+    {
+        var builder = new FeatureIndexBuilder();
+        builder.CountUser(Ann, annExamples);
+        builder.CountUser(Bob, bobExamples);
+        builder.CountItem(Film, annExamples + bobExamples);
+        builder.CountContext(Phone, annExamples + bobExamples);
+        return builder.Build(minimumCount);
+    }
+
+    private static List<(int Column, float Value)> Row(Action<RowBuffer> append)
+    {
+        var buffer = new RowBuffer();
+        append(buffer);
+        var entries = new List<(int, float)>();
+        for (var e = 0; e < buffer.Count; e++)
+        {
+            entries.Add((buffer.Row.Columns[e], buffer.Row.ValueAt(e)));
+        }
+
+        return entries;
+    }
+}
