@@ -1,17 +1,12 @@
-using RecService.Api.Catalog;
-using RecService.Api.Http;
-using RecService.Api.Interactions;
+using RecService.Api.Operations;
 using RecService.Api.Storage;
 
 var builder = WebApplication.CreateBuilder(args);
-builder.AddStorage();
-builder.AddHttpConventions();
-builder.AddCatalog();
-builder.AddInteractions();
-var app = builder.Build();
-app.UseHttpConventions();
-app.MapCatalog();
-app.MapInteractions();
+if (args is [HealthProbe.Command, ..])
+    return await HealthProbe.RunAsync(builder.Configuration);
+
+await using var app = builder.AddRecService().Build();
+app.UseRecService();
 try
 {
     await app.RunAsync();

@@ -1,0 +1,73 @@
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+using RecService.Api.Http;
+
+namespace RecService.Api.Operations;
+
+/// <summary>The OpenAPI document and Swagger UI.</summary>
+internal static class ApiDescription
+{
+    public const string DocumentName = "v1";
+
+    private static readonly Dictionary<string, string> TagDescriptions = new(StringComparer.Ordinal)
+    {
+        ["Users"] = "Users with tags and attributes; deleting one erases everything known of it.",
+        ["Items"] = "The catalogue: items with tags, attributes, availability and metadata.",
+        ["Interactions"] = "What users did with items. A 2xx answer means committed.",
+        ["Scoring"] = "Recommendations, scores and cross-feature vectors.",
+        ["Training"] = "Training runs: on a schedule, and on demand.",
+        ["Models"] = "The registry of trained models: rollback, pins, download.",
+    };
+
+    public static void AddApiDescription(this IHostApplicationBuilder builder) => builder.Services.AddOpenApi(DocumentName, options =>
+    {
+        options.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info = new()
+            {
+                Title = "RecService",
+                Version = DocumentName,
+                Summary = "Recommendations and cross-feature vectors from interactions.",
+                Description = "Apps post interactions of users with items; the service retrains a factorization machine on a schedule and answers with ranked items, "
+                    + "scores and the pooled cross-feature vectors that downstream models take as input. Errors are RFC 9457 problem details.",
+                License = new() { Name = "MIT", Identifier = "MIT" },
+            };
+            document.Servers = [new() { Url = "/" }];
+            document.Security = [new()];
+            foreach (var tag in document.Tags ?? new HashSet<OpenApiTag>())
+                tag.Description = TagDescriptions.GetValueOrDefault(tag.Name ?? "");
+            return Task.CompletedTask;
+        });
+        options.AddSchemaTransformer(DescribeFeatureValues);
+        options.AddOperationTransformer(OperationExamples.ApplyAsync);
+    });
+
+    public static void MapApiDescription(this WebApplication app)
+    {
+        app.MapOpenApi();
+        app.UseSwaggerUI(ui =>
+        {
+            ui.SwaggerEndpoint($"/openapi/{DocumentName}.json", "RecService v1");
+            ui.DocumentTitle = "RecService";
+            ui.DisplayRequestDuration();
+            ui.EnableTryItOutByDefault();
+        });
+        app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription();
+    }
+
+    /// <summary>What the converter of the type accepts.</summary>
+    private static Task DescribeFeatureValues(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
+    {
+        if (context.JsonTypeInfo.Type == typeof(FeatureValue))
+        {
+            schema.AnyOf =
+            [
+                new OpenApiSchema { Type = JsonSchemaType.String },
+                new OpenApiSchema { Type = JsonSchemaType.Number },
+                new OpenApiSchema { Type = JsonSchemaType.Boolean },
+                new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } },
+            ];
+        }
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,71 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace RecService.Api.Operations;
+
+/// <summary>The examples of the OpenAPI document. They work as they are on the data that the demo loads.</summary>
+internal static class OperationExamples
+{
+    private const string User = "user-0001";
+    private const string Item = "item-0001";
+    private const string NewUser = "example-user";
+    private const string NewItem = "example-item";
+
+    private const string InteractionJson =
+        $$$"""{"interactionId": "example-1", "userId": "{{{NewUser}}}", "itemId": "{{{Item}}}", "type": "rating", "value": 4.5, "occurredAt": "2026-01-01T12:00:00Z", "context": {"device": "phone"}}""";
+
+    private static readonly Dictionary<string, Example> ByOperation = new(StringComparer.Ordinal)
+    {
+        ["putUser"] = new([new("userId", NewUser)], """{"tags": ["newsletter"], "attributes": {"age": 34, "city": "Rome", "member": true}}"""),
+        ["getUser"] = new([new("userId", User)]),
+        ["deleteUser"] = new([new("userId", NewUser)]),
+        ["listUsers"] = new([new("limit", 10)]),
+        ["importUsers"] = new([], $$$"""{"userId": "{{{NewUser}}}", "tags": ["newsletter"], "attributes": {"age": 34}}""" + "\n", "application/x-ndjson"),
+        ["putItem"] = new([new("itemId", NewItem)],
+            """{"tags": ["drama", "war"], "attributes": {"year": 1990}, "available": true, "metadata": {"title": "An example", "picture": "https://example.com/1.jpg"}}"""),
+        ["getItem"] = new([new("itemId", Item)]),
+        ["deleteItem"] = new([new("itemId", NewItem)]),
+        ["listItems"] = new([new("limit", 10)]),
+        ["importItems"] = new([], $$$"""{"itemId": "{{{NewItem}}}", "tags": ["drama"], "metadata": {"title": "An example"}}""" + "\n", "application/x-ndjson"),
+        ["postInteractions"] = new([], $$$"""{"interactions": [{{{InteractionJson}}}]}"""),
+        ["importInteractions"] = new([], InteractionJson + "\n", "application/x-ndjson"),
+        ["listInteractions"] = new([new("userId", User), new("limit", 10)]),
+        ["deleteInteractions"] = new([new("userId", NewUser), new("type", "rating")]),
+        ["recommend"] = new([], $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "count": 5, "filter": {"excludeSeen": true}, "include": ["explanation"]}"""),
+        ["listPopularItems"] = new([new("count", 5)]),
+        ["listSimilarItems"] = new([new("itemId", Item), new("count", 5)]),
+        ["scoreItems"] = new([], $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "itemIds": ["item-0001", "item-0002", "item-0003"], "include": ["crossVector"]}"""),
+        ["crossFeatures"] = new([new("part", "cross")],
+            $$$"""{"rows": [{"userId": "{{{User}}}", "itemId": "{{{Item}}}", "context": {"device": "phone"}}, {"userId": "{{{User}}}", "itemId": "item-0002"}]}"""),
+        ["listTrainingRuns"] = new([new("limit", 10)]),
+        ["getTrainingRun"] = new([new("runId", 1)]),
+        ["cancelTrainingRun"] = new([new("runId", 1)]),
+        ["watchTrainingRun"] = new([new("runId", 1)]),
+        ["listModels"] = new([new("limit", 10)]),
+        ["getModel"] = new([new("version", 1)]),
+        ["activateModel"] = new([new("version", 1)]),
+        ["exportModel"] = new([new("version", 1)]),
+        ["pinModel"] = new([new("version", 1)]),
+        ["unpinModel"] = new([new("version", 1)]),
+    };
+
+    public static Task ApplyAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        if (operation.OperationId is null || !ByOperation.TryGetValue(operation.OperationId, out var example))
+            return Task.CompletedTask;
+        foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
+        {
+            foreach (var (name, value) in example.Parameters)
+            {
+                if (name == parameter.Name)
+                    parameter.Example = value.DeepClone();
+            }
+        }
+        if (example.Body is not null && operation.RequestBody?.Content is { } content && content.TryGetValue(example.MediaType, out var body))
+            body.Example = example.MediaType == "application/json" ? JsonNode.Parse(example.Body) : JsonValue.Create(example.Body);
+        return Task.CompletedTask;
+    }
+
+    private sealed record Example(KeyValuePair<string, JsonNode>[] Parameters, string? Body = null, string MediaType = "application/json");
+}

@@ -1,0 +1,42 @@
+using RecService.Api.Catalog;
+using RecService.Api.Http;
+using RecService.Api.Interactions;
+using RecService.Api.Publishing;
+using RecService.Api.Scoring;
+using RecService.Api.Storage;
+using RecService.Api.Training;
+
+namespace RecService.Api.Operations;
+
+/// <summary>The one place where the service is put together; production, tests and benchmarks all start from here.</summary>
+public static class RecServiceApplication
+{
+    /// <summary>Adds everything the service consists of. Hosted services start in this order and stop in the reverse one.</summary>
+    public static WebApplicationBuilder AddRecService(this WebApplicationBuilder builder)
+    {
+        builder.AddStorage();
+        builder.AddHttpConventions();
+        builder.AddPublishing();
+        builder.AddTraining();
+        builder.AddScoring();
+        builder.AddCatalog();
+        builder.AddInteractions();
+        builder.AddApiDescription();
+        builder.AddHealth();
+        return builder;
+    }
+
+    /// <summary>Maps the pipeline and the endpoints.</summary>
+    public static WebApplication UseRecService(this WebApplication app)
+    {
+        app.UseHttpConventions();
+        app.MapCatalog();
+        app.MapInteractions();
+        app.MapScoring();
+        app.MapTraining();
+        app.MapModels();
+        app.MapApiDescription();
+        app.MapHealth();
+        return app;
+    }
+}

@@ -1,0 +1,69 @@
+using Npgsql;
+using NpgsqlTypes;
+using RecService.Engine.Data;
+using IsolationLevel = System.Data.IsolationLevel;
+
+namespace RecService.Api.Publishing;
+
+/// <summary>The catalogue at one moment, its features, and the name of that moment.</summary>
+/// <param name="Catalog">The items.</param>
+/// <param name="Features">The features of each item.</param>
+/// <param name="DatabaseSnapshot">The database snapshot that was read.</param>
+internal sealed record CatalogState(ItemCatalog Catalog, IReadOnlyList<EntityFeatures> Features, string DatabaseSnapshot);
+
+/// <summary>Reads the current catalogue by binary COPY.</summary>
+internal sealed class CatalogReader(NpgsqlDataSource database)
+{
+    public async Task<CatalogState> ReadAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+        await using var command = new NpgsqlCommand("SELECT pg_current_snapshot()::text", connection);
+        var snapshot = (string)(await command.ExecuteScalarAsync(cancellationToken))!;
+        var users = await UsersByItemAsync(connection, cancellationToken);
+        var items = new List<CatalogItem>();
+        var features = new List<EntityFeatures>();
+        await using (var export = await connection.BeginBinaryExportAsync(
+            "COPY (SELECT item_key, item_id, tags, available, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)", cancellationToken))
+        {
+            while (await export.StartRowAsync(cancellationToken) != -1)
+            {
+                var key = await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken);
+                var id = await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken);
+                var tags = await export.ReadAsync<string[]>(NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
+                var available = await export.ReadAsync<bool>(NpgsqlDbType.Boolean, cancellationToken);
+                items.Add(new(key, id, tags, available, users.GetValueOrDefault(key)));
+                features.Add(EntityFeatures.FromJson(id, tags, await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken)));
+            }
+        }
+        await transaction.CommitAsync(cancellationToken);
+        return new(new(items), features, snapshot);
+    }
+
+    /// <summary>The active version, and whether items or interactions have changed since a former reading.</summary>
+    public async Task<(long? ActiveVersion, bool Changed)> CheckAsync(string? databaseSnapshot, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            SELECT (SELECT version FROM active_model),
+                   $1 IS NULL OR EXISTS (
+                       SELECT 1 FROM changes
+                       WHERE relation IN ('items', 'interactions') AND xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot))
+            """);
+        command.Parameters.Add(new() { Value = (object?)databaseSnapshot ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (await reader.IsDBNullAsync(0, cancellationToken) ? null : reader.GetInt64(0), reader.GetBoolean(1));
+    }
+
+    private static async Task<Dictionary<long, int>> UsersByItemAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            "SELECT item_key, count(*)::int FROM (SELECT DISTINCT item_key, user_key FROM interactions) AS pairs GROUP BY item_key", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var users = new Dictionary<long, int>();
+        while (await reader.ReadAsync(cancellationToken))
+            users.Add(reader.GetInt64(0), reader.GetInt32(1));
+        return users;
+    }
+}

@@ -1,0 +1,53 @@
+namespace RecService.Api.Publishing;
+
+/// <summary>The items as they were when a snapshot was built, in the order of their ids. An item's index is its row in the model's item vectors.</summary>
+internal sealed class ItemCatalog
+{
+    private readonly Dictionary<string, int> _indexById;
+    private readonly Dictionary<long, int> _indexByKey;
+    private readonly Dictionary<string, List<int>> _itemsByTag = new(StringComparer.Ordinal);
+
+    public ItemCatalog(IReadOnlyList<CatalogItem> items)
+    {
+        Items = items;
+        _indexById = new(items.Count, StringComparer.Ordinal);
+        _indexByKey = new(items.Count);
+        for (var i = 0; i < items.Count; i++)
+        {
+            _indexById.Add(items[i].ItemId, i);
+            _indexByKey.Add(items[i].ItemKey, i);
+            foreach (var tag in items[i].Tags)
+            {
+                if (!_itemsByTag.TryGetValue(tag, out var tagged))
+                    _itemsByTag.Add(tag, tagged = []);
+                tagged.Add(i);
+            }
+        }
+        ByPopularity = [.. Enumerable.Range(0, items.Count).OrderByDescending(i => items[i].Users)];
+    }
+
+    public static ItemCatalog Empty { get; } = new([]);
+
+    /// <summary>The items, by id.</summary>
+    public IReadOnlyList<CatalogItem> Items { get; }
+
+    /// <summary>Indices of the items, most users first, then by id.</summary>
+    public IReadOnlyList<int> ByPopularity { get; }
+
+    public int Count => Items.Count;
+
+    public int? IndexOf(string itemId) => _indexById.TryGetValue(itemId, out var index) ? index : null;
+
+    public int? IndexOf(long itemKey) => _indexByKey.TryGetValue(itemKey, out var index) ? index : null;
+
+    /// <summary>Indices of the items that carry a tag.</summary>
+    public IReadOnlyList<int> Tagged(string tag) => _itemsByTag.TryGetValue(tag, out var items) ? items : [];
+}
+
+/// <summary>What requests need to know of an item without asking the store.</summary>
+/// <param name="ItemKey">The key in the store.</param>
+/// <param name="ItemId">The caller's id.</param>
+/// <param name="Tags">The tags.</param>
+/// <param name="Available">Whether it may be recommended.</param>
+/// <param name="Users">How many users have interacted with it.</param>
+internal sealed record CatalogItem(long ItemKey, string ItemId, IReadOnlyList<string> Tags, bool Available, int Users);

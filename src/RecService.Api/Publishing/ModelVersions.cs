@@ -1,0 +1,65 @@
+using Microsoft.EntityFrameworkCore;
+using RecService.Api.Storage;
+
+namespace RecService.Api.Publishing;
+
+/// <summary>What became of a request for a model version.</summary>
+internal enum ModelAvailability
+{
+    /// <summary>It can be used.</summary>
+    Available,
+
+    /// <summary>No model has been published yet.</summary>
+    NoModel,
+
+    /// <summary>There never was such a version.</summary>
+    Unknown,
+
+    /// <summary>The version is neither served nor pinned.</summary>
+    Gone,
+}
+
+/// <summary>Finds the model that a request names: the one that is served, or a pinned one, which is loaded when it is first asked for.</summary>
+internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> contexts, ModelLoader loader) : IDisposable
+{
+    /// <summary>Pinned models kept in memory, the ones used last.</summary>
+    private const int Capacity = 4;
+
+    private readonly SemaphoreSlim _loading = new(1, 1);
+    private readonly LinkedList<LoadedModel> _loaded = [];
+
+    public async Task<(LoadedModel? Model, ModelAvailability Availability)> FindAsync(long? version, Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        if (version is not { } wanted || wanted == snapshot.Model?.Version)
+            return (snapshot.Model, snapshot.Model is null ? ModelAvailability.NoModel : ModelAvailability.Available);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var model = await context.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Version == wanted, cancellationToken);
+        if (model is null)
+            return (null, ModelAvailability.Unknown);
+        if (model.PinnedAt is null || model.PrunedAt is not null)
+            return (null, ModelAvailability.Gone);
+        return (await LoadAsync(wanted, cancellationToken), ModelAvailability.Available);
+    }
+
+    public void Dispose() => _loading.Dispose();
+
+    private async Task<LoadedModel> LoadAsync(long version, CancellationToken cancellationToken)
+    {
+        await _loading.WaitAsync(cancellationToken);
+        try
+        {
+            var found = _loaded.FirstOrDefault(m => m.Version == version);
+            if (found is not null)
+                _loaded.Remove(found);
+            found ??= new(version, await loader.LoadAsync(version, cancellationToken));
+            _loaded.AddFirst(found);
+            if (_loaded.Count > Capacity)
+                _loaded.RemoveLast();
+            return found;
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using System.Diagnostics;
+using RecService.Engine.Model;
+
+namespace RecService.Api.Publishing;
+
+/// <summary>Keeps the snapshot that requests read: follows the active model and the catalogue, builds a new snapshot beside the old one, checks it, swaps it.</summary>
+internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader, TimeProvider clock, ILogger<Publisher> logger) : BackgroundService
+{
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Rebuilding for a changed catalogue takes at most one part in so many of the time.</summary>
+    private const int RebuildShare = 20;
+
+    private readonly SemaphoreSlim _refreshing = new(1, 1);
+    private volatile Snapshot _current = Snapshot.Empty;
+    private string? _databaseSnapshot;
+    private TimeSpan _lastBuildTime;
+    private long _lastBuildEnd;
+    private long? _refusedVersion;
+
+    /// <summary>The snapshot of the moment. Take it once per request.</summary>
+    public Snapshot Current => _current;
+
+    /// <summary>Whether a first snapshot has been built since the start.</summary>
+    public bool IsReady => _databaseSnapshot is not null;
+
+    /// <summary>Brings the snapshot up to date with the store.</summary>
+    /// <param name="evenIfRecent">Also rebuilds for a changed catalogue when the last build was a short while ago.</param>
+    /// <param name="cancellationToken">Ends the attempt; the snapshot stays.</param>
+    public async Task RefreshAsync(bool evenIfRecent, CancellationToken cancellationToken)
+    {
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            var (activeVersion, changed) = await catalogReader.CheckAsync(_databaseSnapshot, cancellationToken);
+            var rested = evenIfRecent || _databaseSnapshot is null || clock.GetElapsedTime(_lastBuildEnd) >= _lastBuildTime * RebuildShare;
+            var modelChanged = activeVersion != _current.Model?.Version && activeVersion != _refusedVersion;
+            if (modelChanged || (changed && rested))
+                await BuildAsync(activeVersion, cancellationToken);
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
+    }
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // The first failure is fatal: a service that cannot read its store or its model must not report itself as started.
+        await RefreshAsync(evenIfRecent: true, cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        _refreshing.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(PollInterval, clock);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(stoppingToken);
+                await RefreshAsync(evenIfRecent: false, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                logger.RefreshFailed(exception);
+            }
+        }
+    }
+
+    private async Task BuildAsync(long? version, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var state = await catalogReader.ReadAsync(cancellationToken);
+        _current = new(state.Catalog, await ModelForAsync(version, state, cancellationToken));
+        _databaseSnapshot = state.DatabaseSnapshot;
+        _lastBuildTime = Stopwatch.GetElapsedTime(start);
+        _lastBuildEnd = clock.GetTimestamp();
+        logger.SnapshotPublished(_current.Model?.Version, state.Catalog.Count, _lastBuildTime.TotalMilliseconds);
+    }
+
+    private async Task<RankingModel?> ModelForAsync(long? version, CatalogState state, CancellationToken cancellationToken)
+    {
+        if (version is not { } wanted)
+            return null;
+        var served = _current.Model;
+        if (wanted != served?.Version && wanted != _refusedVersion)
+        {
+            try
+            {
+                var loaded = ModelLoader.Prepare(wanted, await loader.LoadAsync(wanted, cancellationToken), state);
+                _refusedVersion = null;
+                return loaded;
+            }
+            catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
+            {
+                _refusedVersion = wanted;
+                logger.ModelRefused(wanted, served?.Version, exception);
+            }
+        }
+        return served is null ? null : ModelLoader.Prepare(served.Version, served.Model, state);
+    }
+}
+
+internal static partial class PublishingLog
+{
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "Snapshot published: model {ModelVersion}, {Items} items, {Milliseconds:F0} ms")]
+    public static partial void SnapshotPublished(this ILogger logger, long? modelVersion, int items, double milliseconds);
+
+    [LoggerMessage(EventId = 3002, Level = LogLevel.Error, Message = "Model {ModelVersion} is not fit to be served; model {ServedVersion} stays")]
+    public static partial void ModelRefused(this ILogger logger, long modelVersion, long? servedVersion, Exception exception);
+
+    [LoggerMessage(EventId = 3003, Level = LogLevel.Error, Message = "The snapshot could not be brought up to date; the old one stays")]
+    public static partial void RefreshFailed(this ILogger logger, Exception exception);
+}

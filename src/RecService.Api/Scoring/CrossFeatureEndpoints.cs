@@ -1,0 +1,100 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Net.Http.Headers;
+using RecService.Api.Http;
+using RecService.Api.Publishing;
+using RecService.Engine.Data;
+
+namespace RecService.Api.Scoring;
+
+internal static class CrossFeatureEndpoints
+{
+    private const string CrossPart = "cross";
+    private const string PooledPart = "pooled";
+
+    public static void MapCrossFeatures(this IEndpointRouteBuilder endpoints) =>
+        endpoints.MapPost("/v1/cross-features", CrossFeaturesAsync).WithTags("Scoring").WithName("crossFeatures").WithSummary("Get cross-feature vectors")
+            .WithDescription("The inputs of downstream models: per row the cross vector (k numbers) and the pooled vector of each field. "
+                + "With `Accept: application/x-npy` the answer is one little-endian float32 array in C order: `part=cross` of shape (rows, k), `part=pooled` of shape (rows, fields, k); "
+                + "the headers `X-Model-Version` and `X-Fields` name the model and the fields. Each training changes the basis of the vectors: name a pinned `modelVersion`.")
+            .Produces<CrossFeatureResponse>(StatusCodes.Status200OK, "application/json", NpyWriter.MediaType)
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status410Gone);
+
+    private static async Task<Results<Ok<CrossFeatureResponse>, EmptyHttpResult, ValidationProblem, ProblemHttpResult>> CrossFeaturesAsync(
+        CrossFeatureRequest request, Publisher publisher, ModelVersions versions, ScoringStore store, HttpContext http, CancellationToken cancellationToken, string part = CrossPart)
+    {
+        var errors = new FieldErrors();
+        if (part is not (CrossPart or PooledPart))
+            errors.Add("part", $"must be '{CrossPart}' or '{PooledPart}'.");
+        var contexts = ScoringValidation.Rows(request.Rows, errors);
+        if (errors.Any)
+            return errors.ToProblem();
+
+        var snapshot = publisher.Current;
+        var (found, availability) = await versions.FindAsync(request.ModelVersion, snapshot, cancellationToken);
+        if (found is not { } model)
+            return ScoringProblems.NotAvailable(availability, request.ModelVersion);
+        var rows = request.Rows!;
+        var users = await store.FindUsersAsync([.. rows.Select(r => r.UserId).OfType<string>().Distinct(StringComparer.Ordinal)], cancellationToken);
+        var items = await CandidateScoring.CreateAsync(snapshot, model, rows.Select(r => r.ItemId).OfType<string>().Distinct(StringComparer.Ordinal), store, cancellationToken);
+        var joined = new RowBuffer();
+
+        void Join(int row)
+        {
+            var user = rows[row].UserId is { } userId ? users.GetValueOrDefault(userId) : null;
+            items.Join(joined, RequestRows.ForRequest(model, user, contexts[row]), rows[row].ItemId);
+        }
+
+        if (!WantsNpy(http.Request))
+            return TypedResults.Ok(Json(model, rows.Length, Join, joined));
+        await WriteNpyAsync(http.Response, model, rows.Length, part, Join, joined, cancellationToken);
+        return TypedResults.Empty;
+    }
+
+    private static bool WantsNpy(HttpRequest request) =>
+        request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(NpyWriter.MediaType, StringComparison.OrdinalIgnoreCase) && type.Quality is not 0);
+
+    private static CrossFeatureResponse Json(LoadedModel model, int rows, Action<int> join, RowBuffer joined)
+    {
+        var k = model.Model.Factors;
+        var fields = model.Model.Space.Fields;
+        var pooled = new float[fields.Count * k];
+        var answers = new CrossFeatures[rows];
+        for (var row = 0; row < rows; row++)
+        {
+            join(row);
+            var cross = new float[k];
+            model.Scorer.CrossFeatures(joined.Row, cross, pooled, out var linear, out var score);
+            var byField = new Dictionary<string, float[]>(StringComparer.Ordinal);
+            for (var field = 0; field < fields.Count; field++)
+                byField.Add(fields[field], pooled.AsSpan(field * k, k).ToArray());
+            answers[row] = new(model.Model.Bias, linear, cross, byField, score, model.Model.Predict(score));
+        }
+        return new(model.Version, k, fields, answers);
+    }
+
+    private static async Task WriteNpyAsync(HttpResponse response, LoadedModel model, int rows, string part, Action<int> join, RowBuffer joined, CancellationToken cancellationToken)
+    {
+        const int FlushRows = 256;
+        var k = model.Model.Factors;
+        var fields = model.Model.Space.Fields;
+        response.ContentType = NpyWriter.MediaType;
+        response.Headers["X-Model-Version"] = model.Version.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        response.Headers["X-Fields"] = string.Join(',', fields);
+        response.Headers[HeaderNames.Vary] = HeaderNames.Accept;
+        if (part == CrossPart)
+            NpyWriter.WriteHeader(response.BodyWriter, rows, k);
+        else
+            NpyWriter.WriteHeader(response.BodyWriter, rows, fields.Count, k);
+        var cross = new float[k];
+        var pooled = new float[fields.Count * k];
+        for (var row = 0; row < rows; row++)
+        {
+            join(row);
+            model.Scorer.CrossFeatures(joined.Row, cross, pooled, out _, out _);
+            NpyWriter.Write(response.BodyWriter, part == CrossPart ? cross : pooled);
+            if (row % FlushRows == FlushRows - 1)
+                await response.BodyWriter.FlushAsync(cancellationToken);
+        }
+        await response.BodyWriter.FlushAsync(cancellationToken);
+    }
+}

@@ -1,0 +1,152 @@
+using System.Text.Json;
+using RecService.Api.Http;
+
+namespace RecService.Api.Scoring;
+
+/// <summary>Asks for the best items for a user and the circumstances.</summary>
+/// <param name="UserId">The user, known or not; without one the circumstances alone count.</param>
+/// <param name="Context">The circumstances by key: strings, numbers, booleans or arrays of strings.</param>
+/// <param name="Tags">Tags that the request names; items that carry them are pulled.</param>
+/// <param name="Count">How many items, 1 to 1,000; 10 when absent.</param>
+/// <param name="Filter">Which items are allowed.</param>
+/// <param name="Include">What to add to each item: <c>explanation</c>, <c>crossVector</c>.</param>
+internal sealed record RecommendationRequest(
+    string? UserId = null,
+    Dictionary<string, FeatureValue>? Context = null,
+    string[]? Tags = null,
+    int? Count = null,
+    ItemFilter? Filter = null,
+    string[]? Include = null);
+
+/// <summary>Which items may be recommended. Absent parts allow everything.</summary>
+/// <param name="AnyTags">Items that carry at least one of these tags.</param>
+/// <param name="AllTags">Items that carry all of these tags.</param>
+/// <param name="NoTags">Items that carry none of these tags.</param>
+/// <param name="ItemIds">These items only.</param>
+/// <param name="ExcludeItemIds">Not these items.</param>
+/// <param name="ExcludeSeen">Not the items that the user has interacted with; true when absent.</param>
+internal sealed record ItemFilter(string[]? AnyTags = null, string[]? AllTags = null, string[]? NoTags = null, string[]? ItemIds = null, string[]? ExcludeItemIds = null, bool? ExcludeSeen = null);
+
+/// <summary>Ranked items.</summary>
+/// <param name="RecommendationId">Echo it in the interactions that follow from this answer.</param>
+/// <param name="ModelVersion">The model that ranked; null when popularity did.</param>
+/// <param name="Source"><c>model</c>, or <c>popularity</c> before the first model.</param>
+/// <param name="Items">The items, best first.</param>
+internal sealed record RecommendationResponse(string RecommendationId, long? ModelVersion, string Source, IReadOnlyList<RecommendedItem> Items);
+
+/// <summary>A recommended item.</summary>
+/// <param name="Rank">From 1.</param>
+/// <param name="ItemId">The item.</param>
+/// <param name="Score">The model's score before the link function; the number of users when popularity ranks.</param>
+/// <param name="Prediction">The probability, or the rating clipped to the range seen in training; null when popularity ranks.</param>
+/// <param name="Tags">The item's tags.</param>
+/// <param name="Metadata">The item's metadata, as stored.</param>
+/// <param name="Explanation">The parts of the score, when asked for.</param>
+/// <param name="CrossVector">The cross vector of user, circumstances and item, when asked for.</param>
+internal sealed record RecommendedItem(
+    int Rank,
+    string ItemId,
+    float Score,
+    float? Prediction,
+    IReadOnlyList<string> Tags,
+    JsonElement? Metadata,
+    Explanation? Explanation,
+    float[]? CrossVector);
+
+/// <summary>The parts of a score: bias + Σ linear + Σ pairs = score.</summary>
+/// <param name="Bias">The global bias.</param>
+/// <param name="Linear">What the linear weights of each field add.</param>
+/// <param name="Pairs">What the crossing of two fields adds; in a plain model also of a field with itself.</param>
+internal sealed record Explanation(float Bias, IReadOnlyList<LinearPart> Linear, IReadOnlyList<PairPart> Pairs);
+
+/// <summary>What the linear weights of a field add to a score.</summary>
+/// <param name="Field">The field.</param>
+/// <param name="Value">The sum of its weights times values.</param>
+internal sealed record LinearPart(string Field, float Value);
+
+/// <summary>What the crossing of two fields adds to a score.</summary>
+/// <param name="Fields">The two fields.</param>
+/// <param name="Value">The inner product of their pooled vectors.</param>
+internal sealed record PairPart(string[] Fields, float Value);
+
+/// <summary>Asks for the scores of the caller's own candidates.</summary>
+/// <param name="ModelVersion">The model to score with: the served one or a pinned one; the served one when absent.</param>
+/// <param name="UserId">The user, known or not.</param>
+/// <param name="Context">The circumstances by key: strings, numbers, booleans or arrays of strings.</param>
+/// <param name="Tags">Tags that the request names.</param>
+/// <param name="ItemIds">The candidates, 1 to 10,000 distinct ids; items that nobody knows are scored from what is known of the rest.</param>
+/// <param name="Include">What to add to each item: <c>explanation</c>, <c>crossVector</c>.</param>
+internal sealed record ScoreRequest(
+    string[]? ItemIds,
+    string? UserId = null,
+    Dictionary<string, FeatureValue>? Context = null,
+    string[]? Tags = null,
+    string[]? Include = null,
+    long? ModelVersion = null);
+
+/// <summary>Scored candidates.</summary>
+/// <param name="ModelVersion">The model that scored.</param>
+/// <param name="Items">The candidates, best first.</param>
+internal sealed record ScoreResponse(long ModelVersion, IReadOnlyList<ScoredItem> Items);
+
+/// <summary>A scored candidate.</summary>
+/// <param name="Rank">From 1; equal scores are ordered by id.</param>
+/// <param name="ItemId">The candidate.</param>
+/// <param name="Score">The score before the link function.</param>
+/// <param name="Prediction">The probability, or the rating clipped to the range seen in training.</param>
+/// <param name="Explanation">The parts of the score, when asked for.</param>
+/// <param name="CrossVector">The cross vector, when asked for.</param>
+internal sealed record ScoredItem(int Rank, string ItemId, float Score, float Prediction, Explanation? Explanation, float[]? CrossVector);
+
+/// <summary>Asks for cross-feature vectors.</summary>
+/// <param name="ModelVersion">The model to use: the served one or a pinned one; the served one when absent. A downstream model names the version it was trained on.</param>
+/// <param name="Rows">1 to 10,000 rows.</param>
+internal sealed record CrossFeatureRequest(CrossFeatureRow[]? Rows, long? ModelVersion = null);
+
+/// <summary>What a vector is asked for. Every part may be absent.</summary>
+/// <param name="UserId">The user.</param>
+/// <param name="ItemId">The item, with its tags and attributes as stored.</param>
+/// <param name="Tags">Tags of the circumstances.</param>
+/// <param name="Context">The circumstances by key: strings, numbers, booleans or arrays of strings.</param>
+internal sealed record CrossFeatureRow(string? UserId = null, string? ItemId = null, string[]? Tags = null, Dictionary<string, FeatureValue>? Context = null);
+
+/// <summary>Cross-feature vectors.</summary>
+/// <param name="ModelVersion">The model that they come from; another version has another basis.</param>
+/// <param name="Factors">The length k of each vector.</param>
+/// <param name="Fields">The fields, in the order of pooled vectors.</param>
+/// <param name="Rows">One answer a row, in the order of the request.</param>
+internal sealed record CrossFeatureResponse(long ModelVersion, int Factors, IReadOnlyList<string> Fields, IReadOnlyList<CrossFeatures> Rows);
+
+/// <summary>The vectors of a row: score = bias + linear + Σ crossVector.</summary>
+/// <param name="Bias">The global bias.</param>
+/// <param name="Linear">The sum of linear weights times values.</param>
+/// <param name="CrossVector">The k cross features, before they are summed.</param>
+/// <param name="Pooled">The pooled vector of each field, k numbers each.</param>
+/// <param name="Score">The score before the link function.</param>
+/// <param name="Prediction">The probability, or the rating clipped to the range seen in training.</param>
+internal sealed record CrossFeatures(float Bias, float Linear, float[] CrossVector, IReadOnlyDictionary<string, float[]> Pooled, float Score, float Prediction);
+
+/// <summary>Items like an item.</summary>
+/// <param name="ModelVersion">The model whose vectors were compared.</param>
+/// <param name="Items">The items, most similar first.</param>
+internal sealed record SimilarResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items);
+
+/// <summary>An item like another.</summary>
+/// <param name="Rank">From 1.</param>
+/// <param name="ItemId">The item.</param>
+/// <param name="Similarity">The cosine of the two items' vectors, −1 to 1.</param>
+/// <param name="Tags">The item's tags.</param>
+/// <param name="Metadata">The item's metadata, as stored.</param>
+internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IReadOnlyList<string> Tags, JsonElement? Metadata);
+
+/// <summary>Popular items.</summary>
+/// <param name="Items">The items, most users first.</param>
+internal sealed record PopularResponse(IReadOnlyList<PopularItem> Items);
+
+/// <summary>A popular item.</summary>
+/// <param name="Rank">From 1; equal numbers are ordered by id.</param>
+/// <param name="ItemId">The item.</param>
+/// <param name="Users">How many users have interacted with it.</param>
+/// <param name="Tags">The item's tags.</param>
+/// <param name="Metadata">The item's metadata, as stored.</param>
+internal sealed record PopularItem(int Rank, string ItemId, int Users, IReadOnlyList<string> Tags, JsonElement? Metadata);

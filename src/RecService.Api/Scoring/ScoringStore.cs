@@ -1,0 +1,74 @@
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+using RecService.Engine.Data;
+
+namespace RecService.Api.Scoring;
+
+/// <summary>A user as stored now.</summary>
+/// <param name="Features">Id, tags and attributes.</param>
+/// <param name="SeenItems">Keys of the items that the user has interacted with; empty when not asked for.</param>
+internal sealed record StoredUser(EntityFeatures Features, IReadOnlyList<long> SeenItems);
+
+/// <summary>An item as stored now.</summary>
+internal sealed record StoredItem(bool Available, IReadOnlyList<string> Tags, JsonElement? Metadata);
+
+/// <summary>What scoring reads from the store in the course of a request, so that the newest state counts.</summary>
+internal sealed class ScoringStore(NpgsqlDataSource database)
+{
+    /// <summary>The user, or null when nobody has named the id.</summary>
+    public async Task<StoredUser?> FindUserAsync(string userId, bool withSeenItems, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            SELECT tags, attributes::text,
+                   CASE WHEN $2 THEN ARRAY(SELECT DISTINCT i.item_key FROM interactions i WHERE i.user_key = u.user_key) ELSE '{}' END
+            FROM users u WHERE user_id = $1
+            """);
+        command.Parameters.Add(new() { Value = userId, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new() { Value = withSeenItems, NpgsqlDbType = NpgsqlDbType.Boolean });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken)
+            ? new(EntityFeatures.FromJson(userId, reader.GetFieldValue<string[]>(0), reader.GetString(1)), reader.GetFieldValue<long[]>(2))
+            : null;
+    }
+
+    /// <summary>The users among the ids that are known.</summary>
+    public async Task<Dictionary<string, EntityFeatures>> FindUsersAsync(string[] userIds, CancellationToken cancellationToken) =>
+        await FeaturesAsync("SELECT user_id, tags, attributes::text FROM users WHERE user_id = ANY($1)", userIds, cancellationToken);
+
+    /// <summary>The features of the items among the ids that are known.</summary>
+    public async Task<Dictionary<string, EntityFeatures>> FindItemsAsync(string[] itemIds, CancellationToken cancellationToken) =>
+        await FeaturesAsync("SELECT item_id, tags, attributes::text FROM items WHERE item_id = ANY($1)", itemIds, cancellationToken);
+
+    /// <summary>The items among the keys that still exist.</summary>
+    public async Task<Dictionary<long, StoredItem>> FindItemsAsync(long[] itemKeys, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("SELECT item_key, available, tags, metadata::text FROM items WHERE item_key = ANY($1)");
+        command.Parameters.Add(new() { Value = itemKeys, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var items = new Dictionary<long, StoredItem>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            JsonElement? metadata = await reader.IsDBNullAsync(3, cancellationToken) ? null : JsonElement.Parse(reader.GetString(3));
+            items.Add(reader.GetInt64(0), new(reader.GetBoolean(1), reader.GetFieldValue<string[]>(2), metadata));
+        }
+        return items;
+    }
+
+    private async Task<Dictionary<string, EntityFeatures>> FeaturesAsync(string sql, string[] ids, CancellationToken cancellationToken)
+    {
+        var features = new Dictionary<string, EntityFeatures>(StringComparer.Ordinal);
+        if (ids.Length == 0)
+            return features;
+        await using var command = database.CreateCommand(sql);
+        command.Parameters.Add(new() { Value = ids, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var id = reader.GetString(0);
+            features.Add(id, EntityFeatures.FromJson(id, reader.GetFieldValue<string[]>(1), reader.GetString(2)));
+        }
+        return features;
+    }
+}

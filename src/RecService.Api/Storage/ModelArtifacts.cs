@@ -1,0 +1,162 @@
+using System.Data;
+using System.Security.Cryptography;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace RecService.Api.Storage;
+
+/// <summary>Model files in the table <c>model_chunks</c>: rows of a few megabytes, so that an artifact may be larger than any single value of PostgreSQL.</summary>
+internal static class ModelArtifacts
+{
+    private const int ChunkSize = 4 << 20;
+
+    /// <summary>A stream that stores what is written to it as the artifact of a model, in the connection's current transaction.</summary>
+    public static ArtifactWriter OpenWrite(NpgsqlConnection connection, long version) => new(connection, version);
+
+    /// <summary>A forward-only stream over the artifact of a model; empty when there is none.</summary>
+    public static async Task<Stream> OpenReadAsync(NpgsqlConnection connection, long version, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand("SELECT data FROM model_chunks WHERE version = $1 ORDER BY chunk_index", connection)
+        {
+            Parameters = { new() { Value = version } },
+        };
+        return new ArtifactReader(command, await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken));
+    }
+
+    internal sealed class ArtifactWriter : Stream
+    {
+        private readonly NpgsqlBinaryImporter _import;
+        private readonly long _version;
+        private readonly byte[] _chunk = new byte[ChunkSize];
+        private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        private int _filled;
+        private int _chunks;
+
+        internal ArtifactWriter(NpgsqlConnection connection, long version)
+        {
+            _version = version;
+            _import = connection.BeginBinaryImport("COPY model_chunks (version, chunk_index, data) FROM STDIN (FORMAT BINARY)");
+        }
+
+        public override bool CanRead => false;
+        public override bool CanSeek => false;
+        public override bool CanWrite => true;
+        public override long Length => ((long)_chunks * ChunkSize) + _filled;
+        public override long Position { get => Length; set => throw new NotSupportedException(); }
+
+        /// <summary>Stores the last chunk and ends the COPY. Without this call nothing is stored.</summary>
+        public (long Size, byte[] Sha256) Complete()
+        {
+            var size = Length;
+            if (_filled > 0)
+                StoreChunk();
+            _import.Complete();
+            return (size, _hash.GetHashAndReset());
+        }
+
+        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            _hash.AppendData(buffer);
+            while (!buffer.IsEmpty)
+            {
+                var part = Math.Min(buffer.Length, ChunkSize - _filled);
+                buffer[..part].CopyTo(_chunk.AsSpan(_filled));
+                buffer = buffer[part..];
+                _filled += part;
+                if (_filled == ChunkSize)
+                    StoreChunk();
+            }
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                _import.Dispose();
+                _hash.Dispose();
+            }
+            base.Dispose(disposing);
+        }
+
+        private void StoreChunk()
+        {
+            _import.StartRow();
+            _import.Write(_version, NpgsqlDbType.Bigint);
+            _import.Write(_chunks, NpgsqlDbType.Integer);
+            _import.Write(_chunk.AsSpan(0, _filled).ToArray(), NpgsqlDbType.Bytea);
+            _chunks++;
+            _filled = 0;
+        }
+    }
+
+    private sealed class ArtifactReader(NpgsqlCommand command, NpgsqlDataReader reader) : Stream
+    {
+        private Stream? _chunk;
+
+        public override bool CanRead => true;
+        public override bool CanSeek => false;
+        public override bool CanWrite => false;
+        public override long Length => throw new NotSupportedException();
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override int Read(Span<byte> buffer)
+        {
+            while (true)
+            {
+                if (_chunk?.Read(buffer) is > 0 and var read)
+                    return read;
+                _chunk?.Dispose();
+                _chunk = null;
+                if (buffer.IsEmpty || !reader.Read())
+                    return 0;
+                _chunk = reader.GetStream(0);
+            }
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            while (true)
+            {
+                if (_chunk is not null && await _chunk.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+                    return read;
+                if (_chunk is not null)
+                    await _chunk.DisposeAsync();
+                _chunk = null;
+                if (buffer.IsEmpty || !await reader.ReadAsync(cancellationToken))
+                    return 0;
+                _chunk = await reader.GetStreamAsync(0, cancellationToken);
+            }
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override void Flush() => throw new NotSupportedException();
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                _chunk?.Dispose();
+                reader.Dispose();
+                command.Dispose();
+            }
+            base.Dispose(disposing);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using RecService.Engine.Data;
+
+namespace RecService.Api.Training;
+
+/// <summary>One usable interaction, or several that were merged, in terms of row numbers.</summary>
+/// <param name="User">Index into <see cref="TrainingData.Users"/>.</param>
+/// <param name="Item">Index into <see cref="TrainingData.Items"/>.</param>
+/// <param name="Context">Index into <see cref="TrainingData.Contexts"/>.</param>
+/// <param name="Target">The value to predict; 1 for a positive.</param>
+/// <param name="Weight">The weight in the loss, above 0.</param>
+/// <param name="Time">When it happened, in UTC ticks.</param>
+internal readonly record struct TrainingRow(int User, int Item, int Context, float Target, float Weight, long Time);
+
+/// <summary>What one run trains on: a consistent cut-off of the store, in a canonical order so that the same data give the same model.</summary>
+internal sealed class TrainingData
+{
+    /// <summary>All users, in the order of their ids.</summary>
+    public required IReadOnlyList<EntityFeatures> Users { get; init; }
+
+    /// <summary>All items, in the order of their ids.</summary>
+    public required IReadOnlyList<EntityFeatures> Items { get; init; }
+
+    /// <summary>The distinct contexts; the first is the empty one.</summary>
+    public required IReadOnlyList<EntityFeatures> Contexts { get; init; }
+
+    /// <summary>The rows, by user, item and context.</summary>
+    public required IReadOnlyList<TrainingRow> Rows { get; init; }
+
+    /// <summary>How many interactions were not used as rows of their own, by reason.</summary>
+    public required IReadOnlyDictionary<string, long> Dropped { get; init; }
+
+    /// <summary>When the cut-off was taken.</summary>
+    public required DateTimeOffset CutoffAt { get; init; }
+
+    /// <summary>The database snapshot of the cut-off, to tell later whether anything has changed since.</summary>
+    public required string CutoffSnapshot { get; init; }
+
+    /// <summary>Which database cluster the snapshot belongs to: a restored copy counts transactions anew.</summary>
+    public required string DatabaseId { get; init; }
+}

@@ -1,0 +1,110 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using RecService.Api.Http;
+using RecService.Api.Storage.Entities;
+
+namespace RecService.Api.Training;
+
+internal static class TrainingEndpoints
+{
+    private const string ListName = "training-runs";
+
+    private static readonly TimeSpan EventInterval = TimeSpan.FromMilliseconds(250);
+
+    public static void AddTraining(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<TrainingOptions>().BindConfiguration("Training", binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<TrainingOptions>, TrainingOptionsValidation>();
+        builder.Services.AddSingleton<TrainingDataReader>();
+        builder.Services.AddSingleton<TrainingRuns>();
+        builder.Services.AddSingleton<TrainingRunner>();
+        builder.Services.AddSingleton<TrainingService>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<TrainingService>());
+    }
+
+    public static void MapTraining(this IEndpointRouteBuilder endpoints)
+    {
+        var group = endpoints.MapGroup("/v1/training-runs").WithTags("Training");
+        group.MapPost("/", StartAsync).WithName("startTrainingRun").WithSummary("Start a training run")
+            .WithDescription("Trains a model from the store as it is now and publishes it. One run goes on at a time: while one does, the answer is 409 with its address in Location.")
+            .ProducesProblem(StatusCodes.Status409Conflict);
+        group.MapGet("/", ListAsync).WithName("listTrainingRuns").WithSummary("List training runs, newest first");
+        group.MapGet("/{runId:long}", GetAsync).WithName("getTrainingRun").WithSummary("Get a training run with its loss by epoch and its metrics")
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        group.MapPost("/{runId:long}/cancel", CancelAsync).WithName("cancelTrainingRun").WithSummary("Cancel a training run")
+            .WithDescription("Asks the run to stop; the model that is served stays. A run that has ended is returned as it is.")
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
+        group.MapGet("/{runId:long}/events", EventsAsync).WithName("watchTrainingRun").WithSummary("Watch a training run")
+            .WithDescription("Server-sent events: `epoch` with the losses of each epoch, those of the past first, then `finished` with the run.")
+            .Produces<string>(StatusCodes.Status200OK, "text/event-stream").ProducesProblem(StatusCodes.Status404NotFound);
+    }
+
+    private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
+        TrainingService training, HttpContext context, CancellationToken cancellationToken)
+    {
+        var (run, started) = await training.StartRunAsync(TrainingRunTrigger.Demand, cancellationToken);
+        var address = $"/v1/training-runs/{run.RunId}";
+        if (started)
+            return TypedResults.Accepted(address, TrainingRunResponse.From(run));
+        context.Response.Headers.Location = address;
+        return Problems.Conflict("/problems/training-run-going-on", "A training run is going on.", $"Run {run.RunId} has not ended; its address is {address}.");
+    }
+
+    private static async Task<Results<Ok<TrainingRunList>, ValidationProblem>> ListAsync(
+        TrainingRuns runs, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
+    {
+        var errors = new FieldErrors();
+        var size = Paging.Limit(errors, limit);
+        var before = Paging.AfterKey(errors, ListName, cursor);
+        if (errors.Any)
+            return errors.ToProblem();
+        var page = await runs.ListAsync(before ?? long.MaxValue, size + 1, cancellationToken);
+        var next = page.Count > size ? Paging.Cursor(ListName, page[size - 1].RunId) : null;
+        return TypedResults.Ok(new TrainingRunList([.. page.Take(size).Select(TrainingRunResponse.From)], next));
+    }
+
+    private static async Task<Results<Ok<TrainingRunResponse>, ProblemHttpResult>> GetAsync(long runId, TrainingRuns runs, CancellationToken cancellationToken) =>
+        await runs.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(TrainingRunResponse.From(run)) : NotFound(runId);
+
+    private static async Task<Results<Ok<TrainingRunResponse>, Accepted<TrainingRunResponse>, ProblemHttpResult>> CancelAsync(
+        long runId, TrainingRuns runs, TrainingService training, CancellationToken cancellationToken)
+    {
+        var asked = training.Cancel(runId);
+        if (await runs.FindAsync(runId, cancellationToken) is not { } run)
+            return NotFound(runId);
+        if (asked)
+            return TypedResults.Accepted($"/v1/training-runs/{runId}", TrainingRunResponse.From(run));
+        return run.Status == TrainingRunStatus.Running
+            ? Problems.Conflict("/problems/training-run-elsewhere", "Another process executes this run.", $"Run {runId} can be cancelled only where it is executed.")
+            : TypedResults.Ok(TrainingRunResponse.From(run));
+    }
+
+    private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
+        long runId, TrainingRuns runs, TimeProvider clock, CancellationToken cancellationToken) =>
+        await runs.FindAsync(runId, cancellationToken) is null ? NotFound(runId) : TypedResults.ServerSentEvents(Events(runId, runs, clock, cancellationToken));
+
+    /// <summary>Reads the record of the run, so that any process can show a run that another one executes.</summary>
+    private static async IAsyncEnumerable<SseItem<object>> Events(
+        long runId, TrainingRuns runs, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(EventInterval, clock);
+        var shown = 0;
+        while (await runs.FindAsync(runId, cancellationToken) is { } record)
+        {
+            var run = TrainingRunResponse.From(record);
+            foreach (var epoch in run.Epochs.Skip(shown))
+                yield return new(epoch, "epoch");
+            shown = run.Epochs.Count;
+            if (record.Status != TrainingRunStatus.Running)
+            {
+                yield return new(run, "finished");
+                yield break;
+            }
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+
+    private static ProblemHttpResult NotFound(long runId) => Problems.NotFound("training run", runId);
+}

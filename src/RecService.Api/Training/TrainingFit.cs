@@ -1,0 +1,58 @@
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Training;
+
+namespace RecService.Api.Training;
+
+/// <summary>What came of a fit and its refit.</summary>
+/// <param name="Model">The model refitted on all rows.</param>
+/// <param name="BestEpoch">The epoch of the fit with the best holdout loss; the refit ran as many.</param>
+/// <param name="Metrics">Metrics of the fit, which has not seen the holdout; null without one.</param>
+internal sealed record TrainingOutcome(FactorizationModel Model, int BestEpoch, TrainingMetrics? Metrics);
+
+/// <summary>Fits with a holdout, measures, and refits on all rows for the best number of epochs.</summary>
+internal static class TrainingFit
+{
+    private const string FitPhase = "fit";
+    private const string RefitPhase = "refit";
+
+    public static TrainingOutcome Run(TrainingSet set, TrainingOptions options, Action<TrainingEpoch> progress, CancellationToken cancellationToken)
+    {
+        if (set.AllRows.Length == 0)
+            throw new InvalidOperationException("No interaction is usable for training; the run's rows tell by reason why each was dropped.");
+        var settings = options.ToSettings();
+        if (set.HoldoutRows.Length == 0 || set.FitRows.Length == 0)
+            return new(Train(set, options, settings, set.AllRows, holdout: null, FitPhase, progress, cancellationToken).Model, settings.Epochs, Metrics: null);
+
+        var holdout = Holdout(set, options, settings);
+        var fit = Train(set, options, settings, set.FitRows, holdout, FitPhase, progress, cancellationToken);
+        TrainingMetrics? metrics = null;
+        var refit = Train(set, options, settings with { Epochs = Math.Max(1, fit.BestEpoch) }, set.AllRows, holdout: null, RefitPhase, progress, cancellationToken);
+        return new(refit.Model, fit.BestEpoch, metrics);
+    }
+
+    /// <summary>The held-out rows; with objective implicit, each with negatives that are drawn once, so that epochs are compared on the same.</summary>
+    private static ExampleSet Holdout(TrainingSet set, TrainingOptions options, TrainingSettings settings)
+    {
+        var rows = set.Examples(set.HoldoutRows);
+        return options.Objective == TrainingObjective.Rating
+            ? rows
+            : Negatives(set, options, set.AllRows).Materialize(rows, settings.Seed);
+    }
+
+    private static TrainingResult Train(TrainingSet set, TrainingOptions options, TrainingSettings settings, int[] rows, ExampleSet? holdout, string phase,
+        Action<TrainingEpoch> progress, CancellationToken cancellationToken)
+    {
+        var elapsed = TimeSpan.Zero;
+        // Only the positives of the rows that are trained on are spared: sparing held-out ones would give them away.
+        var negatives = options.Objective == TrainingObjective.Implicit ? Negatives(set, options, rows) : null;
+        return new Trainer(settings).Train(set.Space, set.Examples(rows), holdout, negatives, set.Index, report =>
+        {
+            elapsed += report.Elapsed;
+            progress(new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds));
+        }, cancellationToken);
+    }
+
+    private static NegativeSampling Negatives(TrainingSet set, TrainingOptions options, int[] rows) =>
+        new(TrainingSet.UserBlock, TrainingSet.ItemBlock, options.NegativesPerPositive, set.ItemsByUser(rows));
+}

@@ -1,0 +1,165 @@
+using Microsoft.Extensions.Options;
+using RecService.Engine.Training;
+
+namespace RecService.Api.Training;
+
+/// <summary>What a model is trained to predict.</summary>
+public enum TrainingObjective
+{
+    /// <summary>Whether a user takes an item: logistic loss on positives and sampled negatives.</summary>
+    Implicit,
+
+    /// <summary>The value that a user gives an item: squared loss.</summary>
+    Rating,
+}
+
+/// <summary>How rows are set aside to decide early stopping and to measure the model.</summary>
+public enum HoldoutKind
+{
+    /// <summary>By a stable hash of the user's and the item's id: the same pair is always on the same side.</summary>
+    Hash,
+
+    /// <summary>The newest rows by time.</summary>
+    Newest,
+
+    /// <summary>None: the configured number of epochs is trained on all rows and nothing is measured.</summary>
+    None,
+}
+
+/// <summary>What one type of interaction means for training.</summary>
+public sealed class InteractionTypeOptions
+{
+    /// <summary>Objective <c>rating</c>: the target; when absent, the interaction's own value, and rows without one are dropped.</summary>
+    public double? Target { get; set; }
+
+    /// <summary>The weight of a row; with objective <c>implicit</c> the weights of repeats add up. Above 0.</summary>
+    public double Weight { get; set; } = 1;
+
+    /// <summary>Objective <c>implicit</c>: a row whose value is lower is no positive.</summary>
+    public double? PositiveFrom { get; set; }
+}
+
+/// <summary>Section <c>Training</c> of the configuration.</summary>
+public sealed class TrainingOptions
+{
+    /// <summary>Whether the schedule runs; training on demand works in any case.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>A cron expression in UTC, of five fields or with seconds (Quartz dialect); takes the place of <see cref="Interval"/>.</summary>
+    public string? Schedule { get; set; }
+
+    /// <summary>The time from the start of one run to the next, when there is no <see cref="Schedule"/>. 1 second to 31 days.</summary>
+    public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>What to predict.</summary>
+    public TrainingObjective Objective { get; set; } = TrainingObjective.Implicit;
+
+    /// <summary>Which features cross.</summary>
+    public Engine.Model.FeatureInteraction Interaction { get; set; } = Engine.Model.FeatureInteraction.FieldPooled;
+
+    /// <summary>The number of latent factors k, 1 to 1,024.</summary>
+    public int Factors { get; set; } = 16;
+
+    /// <summary>The most epochs of a fit, 1 to 10,000.</summary>
+    public int Epochs { get; set; } = 40;
+
+    /// <summary>The step size of AdaGrad, above 0; the engine's default when absent.</summary>
+    public float? LearningRate { get; set; }
+
+    /// <summary>L2 regularisation of the linear weights; the engine's default when absent.</summary>
+    public float? L2Linear { get; set; }
+
+    /// <summary>L2 regularisation of the latent factors; the engine's default when absent.</summary>
+    public float? L2Factors { get; set; }
+
+    /// <summary>The standard deviation of the initial factors; the engine's default when absent.</summary>
+    public float? InitialDeviation { get; set; }
+
+    /// <summary>The seed of shuffling, initialisation and negative sampling. The same data and seed give the same model.</summary>
+    public int Seed { get; set; } = 1;
+
+    /// <summary>Epochs without a better holdout loss before a fit stops, at least 1.</summary>
+    public int Patience { get; set; } = 3;
+
+    /// <summary>Objective <c>implicit</c>: sampled negatives for each positive, 1 to 100.</summary>
+    public int NegativesPerPositive { get; set; } = 4;
+
+    /// <summary>Categories that occur in fewer training rows share the <c>other</c> feature of their field. At least 1.</summary>
+    public int MinimumFeatureCount { get; set; } = 1;
+
+    /// <summary>How rows are held out.</summary>
+    public HoldoutKind Holdout { get; set; } = HoldoutKind.Hash;
+
+    /// <summary>The share of rows held out, above 0 and at most 0.5.</summary>
+    public double HoldoutShare { get; set; } = 0.1;
+
+    /// <summary>The most held-out pairs that HR@10 and NDCG@10 are measured on; more are sampled. At least 1.</summary>
+    public int RankingSample { get; set; } = 2_000;
+
+    /// <summary>How many of the newest models keep their files, beside the active and the pinned ones; 1 to 1,000. The records of all stay.</summary>
+    public int KeepModels { get; set; } = 10;
+
+    /// <summary>What each interaction type means; types that are not listed are not trained on.</summary>
+    /// <remarks>The defaults suit both objectives: <c>rating</c> carries a value, the others are positives of growing weight.</remarks>
+    public Dictionary<string, InteractionTypeOptions> Types { get; set; } = new(StringComparer.Ordinal)
+    {
+        ["view"] = new() { Weight = 1 },
+        ["click"] = new() { Weight = 2 },
+        ["like"] = new() { Weight = 4 },
+        ["purchase"] = new() { Weight = 5 },
+        ["rating"] = new() { Weight = 4, PositiveFrom = 4 },
+    };
+
+    /// <summary>The settings that the engine trains with.</summary>
+    public TrainingSettings ToSettings()
+    {
+        var defaults = new TrainingSettings();
+        return defaults with
+        {
+            Interaction = Interaction,
+            Loss = Objective == TrainingObjective.Rating ? Engine.Model.Loss.Squared : Engine.Model.Loss.Logistic,
+            Factors = Factors,
+            Epochs = Epochs,
+            LearningRate = LearningRate ?? defaults.LearningRate,
+            L2Linear = L2Linear ?? defaults.L2Linear,
+            L2Factors = L2Factors ?? defaults.L2Factors,
+            InitialDeviation = InitialDeviation ?? defaults.InitialDeviation,
+            Seed = (ulong)Seed,
+            Patience = Patience,
+        };
+    }
+}
+
+internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptions>
+{
+    public ValidateOptionsResult Validate(string? name, TrainingOptions options)
+    {
+        var errors = new ValidateOptionsResultBuilder();
+        void Require(bool condition, string property, string reason)
+        {
+            if (!condition)
+                errors.AddError(reason, $"Training:{property}");
+        }
+
+        Require(options.Schedule is null || TrainingSchedule.TryParse(options.Schedule, out _), "Schedule",
+            "is not a cron expression, such as '*/30 * * * *' (minutes first) or '0 0/30 * * * ?' (seconds first).");
+        Require(options.Interval >= TimeSpan.FromSeconds(1) && options.Interval <= TimeSpan.FromDays(31), "Interval",
+            "must lie between 00:00:01 and 31.00:00:00 (write it as [days.]hours:minutes:seconds).");
+        Require(options.Factors is >= 1 and <= 1024, "Factors", "must lie between 1 and 1024.");
+        Require(options.Epochs is >= 1 and <= 10_000, "Epochs", "must lie between 1 and 10000.");
+        Require(options.LearningRate is null or > 0 and < float.PositiveInfinity, "LearningRate", "must be above 0.");
+        Require(options.L2Linear is null or >= 0 and < float.PositiveInfinity, "L2Linear", "must not be negative.");
+        Require(options.L2Factors is null or >= 0 and < float.PositiveInfinity, "L2Factors", "must not be negative.");
+        Require(options.InitialDeviation is null or > 0 and < float.PositiveInfinity, "InitialDeviation", "must be above 0.");
+        Require(options.Seed >= 0, "Seed", "must not be negative.");
+        Require(options.Patience >= 1, "Patience", "must be at least 1.");
+        Require(options.NegativesPerPositive is >= 1 and <= 100, "NegativesPerPositive", "must lie between 1 and 100.");
+        Require(options.MinimumFeatureCount >= 1, "MinimumFeatureCount", "must be at least 1.");
+        Require(options.HoldoutShare is > 0 and <= 0.5, "HoldoutShare", "must be above 0 and at most 0.5.");
+        Require(options.RankingSample >= 1, "RankingSample", "must be at least 1.");
+        Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must lie between 1 and 1000.");
+        foreach (var (type, settings) in options.Types)
+            Require(settings.Weight > 0 && double.IsFinite(settings.Weight), $"Types:{type}:Weight", "must be above 0.");
+        return errors.Build();
+    }
+}

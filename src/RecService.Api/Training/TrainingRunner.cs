@@ -1,0 +1,168 @@
+using System.Threading.Channels;
+using Npgsql;
+using NpgsqlTypes;
+using RecService.Api.Storage;
+using RecService.Api.Storage.Entities;
+using RecService.Engine.Model;
+
+namespace RecService.Api.Training;
+
+/// <summary>Executes one training run: read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
+internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, NpgsqlDataSource database, TimeProvider clock, ILogger<TrainingRunner> logger)
+{
+    public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
+    {
+        var data = await reader.ReadAsync(options, cancellationToken);
+        await runs.RecordCutoffAsync(run.RunId, data, cancellationToken);
+        var epochs = Channel.CreateUnbounded<TrainingEpoch>(new() { SingleReader = true });
+        var recording = RecordEpochsAsync(run.RunId, epochs.Reader, cancellationToken);
+        TrainingOutcome outcome;
+        try
+        {
+            outcome = await OnThreadOfItsOwn(() => Fit(run.RunId, data, options, epochs.Writer, cancellationToken));
+        }
+        finally
+        {
+            epochs.Writer.Complete();
+        }
+        await recording;
+        await StoreAsync(run, options, outcome, cancellationToken);
+    }
+
+    private TrainingOutcome Fit(long runId, TrainingData data, TrainingOptions options, ChannelWriter<TrainingEpoch> epochs, CancellationToken cancellationToken)
+    {
+        var set = TrainingSet.Create(data, options);
+        logger.RowsRead(runId, data.Rows.Count, data.Users.Count, data.Items.Count, set.Space.ColumnCount);
+        return TrainingFit.Run(set, options, epoch =>
+        {
+            logger.EpochDone(runId, epoch.Phase, epoch.Epoch, epoch.TrainLoss, epoch.HoldoutLoss);
+            epochs.TryWrite(epoch);
+        }, cancellationToken);
+    }
+
+    /// <summary>Below normal priority, so that requests come first when the cores are busy.</summary>
+    private static Task<T> OnThreadOfItsOwn<T>(Func<T> work)
+    {
+        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() =>
+        {
+            try
+            {
+                completion.SetResult(work());
+            }
+            catch (OperationCanceledException exception)
+            {
+                completion.SetCanceled(exception.CancellationToken);
+            }
+            catch (Exception exception)
+            {
+                completion.SetException(exception);
+            }
+        })
+        { IsBackground = true, Name = "Training", Priority = ThreadPriority.BelowNormal }.Start();
+        return completion.Task;
+    }
+
+    private async Task RecordEpochsAsync(long runId, ChannelReader<TrainingEpoch> reports, CancellationToken cancellationToken)
+    {
+        var epochs = new List<TrainingEpoch>();
+        while (await reports.WaitToReadAsync(cancellationToken))
+        {
+            while (reports.TryRead(out var epoch))
+                epochs.Add(epoch);
+            await runs.RecordEpochsAsync(runId, epochs, cancellationToken);
+        }
+    }
+
+    /// <summary>Stores the model, makes it the active one and ends the run, all or nothing.</summary>
+    private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        var metrics = outcome.Metrics is null ? null : TrainingJson.Write(outcome.Metrics);
+        var version = await InsertModelAsync(connection, run, options, outcome, metrics, now, cancellationToken);
+        var (size, hash) = await OnThreadOfItsOwn(() =>
+        {
+            using var artifact = ModelArtifacts.OpenWrite(connection, version);
+            ModelFile.Save(artifact, outcome.Model);
+            return artifact.Complete();
+        });
+        await using var finish = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new("UPDATE models SET size_bytes = $2, sha256 = $3 WHERE version = $1")
+                {
+                    Parameters = { new() { Value = version }, new() { Value = size }, new() { Value = hash } },
+                },
+                new("INSERT INTO active_model (id, version, activated_at) VALUES (1, $1, $2) ON CONFLICT (id) DO UPDATE SET version = $1, activated_at = $2")
+                {
+                    Parameters = { new() { Value = version }, new() { Value = now } },
+                },
+                new("UPDATE training_runs SET status = 'succeeded', finished_at = $2, metrics = $3, best_epoch = $4, model_version = $5 WHERE run_id = $1 AND status = 'running'")
+                {
+                    Parameters =
+                    {
+                        new() { Value = run.RunId },
+                        new() { Value = now },
+                        new() { Value = (object?)metrics ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb },
+                        new() { Value = outcome.BestEpoch },
+                        new() { Value = version },
+                    },
+                },
+            },
+        };
+        await finish.ExecuteNonQueryAsync(cancellationToken);
+        if (finish.BatchCommands[2].RecordsAffected != 1)
+            throw new InvalidOperationException("The run has been ended by another process; its model is not stored.");
+        var pruned = await PruneAsync(connection, options, now, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        logger.RunSucceeded(run.RunId, (now - run.StartedAt).TotalSeconds, version, size);
+        if (pruned > 0)
+            logger.ModelsPruned(pruned);
+    }
+
+    private static async Task<long> InsertModelAsync(NpgsqlConnection connection, TrainingRun run, TrainingOptions options, TrainingOutcome outcome, string? metrics,
+        DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using var insert = new NpgsqlCommand(
+            """
+            INSERT INTO models (run_id, created_at, objective, interaction, factors, settings, metrics, size_bytes, sha256)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '') RETURNING version
+            """, connection)
+        {
+            Parameters =
+            {
+                new() { Value = run.RunId },
+                new() { Value = now },
+                new() { Value = run.Objective },
+                new() { Value = System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(options.Interaction.ToString()) },
+                new() { Value = outcome.Model.Factors },
+                new() { Value = run.Settings, NpgsqlDbType = NpgsqlDbType.Jsonb },
+                new() { Value = metrics ?? "{}", NpgsqlDbType = NpgsqlDbType.Jsonb },
+            },
+        };
+        return (long)(await insert.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Removes the artifacts of models that are neither among the newest, nor active, nor pinned; their records stay.</summary>
+    private static async Task<int> PruneAsync(NpgsqlConnection connection, TrainingOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using var prune = new NpgsqlCommand(
+            """
+            WITH pruned AS (
+                UPDATE models SET pruned_at = $2
+                WHERE pruned_at IS NULL AND pinned_at IS NULL
+                  AND version NOT IN (SELECT version FROM models ORDER BY version DESC LIMIT $1)
+                  AND version NOT IN (SELECT version FROM active_model)
+                RETURNING version),
+            removed AS (DELETE FROM model_chunks WHERE version IN (SELECT version FROM pruned))
+            SELECT count(*)::int FROM pruned
+            """, connection)
+        {
+            Parameters = { new() { Value = options.KeepModels }, new() { Value = now } },
+        };
+        return (int)(await prune.ExecuteScalarAsync(cancellationToken))!;
+    }
+}

@@ -1,0 +1,178 @@
+using Microsoft.Extensions.Options;
+using RecService.Api.Storage.Entities;
+
+namespace RecService.Api.Training;
+
+/// <summary>Trains on a schedule and on demand, one run at a time.</summary>
+internal sealed class TrainingService(
+    TrainingRuns runs,
+    TrainingRunner runner,
+    TrainingDataReader reader,
+    IOptions<TrainingOptions> options,
+    TimeProvider clock,
+    ILogger<TrainingService> logger) : BackgroundService
+{
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(10);
+
+    private readonly TrainingSchedule _schedule = new(options.Value);
+    private readonly SemaphoreSlim _starting = new(1, 1);
+    private volatile CurrentRun? _current;
+    private DateTimeOffset? _lastTick;
+
+    /// <summary>Starts a run unless one is going on, here or in another process.</summary>
+    /// <returns>The started run, or the one that is going on.</returns>
+    public async Task<(TrainingRun Run, bool Started)> StartRunAsync(TrainingRunTrigger trigger, CancellationToken cancellationToken)
+    {
+        await _starting.WaitAsync(cancellationToken);
+        try
+        {
+            while (true)
+            {
+                if (_current is { Completion.IsCompleted: false } current && await runs.FindAsync(current.RunId, cancellationToken) is { } own)
+                    return (own, false);
+                var heldLock = await runs.TryLockAsync(cancellationToken);
+                if (heldLock is not null)
+                    return (await BeginAsync(trigger, heldLock, cancellationToken), true);
+                if (await runs.FindRunningAsync(cancellationToken) is { } running)
+                    return (running, false);
+                // The other process has the lock but has not recorded its run yet, or has just recorded its end.
+                await Task.Delay(TimeSpan.FromMilliseconds(50), clock, cancellationToken);
+            }
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    /// <summary>Asks the run to stop, if it runs in this process.</summary>
+    /// <returns>False when this process does not run it.</returns>
+    public bool Cancel(long runId)
+    {
+        if (_current is not { Completion.IsCompleted: false } current || current.RunId != runId)
+            return false;
+        current.Cancellation.Cancel();
+        return true;
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        if (_current is { } current)
+        {
+            await current.Cancellation.CancelAsync();
+            await current.Completion.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    public override void Dispose()
+    {
+        _starting.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (!await WaitUntilDueAsync(stoppingToken))
+                    return;
+                if (await ReasonToSkipAsync(stoppingToken) is { } reason)
+                    logger.ScheduleSkipped(reason);
+                else
+                    await StartRunAsync(TrainingRunTrigger.Schedule, stoppingToken);
+                if (_current is { } current)
+                    await current.Completion.WaitAsync(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                logger.ScheduleFailed(RetryDelay, exception);
+                await Task.Delay(RetryDelay, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    /// <summary>False when nothing will ever be due.</summary>
+    private async Task<bool> WaitUntilDueAsync(CancellationToken cancellationToken)
+    {
+        // The first tick of a process continues the rhythm of the one before it.
+        var lastTick = _lastTick ?? (await runs.FindLastAsync(cancellationToken))?.StartedAt;
+        if (_schedule.NextDue(clock.GetUtcNow(), lastTick) is not { } due)
+            return false;
+        // Task.Delay takes at most about 49 days; a cron expression may be due later.
+        for (var wait = due - clock.GetUtcNow(); wait > TimeSpan.Zero; wait = due - clock.GetUtcNow())
+            await Task.Delay(wait < TimeSpan.FromDays(1) ? wait : TimeSpan.FromDays(1), clock, cancellationToken);
+        _lastTick = clock.GetUtcNow();
+        return true;
+    }
+
+    private async Task<string?> ReasonToSkipAsync(CancellationToken cancellationToken)
+    {
+        if (!await runs.AnyInteractionAsync(cancellationToken))
+            return "there are no interactions";
+        // A run that did not succeed is tried again, and so is one whose settings were others.
+        if (await runs.FindLastAsync(cancellationToken) is not { Status: TrainingRunStatus.Succeeded, CutoffSnapshot: { } snapshot, DatabaseId: { } databaseId } last
+            || !TrainingJson.Same(last.Settings, TrainingJson.Write(options.Value)))
+            return null;
+        return await reader.HasChangedSinceAsync(snapshot, databaseId, cancellationToken) ? null : "nothing has changed since the last run";
+    }
+
+    private async Task<TrainingRun> BeginAsync(TrainingRunTrigger trigger, TrainingLock heldLock, CancellationToken cancellationToken)
+    {
+        TrainingRun run;
+        try
+        {
+            run = await runs.CreateAsync(trigger, options.Value, cancellationToken);
+        }
+        catch
+        {
+            await heldLock.DisposeAsync();
+            throw;
+        }
+        var cancellation = new CancellationTokenSource();
+        _current = new(run.RunId, cancellation, ExecuteRunAsync(run, heldLock, cancellation.Token));
+        return run;
+    }
+
+    private async Task ExecuteRunAsync(TrainingRun run, TrainingLock heldLock, CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        await using var _ = heldLock;
+        logger.RunStarted(run.RunId, run.Trigger.ToString(), run.Objective);
+        try
+        {
+            await runner.RunAsync(run, options.Value, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            logger.RunCancelled(run.RunId, "stop requested");
+            await EndAsync(run.RunId, TrainingRunStatus.Cancelled, "The run was cancelled.");
+        }
+        catch (Exception exception)
+        {
+            logger.RunFailed(run.RunId, exception);
+            await EndAsync(run.RunId, TrainingRunStatus.Failed, exception.Message);
+        }
+    }
+
+    private async Task EndAsync(long runId, TrainingRunStatus status, string error)
+    {
+        try
+        {
+            await runs.RecordEndAsync(runId, status, error, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            // The next holder of the lock records the run as failed.
+            logger.OutcomeNotRecorded(runId, exception);
+        }
+    }
+
+    private sealed record CurrentRun(long RunId, CancellationTokenSource Cancellation, Task Completion);
+}

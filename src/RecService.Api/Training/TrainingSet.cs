@@ -1,0 +1,107 @@
+using RecService.Engine.Data;
+
+namespace RecService.Api.Training;
+
+/// <summary>Training data as the engine takes it: columns, one block of rows each for users, items and contexts, and the split.</summary>
+internal sealed class TrainingSet
+{
+    /// <summary>The position of a block in an example's blocks.</summary>
+    public const int UserBlock = 0, ItemBlock = 1, ContextBlock = 2;
+
+    private readonly TrainingData _data;
+    private readonly SparseRows[] _blocks;
+
+    private TrainingSet(TrainingData data, FeatureSpace space, FeatureIndex index, SparseRows[] blocks, int[] fit, int[] holdout)
+    {
+        _data = data;
+        _blocks = blocks;
+        Space = space;
+        Index = index;
+        FitRows = fit;
+        HoldoutRows = holdout;
+    }
+
+    public FeatureSpace Space { get; }
+
+    public FeatureIndex Index { get; }
+
+    /// <summary>Rows that are fitted before the refit.</summary>
+    public int[] FitRows { get; }
+
+    /// <summary>Rows that are held out.</summary>
+    public int[] HoldoutRows { get; }
+
+    /// <summary>All rows.</summary>
+    public int[] AllRows => [.. Enumerable.Range(0, _data.Rows.Count)];
+
+    /// <summary>The items' rows, in the order of their ids.</summary>
+    public SparseRows Items => _blocks[ItemBlock];
+
+    public static TrainingSet Create(TrainingData data, TrainingOptions options)
+    {
+        var (space, index) = CountFeatures(data, options.MinimumFeatureCount);
+        var row = new RowBuffer();
+        SparseRows[] blocks =
+        [
+            Encode(data.Users, index.AppendUser, row),
+            Encode(data.Items, index.AppendItem, row),
+            Encode(data.Contexts, index.AppendContext, row),
+        ];
+        var holdout = Holdout.Choose(data, options);
+        var fit = new List<int>();
+        var held = new List<int>();
+        for (var r = 0; r < holdout.Length; r++)
+            (holdout[r] ? held : fit).Add(r);
+        return new(data, space, index, blocks, [.. fit], [.. held]);
+    }
+
+    /// <summary>The given rows as examples that join a user, an item and a context.</summary>
+    public ExampleSet Examples(int[] rows)
+    {
+        var all = _data.Rows;
+        float[] weights = [.. rows.Select(r => all[r].Weight)];
+        return new(
+            _blocks,
+            [[.. rows.Select(r => all[r].User)], [.. rows.Select(r => all[r].Item)], [.. rows.Select(r => all[r].Context)]],
+            [.. rows.Select(r => all[r].Target)],
+            Array.TrueForAll(weights, w => w == 1) ? null : weights);
+    }
+
+    /// <summary>Per user the distinct items of the given rows.</summary>
+    public RowSets ItemsByUser(int[] rows) =>
+        RowSets.FromPairs(_data.Users.Count, [.. rows.Select(r => _data.Rows[r].User)], [.. rows.Select(r => _data.Rows[r].Item)]);
+
+    private static (FeatureSpace, FeatureIndex) CountFeatures(TrainingData data, int minimumCount)
+    {
+        var users = new long[data.Users.Count];
+        var items = new long[data.Items.Count];
+        var contexts = new long[data.Contexts.Count];
+        foreach (var row in data.Rows)
+        {
+            users[row.User]++;
+            items[row.Item]++;
+            contexts[row.Context]++;
+        }
+        var builder = new FeatureIndexBuilder();
+        for (var u = 0; u < users.Length; u++)
+            builder.CountUser(data.Users[u], users[u]);
+        for (var i = 0; i < items.Length; i++)
+            builder.CountItem(data.Items[i], items[i]);
+        for (var c = 0; c < contexts.Length; c++)
+            builder.CountContext(data.Contexts[c], contexts[c]);
+        return builder.Build(minimumCount);
+    }
+
+    private static SparseRows Encode(IReadOnlyList<EntityFeatures> entities, Action<EntityFeatures, RowBuffer> append, RowBuffer buffer)
+    {
+        var rows = new SparseRowsBuilder();
+        foreach (var entity in entities)
+        {
+            buffer.Clear();
+            append(entity, buffer);
+            rows.Add(buffer.Row);
+            rows.EndRow();
+        }
+        return rows.Build();
+    }
+}
