@@ -1,43 +1,271 @@
 using RecService.Engine.Data;
 using RecService.Engine.Model;
+using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Scoring;
 
+/// <summary>An item and its score, or its similarity.</summary>
+/// <param name="Item">Row of the item.</param>
+/// <param name="Score">Score of the joined row, or cosine.</param>
 public readonly record struct RankedItem(int Item, float Score);
 
-public sealed class ItemRanker(FactorizationModel model, SparseRows itemRows)
+/// <summary>
+/// Ranks a catalogue for requests by one inner product an item. With z the summed vectors of an item's columns, c its linear terms and the pairs among its own
+/// columns, and q the summed vectors of a request's columns, score = const + c + ⟨q, z⟩. Thread-safe.
+/// </summary>
+public sealed class ItemRanker
 {
-    private readonly Scorer _scorer = new(model);
-    public int Count => itemRows.Count;
+    /// <summary>Half the distance from 1 to the next float.</summary>
+    private const float UnitRoundoff = 5.9604645e-8f;
 
-    public RankedItem[] Top(SparseRow request, int count, ReadOnlySpan<bool> excluded = default)
+    private readonly FactorizationKernel _kernel;
+    private readonly Scorer _scorer;
+    private readonly int _stride;
+    private readonly float[] _vectors;
+    private readonly float[] _constants;
+    private readonly float[] _norms;
+    private readonly float[] _magnitudes;
+    private readonly float[] _columnNorms;
+    private readonly bool[] _itemFields;
+
+    /// <summary>Computes z and c of every item, in O(entries · k).</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="itemRows">The columns of each item.</param>
+    /// <param name="kernel">The kernel; the machine's own choice when absent.</param>
+    public ItemRanker(FactorizationModel model, SparseRows itemRows, FactorizationKernel? kernel = null)
     {
-        var all = new List<RankedItem>();
-        for (var i = 0; i < Count; i++)
-            if (excluded.IsEmpty || !excluded[i]) all.Add(new(i, Score(request, i)));
-        return [.. all.OrderByDescending(r => r.Score).ThenBy(r => r.Item).Take(count)];
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(itemRows);
+        Model = model;
+        ItemRows = itemRows;
+        _kernel = kernel ?? FactorizationKernel.Default;
+        _scorer = new(model, _kernel);
+        _stride = model.Stride;
+        _vectors = new float[checked(itemRows.Count * _stride)];
+        _constants = new float[itemRows.Count];
+        _norms = new float[itemRows.Count];
+        _magnitudes = new float[itemRows.Count];
+        _columnNorms = [.. Enumerable.Range(0, model.Space.ColumnCount).Select(ColumnNorm)];
+        _itemFields = new bool[model.Space.FieldCount];
+        var workspace = _scorer.Rent();
+        for (var item = 0; item < itemRows.Count; item++)
+        {
+            _constants[item] = workspace.Forward(itemRows[item], model.Weights, model.FactorTable, out var linear) + linear;
+            workspace.Sum.CopyTo(_vectors.AsSpan(item * _stride));
+            _norms[item] = MathF.Sqrt(_kernel.Dot(workspace.Sum, workspace.Sum));
+            _magnitudes[item] = Magnitude(itemRows[item]);
+            foreach (var field in workspace.PresentFields)
+            {
+                _itemFields[field] = true;
+            }
+        }
+
+        _scorer.Return(workspace);
     }
 
+    /// <summary>The model.</summary>
+    public FactorizationModel Model { get; }
+
+    /// <summary>The columns of each item.</summary>
+    public SparseRows ItemRows { get; }
+
+    /// <summary>Number of items.</summary>
+    public int Count => ItemRows.Count;
+
+    /// <summary>z of an item, k floats.</summary>
+    public ReadOnlySpan<float> Vector(int item) => _vectors.AsSpan(item * _stride, Model.Factors);
+
+    /// <summary>The score of a request's columns joined with an item's: what <see cref="Scorer.Score"/> says of the same row.</summary>
     public float Score(SparseRow request, int item)
     {
-        var b = new RowBuffer();
-        b.Append(request);
-        b.Append(itemRows[item]);
-        return _scorer.Score(b.Row);
+        var joined = new RowBuffer();
+        joined.Append(request);
+        joined.Append(ItemRows[item]);
+        return _scorer.Score(joined.Row);
     }
 
+    /// <summary>
+    /// The items with the highest scores, by score and then by item. Exact: the inner products only choose candidates, with a bound on their rounding;
+    /// order and scores are those of <see cref="Score"/>.
+    /// </summary>
+    /// <param name="request">The request's columns.</param>
+    /// <param name="count">How many items at most.</param>
+    /// <param name="excluded">For each item whether it is left out; empty when none is.</param>
+    /// <exception cref="ArgumentException">There are exclusions, but not one for each item.</exception>
+    public RankedItem[] Top(SparseRow request, int count, ReadOnlySpan<bool> excluded = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (!excluded.IsEmpty && excluded.Length != Count)
+        {
+            throw new ArgumentException($"There are {Count} items but {excluded.Length} exclusions.", nameof(excluded));
+        }
+
+        if (count == 0)
+        {
+            return [];
+        }
+
+        var candidates = SharesFields(request) ? Everything(excluded) : Candidates(request, count, excluded);
+        var ranked = new RankedItem[candidates.Count];
+        var joined = new RowBuffer();
+        for (var i = 0; i < ranked.Length; i++)
+        {
+            joined.Clear();
+            joined.Append(request);
+            joined.Append(ItemRows[candidates[i]]);
+            ranked[i] = new(candidates[i], _scorer.Score(joined.Row));
+        }
+
+        Array.Sort(ranked, static (a, b) => a.Score != b.Score ? b.Score.CompareTo(a.Score) : a.Item.CompareTo(b.Item));
+        return ranked.Length <= count ? ranked : ranked[..count];
+    }
+
+    /// <summary>The items whose z points in a direction most like an item's, itself left out; by cosine and then by item.</summary>
     public RankedItem[] Similar(int item, int count)
     {
-        float[] V(int i)
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        var best = new PriorityQueue<int, (float Cosine, int Item)>(BestLast.Instance);
+        var vector = _vectors.AsSpan(item * _stride, _stride);
+        for (var other = 0; other < Count; other++)
         {
-            var v = new float[model.Factors];
-            var row = itemRows[i];
-            for (var e = 0; e < row.Length; e++)
-                for (var d = 0; d < v.Length; d++) v[d] += row.ValueAt(e) * model.FactorsOf(row.Columns[e])[d];
-            return v;
+            if (other == item || count == 0)
+            {
+                continue;
+            }
+
+            var norms = _norms[item] * _norms[other];
+            var cosine = norms > 0 ? _kernel.Dot(vector, _vectors.AsSpan(other * _stride, _stride)) / norms : 0;
+            if (best.Count < count)
+            {
+                best.Enqueue(other, (cosine, other));
+            }
+            else
+            {
+                best.EnqueueDequeue(other, (cosine, other));
+            }
         }
-        var a = V(item);
-        float Cos(float[] b) => (float)(a.Zip(b, (x, y) => (double)x * y).Sum() / Math.Sqrt(1e-30 + a.Sum(x => (double)x * x) * b.Sum(x => (double)x * x)));
-        return [.. Enumerable.Range(0, Count).Where(i => i != item).Select(i => new RankedItem(i, Cos(V(i)))).OrderByDescending(r => r.Score).ThenBy(r => r.Item).Take(count)];
+
+        var similar = new RankedItem[best.Count];
+        for (var rank = similar.Length - 1; rank >= 0; rank--)
+        {
+            best.TryDequeue(out var other, out var priority);
+            similar[rank] = new(other, priority.Cosine);
+        }
+
+        return similar;
+    }
+
+    /// <summary>All items that can be among the first <paramref name="count"/>: those whose highest possible score is not below the count-th of the lowest possible scores.</summary>
+    private List<int> Candidates(SparseRow request, int count, ReadOnlySpan<bool> excluded)
+    {
+        var workspace = _scorer.Rent();
+        var constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear) + linear + Model.Bias;
+        var query = workspace.Sum;
+        var magnitude = MathF.Abs(Model.Bias) + Magnitude(request);
+        var rounding = 2 * (Model.Factors + 32) * UnitRoundoff;
+        var highest = new float[Count];
+        var lowest = new PriorityQueue<int, float>();
+        for (var item = 0; item < Count; item++)
+        {
+            if (!excluded.IsEmpty && excluded[item])
+            {
+                continue;
+            }
+
+            var score = constant + _constants[item] + _kernel.Dot(query, _vectors.AsSpan(item * _stride, _stride));
+            var tolerance = rounding * (magnitude + _magnitudes[item]) * (1 + magnitude + _magnitudes[item]);
+            highest[item] = score + tolerance;
+            if (lowest.Count < count)
+            {
+                lowest.Enqueue(item, score - tolerance);
+            }
+            else
+            {
+                lowest.EnqueueDequeue(item, score - tolerance);
+            }
+        }
+
+        _scorer.Return(workspace);
+        if (!lowest.TryPeek(out _, out var cut))
+        {
+            return [];
+        }
+
+        var candidates = new List<int>();
+        for (var item = 0; item < Count; item++)
+        {
+            // Written so that a score that is no number stays a candidate.
+            if ((excluded.IsEmpty || !excluded[item]) && !(highest[item] < cut))
+            {
+                candidates.Add(item);
+            }
+        }
+
+        return candidates;
+    }
+
+    private List<int> Everything(ReadOnlySpan<bool> excluded)
+    {
+        var items = new List<int>(Count);
+        for (var item = 0; item < Count; item++)
+        {
+            if (excluded.IsEmpty || !excluded[item])
+            {
+                items.Add(item);
+            }
+        }
+
+        return items;
+    }
+
+    /// <summary>Entries of one field do not cross in a pooled model, so a request with fields of the items has no inner product of its own.</summary>
+    private bool SharesFields(SparseRow request)
+    {
+        if (Model.Interaction == FeatureInteraction.Plain)
+        {
+            return false;
+        }
+
+        foreach (var column in request.Columns)
+        {
+            if (_itemFields[Model.Space.ColumnFields[column]])
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private float ColumnNorm(int column)
+    {
+        var squares = 0.0;
+        foreach (var factor in Model.FactorsOf(column))
+        {
+            squares += (double)factor * factor;
+        }
+
+        return (float)Math.Sqrt(squares);
+    }
+
+    /// <summary>What bounds every intermediate result of a row: Σ |x_i| (|w_i| + ‖v_i‖).</summary>
+    private float Magnitude(SparseRow row)
+    {
+        var magnitude = 0f;
+        for (var e = 0; e < row.Length; e++)
+        {
+            magnitude += MathF.Abs(row.ValueAt(e)) * (MathF.Abs(Model.Weights[row.Columns[e]]) + _columnNorms[row.Columns[e]]);
+        }
+
+        return magnitude;
+    }
+
+    /// <summary>Lower cosines first, and of equal ones the later item first: what a bounded queue lets go.</summary>
+    private sealed class BestLast : IComparer<(float Cosine, int Item)>
+    {
+        public static BestLast Instance { get; } = new();
+
+        public int Compare((float Cosine, int Item) x, (float Cosine, int Item) y) =>
+            x.Cosine != y.Cosine ? x.Cosine.CompareTo(y.Cosine) : y.Item.CompareTo(x.Item);
     }
 }

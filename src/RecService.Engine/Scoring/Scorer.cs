@@ -1,65 +1,133 @@
 using RecService.Engine.Data;
 using RecService.Engine.Model;
+using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Scoring;
 
-public sealed class Scorer(FactorizationModel model)
+/// <summary>Scores rows with a model: y = w0 + Σ_i w_i x_i + Σ_d cross_d. Thread-safe.</summary>
+public sealed class Scorer
 {
-    public FactorizationModel Model { get; } = model;
+    private readonly FactorizationKernel _kernel;
+    private RowWorkspace? _idle;
 
-    public float Score(SparseRow row)
+    /// <param name="model">The model.</param>
+    /// <param name="kernel">The kernel; the machine's own choice when absent.</param>
+    public Scorer(FactorizationModel model, FactorizationKernel? kernel = null)
     {
-        var cross = new float[Model.Factors];
-        var pooled = new float[Model.Space.FieldCount * Model.Factors];
-        CrossFeatures(row, cross, pooled, out _, out var score);
-        return score;
+        ArgumentNullException.ThrowIfNull(model);
+        Model = model;
+        _kernel = kernel ?? FactorizationKernel.Default;
     }
 
+    /// <summary>The model.</summary>
+    public FactorizationModel Model { get; }
+
+    /// <summary>The score of a row, before the link function.</summary>
+    /// <exception cref="IndexOutOfRangeException">A column lies outside the model's space.</exception>
+    public float Score(SparseRow row)
+    {
+        var workspace = Rent();
+        var cross = workspace.Forward(row, Model.Weights, Model.FactorTable, out var linear);
+        Return(workspace);
+        return Model.Bias + linear + cross;
+    }
+
+    /// <summary>The cross vector of a row and the pooled vectors of its fields; score = bias + linear + Σ cross.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="cross">Receives the k cross features (bi-interaction pooling; He and Chua, "Neural factorization machines", SIGIR 2017).</param>
+    /// <param name="pooled">Receives p_f of every field, field by field: F · k floats, 0 for fields that the row has not.</param>
+    /// <param name="linear">Σ w_i x_i.</param>
+    /// <param name="score">The score.</param>
+    /// <exception cref="ArgumentException">A span has another length.</exception>
     public void CrossFeatures(SparseRow row, Span<float> cross, Span<float> pooled, out float linear, out float score)
     {
         var k = Model.Factors;
-        pooled.Clear();
-        linear = 0;
-        for (var e = 0; e < row.Length; e++)
+        var fields = Model.Space.FieldCount;
+        if (cross.Length != k || pooled.Length != fields * k)
         {
-            var c = row.Columns[e];
-            var x = row.ValueAt(e);
-            linear += Model.Weights[c] * x;
-            var v = Model.FactorsOf(c);
-            var f = Model.Space.ColumnFields[c];
-            for (var d = 0; d < k; d++) pooled[f * k + d] += x * v[d];
+            throw new ArgumentException($"A model of {fields} fields and {k} factors has cross vectors of {k} and pooled vectors of {fields * k} numbers, not {cross.Length} and {pooled.Length}.", nameof(cross));
         }
-        var total = 0f;
-        for (var d = 0; d < k; d++)
+
+        var workspace = Rent();
+        var crossed = workspace.Forward(row, Model.Weights, Model.FactorTable, out linear);
+        score = Model.Bias + linear + crossed;
+        workspace.Cross[..k].CopyTo(cross);
+        for (var field = 0; field < fields; field++)
         {
-            float s = 0, q = 0;
-            for (var f = 0; f < Model.Space.FieldCount; f++) { s += pooled[f * k + d]; q += pooled[f * k + d] * pooled[f * k + d]; }
-            cross[d] = 0.5f * (s * s - q);
-            total += cross[d];
+            var target = pooled.Slice(field * k, k);
+            if (workspace.IsPresent(field))
+            {
+                workspace.Pooled(field)[..k].CopyTo(target);
+            }
+            else
+            {
+                target.Clear();
+            }
         }
-        score = Model.Bias + linear + total;
+
+        Return(workspace);
     }
 
+    /// <summary>What each field and each pair of fields adds to the score of a row.</summary>
     public ScoreExplanation Explain(SparseRow row)
     {
-        var k = Model.Factors;
-        var cross = new float[k];
-        var pooled = new float[Model.Space.FieldCount * k];
-        CrossFeatures(row, cross, pooled, out _, out var score);
-        var lin = new float[Model.Space.FieldCount];
-        for (var e = 0; e < row.Length; e++) lin[Model.Space.ColumnFields[row.Columns[e]]] += Model.Weights[row.Columns[e]] * row.ValueAt(e);
+        var workspace = Rent();
+        var cross = workspace.Forward(row, Model.Weights, Model.FactorTable, out var linear);
+        var space = Model.Space;
+        var linearParts = new float[space.FieldCount];
+        for (var e = 0; e < row.Length; e++)
+        {
+            linearParts[space.ColumnFields[row.Columns[e]]] += Model.Weights[row.Columns[e]] * row.ValueAt(e);
+        }
+
+        var fields = workspace.PresentFields.ToArray();
+        Array.Sort(fields);
         var pairs = new List<PairContribution>();
-        for (var f = 0; f < lin.Length; f++)
-            for (var g = f + 1; g < lin.Length; g++)
+        for (var f = 0; f < fields.Length; f++)
+        {
+            if (Model.Interaction == FeatureInteraction.Plain && WithinField(row, fields[f], workspace) is { } within)
             {
-                var dot = 0f;
-                for (var d = 0; d < k; d++) dot += pooled[f * k + d] * pooled[g * k + d];
-                if (dot != 0) pairs.Add(new(Model.Space.Fields[f], Model.Space.Fields[g], dot));
+                pairs.Add(new(space.Fields[fields[f]], space.Fields[fields[f]], within));
             }
-        return new(score, Model.Bias, [.. lin.Select((v, f) => new FieldContribution(Model.Space.Fields[f], v))], pairs);
+
+            for (var g = f + 1; g < fields.Length; g++)
+            {
+                pairs.Add(new(space.Fields[fields[f]], space.Fields[fields[g]], _kernel.Dot(workspace.Pooled(fields[f]), workspace.Pooled(fields[g]))));
+            }
+        }
+
+        Return(workspace);
+        return new(Model.Bias + linear + cross, Model.Bias, [.. fields.Select(f => new FieldContribution(space.Fields[f], linearParts[f]))], pairs);
+    }
+
+    /// <summary>A workspace that no other thread uses; one is kept between calls, so that a thread by itself allocates nothing.</summary>
+    internal RowWorkspace Rent() => Interlocked.Exchange(ref _idle, null) ?? new(Model.Space, Model.Interaction, Model.Factors, _kernel);
+
+    internal void Return(RowWorkspace workspace) => Volatile.Write(ref _idle, workspace);
+
+    /// <summary>½ (‖p_f‖² − Σ_{i∈f} x_i² ‖v_i‖²), null when the field has only one entry.</summary>
+    private float? WithinField(SparseRow row, int field, RowWorkspace workspace)
+    {
+        var entries = 0;
+        var squares = 0.0;
+        for (var e = 0; e < row.Length; e++)
+        {
+            if (Model.Space.ColumnFields[row.Columns[e]] == field)
+            {
+                entries++;
+                foreach (var factor in Model.FactorsOf(row.Columns[e]))
+                {
+                    squares += Math.Pow(row.ValueAt(e) * factor, 2);
+                }
+            }
+        }
+
+        var pooled = 0.0;
+        foreach (var component in workspace.Pooled(field))
+        {
+            pooled += (double)component * component;
+        }
+
+        return entries > 1 ? (float)(0.5 * (pooled - squares)) : null;
     }
 }
-
-public sealed record ScoreExplanation(float Score, float Bias, IReadOnlyList<FieldContribution> Linear, IReadOnlyList<PairContribution> Pairs);
-public readonly record struct FieldContribution(string Field, float Value);
-public readonly record struct PairContribution(string FieldA, string FieldB, float Value);

@@ -1,79 +1,211 @@
+using System.Diagnostics;
 using RecService.Engine.Data;
 using RecService.Engine.Model;
+using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training;
 
+/// <summary>What an epoch came to.</summary>
+/// <param name="Epoch">1 for the first.</param>
+/// <param name="TrainLoss">
+/// Weighted mean loss of the training examples, each before it was learned from: squared error in squared units of the target, or log loss; without regularisation.
+/// </param>
+/// <param name="HoldoutLoss">The same of the holdout after the epoch, predictions clipped to the range of the training targets; null without a holdout.</param>
+/// <param name="Elapsed">Time the epoch took, holdout included.</param>
 public readonly record struct EpochReport(int Epoch, double TrainLoss, double? HoldoutLoss, TimeSpan Elapsed);
+
+/// <summary>What training came to.</summary>
+/// <param name="Model">The model as it stood after <paramref name="BestEpoch"/>.</param>
+/// <param name="BestEpoch">The epoch with the lowest holdout loss; without a holdout, the last.</param>
+/// <param name="Epochs">Every epoch that ran.</param>
 public sealed record TrainingResult(FactorizationModel Model, int BestEpoch, IReadOnlyList<EpochReport> Epochs);
 
-public sealed class Trainer(TrainingSettings settings)
+/// <summary>Trains factorization machines by AdaGrad (Duchi, Hazan, Singer, JMLR 2011) on shuffled examples. The same settings and data give the same model.</summary>
+public sealed class Trainer
 {
-    public TrainingResult Train(FeatureSpace space, ExampleSet train, ExampleSet? holdout = null, NegativeSampling? negatives = null, FeatureIndex? features = null,
-        Action<EpochReport>? progress = null, CancellationToken cancellationToken = default)
+    private readonly TrainingSettings _settings;
+    private readonly FactorizationKernel _kernel;
+
+    /// <param name="settings">The settings, which are checked.</param>
+    /// <exception cref="ArgumentException">A setting is out of range, or names a kernel that this machine has not.</exception>
+    public Trainer(TrainingSettings settings)
     {
-        var k = settings.Factors; var stride = FactorizationModel.StrideOf(k);
-        var rnd = new Random((int)settings.Seed);
-        var w = new float[space.ColumnCount]; var gw = new float[space.ColumnCount];
-        var v = new float[space.FactorCount * stride]; var gv = new float[v.Length];
-        for (var i = 0; i < space.FactorCount; i++) for (var d = 0; d < k; d++) v[i * stride + d] = (float)((rnd.NextDouble() - 0.5) * 3.4 * settings.InitialDeviation);
-        var min = train.Targets.Min(); var max = train.Targets.Max();
-        var mean = train.Targets.Average();
-        var bias = settings.Loss == Loss.Logistic ? 0 : mean; var gb = 0f;
-        FactorizationModel Snap() => new(space, settings.Interaction, settings.Loss, k, bias, (float[])w.Clone(), (float[])v.Clone(), settings.Loss == Loss.Logistic ? 0 : min, settings.Loss == Loss.Logistic ? 1 : max, features);
-        var pooled = new float[space.FieldCount * k]; var S = new float[k];
-        double Step(SparseRow row, float target, float weight, bool learn)
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.Validate();
+        _settings = settings;
+        _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
+    }
+
+    /// <summary>Trains until the holdout has not improved for <see cref="TrainingSettings.Patience"/> epochs, or for all <see cref="TrainingSettings.Epochs"/>.</summary>
+    /// <param name="space">The columns of the examples.</param>
+    /// <param name="train">The examples to learn from; at least one.</param>
+    /// <param name="holdout">The examples that decide when to stop and which epoch is kept.</param>
+    /// <param name="negatives">For implicit feedback: how each positive gets its negatives.</param>
+    /// <param name="features">The index that made the columns, to be stored with the model.</param>
+    /// <param name="progress">Called after each epoch, on the calling thread.</param>
+    /// <param name="cancellationToken">Ends training within a thousand examples.</param>
+    /// <returns>The model of the best epoch. Latent vectors that no training example touches are 0: they would say nothing but noise.</returns>
+    /// <exception cref="ArgumentException">There are no examples, or they have columns outside the space.</exception>
+    /// <exception cref="TrainingDivergedException">The loss is no longer a finite number.</exception>
+    public TrainingResult Train(
+        FeatureSpace space,
+        ExampleSet train,
+        ExampleSet? holdout = null,
+        NegativeSampling? negatives = null,
+        FeatureIndex? features = null,
+        Action<EpochReport>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(space);
+        ArgumentNullException.ThrowIfNull(train);
+        Check(space, train, nameof(train));
+        if (holdout is not null)
         {
-            Array.Clear(pooled); Array.Clear(S);
-            var y = bias;
-            for (var e = 0; e < row.Length; e++)
-            {
-                var c = row.Columns[e]; var x = row.ValueAt(e); y += w[c] * x; var o = space.FactorOf(c) * stride; var f = space.ColumnFields[c] * k;
-                for (var d = 0; d < k; d++) { pooled[f + d] += x * v[o + d]; S[d] += x * v[o + d]; }
-            }
-            for (var d = 0; d < k; d++) { var q = 0f; for (var f = 0; f < space.FieldCount; f++) q += pooled[f * k + d] * pooled[f * k + d]; y += 0.5f * (S[d] * S[d] - q); }
-            float g; double loss;
-            if (settings.Loss == Loss.Squared) { g = y - target; if (!learn) g = Math.Clamp(y, min, max) - target; loss = g * (double)g; }
-            else { var p = 1 / (1 + MathF.Exp(-y)); g = p - target; loss = -Math.Log(Math.Max(1e-7, target > 0 ? p : 1 - p)); }
-            if (!learn) return loss;
-            g *= weight; var lr = settings.LearningRate;
-            gb += g * g; bias -= lr * g / MathF.Sqrt(gb + 1e-8f);
-            for (var e = 0; e < row.Length; e++)
-            {
-                var c = row.Columns[e]; var x = row.ValueAt(e); var o = space.FactorOf(c) * stride; var f = space.ColumnFields[c] * k;
-                var q = g * x + settings.L2Linear * w[c]; gw[c] += q * q; w[c] -= lr * q / MathF.Sqrt(gw[c] + 1e-8f);
-                for (var d = 0; d < k; d++) { var z = g * x * (S[d] - pooled[f + d]) + settings.L2Factors * v[o + d]; gv[o + d] += z * z; v[o + d] -= lr * z / MathF.Sqrt(gv[o + d] + 1e-8f); }
-            }
-            return loss;
+            Check(space, holdout, nameof(holdout));
         }
-        var buffer = new RowBuffer(); var joined = new RowBuffer();
+
+        negatives?.Check(train);
+        var random = new RandomSource(_settings.Seed);
+        var state = new TrainingState(space, train, negatives, _settings, random);
+        var examples = new Examples(space, _settings, _kernel, state);
         var order = Enumerable.Range(0, train.Count).ToArray();
-        var reports = new List<EpochReport>(); FactorizationModel? best = null; var bestLoss = double.MaxValue; var bestEpoch = 0;
-        for (var epoch = 1; epoch <= settings.Epochs; epoch++)
+        var epochs = new List<EpochReport>();
+        FactorizationModel? best = null;
+        var bestLoss = double.PositiveInfinity;
+        var bestEpoch = 0;
+        for (var epoch = 1; epoch <= _settings.Epochs && epoch - bestEpoch <= _settings.Patience; epoch++)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var start = System.Diagnostics.Stopwatch.GetTimestamp();
-            rnd.Shuffle(order);
-            double loss = 0; long n = 0;
-            foreach (var i in order)
+            var start = Stopwatch.GetTimestamp();
+            random.Shuffle(order.AsSpan());
+            var trainLoss = examples.Learn(train, order, negatives, random, cancellationToken);
+            var holdoutLoss = holdout is null ? null : (double?)examples.Measure(holdout, cancellationToken);
+            if (!double.IsFinite(trainLoss) || holdoutLoss is { } measured && !double.IsFinite(measured))
             {
-                loss += Step(train.Gather(i, buffer), train.Targets[i], train.WeightOf(i), true); n++;
-                for (var s = 0; s < negatives?.PerPositive; s++)
+                throw new TrainingDivergedException(epoch);
+            }
+
+            epochs.Add(new(epoch, trainLoss, holdoutLoss, Stopwatch.GetElapsedTime(start)));
+            progress?.Invoke(epochs[^1]);
+            if (holdoutLoss is null)
+            {
+                bestEpoch = epoch;
+            }
+            else if (holdoutLoss < bestLoss)
+            {
+                bestLoss = holdoutLoss.Value;
+                bestEpoch = epoch;
+                best = state.ToModel(features);
+            }
+        }
+
+        return new(best ?? state.ToModel(features), bestEpoch, epochs);
+    }
+
+    private static void Check(FeatureSpace space, ExampleSet examples, string name)
+    {
+        if (examples.Count == 0)
+        {
+            throw new ArgumentException("There are no examples.", name);
+        }
+
+        if (examples.ColumnCount > space.ColumnCount)
+        {
+            throw new ArgumentException($"The examples have columns up to {examples.ColumnCount - 1}; the space has {space.ColumnCount}.", name);
+        }
+    }
+
+    /// <summary>One pass over examples: predict, compare, and in training learn.</summary>
+    private sealed class Examples(FeatureSpace space, TrainingSettings settings, FactorizationKernel kernel, TrainingState state)
+    {
+        private const int CancellationInterval = 1_000;
+
+        private readonly RowWorkspace _workspace = new(space, settings.Interaction, settings.Factors, kernel);
+        private readonly RowBuffer _row = new();
+
+        /// <summary>Learns from every example once, each positive followed by its negatives; returns the weighted mean loss.</summary>
+        public double Learn(ExampleSet examples, int[] order, NegativeSampling? negatives, RandomSource random, CancellationToken cancellationToken)
+        {
+            var (loss, weights) = (0.0, 0.0);
+            for (var i = 0; i < order.Length; i++)
+            {
+                if (i % CancellationInterval == 0)
                 {
-                    var item = rnd.Next(train.Blocks[negatives.ItemBlock].Count);
-                    if (negatives.Positives.Contains(train.RowOf(negatives.UserBlock, i), item)) continue;
-                    joined.Clear();
-                    for (var b = 0; b < train.Blocks.Count; b++) joined.Append(train.Blocks[b][b == negatives.ItemBlock ? item : train.RowOf(b, i)]);
-                    loss += Step(joined.Row, 0, train.WeightOf(i), true); n++;
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
+
+                var example = order[i];
+                var weight = examples.WeightOf(example);
+                loss += weight * Learn(examples.Gather(example, _row), examples.Targets[example], weight);
+                weights += weight;
+                for (var n = 0; n < negatives?.PerPositive; n++)
+                {
+                    var item = negatives.Draw(examples.RowOf(negatives.UserBlock, example), examples.Blocks[negatives.ItemBlock].Count, random);
+                    if (item >= 0)
+                    {
+                        loss += weight * Learn(GatherNegative(examples, example, negatives.ItemBlock, item), target: 0, weight);
+                        weights += weight;
+                    }
                 }
             }
-            double? h = null;
-            if (holdout is not null) { h = Enumerable.Range(0, holdout.Count).Average(i => Step(holdout.Gather(i, buffer), holdout.Targets[i], 1, false)); }
-            var report = new EpochReport(epoch, loss / n, h, System.Diagnostics.Stopwatch.GetElapsedTime(start));
-            reports.Add(report); progress?.Invoke(report);
-            if (h is null) { bestEpoch = epoch; continue; }
-            if (h < bestLoss) { bestLoss = h.Value; best = Snap(); bestEpoch = epoch; }
-            else if (epoch - bestEpoch >= settings.Patience) break;
+
+            return loss / weights;
         }
-        return new(best ?? Snap(), bestEpoch, reports);
+
+        /// <summary>The weighted mean loss, without learning.</summary>
+        public double Measure(ExampleSet examples, CancellationToken cancellationToken)
+        {
+            var (loss, weights) = (0.0, 0.0);
+            for (var example = 0; example < examples.Count; example++)
+            {
+                if (example % CancellationInterval == 0)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
+
+                var weight = examples.WeightOf(example);
+                var score = Score(examples.Gather(example, _row));
+                var clipped = settings.Loss == Loss.Squared ? Math.Clamp(score, state.TargetMinimum, state.TargetMaximum) : score;
+                loss += weight * LossFunctions.Value(settings.Loss, clipped, examples.Targets[example]);
+                weights += weight;
+            }
+
+            return loss / weights;
+        }
+
+        private SparseRow GatherNegative(ExampleSet examples, int example, int itemBlock, int item)
+        {
+            _row.Clear();
+            for (var block = 0; block < examples.Blocks.Count; block++)
+            {
+                _row.Append(examples.Blocks[block][block == itemBlock ? item : examples.RowOf(block, example)]);
+            }
+
+            return _row.Row;
+        }
+
+        private float Score(SparseRow row) => state.Bias + _workspace.Forward(row, state.Weights, state.Factors, out var linear) + linear;
+
+        private double Learn(SparseRow row, float target, float weight)
+        {
+            var score = Score(row);
+            var gradient = weight * LossFunctions.Gradient(settings.Loss, score, target);
+            state.StepBias(gradient, settings.LearningRate);
+            var stride = state.Stride;
+            for (var e = 0; e < row.Columns.Length; e++)
+            {
+                var column = row.Columns[e];
+                var x = row.ValueAt(e);
+                state.StepWeight(column, (gradient * x) + (settings.L2Linear * state.Weights[column]), settings.LearningRate);
+                var offset = space.FactorOf(column) * stride;
+                var factors = state.Factors.AsSpan(offset, stride);
+                // ∂y/∂v_i = x_i (S − p_f(i)); in a plain model a feature's own part is x_i v_i.
+                var plain = settings.Interaction == FeatureInteraction.Plain;
+                var own = plain ? factors : _workspace.Pooled(space.ColumnFields[column]);
+                kernel.AdaGrad(factors, state.FactorAccumulators.AsSpan(offset, stride), _workspace.Sum, own,
+                    gradient * x, plain ? -gradient * x * x : -gradient * x, settings.L2Factors, settings.LearningRate);
+            }
+
+            return LossFunctions.Value(settings.Loss, score, target);
+        }
     }
 }

@@ -29,6 +29,9 @@ public sealed record TrainingSettings
     /// <summary>Standard deviation of the initial factors, above 0.</summary>
     public float InitialDeviation { get; init; } = 0.05f;
 
+    /// <summary>What AdaGrad's sums of squared gradients start from, above 0: the larger, the gentler the first steps.</summary>
+    public float InitialAccumulator { get; init; } = 1f;
+
     /// <summary>Seed of the initial factors, the order of examples and the negatives.</summary>
     public ulong Seed { get; init; } = 1;
 
@@ -50,6 +53,7 @@ public sealed record TrainingSettings
         Require(float.IsFinite(L2Linear) && L2Linear >= 0, nameof(L2Linear), L2Linear, "0 or more");
         Require(float.IsFinite(L2Factors) && L2Factors >= 0, nameof(L2Factors), L2Factors, "0 or more");
         Require(float.IsFinite(InitialDeviation) && InitialDeviation > 0, nameof(InitialDeviation), InitialDeviation, "above 0");
+        Require(float.IsFinite(InitialAccumulator) && InitialAccumulator > 0, nameof(InitialAccumulator), InitialAccumulator, "above 0");
         Require(Patience >= 1, nameof(Patience), Patience, "at least 1");
     }
 

@@ -1,0 +1,57 @@
+using System.Runtime.Intrinsics;
+
+namespace RecService.Engine.Numerics;
+
+/// <summary>
+/// The inner loops over latent vectors, written for one kind of machine. Every span of a call has the same length, a multiple of <see cref="Padding"/>,
+/// so that no loop has a tail; what lies between k and the padded length is 0 and stays 0.
+/// </summary>
+public abstract class FactorizationKernel
+{
+    /// <summary>Vectors are padded to a multiple of this many floats: the widest vector register.</summary>
+    public const int Padding = 16;
+
+    /// <summary>The environment variable that names the kernel to use, for tests and for measuring.</summary>
+    public const string Variable = "RECSERVICE_KERNEL";
+
+    private static readonly Lazy<FactorizationKernel> Chosen = new(() =>
+        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name ? ByName(name) : All[^1]);
+
+    /// <summary>The kernels that this machine can run, the plain reference first and the widest last.</summary>
+    public static IReadOnlyList<FactorizationKernel> All { get; } =
+    [
+        new ScalarKernel(),
+        .. Vector256.IsHardwareAccelerated ? [new VectorKernel<Simd256>("vector256")] : Array.Empty<FactorizationKernel>(),
+        .. Vector512.IsHardwareAccelerated ? [new VectorKernel<Simd512>("vector512")] : Array.Empty<FactorizationKernel>(),
+    ];
+
+    /// <summary>The kernel that <see cref="Variable"/> names, else the widest one; chosen once.</summary>
+    /// <exception cref="ArgumentException">The variable names no kernel of this machine.</exception>
+    public static FactorizationKernel Default => Chosen.Value;
+
+    /// <summary>What <see cref="ByName"/> takes.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>The kernel of a name.</summary>
+    /// <exception cref="ArgumentException">This machine has no such kernel; the message lists those that it has.</exception>
+    public static FactorizationKernel ByName(string name) =>
+        All.FirstOrDefault(kernel => kernel.Name == name)
+        ?? throw new ArgumentException($"There is no kernel '{name}' on this machine; there are {string.Join(", ", All.Select(kernel => kernel.Name))}.", nameof(name));
+
+    /// <summary>sum += x · vector</summary>
+    internal abstract void Add(Span<float> sum, ReadOnlySpan<float> vector, float x);
+
+    /// <summary>sum += (x · vector)²</summary>
+    internal abstract void AddSquares(Span<float> sum, ReadOnlySpan<float> vector, float x);
+
+    /// <summary>cross = ½ (sum² − squares); returns Σ cross.</summary>
+    internal abstract float Cross(Span<float> cross, ReadOnlySpan<float> sum, ReadOnlySpan<float> squares);
+
+    /// <summary>⟨a, b⟩</summary>
+    internal abstract float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b);
+
+    /// <summary>
+    /// A step of AdaGrad (Duchi, Hazan, Singer 2011) on a latent vector: g = a·sum + b·own + l2·factors, accumulators += g², factors −= rate · g / √accumulators.
+    /// </summary>
+    internal abstract void AdaGrad(Span<float> factors, Span<float> accumulators, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float a, float b, float l2, float rate);
+}

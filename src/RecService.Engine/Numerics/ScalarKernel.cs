@@ -1,0 +1,58 @@
+namespace RecService.Engine.Numerics;
+
+/// <summary>The reference: plain loops, which every other kernel is tested against.</summary>
+internal sealed class ScalarKernel : FactorizationKernel
+{
+    public override string Name => "scalar";
+
+    internal override void Add(Span<float> sum, ReadOnlySpan<float> vector, float x)
+    {
+        for (var d = 0; d < sum.Length; d++)
+        {
+            sum[d] += x * vector[d];
+        }
+    }
+
+    internal override void AddSquares(Span<float> sum, ReadOnlySpan<float> vector, float x)
+    {
+        for (var d = 0; d < sum.Length; d++)
+        {
+            var product = x * vector[d];
+            sum[d] += product * product;
+        }
+    }
+
+    internal override float Cross(Span<float> cross, ReadOnlySpan<float> sum, ReadOnlySpan<float> squares)
+    {
+        var total = 0f;
+        for (var d = 0; d < cross.Length; d++)
+        {
+            cross[d] = 0.5f * ((sum[d] * sum[d]) - squares[d]);
+            total += cross[d];
+        }
+
+        return total;
+    }
+
+    internal override float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        var total = 0f;
+        for (var d = 0; d < a.Length; d++)
+        {
+            total += a[d] * b[d];
+        }
+
+        return total;
+    }
+
+    internal override void AdaGrad(
+        Span<float> factors, Span<float> accumulators, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float a, float b, float l2, float rate)
+    {
+        for (var d = 0; d < factors.Length; d++)
+        {
+            var gradient = (a * sum[d]) + (b * own[d]) + (l2 * factors[d]);
+            accumulators[d] += gradient * gradient;
+            factors[d] -= rate * gradient / MathF.Sqrt(accumulators[d]);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using System.Runtime.InteropServices;
+
+namespace RecService.Engine.Numerics;
+
+/// <summary>The same loops over vector registers. Written once for all widths: the width is a type parameter, so each gets machine code of its own.</summary>
+internal sealed class VectorKernel<TSimd>(string name) : FactorizationKernel
+    where TSimd : struct, ISimd<TSimd>
+{
+    public override string Name => name;
+
+    internal override void Add(Span<float> sum, ReadOnlySpan<float> vector, float x)
+    {
+        ref var s = ref MemoryMarshal.GetReference(sum);
+        ref var v = ref MemoryMarshal.GetReference(Same(vector, sum.Length));
+        var factor = TSimd.Of(x);
+        for (nuint d = 0; d < (nuint)sum.Length; d += TSimd.Width)
+        {
+            TSimd.MultiplyAdd(factor, TSimd.Load(ref v, d), TSimd.Load(ref s, d)).Store(ref s, d);
+        }
+    }
+
+    internal override void AddSquares(Span<float> sum, ReadOnlySpan<float> vector, float x)
+    {
+        ref var s = ref MemoryMarshal.GetReference(sum);
+        ref var v = ref MemoryMarshal.GetReference(Same(vector, sum.Length));
+        var factor = TSimd.Of(x);
+        for (nuint d = 0; d < (nuint)sum.Length; d += TSimd.Width)
+        {
+            var product = factor * TSimd.Load(ref v, d);
+            TSimd.MultiplyAdd(product, product, TSimd.Load(ref s, d)).Store(ref s, d);
+        }
+    }
+
+    internal override float Cross(Span<float> cross, ReadOnlySpan<float> sum, ReadOnlySpan<float> squares)
+    {
+        ref var c = ref MemoryMarshal.GetReference(cross);
+        ref var s = ref MemoryMarshal.GetReference(Same(sum, cross.Length));
+        ref var q = ref MemoryMarshal.GetReference(Same(squares, cross.Length));
+        var half = TSimd.Of(0.5f);
+        var total = default(TSimd);
+        for (nuint d = 0; d < (nuint)cross.Length; d += TSimd.Width)
+        {
+            var pooled = TSimd.Load(ref s, d);
+            var value = half * ((pooled * pooled) - TSimd.Load(ref q, d));
+            value.Store(ref c, d);
+            total += value;
+        }
+
+        return total.Sum();
+    }
+
+    internal override float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        ref var x = ref MemoryMarshal.GetReference(a);
+        ref var y = ref MemoryMarshal.GetReference(Same(b, a.Length));
+        var total = default(TSimd);
+        for (nuint d = 0; d < (nuint)a.Length; d += TSimd.Width)
+        {
+            total = TSimd.MultiplyAdd(TSimd.Load(ref x, d), TSimd.Load(ref y, d), total);
+        }
+
+        return total.Sum();
+    }
+
+    internal override void AdaGrad(
+        Span<float> factors, Span<float> accumulators, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float a, float b, float l2, float rate)
+    {
+        ref var v = ref MemoryMarshal.GetReference(factors);
+        ref var h = ref MemoryMarshal.GetReference(Same(accumulators, factors.Length));
+        ref var s = ref MemoryMarshal.GetReference(Same(sum, factors.Length));
+        ref var p = ref MemoryMarshal.GetReference(Same(own, factors.Length));
+        var (va, vb, vl2, vrate) = (TSimd.Of(a), TSimd.Of(b), TSimd.Of(l2), TSimd.Of(rate));
+        for (nuint d = 0; d < (nuint)factors.Length; d += TSimd.Width)
+        {
+            var value = TSimd.Load(ref v, d);
+            var gradient = TSimd.MultiplyAdd(va, TSimd.Load(ref s, d), TSimd.MultiplyAdd(vb, TSimd.Load(ref p, d), vl2 * value));
+            var accumulated = TSimd.MultiplyAdd(gradient, gradient, TSimd.Load(ref h, d));
+            accumulated.Store(ref h, d);
+            (value - (vrate * gradient / accumulated.Sqrt())).Store(ref v, d);
+        }
+    }
+
+    /// <summary>The loops run without bounds checks, so lengths are checked before.</summary>
+    private static ReadOnlySpan<float> Same(ReadOnlySpan<float> span, int length) =>
+        span.Length == length && length % Padding == 0 ? span : throw new ArgumentException("The vectors of a kernel must be padded and of one length.", nameof(span));
+}

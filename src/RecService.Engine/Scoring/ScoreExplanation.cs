@@ -1,0 +1,14 @@
+namespace RecService.Engine.Scoring;
+
+/// <summary>The parts of a score; bias, linear parts and pairs sum to the score within 1e-5 · (1 + Σ|parts|).</summary>
+/// <param name="Score">The score.</param>
+/// <param name="Bias">w0.</param>
+/// <param name="Linear">Σ w_i x_i of each field that the row has, in the order of the fields.</param>
+/// <param name="Pairs">⟨p_f, p_g⟩ of each two fields that the row has; in a plain model also the pairs within a field, as (f, f).</param>
+public sealed record ScoreExplanation(float Score, float Bias, IReadOnlyList<FieldContribution> Linear, IReadOnlyList<PairContribution> Pairs);
+
+/// <summary>What the linear weights of a field add to a score.</summary>
+public readonly record struct FieldContribution(string Field, float Value);
+
+/// <summary>What the features of two fields add to a score by crossing.</summary>
+public readonly record struct PairContribution(string FieldA, string FieldB, float Value);
