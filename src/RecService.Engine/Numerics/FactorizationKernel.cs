@@ -14,9 +14,6 @@ public abstract class FactorizationKernel
     /// <summary>The environment variable that names the kernel to use, for tests and for measuring.</summary>
     public const string Variable = "RECSERVICE_KERNEL";
 
-    private static readonly Lazy<FactorizationKernel> Chosen = new(() =>
-        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name ? ByName(name) : All[^1]);
-
     /// <summary>The kernels that this machine can run, the plain reference first and the widest last.</summary>
     public static IReadOnlyList<FactorizationKernel> All { get; } =
     [
@@ -27,7 +24,7 @@ public abstract class FactorizationKernel
 
     /// <summary>The kernel that <see cref="Variable"/> names, else the widest one; chosen once.</summary>
     /// <exception cref="ArgumentException">The variable names no kernel of this machine.</exception>
-    public static FactorizationKernel Default => Chosen.Value;
+    public static FactorizationKernel Default => field ??= Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name ? ByName(name) : All[^1];
 
     /// <summary>What <see cref="ByName"/> takes.</summary>
     public abstract string Name { get; }

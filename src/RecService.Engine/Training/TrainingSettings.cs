@@ -21,16 +21,16 @@ public sealed record TrainingSettings
     public float LearningRate { get; init; } = 0.1f;
 
     /// <summary>L2 on linear weights, per occurrence of the feature, not negative.</summary>
-    public float L2Linear { get; init; } = 0.001f;
+    public float L2Linear { get; init; } = 0.02f;
 
     /// <summary>L2 on factors, per occurrence of the feature, not negative.</summary>
-    public float L2Factors { get; init; } = 0.001f;
+    public float L2Factors { get; init; } = 0.05f;
 
     /// <summary>Standard deviation of the initial factors, above 0.</summary>
-    public float InitialDeviation { get; init; } = 0.05f;
+    public float InitialDeviation { get; init; } = 0.02f;
 
     /// <summary>What AdaGrad's sums of squared gradients start from, above 0: the larger, the gentler the first steps.</summary>
-    public float InitialAccumulator { get; init; } = 1f;
+    public float InitialAccumulator { get; init; } = 3f;
 
     /// <summary>Seed of the initial factors, the order of examples and the negatives.</summary>
     public ulong Seed { get; init; } = 1;
