@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Scoring;
 
@@ -22,7 +23,7 @@ public sealed class CrossFeatureTests(TrainedService service) : IClassFixture<Tr
             return (JsonNode)row;
         })]);
 
-        var json = await service.PostAsync("/v1/cross-features", new JsonObject { ["rows"] = rows.DeepClone() });
+        var json = await service.Client.PostJsonAsync("/v1/cross-features", new JsonObject { ["rows"] = rows.DeepClone() });
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/v1/cross-features?part={part}") { Content = JsonContent.Create(new JsonObject { ["rows"] = rows }) };
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/x-npy"));
         using var answer = await service.Client.SendAsync(request);
@@ -45,7 +46,7 @@ public sealed class CrossFeatureTests(TrainedService service) : IClassFixture<Tr
     [Fact]
     public async Task A_cross_vector_is_the_sum_of_the_products_of_pooled_vectors()
     {
-        var json = await service.PostAsync("/v1/cross-features", new JsonObject
+        var json = await service.Client.PostJsonAsync("/v1/cross-features", new JsonObject
         {
             ["rows"] = new JsonArray(new JsonObject { ["userId"] = TrainedService.User(1), ["itemId"] = TrainedService.Item(2), ["context"] = new JsonObject { ["device"] = "phone" } }),
         });

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Scoring;
 
@@ -35,7 +36,7 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
     public async Task Seen_items_are_left_out_unless_asked_for()
     {
         var user = TrainedService.User(5);
-        var seen = (await service.GetAsync($"/v1/interactions?userId={user}")).GetProperty("interactions").EnumerateArray().Select(i => i.GetProperty("itemId").GetString()!).ToHashSet();
+        var seen = (await service.Client.GetJsonAsync($"/v1/interactions?userId={user}")).GetProperty("interactions").EnumerateArray().Select(i => i.GetProperty("itemId").GetString()!).ToHashSet();
 
         var unseen = Ids(await RecommendAsync(new() { ["userId"] = user, ["count"] = 1000 }));
         var all = Ids(await RecommendAsync(new() { ["userId"] = user, ["count"] = 1000, ["filter"] = new JsonObject { ["excludeSeen"] = false } }));
@@ -91,7 +92,7 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
 
         (await service.Client.PutAsJsonAsync("/v1/items/f1", new { tags = new[] { "fresh" }, available = false })).EnsureSuccessStatusCode();
         (await service.Client.DeleteAsync(new Uri("/v1/items/f2", UriKind.Relative))).EnsureSuccessStatusCode();
-        await service.PostAsync("/v1/interactions", new JsonObject
+        await service.Client.PostJsonAsync("/v1/interactions", new JsonObject
         {
             ["interactions"] = new JsonArray(new JsonObject { ["userId"] = "late-comer", ["itemId"] = "f3", ["type"] = "view" }),
         });
@@ -105,7 +106,7 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
     [Fact]
     public async Task Similar_items_share_a_vector_direction_and_leave_out_the_item_itself()
     {
-        var answer = await service.GetAsync("/v1/items/i010/similar?count=8");
+        var answer = await service.Client.GetJsonAsync("/v1/items/i010/similar?count=8");
 
         Ids(answer).ShouldNotContain("i010");
         Ids(answer).Count.ShouldBe(8);
@@ -117,11 +118,11 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
     [Fact]
     public async Task Popular_items_come_by_the_number_of_their_users()
     {
-        var answer = await service.GetAsync("/v1/recommendations/popular?count=1000");
+        var answer = await service.Client.GetJsonAsync("/v1/recommendations/popular?count=1000");
 
         var users = answer.GetProperty("items").EnumerateArray().Select(i => i.GetProperty("users").GetInt32()).ToList();
         users.ShouldBe(users.OrderDescending());
-        users.Sum().ShouldBe(TrainedService.Users * 25);
+        users.Sum().ShouldBe(TrainedService.Users * TrainedService.RatingsPerUser);
     }
 
     [Theory]
@@ -148,7 +149,7 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
         problem.GetProperty("traceId").GetString().ShouldNotBeNullOrEmpty();
     }
 
-    private Task<JsonElement> RecommendAsync(JsonObject request) => service.PostAsync("/v1/recommendations", request);
+    private Task<JsonElement> RecommendAsync(JsonObject request) => service.Client.PostJsonAsync("/v1/recommendations", request);
 
     private static List<string> Ids(JsonElement answer) => [.. answer.GetProperty("items").EnumerateArray().Select(i => i.GetProperty("itemId").GetString()!)];
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Scoring;
 
@@ -21,8 +22,8 @@ public sealed class ScoreIdentityTests(TrainedService service, ITestOutputHelper
             request["itemIds"] = new JsonArray(itemId);
             request["include"] = new JsonArray("explanation", "crossVector");
 
-            var scored = (await service.PostAsync("/v1/scores", request)).GetProperty("items")[0];
-            var features = (await service.PostAsync("/v1/cross-features", new JsonObject { ["rows"] = new JsonArray(row) })).GetProperty("rows")[0];
+            var scored = (await service.Client.PostJsonAsync("/v1/scores", request)).GetProperty("items")[0];
+            var features = (await service.Client.PostJsonAsync("/v1/cross-features", new JsonObject { ["rows"] = new JsonArray(row) })).GetProperty("rows")[0];
 
             var score = scored.GetProperty("score").GetSingle();
             features.GetProperty("score").GetSingle().ShouldBe(score);
@@ -55,8 +56,8 @@ public sealed class ScoreIdentityTests(TrainedService service, ITestOutputHelper
             request["count"] = 20;
             request["filter"] = new JsonObject { ["excludeSeen"] = false };
 
-            var recommended = await service.PostAsync("/v1/recommendations", request);
-            var ranked = await service.PostAsync("/v1/scores", scores);
+            var recommended = await service.Client.PostJsonAsync("/v1/recommendations", request);
+            var ranked = await service.Client.PostJsonAsync("/v1/scores", scores);
 
             recommended.GetProperty("source").GetString().ShouldBe("model");
             recommended.GetProperty("modelVersion").GetInt64().ShouldBe(service.ModelVersion);

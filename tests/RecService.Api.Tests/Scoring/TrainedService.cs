@@ -1,14 +1,17 @@
-using System.Net.Http.Json;
-using System.Text.Json;
+using System.Net;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using RecService.Api.Publishing;
+using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Scoring;
 
 /// <summary>A service with a catalogue, users and ratings, and one published model. Tests of this fixture do not change what others rely on.</summary>
-public sealed class TrainedService : ServiceFixture
+public sealed class TrainedService(DatabaseServer server) : ServiceFixture(server)
 {
     public const int Users = 120;
     public const int Items = 90;
+    public const int RatingsPerUser = 25;
 
     private static readonly string[] Genres = ["drama", "comedy", "war", "noir", "jazz"];
     private static readonly string[] Devices = ["phone", "desktop"];
@@ -19,12 +22,13 @@ public sealed class TrainedService : ServiceFixture
 
     public long ModelVersion { get; private set; }
 
-    protected override Dictionary<string, string?> Settings => new()
+    protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["Training:Enabled"] = "false",
         ["Training:Objective"] = "rating",
         ["Training:Factors"] = "8",
         ["Training:Epochs"] = "15",
+        ["Training:L2Factors"] = "0.01",
     };
 
     public override async ValueTask InitializeAsync()
@@ -39,7 +43,7 @@ public sealed class TrainedService : ServiceFixture
         await ImportAsync("/v1/items/import", Enumerable.Range(0, Items).Select(i => new JsonObject
         {
             ["itemId"] = Item(i),
-            ["tags"] = new JsonArray(Genres[i % 5], Genres[(i * 2 + 1) % 5]),
+            ["tags"] = new JsonArray(Genres[i % 5], Genres[((i * 2) + 1) % 5]),
             ["attributes"] = new JsonObject { ["year"] = 1950 + i, ["languages"] = new JsonArray("en", i % 4 == 0 ? "fr" : "de") },
             ["metadata"] = new JsonObject { ["title"] = $"Title {i}" },
         }));
@@ -47,14 +51,14 @@ public sealed class TrainedService : ServiceFixture
         ModelVersion = await TrainAsync();
     }
 
-    /// <summary>Posts ratings in which users like genres, each seed others.</summary>
+    /// <summary>Posts ratings in which user u likes the items whose number leaves the remainder (u + seed) by 5.</summary>
     public async Task PostRatingsAsync(int seed)
     {
         var random = new Random(seed);
-        var ratings = new List<JsonNode>();
+        var ratings = new JsonArray();
         for (var u = 0; u < Users; u++)
         {
-            foreach (var i in Enumerable.Range(0, Items).OrderBy(_ => random.Next()).Take(25))
+            foreach (var i in Enumerable.Range(0, Items).OrderBy(_ => random.Next()).Take(RatingsPerUser))
             {
                 var liked = i % 5 == (u + seed) % 5;
                 var rating = new JsonObject
@@ -78,9 +82,28 @@ public sealed class TrainedService : ServiceFixture
             }
         }
 
-        var answer = await PostAsync("/v1/interactions", new JsonObject { ["interactions"] = new JsonArray([.. ratings]) });
-        answer.GetProperty("accepted").GetInt32().ShouldBe(Users * 25);
+        var answer = await Client.PostJsonAsync("/v1/interactions", new JsonObject { ["interactions"] = ratings });
+        answer.GetProperty("accepted").GetInt32().ShouldBe(Users * RatingsPerUser);
     }
+
+    /// <summary>Trains and waits until the new model is served; returns its version.</summary>
+    public async Task<long> TrainAsync()
+    {
+        var run = await Client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted);
+        var path = $"/v1/training-runs/{run.GetProperty("runId").GetInt64()}";
+        while (run.GetProperty("status").GetString() == "running")
+        {
+            await Task.Delay(50);
+            run = await Client.GetJsonAsync(path);
+        }
+
+        run.GetProperty("status").GetString().ShouldBe("succeeded", run.ToString());
+        await RefreshAsync();
+        return run.GetProperty("modelVersion").GetInt64();
+    }
+
+    /// <summary>Has the snapshot follow the store now instead of within a second.</summary>
+    public Task RefreshAsync() => Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
 
     /// <summary>The request parts of a random user, known or not, with or without context and tags.</summary>
     public static JsonObject RandomRequest(Random random)
@@ -106,9 +129,7 @@ public sealed class TrainedService : ServiceFixture
 
     private async Task ImportAsync(string path, IEnumerable<JsonObject> lines)
     {
-        using var content = new StringContent(string.Join('\n', lines.Select(l => l.ToJsonString())), System.Text.Encoding.UTF8, "application/x-ndjson");
-        using var answer = await Client.PostAsync(new Uri(path, UriKind.Relative), content);
-        var body = await answer.Content.ReadFromJsonAsync<JsonElement>();
-        body.GetProperty("rejected").GetInt32().ShouldBe(0, body.ToString());
+        var answer = await Client.SendTextAsync(HttpMethod.Post, path, string.Join('\n', lines.Select(l => l.ToJsonString())), "application/x-ndjson");
+        answer.GetProperty("rejected").GetInt32().ShouldBe(0, answer.ToString());
     }
 }
