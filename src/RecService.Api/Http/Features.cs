@@ -70,6 +70,17 @@ internal static class Features
         return values;
     }
 
+    /// <summary>As <see cref="Values"/>; the key <c>tags</c> is taken by the field of the tags beside the context.</summary>
+    public static IReadOnlyDictionary<string, FeatureValue> ContextValues(FieldErrors errors, string field, IReadOnlyDictionary<string, FeatureValue>? values)
+    {
+        if (values?.ContainsKey("tags") == true)
+        {
+            errors.Add($"{field}.tags", "is reserved: give tags in the field 'tags' beside the context");
+        }
+
+        return Values(errors, field, values);
+    }
+
     /// <summary>Why the text is no name of a feature (or type of an interaction); null when it is one.</summary>
     public static string? NameProblem(string? name) => name is null or { Length: 0 or > MaxNameLength } || name.AsSpan().ContainsAnyExcept(NameCharacters)
         ? string.Create(CultureInfo.InvariantCulture, $"is not made of 1 to {MaxNameLength} of the characters A-Z a-z 0-9 _ . -")

@@ -47,7 +47,7 @@ internal static class InteractionValidation
         }
 
         var tags = Features.Tags(errors, "tags", input.Tags);
-        var context = Features.ToJson(Features.Values(errors, "context", input.Context));
+        var context = Features.ToJson(Features.ContextValues(errors, "context", input.Context));
         return new(input.InteractionId, input.UserId, input.ItemId, input.Type, input.Value, input.OccurredAt, tags, context, input.RecommendationId);
     }
 

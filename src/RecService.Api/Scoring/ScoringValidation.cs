@@ -76,7 +76,7 @@ internal static class ScoringValidation
     public static EntityFeatures Context(Dictionary<string, FeatureValue>? context, string[]? tags, string prefix, FieldErrors errors)
     {
         var distinct = Features.Tags(errors, prefix + "tags", tags);
-        var values = Features.Values(errors, prefix + "context", context);
+        var values = Features.ContextValues(errors, prefix + "context", context);
         return EntityFeatures.Create(id: null, distinct, values.Select(v => KeyValuePair.Create(v.Key, ToEngine(v.Value))));
     }
 
