@@ -17,6 +17,14 @@ internal static class DemoCommand
         var user = new Option<string?>("--user") { Description = "The user to recommend for; without it, one of the data set's.", HelpName = "ID" };
         var seed = new Option<int>("--seed") { Description = "Seed of the generated data.", DefaultValueFactory = _ => 1, HelpName = "N" };
 
+        seed.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() < 0)
+            {
+                result.AddError("--seed must not be negative.");
+            }
+        });
+
         var command = new Command("demo", "Loads data into a running service, trains, and prints what it recommends and why.") { url, movieLens, user, seed };
         command.SetAction(async (parsed, cancellation) =>
         {

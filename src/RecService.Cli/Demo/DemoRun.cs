@@ -133,7 +133,6 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
 
     private void PrintMetrics(TrainingRun run)
     {
-        var metrics = run.Metrics ?? new Dictionary<string, double?>(StringComparer.Ordinal);
         output.Line();
         if (run.Rows is { } rows)
         {
@@ -141,19 +140,25 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
             output.Line($"  {Number(rows.Used)} rows used{dropped}; best epoch {run.BestEpoch}; model {run.ModelVersion}");
         }
 
+        if (run.Metrics is not { } metrics)
+        {
+            output.Line("  no holdout metrics were measured");
+            return;
+        }
+
         output.Heading(metrics.GetValueOrDefault("holdoutRows") is { } holdoutRows ? $"Holdout metrics, {Number((long)holdoutRows)} rows" : "Holdout metrics");
         var shown = new List<string[]>();
-        Add("RMSE", "rmse", "baselineRmse", "by biases alone");
+        Add("RMSE", "rmse", "baselineRmse", "by the mean rating");
+        if (data.NoiseFloor is { } floor && metrics.GetValueOrDefault("rmse") is not null)
+        {
+            shown.Add(["RMSE, noise floor", Number(floor), "of the generated data: no model can be expected to do better"]);
+        }
+
         Add("MAE", "mae");
         Add("log loss", "logLoss");
         Add("AUC", "auc");
         Add("hit rate @10", "hitRate10", "popularityHitRate10", "by popularity");
         Add("NDCG @10", "ndcg10", "popularityNdcg10", "by popularity");
-        if (data.NoiseFloor is { } floor)
-        {
-            shown.Insert(1, ["RMSE, noise floor", Number(floor), "of the generated data: no model can do better"]);
-        }
-
         output.Table(["metric", ">value", "compare"], shown);
 
         void Add(string name, string key, string? baseline = null, string? by = null)

@@ -1,8 +1,47 @@
-using RecService.Cli.Commands;
+using System.Globalization;
+using RecService.Cli.Service;
+using RecService.Engine.Data;
 
 namespace RecService.Cli.Demo;
 
+/// <summary>Data drawn from a known factorization machine, so that the demo can say how close the trained model comes to the truth.</summary>
 internal static class GeneratedData
 {
-    public static DemoData Create(int seed) => throw new CommandFailedException($"there is no generator yet (seed {seed}); use --movielens DIR");
+    public static DemoData Create(int seed)
+    {
+        var options = new GroundTruthOptions { Seed = (ulong)seed };
+        var truth = GroundTruth.Create(options);
+        return new DemoData
+        {
+            Name = string.Create(CultureInfo.InvariantCulture, $"generated, {truth.Users.Count:N0} users, {truth.Items.Count:N0} items, seed {seed}"),
+            UserId = truth.Users[0].Id,
+            Context = new Dictionary<string, string>(StringComparer.Ordinal) { ["device"] = "phone" },
+            Users = [.. truth.Users.Select(user => new UserLine(user.Id, user.Tags, Attributes(("age", user.Age), ("country", user.Country))))],
+            Items = [.. truth.Items.Select(item => new ItemLine(item.Id, item.Tags, Attributes(("year", item.Year)), Attributes(("title", item.Title), ("year", item.Year))))],
+            Interactions = truth.Interactions().Select(ToLine),
+            InteractionCount = options.Interactions,
+            NoiseFloor = truth.NoiseDeviation,
+        };
+    }
+
+    private static InteractionLine ToLine(GroundTruthInteraction interaction) => new(
+        $"rating-{interaction.ItemId}",
+        interaction.UserId,
+        interaction.ItemId,
+        interaction.Type,
+        interaction.Value!.Value,
+        interaction.OccurredAt,
+        interaction.Tags,
+        Attributes(("device", interaction.Device)));
+
+    private static Dictionary<string, object> Attributes(params ReadOnlySpan<(string Key, object Value)> entries)
+    {
+        var attributes = new Dictionary<string, object>(StringComparer.Ordinal);
+        foreach (var (key, value) in entries)
+        {
+            attributes.Add(key, value);
+        }
+
+        return attributes;
+    }
 }

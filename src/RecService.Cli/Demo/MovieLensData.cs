@@ -69,7 +69,7 @@ internal static partial class MovieLensData
         {
             var genres = row.GetString("genres").Split('|', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(genre => genre != "(no genres listed)");
             var movie = row.GetString("movieId");
-            items.Add(new ItemLine(movie, [.. genres.Concat(tags.GetValueOrDefault(movie, [])).Distinct(StringComparer.Ordinal)], Metadata(row.GetString("title"))));
+            items.Add(new ItemLine(movie, [.. genres.Concat(tags.GetValueOrDefault(movie, [])).Distinct(StringComparer.Ordinal)], Attributes: null, Metadata(row.GetString("title"))));
         }
 
         return items;

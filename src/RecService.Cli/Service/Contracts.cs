@@ -2,7 +2,11 @@ namespace RecService.Cli.Service;
 
 internal sealed record UserLine(string UserId, IReadOnlyList<string> Tags, IReadOnlyDictionary<string, object> Attributes);
 
-internal sealed record ItemLine(string ItemId, IReadOnlyList<string> Tags, IReadOnlyDictionary<string, object> Metadata);
+internal sealed record ItemLine(
+    string ItemId,
+    IReadOnlyList<string> Tags,
+    IReadOnlyDictionary<string, object>? Attributes,
+    IReadOnlyDictionary<string, object> Metadata);
 
 internal sealed record InteractionLine(
     string InteractionId,
@@ -11,7 +15,8 @@ internal sealed record InteractionLine(
     string Type,
     double Value,
     DateTimeOffset OccurredAt,
-    IReadOnlyDictionary<string, string>? Context = null);
+    IReadOnlyList<string>? Tags = null,
+    IReadOnlyDictionary<string, object>? Context = null);
 
 internal sealed record InteractionBatch(IReadOnlyList<InteractionLine> Interactions);
 
