@@ -32,8 +32,10 @@ internal sealed class InteractionWriter : IAsyncDisposable
         """;
 
     // Repeats are rows whose interactionId is stored, or was seen further up. They must create neither users nor items.
-    private const string MoveRepeats = """
-        CREATE TEMPORARY TABLE repeats ON COMMIT DROP AS
+    private const string CreateRepeats = "CREATE TEMPORARY TABLE repeats (LIKE incoming) ON COMMIT DROP";
+
+    private const string InsertRepeats = """
+        INSERT INTO repeats
         SELECT i.* FROM incoming AS i JOIN users AS u ON u.user_id = i.user_id
         JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
         WHERE i.interaction_id IS NOT NULL
@@ -162,7 +164,8 @@ internal sealed class InteractionWriter : IAsyncDisposable
         long repeats = 0;
         if (_anyIds)
         {
-            repeats = await _connection.ExecuteAsync(MoveRepeats, cancellationToken);
+            await _connection.ExecuteAsync(CreateRepeats, cancellationToken);
+            repeats = await _connection.ExecuteAsync(InsertRepeats, cancellationToken);
             if (repeats > 0)
             {
                 await _connection.ExecuteAsync(DropRepeats, cancellationToken);
