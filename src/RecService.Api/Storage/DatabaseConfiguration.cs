@@ -59,7 +59,7 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
     private static void RejectUnknownConnections(IConfiguration configuration)
     {
         var section = configuration.GetSection(ConnectionStringsSection);
-        if (section.Value is not null)
+        if (!string.IsNullOrEmpty(section.Value))
         {
             throw new StartupException($"The configuration key '{section.Path}' holds a value; the connection string's key is '{ConnectionKey}'.");
         }
@@ -75,7 +75,7 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
 
     private static DatabaseOptions ReadOptions(IConfigurationSection section)
     {
-        if (section.Value is not null)
+        if (!string.IsNullOrEmpty(section.Value))
         {
             throw new StartupException($"The configuration key '{section.Path}' holds a value; the connection string's key is '{ConnectionKey}'.");
         }

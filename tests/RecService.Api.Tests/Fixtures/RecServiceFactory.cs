@@ -1,0 +1,37 @@
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.Extensions.Logging;
+
+namespace RecService.Api.Tests.Fixtures;
+
+/// <summary>The service as it runs in production, with its real server, on the given database, with some settings overridden.</summary>
+public sealed class RecServiceFactory : WebApplicationFactory<Program>
+{
+    private readonly string _connectionString;
+    private readonly IReadOnlyDictionary<string, string> _settings;
+
+    public RecServiceFactory(string connectionString, IReadOnlyDictionary<string, string>? settings = null, bool inMemory = false)
+    {
+        _connectionString = connectionString;
+        _settings = settings ?? new Dictionary<string, string>(StringComparer.Ordinal);
+
+        // To be able to follow redirections, the client would keep whole bodies in memory.
+        ClientOptions.AllowAutoRedirect = false;
+        if (!inMemory)
+        {
+            UseKestrel(0);
+        }
+    }
+
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        builder.UseEnvironment("Production");
+        builder.UseSetting("ConnectionStrings:RecService", _connectionString);
+        foreach (var (key, value) in _settings)
+        {
+            builder.UseSetting(key, value);
+        }
+
+        builder.ConfigureLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
+    }
+}
