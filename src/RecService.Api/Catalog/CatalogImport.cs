@@ -63,7 +63,7 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
             async cancellation =>
             {
                 await _connection.ExecuteAsync(_table.DropUnchanged, cancellation);
-                return await _connection.AnyAsync("SELECT FROM incoming", cancellation)
+                return await _connection.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM incoming)", cancellation)
                     ? await _connection.ExecuteAsync(_table.Upsert, cancellation, _now)
                     : 0;
             },

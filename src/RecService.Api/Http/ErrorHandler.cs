@@ -6,7 +6,7 @@ using Npgsql;
 namespace RecService.Api.Http;
 
 /// <summary>Answers exceptions with problems: what is the client's fault names the field, what is ours shows no internals.</summary>
-internal sealed partial class ErrorHandler : IExceptionHandler
+internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -14,7 +14,7 @@ internal sealed partial class ErrorHandler : IExceptionHandler
         return true;
     }
 
-    private static IResult Answer(HttpContext context, Exception exception)
+    private IResult Answer(HttpContext context, Exception exception)
     {
         switch (exception)
         {
@@ -33,9 +33,11 @@ internal sealed partial class ErrorHandler : IExceptionHandler
             case BadHttpRequestException bad:
                 return Problems.Of(bad.StatusCode, "The request is malformed.");
             case NpgsqlException { IsTransient: true }:
+                LogUnavailable(exception.Message);
                 context.Response.Headers.RetryAfter = "5";
                 return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database is not available at the moment.");
             default:
+                LogUnexpected(exception);
                 return Problems.Of(StatusCodes.Status500InternalServerError, "An unexpected error; the log has more under this traceId.");
         }
     }
@@ -43,4 +45,11 @@ internal sealed partial class ErrorHandler : IExceptionHandler
     // The framework names the parameter in the message only: Failed to bind parameter "int limit" from "x"; Required parameter "int limit" was …
     [GeneratedRegex("""parameter "[^"]* (?<name>\w+)" (from "|was not provided from (query|route))""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Parameter();
+
+    // The framework writes no log of what a handler has handled.
+    [LoggerMessage(LogLevel.Error, "A request failed unexpectedly")]
+    private partial void LogUnexpected(Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "A request failed as the database is not available: {Reason}")]
+    private partial void LogUnavailable(string reason);
 }

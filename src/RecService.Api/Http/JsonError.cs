@@ -21,14 +21,19 @@ internal static partial class JsonError
             return new(string.Equals(field, name, StringComparison.Ordinal) || field.EndsWith('.' + name, StringComparison.Ordinal) ? field : Join(field, name), "is given twice");
         }
 
+        if (message.StartsWith("Duplicate properties", StringComparison.Ordinal))
+        {
+            return new(field, "is given twice");
+        }
+
+        if (exception.InnerException?.Message.Contains("UTF", StringComparison.Ordinal) == true)
+        {
+            return new(field, "is no valid Unicode text");
+        }
+
         if (message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal))
         {
             return new(field, Target().Match(message) is { Success: true } target ? Expectation(target.Groups["type"].Value) : "has a value of the wrong type");
-        }
-
-        if (message.Contains("UTF", StringComparison.Ordinal))
-        {
-            return new(field, "is no valid Unicode text");
         }
 
         return message.Contains("null", StringComparison.Ordinal)

@@ -18,6 +18,7 @@ internal readonly record struct WriteOutcome(long Accepted, long Duplicates, lon
 internal sealed class InteractionWriter : IAsyncDisposable
 {
     private const int RowsWorthStatistics = 1_000;
+    private const int MaxRounds = 10;
 
     // Rows get their keys here, so that a stored row tells which of the incoming ones it was.
     private const string CreateIncoming = """
@@ -32,8 +33,10 @@ internal sealed class InteractionWriter : IAsyncDisposable
         """;
 
     // Repeats are rows whose interactionId is stored, or was seen further up. They must create neither users nor items.
-    private const string MoveRepeats = """
-        CREATE TEMPORARY TABLE repeats ON COMMIT DROP AS
+    private const string CreateRepeats = "CREATE TEMPORARY TABLE repeats (LIKE incoming) ON COMMIT DROP";
+
+    private const string InsertRepeats = """
+        INSERT INTO repeats
         SELECT i.* FROM incoming AS i JOIN users AS u ON u.user_id = i.user_id
         JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
         WHERE i.interaction_id IS NOT NULL
@@ -46,16 +49,28 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
     private const string DropRepeats = "DELETE FROM incoming AS i USING repeats AS r WHERE r.line = i.line";
 
-    // Sorted, so that two writers never wait for each other in a circle.
-    private const string NewUsers = "FROM incoming AS i WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.user_id = i.user_id)";
+    // The rows found are locked against deletion. Sorted, so that two writers never wait for each other in a circle.
+    private const string LockUsers = """
+        SELECT (SELECT count(DISTINCT user_id) FROM incoming) - (SELECT count(*) FROM (
+            SELECT FROM users AS u WHERE u.user_id IN (SELECT user_id FROM incoming) ORDER BY u.user_id FOR KEY SHARE) AS locked)
+        """;
 
-    private const string InsertUsers =
-        $"INSERT INTO users (user_id, created_at, updated_at) SELECT DISTINCT user_id, $1, $1 {NewUsers} ORDER BY user_id ON CONFLICT (user_id) DO NOTHING";
+    private const string InsertUsers = """
+        INSERT INTO users (user_id, created_at, updated_at)
+        SELECT DISTINCT i.user_id, $1::timestamptz, $1::timestamptz FROM incoming AS i WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.user_id = i.user_id)
+        ORDER BY i.user_id ON CONFLICT (user_id) DO NOTHING
+        """;
 
-    private const string NewItems = "FROM incoming AS i WHERE NOT EXISTS (SELECT FROM items AS m WHERE m.item_id = i.item_id)";
+    private const string LockItems = """
+        SELECT (SELECT count(DISTINCT item_id) FROM incoming) - (SELECT count(*) FROM (
+            SELECT FROM items AS m WHERE m.item_id IN (SELECT item_id FROM incoming) ORDER BY m.item_id FOR KEY SHARE) AS locked)
+        """;
 
-    private const string InsertItems =
-        $"INSERT INTO items (item_id, created_at, updated_at) SELECT DISTINCT item_id, $1, $1 {NewItems} ORDER BY item_id ON CONFLICT (item_id) DO NOTHING";
+    private const string InsertItems = """
+        INSERT INTO items (item_id, created_at, updated_at)
+        SELECT DISTINCT i.item_id, $1::timestamptz, $1::timestamptz FROM incoming AS i WHERE NOT EXISTS (SELECT FROM items AS m WHERE m.item_id = i.item_id)
+        ORDER BY i.item_id ON CONFLICT (item_id) DO NOTHING
+        """;
 
     private const string InsertInteractions = """
         INSERT INTO interactions
@@ -162,7 +177,8 @@ internal sealed class InteractionWriter : IAsyncDisposable
         long repeats = 0;
         if (_anyIds)
         {
-            repeats = await _connection.ExecuteAsync(MoveRepeats, cancellationToken);
+            await _connection.ExecuteAsync(CreateRepeats, cancellationToken);
+            repeats = await _connection.ExecuteAsync(InsertRepeats, cancellationToken);
             if (repeats > 0)
             {
                 await _connection.ExecuteAsync(DropRepeats, cancellationToken);
@@ -173,8 +189,8 @@ internal sealed class InteractionWriter : IAsyncDisposable
         long accepted = 0;
         if (repeats < _rows)
         {
-            await InsertMissingAsync(NewUsers, InsertUsers, cancellationToken);
-            await InsertMissingAsync(NewItems, InsertItems, cancellationToken);
+            await EnsureAsync(LockUsers, InsertUsers, cancellationToken);
+            await EnsureAsync(LockItems, InsertItems, cancellationToken);
             accepted = await _connection.ExecuteAsync(InsertInteractions, cancellationToken, _now);
         }
 
@@ -184,21 +200,23 @@ internal sealed class InteractionWriter : IAsyncDisposable
             return new(accepted, 0, 0, []);
         }
 
-        if (left > repeats && (await _connection.AnyAsync("SELECT " + NewUsers, cancellationToken) || await _connection.AnyAsync("SELECT " + NewItems, cancellationToken)))
-        {
-            throw new RowVanishedException();
-        }
-
         // What is left was stored before, or by another writer in this very moment.
         var (count, conflicts) = await ConflictsAsync(maxConflicts, cancellationToken);
         return new(accepted, left - count, count, conflicts);
     }
 
-    private async Task InsertMissingAsync(string missing, string insert, CancellationToken cancellationToken)
+    /// <summary>Locks the rows that the incoming ones refer to, and creates those that are not there.</summary>
+    private async Task EnsureAsync(string lockAndCountMissing, string insertMissing, CancellationToken cancellationToken)
     {
-        if (await _connection.AnyAsync("SELECT " + missing, cancellationToken))
+        // A row that another writer is creating is waited for, and locked in the next round, unless it was deleted by then.
+        for (var round = 0; await _connection.ScalarAsync<long>(lockAndCountMissing, cancellationToken) > 0; round++)
         {
-            await _connection.ExecuteAsync(insert, cancellationToken, _now);
+            if (round == MaxRounds)
+            {
+                throw new RowVanishedException();
+            }
+
+            await _connection.ExecuteAsync(insertMissing, cancellationToken, _now);
         }
     }
 

@@ -1,3 +1,4 @@
+using Npgsql;
 using RecService.Api.Storage.Embedded;
 
 namespace RecService.Api.Storage;
@@ -28,6 +29,9 @@ internal sealed partial class DatabaseService(IServiceProvider services, IHostAp
         _stopping = true;
         if (_embedded is not null)
         {
+            // Pooled connections would notice the end of the server as errors.
+            await services.GetRequiredService<NpgsqlDataSource>().DisposeAsync();
+
             // Whatever the host's limit says: a database that is not shut down has to recover at the next start.
             await _embedded.StopAsync();
             await _watching;

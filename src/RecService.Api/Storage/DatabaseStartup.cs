@@ -1,7 +1,8 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql;
 using RecService.Api.Storage.Embedded;
 
@@ -111,7 +112,7 @@ internal sealed partial class DatabaseStartup(
     private async Task MigrateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (!(await context.Database.GetPendingMigrationsAsync(cancellationToken)).Any())
+        if (await IsCurrentAsync(context, connection, cancellationToken))
         {
             return;
         }
@@ -120,14 +121,23 @@ internal sealed partial class DatabaseStartup(
         await ExecuteAsync(connection, "SELECT pg_advisory_lock($1)", cancellationToken);
         try
         {
-            var watch = Stopwatch.StartNew();
+            var started = time.GetTimestamp();
+            await context.GetService<IHistoryRepository>().CreateIfNotExistsAsync(cancellationToken);
             await context.Database.MigrateAsync(cancellationToken);
-            LogMigrated(watch.Elapsed);
+            LogMigrated(time.GetElapsedTime(started));
         }
         finally
         {
             await ExecuteAsync(connection, "SELECT pg_advisory_unlock($1)", CancellationToken.None);
         }
+    }
+
+    // Looked at first, so that a start with nothing to migrate needs no right to migrate.
+    private static async Task<bool> IsCurrentAsync(RecServiceDbContext context, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"SELECT to_regclass('\"{HistoryRepository.DefaultTableName}\"') IS NOT NULL", connection);
+        return await command.ExecuteScalarAsync(cancellationToken) is true
+            && !(await context.Database.GetPendingMigrationsAsync(cancellationToken)).Any();
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)

@@ -11,11 +11,10 @@ internal static class Statements
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Whether a query has a row.</summary>
-    public static async Task<bool> AnyAsync(this NpgsqlConnection connection, string query, CancellationToken cancellationToken, params object[] parameters)
+    public static async Task<T> ScalarAsync<T>(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
     {
-        await using var command = Command(connection, $"SELECT EXISTS ({query})", parameters);
-        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+        await using var command = Command(connection, sql, parameters);
+        return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] parameters)

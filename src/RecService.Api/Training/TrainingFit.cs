@@ -1,5 +1,7 @@
 using RecService.Engine.Data;
+using RecService.Engine.Evaluation;
 using RecService.Engine.Model;
+using RecService.Engine.Scoring;
 using RecService.Engine.Training;
 
 namespace RecService.Api.Training;
@@ -26,7 +28,7 @@ internal static class TrainingFit
 
         var holdout = Holdout(set, options, settings);
         var fit = Train(set, options, settings, set.FitRows, holdout, FitPhase, progress, cancellationToken);
-        TrainingMetrics? metrics = null;
+        var metrics = Measure(set, options, fit.Model, holdout, cancellationToken);
         var refit = Train(set, options, settings with { Epochs = Math.Max(1, fit.BestEpoch) }, set.AllRows, holdout: null, RefitPhase, progress, cancellationToken);
         return new(refit.Model, fit.BestEpoch, metrics);
     }
@@ -55,4 +57,38 @@ internal static class TrainingFit
 
     private static NegativeSampling Negatives(TrainingSet set, TrainingOptions options, int[] rows) =>
         new(TrainingSet.UserBlock, TrainingSet.ItemBlock, options.NegativesPerPositive, set.ItemsByUser(rows));
+
+    private static TrainingMetrics Measure(TrainingSet set, TrainingOptions options, FactorizationModel model, ExampleSet holdout, CancellationToken cancellationToken)
+    {
+        var scorer = new Scorer(model);
+        var metrics = new TrainingMetrics(set.HoldoutRows.Length);
+        if (options.Objective == TrainingObjective.Rating)
+        {
+            var errors = RegressionMetrics.Measure(scorer, holdout);
+            var mean = RegressionMetrics.MeasureConstant(set.MeanTarget(set.FitRows), holdout);
+            metrics = metrics with { Rmse = errors?.Rmse, Mae = errors?.Mae, BaselineRmse = mean?.Rmse };
+        }
+        else
+        {
+            var classification = ClassificationMetrics.Measure(scorer, holdout);
+            metrics = metrics with { LogLoss = classification?.LogLoss, Auc = classification?.Auc };
+        }
+        var pairs = set.HeldOutPairs(options);
+        var evaluator = new RankingEvaluator(set.Items.Count, set.ItemsByUser(set.AllRows))
+        {
+            MaximumPairs = options.RankingSample,
+            Seed = (ulong)options.Seed,
+            Threads = Math.Max(1, Environment.ProcessorCount - 1),
+        };
+        var ranking = evaluator.Evaluate(pairs, new ItemRanker(model, set.Items), set.Users, set.Contexts, cancellationToken);
+        var popularity = evaluator.Evaluate(pairs, new PopularityRanker(set.Items.Count, set.ItemsByUser(set.FitRows)).Score, cancellationToken);
+        return metrics with
+        {
+            RankedPairs = ranking?.Pairs,
+            HitRate10 = ranking?.HitRate,
+            Ndcg10 = ranking?.Ndcg,
+            PopularityHitRate10 = popularity?.HitRate,
+            PopularityNdcg10 = popularity?.Ndcg,
+        };
+    }
 }

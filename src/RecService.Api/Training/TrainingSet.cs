@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Evaluation;
 
 namespace RecService.Api.Training;
 
@@ -34,8 +35,11 @@ internal sealed class TrainingSet
     /// <summary>All rows.</summary>
     public int[] AllRows => [.. Enumerable.Range(0, _data.Rows.Count)];
 
-    /// <summary>The items' rows, in the order of their ids.</summary>
+    public SparseRows Users => _blocks[UserBlock];
+
     public SparseRows Items => _blocks[ItemBlock];
+
+    public SparseRows Contexts => _blocks[ContextBlock];
 
     public static TrainingSet Create(TrainingData data, TrainingOptions options)
     {
@@ -65,6 +69,17 @@ internal sealed class TrainingSet
             [[.. rows.Select(r => all[r].User)], [.. rows.Select(r => all[r].Item)], [.. rows.Select(r => all[r].Context)]],
             [.. rows.Select(r => all[r].Target)],
             Array.TrueForAll(weights, w => w == 1) ? null : weights);
+    }
+
+    /// <summary>The weighted mean target of the given rows.</summary>
+    public float MeanTarget(int[] rows) =>
+        (float)(rows.Sum(r => (double)_data.Rows[r].Weight * _data.Rows[r].Target) / rows.Sum(r => (double)_data.Rows[r].Weight));
+
+    /// <summary>The held-out pairs that a ranking should put first: all positives, or the ratings of at least the positive threshold.</summary>
+    public IReadOnlyList<HeldOutPair> HeldOutPairs(TrainingOptions options)
+    {
+        var threshold = options.Objective == TrainingObjective.Rating ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity : double.NegativeInfinity;
+        return [.. HoldoutRows.Select(r => _data.Rows[r]).Where(r => r.Target >= threshold).DistinctBy(r => (r.User, r.Item)).Select(r => new HeldOutPair(r.User, r.Item, r.Context))];
     }
 
     /// <summary>Per user the distinct items of the given rows.</summary>

@@ -1,0 +1,77 @@
+using Microsoft.Extensions.Configuration;
+using RecService.Api.Storage;
+
+namespace RecService.Api.Tests.Storage;
+
+public sealed class DatabaseConfigurationTests
+{
+    private const string Good = "Host=db;Username=u;Password=secret";
+
+    [Fact]
+    public void Without_a_connection_string_the_database_is_embedded()
+    {
+        var configuration = Read();
+        configuration.Embedded.ShouldNotBeNull();
+        configuration.Options.StartupTimeout.ShouldBe(TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public void With_a_connection_string_nothing_is_embedded()
+    {
+        var configuration = Read(("ConnectionStrings:RecService", Good), ("Database:StartupTimeout", "00:00:05"), ("Database:DataDirectory", "/data"));
+        configuration.Embedded.ShouldBeNull();
+        configuration.ConnectionString.ShouldContain("Host=db");
+        configuration.Options.StartupTimeout.ShouldBe(TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public void A_connection_string_may_be_named_in_any_case() =>
+        Read(("CONNECTIONSTRINGS:RECSERVICE", Good)).Embedded.ShouldBeNull();
+
+    [Theory]
+    [InlineData("ConnectionStrings:RecService", "")]
+    [InlineData("ConnectionStrings:RecService", "   ")]
+    [InlineData("ConnectionStrings:RecService", "nonsense")]
+    [InlineData("ConnectionStrings:RecService", "Hots=db;Username=u")]
+    [InlineData("ConnectionStrings:RecService", "Host=db;Port=many")]
+    [InlineData("ConnectionStrings:RecService", "Username=u")]
+    [InlineData("ConnectionStrings:RecService:Host", "db")]
+    [InlineData("ConnectionStrings:RecServce", Good)]
+    [InlineData("ConnectionStrings:Default", Good)]
+    [InlineData("ConnectionStrings", Good)]
+    [InlineData("ConnectionString", Good)]
+    [InlineData("ConnectionString:RecService", Good)]
+    [InlineData("ConectionStrings:RecService", Good)]
+    [InlineData("ConnectionStrings_RecService", Good)]
+    [InlineData("CONNECTION_STRING", Good)]
+    [InlineData("RecServiceConnectionString", Good)]
+    [InlineData("Database", Good)]
+    [InlineData("Database:ConnectionString", Good)]
+    [InlineData("Database:DataDir", "/data")]
+    [InlineData("Database:DataDirectory", "")]
+    [InlineData("Database:StartupTimeout", "soon")]
+    [InlineData("Database:StartupTimeout", "-00:00:01")]
+    public void A_slip_of_the_pen_stops_the_start_and_names_the_key(string key, string value)
+    {
+        var exception = Should.Throw<StartupException>(() => Read((key, value)));
+        exception.Message.ShouldContain(key.StartsWith("ConnectionStrings:RecService", StringComparison.Ordinal) ? "ConnectionStrings:RecService" : key.Split(':')[0]);
+        exception.Message.ShouldNotContain("secret");
+    }
+
+    [Fact]
+    public void Keys_of_other_things_are_left_alone() =>
+        Read(("Connection", "close"), ("Strings", "x"), ("PATH", "/bin"), ("DATABASE_URL", "x"), ("Logging:LogLevel:Default", "Warning")).Embedded.ShouldNotBeNull();
+
+    [Fact]
+    public void A_data_directory_too_long_for_a_socket_gets_a_short_one_for_it()
+    {
+        var configuration = Read(("Database:DataDirectory", "/" + new string('d', 120)));
+        configuration.Embedded!.SocketDirectory.ShouldStartWith("/tmp/");
+        configuration.Embedded.TemporaryDirectory.ShouldBe(configuration.Embedded.SocketDirectory);
+        configuration.ConnectionString.ShouldContain(configuration.Embedded.SocketDirectory);
+        Read(("Database:DataDirectory", "/short")).Embedded!.SocketDirectory.ShouldBe("/short/socket");
+    }
+
+    private static DatabaseConfiguration Read(params (string Key, string? Value)[] settings) => DatabaseConfiguration.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))).Build());
+}
