@@ -1,0 +1,148 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using RecService.Api.Tests.Fixtures;
+using RecService.Api.Tests.Training;
+using RecService.Engine.Data;
+
+namespace RecService.Api.Tests.Operations;
+
+/// <summary>The OpenAPI document, held against the service on data like those that the demo loads.</summary>
+public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITestOutputHelper output) : IClassFixture<ApiDescriptionTests.Service>
+{
+    // Deleting comes last, so that the other examples find what they name.
+    private static readonly string[] Order = ["put", "post", "get", "delete"];
+
+    [Fact]
+    public async Task Every_example_executes_to_a_success()
+    {
+        var executed = 0;
+        var failures = new List<string>();
+        foreach (var method in Order)
+        {
+            foreach (var (path, operation) in await OperationsAsync(method))
+            {
+                using var request = ExampleOf(method, path, operation);
+                using var answer = await service.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+                executed++;
+                output.WriteLine($"{(int)answer.StatusCode} {request.Method} {request.RequestUri!.PathAndQuery}");
+                if (!answer.IsSuccessStatusCode)
+                {
+                    failures.Add($"{request.Method} {request.RequestUri!.PathAndQuery}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
+                }
+
+                if (answer.StatusCode == HttpStatusCode.Accepted && path == "/v1/training-runs")
+                {
+                    await service.Client.EndOfRunAsync(long.Parse(answer.Headers.Location!.ToString().Split('/')[^1], System.Globalization.CultureInfo.InvariantCulture));
+                }
+            }
+        }
+
+        failures.ShouldBeEmpty();
+        executed.ShouldBe(30);
+    }
+
+    [Fact]
+    public async Task Every_operation_has_a_name_a_summary_examples_and_its_errors()
+    {
+        foreach (var method in Order)
+        {
+            foreach (var (path, operation) in await OperationsAsync(method))
+            {
+                var name = $"{method} {path}";
+                operation.TryGetProperty("operationId", out _).ShouldBeTrue(name);
+                operation.GetProperty("summary").GetString().ShouldNotBeNullOrWhiteSpace(name);
+                if (operation.TryGetProperty("requestBody", out var body))
+                {
+                    body.GetProperty("content").EnumerateObject().Any(media => media.Value.TryGetProperty("example", out _)).ShouldBeTrue(name);
+                }
+
+                foreach (var parameter in Parameters(operation).Where(p => p.GetProperty("in").GetString() == "path"))
+                {
+                    parameter.TryGetProperty("example", out _).ShouldBeTrue($"{name} {parameter.GetProperty("name")}");
+                }
+
+                if (path is not "/v1/training-runs" || method != "post")
+                {
+                    operation.GetProperty("responses").EnumerateObject().Any(r => r.Name.StartsWith('4')).ShouldBeTrue(name);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Swagger_UI_is_there()
+    {
+        (await service.Client.GetStringAsync(new Uri("/swagger/index.html", UriKind.Relative))).ShouldContain("swagger-ui");
+        (await service.Client.GetStringAsync(new Uri("/swagger/index.js", UriKind.Relative))).ShouldContain("/openapi/v1.json");
+    }
+
+    private async Task<List<(string Path, JsonElement Operation)>> OperationsAsync(string method)
+    {
+        var document = await service.Client.GetJsonAsync("/openapi/v1.json");
+        return [.. document.GetProperty("paths").EnumerateObject().Where(p => p.Value.TryGetProperty(method, out _)).Select(p => (p.Name, p.Value.GetProperty(method)))];
+    }
+
+    private HttpRequestMessage ExampleOf(string method, string path, JsonElement operation)
+    {
+        var query = new List<string>();
+        foreach (var parameter in Parameters(operation))
+        {
+            if (parameter.TryGetProperty("example", out var example))
+            {
+                var name = parameter.GetProperty("name").GetString()!;
+                if (parameter.GetProperty("in").GetString() == "path")
+                {
+                    path = path.Replace($"{{{name}}}", Uri.EscapeDataString(example.ToString()), StringComparison.Ordinal);
+                }
+                else
+                {
+                    query.Add($"{name}={Uri.EscapeDataString(example.ToString())}");
+                }
+            }
+        }
+
+        var request = new HttpRequestMessage(HttpMethod.Parse(method), HttpClientExtensions.Address(service.Client, path + (query.Count > 0 ? "?" + string.Join('&', query) : "")));
+        if (operation.TryGetProperty("requestBody", out var body))
+        {
+            var media = body.GetProperty("content").EnumerateObject().First(m => m.Value.TryGetProperty("example", out _));
+            var example = media.Value.GetProperty("example");
+            request.Content = new StringContent(example.ValueKind == JsonValueKind.String ? example.GetString()! : example.ToString(), Encoding.UTF8, media.Name);
+        }
+
+        return request;
+    }
+
+    private static IEnumerable<JsonElement> Parameters(JsonElement operation) =>
+        operation.TryGetProperty("parameters", out var parameters) ? parameters.EnumerateArray() : [];
+
+    public sealed class Service(DatabaseServer server) : ServiceFixture(server)
+    {
+        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["Training:Enabled"] = "false",
+            ["Training:Objective"] = "rating",
+            ["Training:Epochs"] = "3",
+        };
+
+        public override async ValueTask InitializeAsync()
+        {
+            await base.InitializeAsync();
+            var truth = GroundTruth.Create(new() { Users = 60, Items = 40, Interactions = 900 });
+            await Client.SendTextAsync(HttpMethod.Post, "/v1/users/import", Lines(truth.Users.Select(u => new JsonObject { ["userId"] = u.Id })), "application/x-ndjson");
+            await Client.SendTextAsync(HttpMethod.Post, "/v1/items/import", Lines(truth.Items.Select(i => new JsonObject { ["itemId"] = i.Id })), "application/x-ndjson");
+            await Client.SendTextAsync(HttpMethod.Post, "/v1/interactions/import", Lines(truth.Interactions().Select(i => new JsonObject
+            {
+                ["userId"] = i.UserId,
+                ["itemId"] = i.ItemId,
+                ["type"] = "rating",
+                ["value"] = i.Value,
+            })), "application/x-ndjson");
+            (await Client.TrainAsync()).GetProperty("modelVersion").GetInt64().ShouldBe(1);
+            await Task.Delay(1500);
+        }
+
+        private static string Lines(IEnumerable<JsonObject> objects) => string.Join('\n', objects.Select(o => o.ToJsonString()));
+    }
+}

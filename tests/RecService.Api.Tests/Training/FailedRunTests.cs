@@ -1,0 +1,48 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using RecService.Api.Publishing;
+using RecService.Api.Tests.Fixtures;
+
+namespace RecService.Api.Tests.Training;
+
+public sealed class FailedRunTests(FailedRunTests.Service service) : IClassFixture<FailedRunTests.Service>
+{
+    [Fact]
+    public async Task A_run_that_fails_is_recorded_with_its_reason_and_leaves_what_is_served()
+    {
+        await service.Client.PostRatingsAsync(users: 10, items: 10);
+        var good = await service.Client.TrainAsync();
+        good.GetProperty("status").GetString().ShouldBe("succeeded", good.ToString());
+
+        // A rating that is beyond what squared errors can hold.
+        await service.Client.PostJsonAsync("/v1/interactions", new JsonObject
+        {
+            ["interactions"] = new JsonArray(new JsonObject { ["userId"] = "u1", ["itemId"] = "new", ["type"] = "rating", ["value"] = 3e38 }),
+        });
+        var bad = await service.Client.TrainAsync();
+        bad.GetProperty("status").GetString().ShouldBe("failed", bad.ToString());
+        bad.GetProperty("error").GetString()!.ShouldContain("diverged");
+        (await ServedVersionAsync()).ShouldBe(good.GetProperty("modelVersion").GetInt64());
+
+        await service.Client.DeleteJsonAsync("/v1/interactions?itemId=new");
+        var again = await service.Client.TrainAsync();
+        again.GetProperty("status").GetString().ShouldBe("succeeded", again.ToString());
+    }
+
+    private async Task<long?> ServedVersionAsync()
+    {
+        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+        return (await service.Client.PostJsonAsync("/v1/recommendations", new JsonObject())).GetProperty("modelVersion") is { ValueKind: JsonValueKind.Number } version ? version.GetInt64() : null;
+    }
+
+    public sealed class Service(DatabaseServer server) : ServiceFixture(server)
+    {
+        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["Training:Enabled"] = "false",
+            ["Training:Objective"] = "rating",
+            ["Training:Epochs"] = "3",
+        };
+    }
+}
