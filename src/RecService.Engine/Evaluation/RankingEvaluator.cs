@@ -71,8 +71,8 @@ public sealed class RankingEvaluator
     /// <summary>Measures a model's ranking; null when there are no pairs.</summary>
     /// <param name="pairs">The held-out pairs.</param>
     /// <param name="ranker">The model, ready to rank the catalogue.</param>
-    /// <param name="users">The rows of users that pairs name.</param>
-    /// <param name="contexts">The rows of contexts that pairs name.</param>
+    /// <param name="users">The rows of users that pairs name, without columns of a field that items have.</param>
+    /// <param name="contexts">The rows of contexts that pairs name, likewise.</param>
     /// <param name="cancellationToken">Stops the evaluation.</param>
     /// <exception cref="ArithmeticException">A score is not finite.</exception>
     public RankingMetrics? Evaluate(

@@ -1,0 +1,108 @@
+using RecService.Engine.Data;
+using RecService.Engine.Evaluation;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+using RecService.Engine.Scoring;
+
+namespace RecService.Engine.Tests.Evaluation;
+
+public sealed class ModelMetricsTests
+{
+    private const int Users = 6;
+    private const int Items = 40;
+
+    [Theory]
+    [InlineData(FeatureInteraction.FieldPooled, 0)]
+    [InlineData(FeatureInteraction.FieldPooled, 1)]
+    [InlineData(FeatureInteraction.FieldPooled, 19)]
+    [InlineData(FeatureInteraction.Plain, 8)]
+    [InlineData(FeatureInteraction.Plain, 21)]
+    public void A_model_ranks_as_its_scores_do_one_by_one(FeatureInteraction interaction, int factors)
+    {
+        // Users and items in fields of their own; each item also has a tag.
+        var model = Model(interaction, factors, ["user", "item", "tag"], c => c < Users ? 0 : c < Users + Items ? 1 : 2);
+        AssertRanksAsScorer(model);
+    }
+
+    [Fact]
+    public void Squared_models_are_measured_by_clipped_predictions()
+    {
+        // Scores are 5 · x; the range of the targets is 0 to 2.
+        var model = new FactorizationModel(FeatureSpace.OfOneField(1), FeatureInteraction.Plain, Loss.Squared, 0, 0, [5f], [], 0, 2);
+        var examples = new ExampleSet(SparseRows.FromDense(new float[,] { { 0.2f }, { 9f } }), [0, 2], [1, 3]);
+
+        var metrics = RegressionMetrics.Measure(model, examples).ShouldNotBeNull();
+
+        metrics.Rmse.ShouldBe(0.5, 1e-6);
+        metrics.Mae.ShouldBe(0.25, 1e-6);
+    }
+
+    [Fact]
+    public void Logistic_models_are_measured_by_probabilities()
+    {
+        var model = new FactorizationModel(FeatureSpace.OfOneField(1), FeatureInteraction.Plain, Loss.Logistic, 0, 0, [1f], []);
+        var examples = new ExampleSet(SparseRows.FromDense(new float[,] { { 2f }, { -1f } }), [1, 0]);
+
+        var metrics = ClassificationMetrics.Measure(model, examples).ShouldNotBeNull();
+
+        metrics.LogLoss.ShouldBe((Math.Log(1 + Math.Exp(-2)) + Math.Log(1 + Math.Exp(-1))) / 2, 1e-6);
+        metrics.Auc.ShouldBe(1);
+    }
+
+    private static void AssertRanksAsScorer(FactorizationModel model)
+    {
+        var users = Rows(Users, (u, b) => b.Add(u));
+        var contexts = Rows(1, (_, _) => { });
+        var items = Rows(Items, (i, b) =>
+        {
+            b.Add(Users + i);
+            b.Add(Users + Items + (i % 3), 0.5f);
+        });
+        var pairs = Enumerable.Range(0, Users * Items).Select(n => new HeldOutPair(n % Users, n / Users, 0)).ToArray();
+        var evaluator = new RankingEvaluator(Items, RowSets.FromPairs(Users, [0, 0, 3], [1, 2, 30]));
+        var scorer = new Scorer(model);
+
+        var token = TestContext.Current.CancellationToken;
+        var byRanker = evaluator.Evaluate(pairs, new ItemRanker(model, items), users, contexts, token).ShouldNotBeNull();
+        var byScorer = evaluator.Evaluate(
+            pairs,
+            (pair, scores) =>
+            {
+                for (var item = 0; item < Items; item++)
+                    scores[item] = scorer.Score(new SparseRow([pairs[pair].User, Users + item, Users + Items + (item % 3)], [1, 1, 0.5f]));
+            },
+            token).ShouldNotBeNull();
+
+        byRanker.Mrr.ShouldBe(byScorer.Mrr, 1e-9);
+        byRanker.Ndcg.ShouldBe(byScorer.Ndcg, 1e-9);
+        byRanker.Mrr.ShouldBeLessThan(0.5);
+    }
+
+    private static SparseRows Rows(int count, Action<int, SparseRowsBuilder> fill)
+    {
+        var builder = new SparseRowsBuilder(Users + Items + 3);
+        for (var row = 0; row < count; row++)
+        {
+            fill(row, builder);
+            builder.EndRow();
+        }
+
+        return builder.Build();
+    }
+
+    private static FactorizationModel Model(FeatureInteraction interaction, int factors, string[] fields, Func<int, int> fieldOf)
+    {
+        const int Columns = Users + Items + 3;
+        var random = new RandomSource(4);
+        var space = new FeatureSpace(fields, [.. Enumerable.Range(0, Columns).Select(fieldOf)]);
+        var stride = FactorizationModel.StrideOf(factors);
+        var table = new float[Columns * stride];
+        for (var column = 0; column < Columns; column++)
+        {
+            for (var d = 0; d < factors; d++)
+                table[(column * stride) + d] = (float)random.NextNormal();
+        }
+
+        return new(space, interaction, Loss.Squared, factors, 1, [.. Enumerable.Range(0, Columns).Select(_ => (float)random.NextNormal())], table);
+    }
+}
