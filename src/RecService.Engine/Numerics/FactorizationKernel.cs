@@ -38,11 +38,14 @@ public abstract class FactorizationKernel
     /// <summary>sum += x · vector</summary>
     internal abstract void Add(Span<float> sum, ReadOnlySpan<float> vector, float x);
 
-    /// <summary>sum += (x · vector)²</summary>
-    internal abstract void AddSquares(Span<float> sum, ReadOnlySpan<float> vector, float x);
+    /// <summary>
+    /// Crosses a term with the sum of those before it and adds it to them: cross += sum ⊙ (x · vector), then sum += x · vector. After all terms, cross is
+    /// Σ_{i&lt;j} of their products without the cancellation that ½ (S² − Σ p²) suffers when terms differ much in size.
+    /// </summary>
+    internal abstract void AddCrossed(Span<float> cross, Span<float> sum, ReadOnlySpan<float> vector, float x);
 
-    /// <summary>cross = ½ (sum² − squares); returns Σ cross.</summary>
-    internal abstract float Cross(Span<float> cross, ReadOnlySpan<float> sum, ReadOnlySpan<float> squares);
+    /// <summary>Σ_d vector_d</summary>
+    internal abstract float Total(ReadOnlySpan<float> vector);
 
     /// <summary>⟨a, b⟩</summary>
     internal abstract float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b);

@@ -13,7 +13,6 @@ internal sealed class RowWorkspace
     private readonly int _stride;
     private readonly float[] _pooled;
     private readonly float[] _sum;
-    private readonly float[] _squares;
     private readonly float[] _cross;
     private readonly int[] _present;
     private readonly bool[] _isPresent;
@@ -27,7 +26,6 @@ internal sealed class RowWorkspace
         Interaction = interaction;
         _pooled = new float[space.FieldCount * _stride];
         _sum = new float[_stride];
-        _squares = new float[_stride];
         _cross = new float[_stride];
         _present = new int[space.FieldCount];
         _isPresent = new bool[space.FieldCount];
@@ -65,7 +63,7 @@ internal sealed class RowWorkspace
 
         _presentCount = 0;
         Array.Clear(_sum);
-        Array.Clear(_squares);
+        Array.Clear(_cross);
         linear = 0;
         var fields = _space.ColumnFields;
         for (var e = 0; e < row.Columns.Length; e++)
@@ -77,21 +75,19 @@ internal sealed class RowWorkspace
             _kernel.Add(PooledOf(fields[column]), vector, x);
             if (Interaction == FeatureInteraction.Plain)
             {
-                _kernel.AddSquares(_squares, vector, x);
+                _kernel.AddCrossed(_cross, _sum, vector, x);
             }
         }
 
-        foreach (var field in PresentFields)
+        if (Interaction == FeatureInteraction.FieldPooled)
         {
-            var pooled = Pooled(field);
-            _kernel.Add(_sum, pooled, 1);
-            if (Interaction == FeatureInteraction.FieldPooled)
+            foreach (var field in PresentFields)
             {
-                _kernel.AddSquares(_squares, pooled, 1);
+                _kernel.AddCrossed(_cross, _sum, Pooled(field), 1);
             }
         }
 
-        return _kernel.Cross(_cross, _sum, _squares);
+        return _kernel.Total(_cross);
     }
 
     private Span<float> PooledOf(int field)

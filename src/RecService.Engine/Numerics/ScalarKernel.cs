@@ -13,22 +13,22 @@ internal sealed class ScalarKernel : FactorizationKernel
         }
     }
 
-    internal override void AddSquares(Span<float> sum, ReadOnlySpan<float> vector, float x)
+    internal override void AddCrossed(Span<float> cross, Span<float> sum, ReadOnlySpan<float> vector, float x)
     {
-        for (var d = 0; d < sum.Length; d++)
+        for (var d = 0; d < cross.Length; d++)
         {
-            var product = x * vector[d];
-            sum[d] += product * product;
+            var term = x * vector[d];
+            cross[d] += sum[d] * term;
+            sum[d] += term;
         }
     }
 
-    internal override float Cross(Span<float> cross, ReadOnlySpan<float> sum, ReadOnlySpan<float> squares)
+    internal override float Total(ReadOnlySpan<float> vector)
     {
         var total = 0f;
-        for (var d = 0; d < cross.Length; d++)
+        foreach (var component in vector)
         {
-            cross[d] = 0.5f * ((sum[d] * sum[d]) - squares[d]);
-            total += cross[d];
+            total += component;
         }
 
         return total;

@@ -19,31 +19,28 @@ internal sealed class VectorKernel<TSimd>(string name) : FactorizationKernel
         }
     }
 
-    internal override void AddSquares(Span<float> sum, ReadOnlySpan<float> vector, float x)
-    {
-        ref var s = ref MemoryMarshal.GetReference(sum);
-        ref var v = ref MemoryMarshal.GetReference(Same(vector, sum.Length));
-        var factor = TSimd.Of(x);
-        for (nuint d = 0; d < (nuint)sum.Length; d += TSimd.Width)
-        {
-            var product = factor * TSimd.Load(ref v, d);
-            TSimd.MultiplyAdd(product, product, TSimd.Load(ref s, d)).Store(ref s, d);
-        }
-    }
-
-    internal override float Cross(Span<float> cross, ReadOnlySpan<float> sum, ReadOnlySpan<float> squares)
+    internal override void AddCrossed(Span<float> cross, Span<float> sum, ReadOnlySpan<float> vector, float x)
     {
         ref var c = ref MemoryMarshal.GetReference(cross);
         ref var s = ref MemoryMarshal.GetReference(Same(sum, cross.Length));
-        ref var q = ref MemoryMarshal.GetReference(Same(squares, cross.Length));
-        var half = TSimd.Of(0.5f);
-        var total = default(TSimd);
+        ref var v = ref MemoryMarshal.GetReference(Same(vector, cross.Length));
+        var factor = TSimd.Of(x);
         for (nuint d = 0; d < (nuint)cross.Length; d += TSimd.Width)
         {
-            var pooled = TSimd.Load(ref s, d);
-            var value = half * ((pooled * pooled) - TSimd.Load(ref q, d));
-            value.Store(ref c, d);
-            total += value;
+            var term = factor * TSimd.Load(ref v, d);
+            var before = TSimd.Load(ref s, d);
+            TSimd.MultiplyAdd(before, term, TSimd.Load(ref c, d)).Store(ref c, d);
+            (before + term).Store(ref s, d);
+        }
+    }
+
+    internal override float Total(ReadOnlySpan<float> vector)
+    {
+        ref var v = ref MemoryMarshal.GetReference(Same(vector, vector.Length));
+        var total = default(TSimd);
+        for (nuint d = 0; d < (nuint)vector.Length; d += TSimd.Width)
+        {
+            total += TSimd.Load(ref v, d);
         }
 
         return total.Sum();

@@ -32,10 +32,16 @@ public sealed class ItemRanker
     /// <param name="model">The model.</param>
     /// <param name="itemRows">The columns of each item.</param>
     /// <param name="kernel">The kernel; the machine's own choice when absent.</param>
+    /// <exception cref="ArgumentException">The items have columns outside the model's space.</exception>
     public ItemRanker(FactorizationModel model, SparseRows itemRows, FactorizationKernel? kernel = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(itemRows);
+        if (itemRows.ColumnCount > model.Space.ColumnCount)
+        {
+            throw new ArgumentException($"The items have columns up to {itemRows.ColumnCount - 1}; the model has {model.Space.ColumnCount}.", nameof(itemRows));
+        }
+
         Model = model;
         ItemRows = itemRows;
         _kernel = kernel ?? FactorizationKernel.Default;
@@ -116,7 +122,7 @@ public sealed class ItemRanker
             ranked[i] = new(candidates[i], _scorer.Score(joined.Row));
         }
 
-        Array.Sort(ranked, static (a, b) => a.Score != b.Score ? b.Score.CompareTo(a.Score) : a.Item.CompareTo(b.Item));
+        Array.Sort(ranked, static (a, b) => b.Score.CompareTo(a.Score) is var order && order != 0 ? order : a.Item.CompareTo(b.Item));
         return ranked.Length <= count ? ranked : ranked[..count];
     }
 
@@ -178,7 +184,7 @@ public sealed class ItemRanker
         var constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear) + linear + Model.Bias;
         var query = workspace.Sum;
         var magnitude = MathF.Abs(Model.Bias) + Magnitude(request);
-        var rounding = 2 * (Model.Factors + 32) * UnitRoundoff;
+        var depth = Model.Factors + Model.Space.FieldCount + request.Length + 32;
         var highest = new float[Count];
         var lowest = new PriorityQueue<int, float>();
         for (var item = 0; item < Count; item++)
@@ -189,7 +195,9 @@ public sealed class ItemRanker
             }
 
             var score = constant + _constants[item] + _kernel.Dot(query, _vectors.AsSpan(item * _stride, _stride));
-            var tolerance = rounding * (magnitude + _magnitudes[item]) * (1 + magnitude + _magnitudes[item]);
+            // Both ways of adding up do at most `depth` roundings one after the other on numbers within the bound.
+            var joined = magnitude + _magnitudes[item];
+            var tolerance = 2 * (depth + ItemRows[item].Length) * UnitRoundoff * joined * (1 + joined);
             highest[item] = score + tolerance;
             if (lowest.Count < count)
             {
@@ -282,6 +290,6 @@ public sealed class ItemRanker
         public static BestLast Instance { get; } = new();
 
         public int Compare((float Cosine, int Item) x, (float Cosine, int Item) y) =>
-            x.Cosine != y.Cosine ? x.Cosine.CompareTo(y.Cosine) : y.Item.CompareTo(x.Item);
+            x.Cosine.CompareTo(y.Cosine) is var order && order != 0 ? order : y.Item.CompareTo(x.Item);
     }
 }

@@ -85,7 +85,7 @@ public sealed class Scorer
         var pairs = new List<PairContribution>();
         for (var f = 0; f < fields.Length; f++)
         {
-            if (Model.Interaction == FeatureInteraction.Plain && WithinField(row, fields[f], workspace) is { } within)
+            if (Model.Interaction == FeatureInteraction.Plain && WithinField(row, fields[f]) is { } within)
             {
                 pairs.Add(new(space.Fields[fields[f]], space.Fields[fields[f]], within));
             }
@@ -105,29 +105,29 @@ public sealed class Scorer
 
     internal void Return(RowWorkspace workspace) => Volatile.Write(ref _idle, workspace);
 
-    /// <summary>½ (‖p_f‖² − Σ_{i∈f} x_i² ‖v_i‖²), null when the field has only one entry.</summary>
-    private float? WithinField(SparseRow row, int field, RowWorkspace workspace)
+    /// <summary>Σ_{i&lt;j} x_i x_j ⟨v_i, v_j⟩ over the entries of a field, null when it has only one.</summary>
+    private float? WithinField(SparseRow row, int field)
     {
         var entries = 0;
-        var squares = 0.0;
+        var within = 0.0;
+        var sum = new double[Model.Factors];
         for (var e = 0; e < row.Length; e++)
         {
-            if (Model.Space.ColumnFields[row.Columns[e]] == field)
+            if (Model.Space.ColumnFields[row.Columns[e]] != field)
             {
-                entries++;
-                foreach (var factor in Model.FactorsOf(row.Columns[e]))
-                {
-                    squares += Math.Pow(row.ValueAt(e) * factor, 2);
-                }
+                continue;
+            }
+
+            entries++;
+            var factors = Model.FactorsOf(row.Columns[e]);
+            for (var d = 0; d < factors.Length; d++)
+            {
+                var term = (double)row.ValueAt(e) * factors[d];
+                within += sum[d] * term;
+                sum[d] += term;
             }
         }
 
-        var pooled = 0.0;
-        foreach (var component in workspace.Pooled(field))
-        {
-            pooled += (double)component * component;
-        }
-
-        return entries > 1 ? (float)(0.5 * (pooled - squares)) : null;
+        return entries > 1 ? (float)within : null;
     }
 }

@@ -24,23 +24,18 @@ internal static class LossFunctions
     public static float Gradient(Loss loss, float score, float target) =>
         loss == Loss.Squared ? score - target : (1 / (1 + MathF.Exp(-score))) - (target > 0 ? 1 : 0);
 
-    /// <summary>The bias that is best without any feature: the weighted mean target, or the logit of the weighted share of positives.</summary>
-    public static float InitialBias(Loss loss, ExampleSet examples, NegativeSampling? negatives)
+    /// <summary>The bias that is best without any feature: the logit of the weighted share of positives, negatives still to be drawn included.</summary>
+    public static float InitialLogit(ExampleSet examples, NegativeSampling? negatives)
     {
-        var (sum, weights) = (0.0, 0.0);
+        var (positives, weights) = (0.0, 0.0);
         for (var example = 0; example < examples.Count; example++)
         {
             var weight = examples.WeightOf(example);
-            sum += weight * (loss == Loss.Squared ? examples.Targets[example] : examples.Targets[example] > 0 ? 1 : 0);
+            positives += examples.Targets[example] > 0 ? weight : 0;
             weights += weight;
         }
 
-        if (loss == Loss.Squared)
-        {
-            return (float)(sum / weights);
-        }
-
-        var share = Math.Clamp(sum / (weights * (1 + (negatives?.PerPositive ?? 0))), 1e-4, 1 - 1e-4);
+        var share = Math.Clamp(positives / (weights * (1 + (negatives?.PerPositive ?? 0))), 1e-4, 1 - 1e-4);
         return (float)Math.Log(share / (1 - share));
     }
 }

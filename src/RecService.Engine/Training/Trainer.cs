@@ -45,8 +45,9 @@ public sealed class Trainer
     /// <param name="progress">Called after each epoch, on the calling thread.</param>
     /// <param name="cancellationToken">Ends training within a thousand examples.</param>
     /// <returns>The model of the best epoch. Latent vectors that no training example touches are 0: they would say nothing but noise.</returns>
-    /// <exception cref="ArgumentException">There are no examples, or they have columns outside the space.</exception>
-    /// <exception cref="TrainingDivergedException">The loss is no longer a finite number.</exception>
+    /// <exception cref="ArgumentException">There are no examples, all weigh 0, or they have columns outside the space.</exception>
+    /// <exception cref="TrainingDivergedException">The loss or a parameter is no longer a finite number.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public TrainingResult Train(
         FeatureSpace space,
         ExampleSet train,
@@ -79,7 +80,7 @@ public sealed class Trainer
             random.Shuffle(order.AsSpan());
             var trainLoss = examples.Learn(train, order, negatives, random, cancellationToken);
             var holdoutLoss = holdout is null ? null : (double?)examples.Measure(holdout, cancellationToken);
-            if (!double.IsFinite(trainLoss) || holdoutLoss is { } measured && !double.IsFinite(measured))
+            if (!double.IsFinite(trainLoss) || holdoutLoss is { } measured && !double.IsFinite(measured) || !state.IsFinite())
             {
                 throw new TrainingDivergedException(epoch);
             }
@@ -106,6 +107,11 @@ public sealed class Trainer
         if (examples.Count == 0)
         {
             throw new ArgumentException("There are no examples.", name);
+        }
+
+        if (examples.Weights is { } weights && !weights.AsSpan().ContainsAnyExcept(0f))
+        {
+            throw new ArgumentException("Every example has the weight 0.", name);
         }
 
         if (examples.ColumnCount > space.ColumnCount)
@@ -135,20 +141,20 @@ public sealed class Trainer
 
                 var example = order[i];
                 var weight = examples.WeightOf(example);
-                loss += weight * Learn(examples.Gather(example, _row), examples.Targets[example], weight);
+                loss += weight * Learn(examples.Gather(example, _row), state.Target.Scaled(examples.Targets[example]), weight);
                 weights += weight;
                 for (var n = 0; n < negatives?.PerPositive; n++)
                 {
                     var item = negatives.Draw(examples.RowOf(negatives.UserBlock, example), examples.Blocks[negatives.ItemBlock].Count, random);
                     if (item >= 0)
                     {
-                        loss += weight * Learn(GatherNegative(examples, example, negatives.ItemBlock, item), target: 0, weight);
+                        loss += weight * Learn(examples.GatherWith(example, negatives.ItemBlock, item, _row), target: 0, weight);
                         weights += weight;
                     }
                 }
             }
 
-            return loss / weights;
+            return state.Target.LossOf(loss / weights);
         }
 
         /// <summary>The weighted mean loss, without learning.</summary>
@@ -163,24 +169,12 @@ public sealed class Trainer
                 }
 
                 var weight = examples.WeightOf(example);
-                var score = Score(examples.Gather(example, _row));
-                var clipped = settings.Loss == Loss.Squared ? Math.Clamp(score, state.TargetMinimum, state.TargetMaximum) : score;
-                loss += weight * LossFunctions.Value(settings.Loss, clipped, examples.Targets[example]);
+                var score = state.Target.Clip(Score(examples.Gather(example, _row)));
+                loss += weight * LossFunctions.Value(settings.Loss, score, state.Target.Scaled(examples.Targets[example]));
                 weights += weight;
             }
 
-            return loss / weights;
-        }
-
-        private SparseRow GatherNegative(ExampleSet examples, int example, int itemBlock, int item)
-        {
-            _row.Clear();
-            for (var block = 0; block < examples.Blocks.Count; block++)
-            {
-                _row.Append(examples.Blocks[block][block == itemBlock ? item : examples.RowOf(block, example)]);
-            }
-
-            return _row.Row;
+            return state.Target.LossOf(loss / weights);
         }
 
         private float Score(SparseRow row) => state.Bias + _workspace.Forward(row, state.Weights, state.Factors, out var linear) + linear;

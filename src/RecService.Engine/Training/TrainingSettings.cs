@@ -17,7 +17,7 @@ public sealed record TrainingSettings
     /// <summary>Passes over the examples at most, at least 1.</summary>
     public int Epochs { get; init; } = 30;
 
-    /// <summary>η of AdaGrad, above 0: the largest step of a parameter, in units of the target's deviation (squared loss) or of log odds (logistic loss).</summary>
+    /// <summary>η of AdaGrad, above 0: the largest step of a parameter. Squared loss is learned in units of the targets' deviation, so that it suits any scale of them.</summary>
     public float LearningRate { get; init; } = 0.1f;
 
     /// <summary>L2 on linear weights, per occurrence of the feature, not negative.</summary>

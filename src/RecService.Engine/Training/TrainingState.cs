@@ -22,8 +22,8 @@ internal sealed class TrainingState
         Factors = new float[checked(space.FactorCount * Stride)];
         FactorAccumulators = Filled(Factors.Length, settings.InitialAccumulator);
         _biasAccumulator = settings.InitialAccumulator;
-        Bias = LossFunctions.InitialBias(settings.Loss, train, negatives);
-        (TargetMinimum, TargetMaximum) = settings.Loss == Loss.Squared ? (train.Targets.Min(), train.Targets.Max()) : (0, 1);
+        Target = TargetScale.Of(settings.Loss, train);
+        Bias = settings.Loss == Loss.Squared ? 0 : LossFunctions.InitialLogit(train, negatives);
         var touched = TouchedFactors(space, train, negatives);
         for (var row = 0; row < space.FactorCount; row++)
         {
@@ -48,16 +48,39 @@ internal sealed class TrainingState
     /// <summary>Sums of squared gradients of <see cref="Factors"/>.</summary>
     public float[] FactorAccumulators { get; }
 
-    public float TargetMinimum { get; }
-
-    public float TargetMaximum { get; }
+    /// <summary>The scale on which the state predicts targets.</summary>
+    public TargetScale Target { get; }
 
     public void StepBias(float gradient, float rate) => Bias -= Step(gradient, rate, ref _biasAccumulator);
 
     public void StepWeight(int column, float gradient, float rate) => Weights[column] -= Step(gradient, rate, ref _weightAccumulators[column]);
 
-    public FactorizationModel ToModel(FeatureIndex? features) =>
-        new(_space, _settings.Interaction, _settings.Loss, _settings.Factors, Bias, [.. Weights], [.. Factors], TargetMinimum, TargetMaximum, features);
+    /// <summary>Whether every parameter of the model is a finite number.</summary>
+    public bool IsFinite() =>
+        float.IsFinite(Target.Mean + (Target.Deviation * Bias)) && AllFinite(Weights, Target.Deviation) && AllFinite(Factors, MathF.Sqrt(Target.Deviation));
+
+    /// <summary>The model in units of the targets: y = mean + deviation · (the state's score).</summary>
+    public FactorizationModel ToModel(FeatureIndex? features)
+    {
+        // ⟨v_i, v_j⟩ scales with the square of the vectors.
+        var root = MathF.Sqrt(Target.Deviation);
+        return new(
+            _space, _settings.Interaction, _settings.Loss, _settings.Factors, Target.Mean + (Target.Deviation * Bias),
+            [.. Weights.Select(weight => Target.Deviation * weight)], [.. Factors.Select(factor => root * factor)], Target.Minimum, Target.Maximum, features);
+    }
+
+    private static bool AllFinite(ReadOnlySpan<float> values, float scale)
+    {
+        foreach (var value in values)
+        {
+            if (!float.IsFinite(scale * value))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static float Step(float gradient, float rate, ref float accumulator)
     {

@@ -1,0 +1,48 @@
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+
+namespace RecService.Engine.Training;
+
+/// <summary>
+/// Targets of squared loss are learned in units of their deviation from their mean, so that the same settings suit stars, percent and prices; targets of
+/// logistic loss as they are.
+/// </summary>
+/// <param name="Mean">Weighted mean of the training targets, or 0.</param>
+/// <param name="Deviation">Their weighted standard deviation, or 1.</param>
+/// <param name="Minimum">Smallest training target.</param>
+/// <param name="Maximum">Largest training target.</param>
+/// <param name="Clips">Whether predictions stay within the range of the targets.</param>
+internal sealed record TargetScale(float Mean, float Deviation, float Minimum, float Maximum, bool Clips)
+{
+    public static TargetScale Of(Loss loss, ExampleSet examples)
+    {
+        if (loss == Loss.Logistic)
+        {
+            return new(0, 1, 0, 1, Clips: false);
+        }
+
+        var (weights, mean, squares) = (0.0, 0.0, 0.0);
+        for (var example = 0; example < examples.Count; example++)
+        {
+            var weight = examples.WeightOf(example);
+            if (weight > 0)
+            {
+                // Weighted form of Welford's recurrence (West, 1979).
+                weights += weight;
+                var difference = examples.Targets[example] - mean;
+                mean += difference * weight / weights;
+                squares += weight * difference * (examples.Targets[example] - mean);
+            }
+        }
+
+        var deviation = (float)Math.Sqrt(squares / weights);
+        return new((float)mean, deviation > 0 ? deviation : 1, examples.Targets.Min(), examples.Targets.Max(), Clips: true);
+    }
+
+    public float Scaled(float target) => (float)(((double)target - Mean) / Deviation);
+
+    public float Clip(float score) => Clips ? Math.Clamp(score, Scaled(Minimum), Scaled(Maximum)) : score;
+
+    /// <summary>A mean loss in units of the targets.</summary>
+    public double LossOf(double scaled) => scaled * Deviation * Deviation;
+}

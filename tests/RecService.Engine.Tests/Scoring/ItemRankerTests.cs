@@ -1,0 +1,192 @@
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+using RecService.Engine.Scoring;
+
+namespace RecService.Engine.Tests.Scoring;
+
+public sealed class ItemRankerTests
+{
+    [Theory]
+    [InlineData(FeatureInteraction.FieldPooled)]
+    [InlineData(FeatureInteraction.Plain)]
+    public void Ranking_equals_brute_force(FeatureInteraction interaction)
+    {
+        var random = new RandomSource(31);
+        for (var trial = 0; trial < 600; trial++)
+        {
+            var space = RandomModels.Space(2 + random.Below(4), shared: trial % 2 == 0);
+            var scale = (trial % 6) switch { 0 => 1e-4, 1 => 100, 2 => 1e6, 3 => 0, _ => 0.5 };
+            var model = RandomModels.Model(space, interaction, random.Below(35), random, scale);
+            var items = Items(space, random, 1 + random.Below(200), numeric: trial % 4 < 2);
+            var request = RandomModels.Row(space, random, share: 0.4, numeric: trial % 3 == 0, fields: field => trial % 5 == 0 ? field <= 2 : field < 2);
+            var kernel = FactorizationKernel.All[trial % FactorizationKernel.All.Count];
+            bool[] excluded = trial % 2 == 0 ? [] : [.. Enumerable.Range(0, items.Count).Select(_ => random.NextDouble() < 0.3)];
+            foreach (var count in new[] { 1, 10, items.Count + 5 })
+            {
+                new ItemRanker(model, items, kernel).Top(request.Row, count, excluded)
+                    .ShouldBe(BruteForce(new(model, kernel), request, items, excluded, count), $"trial {trial}, count {count}");
+            }
+        }
+    }
+
+    [Fact]
+    public void Factors_near_overflow_are_ranked_too()
+    {
+        var random = new RandomSource(32);
+        for (var trial = 0; trial < 50; trial++)
+        {
+            var space = RandomModels.Space(4);
+            var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 8, random, scale: trial % 2 == 0 ? 1e18 : 1e25);
+            var items = Items(space, random, 60, numeric: false);
+            var request = RandomModels.Row(space, random, fields: field => field < 2);
+            var top = new ItemRanker(model, items).Top(request.Row, 10);
+            top.ShouldBe(BruteForce(new(model), request, items, [], 10));
+        }
+    }
+
+    [Fact]
+    public void Rows_with_very_many_entries_are_ranked_exactly()
+    {
+        var random = new RandomSource(33);
+        int[] fields = [.. Enumerable.Range(0, 4_000).Select(c => c < 2_000 ? 0 : 1)];
+        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        {
+            var model = RandomModels.Model(new(["user", "item"], fields), interaction, 3, random);
+            // Items that have nearly the same entries in another order differ by rounding only.
+            var builder = new SparseRowsBuilder(4_000);
+            var columns = Enumerable.Range(2_000, 2_000).ToArray();
+            for (var item = 0; item < 40; item++)
+            {
+                random.Shuffle(columns.AsSpan());
+                foreach (var column in columns)
+                {
+                    builder.Add(column, 0.1f);
+                }
+
+                builder.EndRow();
+            }
+
+            var items = builder.Build();
+            var request = RandomModels.Row(model.Space, random, numeric: true, fields: field => field == 0);
+            new ItemRanker(model, items).Top(request.Row, 10).ShouldBe(BruteForce(new(model), request, items, [], 10));
+        }
+    }
+
+    [Fact]
+    public void Items_of_equal_score_come_in_their_own_order()
+    {
+        var space = new FeatureSpace(["user", "item"], [0, 1, 1]);
+        var model = new FactorizationModel(space, FeatureInteraction.FieldPooled, Loss.Squared, 1, 0, [0, 1, 2], new float[3 * 16]);
+        var builder = new SparseRowsBuilder(3);
+        for (var item = 0; item < 100; item++)
+        {
+            builder.Add(item % 10 == 7 ? 2 : 1);
+            builder.EndRow();
+        }
+
+        new ItemRanker(model, builder.Build()).Top(new([0]), 12).Select(r => r.Item).ShouldBe([7, 17, 27, 37, 47, 57, 67, 77, 87, 97, 0, 1]);
+    }
+
+    [Fact]
+    public void A_ranked_score_is_the_score_of_the_joined_row()
+    {
+        var random = new RandomSource(34);
+        var space = RandomModels.Space(4);
+        var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 16, random);
+        var ranker = new ItemRanker(model, Items(space, random, 30, numeric: true));
+        var request = RandomModels.Row(space, random, fields: field => field < 2);
+        foreach (var (item, score) in ranker.Top(request.Row, 30))
+        {
+            ranker.Score(request.Row, item).ShouldBe(score);
+        }
+    }
+
+    [Fact]
+    public void Similar_items_are_those_with_the_highest_cosine()
+    {
+        var random = new RandomSource(35);
+        var space = RandomModels.Space(3);
+        var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random);
+        var ranker = new ItemRanker(model, Items(space, random, 80, numeric: true));
+        for (var item = 0; item < ranker.Count; item++)
+        {
+            var similar = ranker.Similar(item, 7);
+            similar.Length.ShouldBe(7);
+            similar.ShouldBe(similar.OrderByDescending(s => s.Score).ThenBy(s => s.Item));
+            similar.ShouldAllBe(s => s.Item != item);
+            foreach (var (other, cosine) in similar)
+            {
+                ((double)cosine).ShouldBe(Cosine(ranker, item, other), 1e-5);
+            }
+
+            var worst = similar[^1].Score;
+            Enumerable.Range(0, ranker.Count).Except(similar.Select(s => s.Item)).ShouldAllBe(other => other == item || Cosine(ranker, item, other) <= worst + 1e-5);
+        }
+
+        ranker.Similar(0, 1_000).Length.ShouldBe(79);
+        ranker.Similar(0, 0).ShouldBeEmpty();
+        Should.Throw<ArgumentOutOfRangeException>(() => ranker.Similar(80, 1));
+    }
+
+    [Fact]
+    public void Wrong_arguments_are_refused_and_an_empty_catalogue_is_not()
+    {
+        var random = new RandomSource(36);
+        var space = RandomModels.Space(2);
+        var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 3, random);
+        var ranker = new ItemRanker(model, Items(space, random, 5, numeric: false));
+        Should.Throw<ArgumentException>(() => ranker.Top(default, 1, new bool[4]));
+        Should.Throw<ArgumentOutOfRangeException>(() => ranker.Top(default, -1));
+        Should.Throw<ArgumentException>(() => new ItemRanker(model, SparseRows.FromDense(new float[1, 11], keepZeros: true))).Message.ShouldContain("columns up to 10");
+        ranker.Top(default, 0).ShouldBeEmpty();
+        ranker.Top(default, 3, [true, true, true, true, true]).ShouldBeEmpty();
+        new ItemRanker(model, new SparseRowsBuilder().Build()).Top(default, 3).ShouldBeEmpty();
+    }
+
+    /// <summary>Items of fields 2 and up (1 and up when there are only two), every third a copy of an earlier one.</summary>
+    private static SparseRows Items(FeatureSpace space, RandomSource random, int count, bool numeric)
+    {
+        var builder = new SparseRowsBuilder(space.ColumnCount);
+        var rows = new List<RowBuffer>();
+        for (var item = 0; item < count; item++)
+        {
+            rows.Add(item % 3 == 2
+                ? rows[random.Below(item)]
+                : RandomModels.Row(space, random, share: 0.3, numeric, fields: field => field >= Math.Min(2, space.FieldCount - 1)));
+            builder.Add(rows[^1].Row);
+            builder.EndRow();
+        }
+
+        return builder.Build();
+    }
+
+    private static RankedItem[] BruteForce(Scorer scorer, RowBuffer request, SparseRows items, bool[] excluded, int count)
+    {
+        var scored = new List<RankedItem>();
+        for (var item = 0; item < items.Count; item++)
+        {
+            if (excluded.Length == 0 || !excluded[item])
+            {
+                var row = new RowBuffer();
+                row.Append(request.Row);
+                row.Append(items[item]);
+                scored.Add(new(item, scorer.Score(row.Row)));
+            }
+        }
+
+        return [.. scored.OrderByDescending(s => s.Score).ThenBy(s => s.Item).Take(count)];
+    }
+
+    private static double Cosine(ItemRanker ranker, int a, int b)
+    {
+        var (dot, normA, normB) = (0.0, 0.0, 0.0);
+        for (var d = 0; d < ranker.Model.Factors; d++)
+        {
+            var (x, y) = ((double)ranker.Vector(a)[d], (double)ranker.Vector(b)[d]);
+            (dot, normA, normB) = (dot + (x * y), normA + (x * x), normB + (y * y));
+        }
+
+        return normA * normB > 0 ? dot / Math.Sqrt(normA * normB) : 0;
+    }
+}

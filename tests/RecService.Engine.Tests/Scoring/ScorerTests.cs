@@ -1,0 +1,160 @@
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+using RecService.Engine.Scoring;
+
+namespace RecService.Engine.Tests.Scoring;
+
+public sealed class ScorerTests
+{
+    [Theory]
+    [InlineData(FeatureInteraction.FieldPooled)]
+    [InlineData(FeatureInteraction.Plain)]
+    public void The_parts_of_an_explanation_sum_to_the_score(FeatureInteraction interaction)
+    {
+        var random = new RandomSource(21);
+        for (var trial = 0; trial < 500; trial++)
+        {
+            var space = RandomModels.Space(1 + random.Below(6), shared: trial % 2 == 0);
+            var model = RandomModels.Model(space, interaction, random.Below(40), random, scale: trial % 3 == 0 ? 30 : 0.3);
+            var row = RandomModels.Row(space, random, numeric: trial % 5 < 3).Row;
+            var explanation = new Scorer(model).Explain(row);
+            var parts = new[] { explanation.Bias }.Concat(explanation.Linear.Select(p => p.Value)).Concat(explanation.Pairs.Select(p => p.Value)).Select(p => (double)p).ToArray();
+            var tolerance = 1e-5 * (1 + parts.Sum(Math.Abs));
+            parts.Sum().ShouldBe(explanation.Score, tolerance);
+            explanation.Score.ShouldBe(new Scorer(model).Score(row));
+        }
+    }
+
+    [Fact]
+    public void Each_part_of_an_explanation_is_what_its_fields_add()
+    {
+        var random = new RandomSource(22);
+        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        {
+            var space = RandomModels.Space(3);
+            var model = RandomModels.Model(space, interaction, 7, random);
+            // Field f1 is absent and f2 has one entry only.
+            SparseRow row = new([12, 0, 3], [2, 0.5f, -1]);
+            var explanation = new Scorer(model).Explain(row);
+            explanation.Linear.Select(p => p.Field).ShouldBe(["f0", "f2"]);
+            explanation.Linear[0].Value.ShouldBe((0.5f * model.Weights[0]) - model.Weights[3], 1e-5f);
+            explanation.Linear[1].Value.ShouldBe(2 * model.Weights[12], 1e-5f);
+            var across = (0.5 * 2 * Dot(model, 0, 12)) - (2 * Dot(model, 3, 12));
+            var within = -0.5 * Dot(model, 0, 3);
+            var expected = interaction == FeatureInteraction.Plain
+                ? new[] { ("f0", "f0", within), ("f0", "f2", across) }
+                : [("f0", "f2", across)];
+            explanation.Pairs.Select(p => (p.FieldA, p.FieldB)).ShouldBe(expected.Select(p => (p.Item1, p.Item2)));
+            foreach (var (pair, part) in explanation.Pairs.Zip(expected))
+            {
+                ((double)pair.Value).ShouldBe(part.Item3, 1e-5);
+            }
+        }
+    }
+
+    [Fact]
+    public void An_empty_row_scores_the_bias()
+    {
+        var random = new RandomSource(23);
+        var model = RandomModels.Model(RandomModels.Space(2), FeatureInteraction.FieldPooled, 4, random);
+        var scorer = new Scorer(model);
+        var (cross, pooled) = (new float[4], new float[8]);
+        pooled.AsSpan().Fill(9);
+        scorer.CrossFeatures(default, cross, pooled, out var linear, out var score);
+        score.ShouldBe(model.Bias);
+        linear.ShouldBe(0);
+        cross.ShouldAllBe(c => c == 0);
+        pooled.ShouldAllBe(p => p == 0);
+        scorer.Explain(default).Pairs.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Rendles_example_scores_by_the_textbook_formula()
+    {
+        var (rows, space) = RendleExample.Rows();
+        rows.Count.ShouldBe(7);
+        space.ColumnCount.ShouldBe(16);
+        var random = new RandomSource(24);
+        foreach (var kernel in FactorizationKernel.All)
+        {
+            var model = RandomModels.Model(space, FeatureInteraction.Plain, 5, random);
+            var scorer = new Scorer(model, kernel);
+            for (var r = 0; r < rows.Count; r++)
+            {
+                var x = new double[16];
+                for (var e = 0; e < rows[r].Length; e++)
+                {
+                    x[rows[r].Columns[e]] = rows[r].ValueAt(e);
+                }
+
+                double y = model.Bias;
+                for (var i = 0; i < 16; i++)
+                {
+                    y += model.Weights[i] * x[i];
+                    for (var j = i + 1; j < 16; j++)
+                    {
+                        y += Dot(model, i, j) * x[i] * x[j];
+                    }
+                }
+
+                ((double)scorer.Score(rows[r])).ShouldBe(y, 1e-5 * (1 + RandomModels.Naive(model, rows[r]).Magnitude));
+            }
+        }
+    }
+
+    [Fact]
+    public void Threads_share_a_scorer()
+    {
+        var random = new RandomSource(25);
+        var space = RandomModels.Space(4);
+        var scorer = new Scorer(RandomModels.Model(space, FeatureInteraction.FieldPooled, 33, random));
+        var rows = Enumerable.Range(0, 500).Select(_ => RandomModels.Row(space, random, numeric: true)).ToArray();
+        var alone = rows.Select(row => scorer.Score(row.Row)).ToArray();
+        var together = new float[rows.Length];
+        Parallel.For(0, rows.Length, new() { MaxDegreeOfParallelism = 8 }, r => together[r] = scorer.Score(rows[r].Row));
+        together.ShouldBe(alone);
+    }
+
+    [Fact]
+    public void Scoring_allocates_nothing()
+    {
+        var random = new RandomSource(26);
+        var space = RandomModels.Space(4);
+        var scorer = new Scorer(RandomModels.Model(space, FeatureInteraction.FieldPooled, 33, random));
+        var row = RandomModels.Row(space, random);
+        scorer.Score(row.Row);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++)
+        {
+            scorer.Score(row.Row);
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+    }
+
+    [Fact]
+    public void Wrong_arguments_are_refused()
+    {
+        var random = new RandomSource(27);
+        var space = RandomModels.Space(2);
+        var scorer = new Scorer(RandomModels.Model(space, FeatureInteraction.FieldPooled, 4, random));
+        Should.Throw<IndexOutOfRangeException>(() => scorer.Score(new([10])));
+        Should.Throw<IndexOutOfRangeException>(() => scorer.Score(new([-1])));
+        Should.Throw<ArgumentException>(() => scorer.CrossFeatures(default, new float[3], new float[8], out _, out _)).Message.ShouldContain("4");
+        Should.Throw<ArgumentException>(() => scorer.CrossFeatures(default, new float[4], new float[7], out _, out _));
+        // A failure leaves a scorer as good as before.
+        scorer.Score(new([1, 7])).ShouldBe(new Scorer(scorer.Model).Score(new([1, 7])));
+    }
+
+    private static double Dot(FactorizationModel model, int i, int j)
+    {
+        var dot = 0.0;
+        for (var d = 0; d < model.Factors; d++)
+        {
+            dot += (double)model.FactorsOf(i)[d] * model.FactorsOf(j)[d];
+        }
+
+        return dot;
+    }
+}
