@@ -102,7 +102,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
     {
         await using var server = New();
         await server.StartAsync(CancellationToken.None);
-        await KillAsync("KILL", await PostmasterAsync());
+        await KillAsync("KILL", await PostmasterAsync(_directory));
         (await server.Exited.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(128 + 9);
     }
 
@@ -111,7 +111,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
     {
         var first = New();
         await first.StartAsync(CancellationToken.None);
-        var postmaster = await PostmasterAsync();
+        var postmaster = await PostmasterAsync(_directory);
         var supervisor = Processes("recservice-postgres").Intersect(Processes(_directory)).Except([postmaster]);
         foreach (var id in supervisor)
         {
@@ -166,14 +166,14 @@ public sealed class EmbeddedPostgresTests : IDisposable
         return await command.ExecuteScalarAsync();
     }
 
-    private static async Task KillAsync(string signal, int process)
+    internal static async Task KillAsync(string signal, int process)
     {
         using var kill = Process.Start("kill", ["-s", signal, process.ToString(CultureInfo.InvariantCulture)]);
         await kill.WaitForExitAsync();
     }
 
-    private async Task<int> PostmasterAsync() =>
-        int.Parse((await File.ReadAllLinesAsync(Path.Combine(_directory, "pgdata", "postmaster.pid")))[0], CultureInfo.InvariantCulture);
+    internal static async Task<int> PostmasterAsync(string directory) =>
+        int.Parse((await File.ReadAllLinesAsync(Path.Combine(directory, "pgdata", "postmaster.pid")))[0], CultureInfo.InvariantCulture);
 
     private EmbeddedPostgres New() => new(Settings(_directory), NullLogger<EmbeddedPostgres>.Instance);
 }
