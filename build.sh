@@ -18,7 +18,8 @@ usage: ./build.sh COMMAND
   demo [--once] [--movielens DIR] [--user ID] [--seed N]
                  start the service with data of its own on http://localhost:8080, load data, train, print
                  recommendations and keep serving until Ctrl-C; --once stops after printing
-  run            start the service in the foreground, with the embedded database unless a connection string is set
+  run [ARGS]     start the service in the foreground, with the embedded database unless a connection string is set;
+                 ARGS are settings, for instance --Training:Factors=32
   test [ARGS]    all tests; ARGS go to `dotnet test`, for instance --filter NAME
   check          formatting, a build without warnings, and all tests
   bench [NAME]   benchmarks
@@ -183,7 +184,6 @@ connection_variables() { compgen -e | grep -i '^ConnectionStrings__' || true; }
 # --- commands -------------------------------------------------------------------------------------------------------------------------------
 
 run() {
-  (($# == 0)) || fail "run takes no arguments, but got '$1'"
   local port
   port=$(port)
   need_dotnet
@@ -194,7 +194,7 @@ run() {
   fi
   build "$service"
   export ASPNETCORE_URLS=${ASPNETCORE_URLS:-http://localhost:$port} ASPNETCORE_CONTENTROOT=${ASPNETCORE_CONTENTROOT:-$service}
-  exec dotnet "$(release_of "$service" RecService.Api)"
+  exec dotnet "$(release_of "$service" RecService.Api)" "$@"
 }
 
 demo() {
