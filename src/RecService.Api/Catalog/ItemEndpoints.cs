@@ -15,8 +15,8 @@ internal static class ItemEndpoints
         items.MapPut("/{itemId}", PutAsync).WithName("putItem").WithSummary("Store an item")
             .WithDescription("Replaces tags, attributes, availability and metadata. Items that are only named by interactions need not be stored.")
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
-        items.MapGet("/{itemId}", GetAsync).WithName("getItem").WithSummary("Read an item");
-        items.MapDelete("/{itemId}", DeleteAsync).WithName("deleteItem").WithSummary("Delete an item")
+        items.MapGet("/{itemId}", GetAsync).WithName("getItem").WithSummary("Read an item").ProducesProblem(StatusCodes.Status404NotFound);
+        items.MapDelete("/{itemId}", DeleteAsync).WithName("deleteItem").WithSummary("Delete an item").ProducesProblem(StatusCodes.Status404NotFound)
             .WithDescription("Removes the item and all interactions with it. To keep them, store it with `available` false.");
         items.MapGet("", ListAsync).WithName("listItems").WithSummary("List items")
             .WithDescription("In the order of their ids, by code point.");

@@ -40,6 +40,7 @@ internal static class ApiDescription
         });
         options.AddSchemaTransformer(DescribeFeatureValues);
         options.AddOperationTransformer(OperationExamples.ApplyAsync);
+        options.AddOperationTransformer(DescribeBadRequest);
     });
 
     public static void MapApiDescription(this WebApplication app)
@@ -67,6 +68,24 @@ internal static class ApiDescription
                 new OpenApiSchema { Type = JsonSchemaType.Boolean },
                 new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } },
             ];
+        }
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Whatever takes input may find it wrong.</summary>
+    private static Task DescribeBadRequest(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        if (operation.Parameters is { Count: > 0 } || operation.RequestBody is not null)
+        {
+            operation.Responses ??= [];
+            operation.Responses.TryAdd("400", new OpenApiResponse
+            {
+                Description = "Bad Request",
+                Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
+                {
+                    ["application/problem+json"] = new() { Schema = new OpenApiSchemaReference("HttpValidationProblemDetails", context.Document) },
+                },
+            });
         }
         return Task.CompletedTask;
     }

@@ -15,19 +15,19 @@ public sealed class FailedRunTests(FailedRunTests.Service service) : IClassFixtu
         var good = await service.Client.TrainAsync();
         good.GetProperty("status").GetString().ShouldBe("succeeded", good.ToString());
 
-        // A rating that is beyond what squared errors can hold.
-        await service.Client.PostJsonAsync("/v1/interactions", new JsonObject
-        {
-            ["interactions"] = new JsonArray(new JsonObject { ["userId"] = "u1", ["itemId"] = "new", ["type"] = "rating", ["value"] = 3e38 }),
-        });
+        // Views have no value, so the objective finds nothing to learn from.
+        await service.Client.DeleteJsonAsync("/v1/interactions?type=rating");
+        await service.Client.PostRatingsAsync(users: 2, items: 2, type: "view-without-meaning");
         var bad = await service.Client.TrainAsync();
         bad.GetProperty("status").GetString().ShouldBe("failed", bad.ToString());
-        bad.GetProperty("error").GetString()!.ShouldContain("diverged");
+        bad.GetProperty("error").GetString()!.ShouldContain("No interaction is usable");
+        bad.GetProperty("rows").GetProperty("dropped").GetProperty("type-not-mapped").GetInt32().ShouldBe(4);
         (await ServedVersionAsync()).ShouldBe(good.GetProperty("modelVersion").GetInt64());
 
-        await service.Client.DeleteJsonAsync("/v1/interactions?itemId=new");
+        await service.Client.PostRatingsAsync(users: 10, items: 10);
         var again = await service.Client.TrainAsync();
         again.GetProperty("status").GetString().ShouldBe("succeeded", again.ToString());
+        (await ServedVersionAsync()).ShouldBe(again.GetProperty("modelVersion").GetInt64());
     }
 
     private async Task<long?> ServedVersionAsync()
