@@ -1,7 +1,8 @@
 using RecService.Api.Operations;
 using RecService.Api.Storage;
 
-var builder = WebApplication.CreateBuilder(args);
+// The settings file lies beside the program, wherever that is started from.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 if (args is [HealthProbe.Command, ..])
     return await HealthProbe.RunAsync(builder.Configuration);
 

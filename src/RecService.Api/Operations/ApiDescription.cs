@@ -41,6 +41,7 @@ internal static class ApiDescription
         options.AddSchemaTransformer(DescribeFeatureValues);
         options.AddOperationTransformer(OperationExamples.ApplyAsync);
         options.AddOperationTransformer(DescribeBadRequest);
+        options.AddOperationTransformer(DescribeLines);
     });
 
     public static void MapApiDescription(this WebApplication app)
@@ -86,6 +87,17 @@ internal static class ApiDescription
                     ["application/problem+json"] = new() { Schema = new OpenApiSchemaReference("HttpValidationProblemDetails", context.Document) },
                 },
             });
+        }
+        return Task.CompletedTask;
+    }
+
+    /// <summary>A body of lines is a text; the schema that the endpoint declares is that of one line.</summary>
+    private static Task DescribeLines(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        foreach (var (mediaType, body) in operation.RequestBody?.Content ?? new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal))
+        {
+            if (mediaType is "application/x-ndjson" or "text/csv")
+                body.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = mediaType == "text/csv" ? "A header row, then a row each." : "A JSON object a line." };
         }
         return Task.CompletedTask;
     }

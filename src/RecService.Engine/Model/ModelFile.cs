@@ -1,5 +1,6 @@
 using RecService.Engine.Data;
 namespace RecService.Engine.Model;
+
 public static class ModelFile
 {
     public static void Save(Stream stream, FactorizationModel model)

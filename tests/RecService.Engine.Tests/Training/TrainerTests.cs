@@ -49,7 +49,15 @@ public sealed class TrainerTests
         const float Rate = 5e-4f;
         var settings = new TrainingSettings
         {
-            Interaction = interaction, Loss = loss, Factors = 3, Epochs = 1, InitialDeviation = 0.7f, InitialAccumulator = 1e10f, LearningRate = Rate * 1e5f, L2Linear = 0.2f, L2Factors = 0.1f,
+            Interaction = interaction,
+            Loss = loss,
+            Factors = 3,
+            Epochs = 1,
+            InitialDeviation = 0.7f,
+            InitialAccumulator = 1e10f,
+            LearningRate = Rate * 1e5f,
+            L2Linear = 0.2f,
+            L2Factors = 0.1f,
         };
         // Columns 0 and 5 share a latent vector, and so do 1 and 6; mean 0 and deviation 1 make the targets their own scale.
         var space = RandomModels.Space(2, shared: true);
