@@ -1,0 +1,35 @@
+using System.Text.Json.Serialization;
+
+namespace RecService.Engine.Model;
+
+/// <summary>What a model file says of itself before the numbers come.</summary>
+/// <param name="Interaction">Which features cross.</param>
+/// <param name="Loss">What the scores mean.</param>
+/// <param name="Factors">k.</param>
+/// <param name="Bias">w0.</param>
+/// <param name="TargetMinimum">Smallest training target; null when there is no bound.</param>
+/// <param name="TargetMaximum">Largest training target; null when there is no bound.</param>
+/// <param name="Fields">Names of the fields.</param>
+/// <param name="Columns">Number of columns.</param>
+/// <param name="FactorRows">Number of rows of the factor table.</param>
+/// <param name="Sections">What follows, in this order.</param>
+internal sealed record ModelHeader(
+    FeatureInteraction Interaction,
+    Loss Loss,
+    int Factors,
+    float Bias,
+    float? TargetMinimum,
+    float? TargetMaximum,
+    string[] Fields,
+    int Columns,
+    int FactorRows,
+    string[] Sections);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(ModelHeader))]
+internal sealed partial class ModelHeaderJson : JsonSerializerContext;

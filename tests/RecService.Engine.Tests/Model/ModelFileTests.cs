@@ -1,0 +1,315 @@
+using System.Buffers.Binary;
+using System.Text;
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+
+namespace RecService.Engine.Tests.Model;
+
+public sealed class ModelFileTests
+{
+    private const int PrefixLength = 12;
+
+    [Theory]
+    [InlineData(FeatureInteraction.FieldPooled, Loss.Squared, 0)]
+    [InlineData(FeatureInteraction.Plain, Loss.Logistic, 1)]
+    [InlineData(FeatureInteraction.FieldPooled, Loss.Logistic, 16)]
+    [InlineData(FeatureInteraction.Plain, Loss.Squared, 37)]
+    public void A_model_comes_back_as_it_was(FeatureInteraction interaction, Loss loss, int factors)
+    {
+        var model = Model(factors, interaction, loss);
+
+        ShouldBeSame(Load(Save(model)), model);
+    }
+
+    [Fact]
+    public void Bounds_of_the_target_may_be_absent_and_columns_may_have_factors_of_their_own()
+    {
+        var model = new FactorizationModel(new FeatureSpace(["a"], [0, 0]), FeatureInteraction.Plain, Loss.Squared, 2, 0.1f, [1, 2], new float[32]);
+
+        var loaded = Load(Save(model));
+
+        ShouldBeSame(loaded, model);
+        loaded.TargetMinimum.ShouldBe(float.NegativeInfinity);
+        loaded.TargetMaximum.ShouldBe(float.PositiveInfinity);
+        loaded.Space.ColumnFactors.IsEmpty.ShouldBeTrue();
+        loaded.Features.ShouldBeNull();
+    }
+
+    [Fact]
+    public void The_feature_index_encodes_as_before()
+    {
+        var model = Model(3);
+        var loaded = Load(Save(model));
+        var user = EntityFeatures.FromJson("zoë 🎬", ["x"], """{"age": 33}""");
+        float[] Encode(FeatureIndex index)
+        {
+            var row = new RowBuffer();
+            index.AppendUser(user, row);
+            return [.. row.Row.Columns.ToArray().Select(c => (float)c), .. row.Row.Values];
+        }
+
+        Encode(model.Features!).ShouldNotBeEmpty();
+        Encode(loaded.Features!).ShouldBe(Encode(model.Features!));
+    }
+
+    [Fact]
+    public void Large_models_go_through_streams_that_cannot_seek_and_read_little_at_a_time()
+    {
+        // Both the weights and the factor table outgrow what is allocated at first, and the file many chunks.
+        const int Columns = 1_100_000;
+        var random = new RandomSource(1);
+        var table = new float[Columns * 16];
+        for (var column = 0; column < Columns; column++)
+            table[(16 * column) + 1] = (float)random.NextDouble();
+        var weights = new float[Columns];
+        foreach (ref var weight in weights.AsSpan())
+            weight = (float)random.NextNormal();
+        var model = new FactorizationModel(FeatureSpace.OfOneField(Columns), FeatureInteraction.Plain, Loss.Squared, 2, 3, weights, table);
+        using var file = new MemoryStream();
+        using var reluctant = new ReluctantStream(file);
+
+        ModelFile.Save(reluctant, model);
+        file.Position = 0;
+
+        ShouldBeSame(ModelFile.Load(reluctant), model);
+        file.CanWrite.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void The_same_model_is_always_the_same_file()
+    {
+        Save(Model(5)).ShouldBe(Save(Model(5)));
+    }
+
+    [Fact]
+    public void Every_changed_byte_is_detected()
+    {
+        var file = Save(Model(3));
+        for (var at = 0; at < file.Length; at++)
+        {
+            foreach (var change in (byte[])[0x01, 0x20, 0x80, 0xFF])
+            {
+                file[at] ^= change;
+                ShouldBeRefused(file, $"byte {at} changed by {change}");
+                file[at] ^= change;
+            }
+        }
+
+        Load(file);
+    }
+
+    [Fact]
+    public void Every_truncation_is_detected()
+    {
+        var file = Save(Model(3));
+        for (var length = 0; length < file.Length; length++)
+            ShouldBeRefused(file[..length], $"{length} bytes");
+    }
+
+    [Fact]
+    public void What_was_repeated_removed_swapped_or_added_is_detected()
+    {
+        // The rows of one field make chunks of equal length; a file of three full chunks and more.
+        var file = Save(new FactorizationModel(FeatureSpace.OfOneField(60_000), FeatureInteraction.Plain, Loss.Squared, 0, 0, new float[60_000], []));
+        const int Frame = sizeof(int) + ChecksumFraming.ChunkSize + 32;
+        byte[] Chunk(int n) => file[(PrefixLength + (n * Frame))..(PrefixLength + ((n + 1) * Frame))];
+        byte[] Rest(int n) => file[(PrefixLength + (n * Frame))..];
+        Load(file);
+
+        ShouldBeRefused([.. file[..PrefixLength], .. Chunk(0), .. Chunk(1), .. Chunk(1), .. Rest(2)], "repeated");
+        ShouldBeRefused([.. file[..PrefixLength], .. Chunk(0), .. Rest(2)], "removed");
+        ShouldBeRefused([.. file[..PrefixLength], .. Chunk(0), .. Chunk(2), .. Chunk(1), .. Rest(3)], "swapped");
+        ShouldBeRefused([.. file, 0], "added");
+    }
+
+    [Fact]
+    public void Garbage_is_refused_whatever_it_is()
+    {
+        var random = new RandomSource(9);
+        var prefix = Save(Model(1))[..PrefixLength];
+        for (var n = 0; n < 5_000; n++)
+        {
+            var garbage = new byte[random.Below(400)];
+            foreach (ref var b in garbage.AsSpan())
+                b = (byte)random.Next();
+            ShouldBeRefused(garbage, "garbage");
+            ShouldBeRefused([.. prefix, .. garbage], "garbage behind a good beginning");
+            // Sealed by good checksums, so that the content itself has to be doubted.
+            ShouldBeRefused(Sealed(prefix, s => s.Write(garbage)), "sealed garbage");
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"fields":["a"],"columns":2000000000,"factorRows":2000000000,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":2000000000,"factorRows":2000000000,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":2147483647,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":4,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":-1,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":1e99,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":2,"targetMaximum":1,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a","a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":null,"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Odd","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["weights","columnFields","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":7,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("null")]
+    [InlineData("{")]
+    public void Headers_that_promise_what_is_not_there_are_refused_without_much_memory(string header)
+    {
+        var file = SealedHeader(header);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        ShouldBeRefused(file, header);
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(32L << 20);
+    }
+
+    [Fact]
+    public void A_header_without_fault_is_read()
+    {
+        var header = """{"interaction":"Plain","loss":"Logistic","factors":0,"bias":1.5,"targetMinimum":null,"targetMaximum":5,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""";
+
+        var model = Load(SealedHeader(header));
+
+        model.Bias.ShouldBe(1.5f);
+        model.Loss.ShouldBe(Loss.Logistic);
+        model.TargetMaximum.ShouldBe(5);
+    }
+
+    [Fact]
+    public void Messages_say_what_is_wrong()
+    {
+        var file = Save(Model(2));
+        var newer = file.ToArray();
+        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8), 2);
+        var damaged = file.ToArray();
+        damaged[^100] ^= 1;
+
+        Refusal([]).ShouldContain("empty");
+        Refusal("PK and so on, a ZIP file"u8.ToArray()).ShouldContain("no model file");
+        Refusal(newer).ShouldContain("version 2");
+        Refusal(file[..^1]).ShouldContain("truncated");
+        Refusal(damaged).ShouldContain("damaged");
+        Refusal([.. file, .. file]).ShouldContain("follows");
+
+        static string Refusal(byte[] file) => Should.Throw<ModelFormatException>(() => Load(file)).Message;
+    }
+
+    [Fact]
+    public void Failures_of_the_stream_itself_are_not_taken_for_damage()
+    {
+        using var broken = new BrokenStream();
+
+        Should.Throw<IOException>(() => ModelFile.Load(broken)).Message.ShouldBe("The line is dead.");
+    }
+
+    private static byte[] Save(FactorizationModel model)
+    {
+        using var stream = new MemoryStream();
+        ModelFile.Save(stream, model);
+        return stream.ToArray();
+    }
+
+    private static FactorizationModel Load(byte[] file)
+    {
+        using var stream = new MemoryStream(file, writable: false);
+        return ModelFile.Load(stream);
+    }
+
+    private static void ShouldBeRefused(byte[] file, string what)
+    {
+        try
+        {
+            Load(file);
+        }
+        catch (ModelFormatException)
+        {
+            return;
+        }
+
+        Assert.Fail($"Not refused: {what}.");
+    }
+
+    private static byte[] SealedHeader(string header) => Sealed(
+        Save(Model(1))[..PrefixLength],
+        stream =>
+        {
+            stream.Write(BitConverter.GetBytes(Encoding.UTF8.GetByteCount(header)));
+            stream.Write(Encoding.UTF8.GetBytes(header));
+        });
+
+    private static byte[] Sealed(byte[] prefix, Action<Stream> write)
+    {
+        using var file = new MemoryStream();
+        using var content = new ChecksumWriteStream(file, prefix);
+        write(content);
+        content.Complete();
+        return file.ToArray();
+    }
+
+    private static FactorizationModel Model(int factors, FeatureInteraction interaction = FeatureInteraction.FieldPooled, Loss loss = Loss.Squared)
+    {
+        var builder = new FeatureIndexBuilder();
+        builder.CountUser(EntityFeatures.FromJson("zoë 🎬", ["x", "y"], """{"age": 20, "city": "Rome"}"""), 2);
+        builder.CountUser(EntityFeatures.FromJson("bob", [], """{"age": 40}"""), 1);
+        builder.CountItem(EntityFeatures.FromJson("film", ["war"], """{"year": 1990}"""), 3);
+        builder.CountContext(EntityFeatures.FromJson(null, ["war"], """{"device": "phone"}"""), 3);
+        var (space, index) = builder.Build(1);
+        var random = new RandomSource(3);
+        var stride = FactorizationModel.StrideOf(factors);
+        var table = new float[space.FactorCount * stride];
+        for (var row = 0; row < space.FactorCount; row++)
+        {
+            for (var d = 0; d < factors; d++)
+                table[(row * stride) + d] = (float)random.NextNormal();
+        }
+
+        return new(space, interaction, loss, factors, 0.1f, [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextNormal())], table, 0.5f, 5, index);
+    }
+
+    private static void ShouldBeSame(FactorizationModel actual, FactorizationModel expected)
+    {
+        actual.Interaction.ShouldBe(expected.Interaction);
+        actual.Loss.ShouldBe(expected.Loss);
+        actual.Factors.ShouldBe(expected.Factors);
+        actual.Bias.ShouldBe(expected.Bias);
+        actual.TargetMinimum.ShouldBe(expected.TargetMinimum);
+        actual.TargetMaximum.ShouldBe(expected.TargetMaximum);
+        actual.Space.Fields.ShouldBe(expected.Space.Fields);
+        actual.Space.ColumnFields.SequenceEqual(expected.Space.ColumnFields).ShouldBeTrue();
+        actual.Space.ColumnFactors.SequenceEqual(expected.Space.ColumnFactors).ShouldBeTrue();
+        actual.Space.FactorCount.ShouldBe(expected.Space.FactorCount);
+        actual.Weights.SequenceEqual(expected.Weights).ShouldBeTrue();
+        actual.FactorTable.SequenceEqual(expected.FactorTable).ShouldBeTrue();
+        (actual.Features is null).ShouldBe(expected.Features is null);
+    }
+
+    /// <summary>Neither seeks nor says how long it is, and gives out few bytes at a time.</summary>
+    private sealed class ReluctantStream(Stream inner) : Stream
+    {
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override void Flush() => inner.Flush();
+
+        public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, Math.Min(count, 1_000));
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
+    }
+
+    private sealed class BrokenStream : MemoryStream
+    {
+        public override int Read(Span<byte> buffer) => throw new IOException("The line is dead.");
+    }
+}
