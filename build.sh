@@ -45,7 +45,7 @@ guard=()
 if command -v setsid >/dev/null; then guard=(setsid); fi
 if setpriv --pdeathsig TERM true 2>/dev/null; then guard+=(setpriv --pdeathsig TERM); fi
 # bash starts what runs in the background with SIGINT ignored, which its children would inherit.
-if env --default-signal=INT,QUIT true 2>/dev/null; then guard+=(env --default-signal=INT,QUIT); fi
+if env --default-signal=INT,QUIT true 2>/dev/null; then guard+=(env "--default-signal=INT,QUIT"); fi
 
 signal() { # SIGNAL PID
   kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null
