@@ -8,7 +8,7 @@ readonly service=$root/src/RecService.Api
 readonly least_postgres=15
 
 # No compiler or build server may outlive this script, and the summary lines of `dotnet test` are read below, so they have to be in English.
-export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_WORKLOAD_INTEGRITY_CHECK=1 DOTNET_CLI_UI_LANGUAGE=en
 export DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false MSBUILDTERMINALLOGGER=off
 
 usage() {
@@ -44,6 +44,8 @@ running=()
 guard=()
 if command -v setsid >/dev/null; then guard=(setsid); fi
 if setpriv --pdeathsig TERM true 2>/dev/null; then guard+=(setpriv --pdeathsig TERM); fi
+# bash starts what runs in the background with SIGINT ignored, which its children would inherit.
+if env --default-signal=INT,QUIT true 2>/dev/null; then guard+=(env "--default-signal=INT,QUIT"); fi
 
 signal() { # SIGNAL PID
   kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null

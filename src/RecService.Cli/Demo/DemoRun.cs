@@ -151,7 +151,7 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         Add("RMSE", "rmse", "baselineRmse", "by the mean rating");
         if (data.NoiseFloor is { } floor && metrics.GetValueOrDefault("rmse") is not null)
         {
-            shown.Add(["RMSE, noise floor", Number(floor), "of the generated data: no model can be expected to do better"]);
+            shown.Add(["RMSE, noise floor", Number(floor), "the noise of the data, which no model can beat"]);
         }
 
         Add("MAE", "mae");
