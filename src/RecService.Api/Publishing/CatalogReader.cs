@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Storage;
 using RecService.Engine.Data;
 using IsolationLevel = System.Data.IsolationLevel;
 
@@ -14,12 +15,13 @@ internal sealed record CatalogState(ItemCatalog Catalog, IReadOnlyList<EntityFea
 /// <summary>Reads the current catalogue by binary COPY.</summary>
 internal sealed class CatalogReader(NpgsqlDataSource database)
 {
+    private static readonly string[] Followed = [ChangeLog.Items, ChangeLog.Interactions];
+
     public async Task<CatalogState> ReadAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
-        await using var command = new NpgsqlCommand("SELECT pg_current_snapshot()::text", connection);
-        var snapshot = (string)(await command.ExecuteScalarAsync(cancellationToken))!;
+        var snapshot = await ChangeLog.SnapshotAsync(connection, cancellationToken);
         var users = await UsersByItemAsync(connection, cancellationToken);
         var items = new List<CatalogItem>();
         var features = new List<EntityFeatures>();
@@ -43,17 +45,10 @@ internal sealed class CatalogReader(NpgsqlDataSource database)
     /// <summary>The active version, and whether items or interactions have changed since a former reading.</summary>
     public async Task<(long? ActiveVersion, bool Changed)> CheckAsync(string? databaseSnapshot, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(
-            """
-            SELECT (SELECT version FROM active_model),
-                   $1 IS NULL OR EXISTS (
-                       SELECT 1 FROM changes
-                       WHERE relation IN ('items', 'interactions') AND xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot))
-            """);
-        command.Parameters.Add(new() { Value = (object?)databaseSnapshot ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        return (await reader.IsDBNullAsync(0, cancellationToken) ? null : reader.GetInt64(0), reader.GetBoolean(1));
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var command = new NpgsqlCommand("SELECT (SELECT version FROM active_model)", connection);
+        var activeVersion = await command.ExecuteScalarAsync(cancellationToken) as long?;
+        return (activeVersion, databaseSnapshot is null || await ChangeLog.HasChangedSinceAsync(connection, databaseSnapshot, Followed, cancellationToken));
     }
 
     private static async Task<Dictionary<long, int>> UsersByItemAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using RecService.Api.Storage;
 using RecService.Engine.Model;
 
 namespace RecService.Api.Publishing;
@@ -16,6 +17,7 @@ internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader,
     private string? _databaseSnapshot;
     private TimeSpan _lastBuildTime;
     private long _lastBuildEnd;
+    private long _lastCheck;
     private long? _refusedVersion;
 
     /// <summary>The snapshot of the moment. Take it once per request.</summary>
@@ -32,7 +34,10 @@ internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader,
         await _refreshing.WaitAsync(cancellationToken);
         try
         {
-            var (activeVersion, changed) = await catalogReader.CheckAsync(_databaseSnapshot, cancellationToken);
+            // After a longer silence the log of changes may have forgotten some.
+            var remembered = clock.GetElapsedTime(_lastCheck) < ChangeLog.Kept / 2 ? _databaseSnapshot : null;
+            var (activeVersion, changed) = await catalogReader.CheckAsync(remembered, cancellationToken);
+            _lastCheck = clock.GetTimestamp();
             var rested = evenIfRecent || _databaseSnapshot is null || clock.GetElapsedTime(_lastBuildEnd) >= _lastBuildTime * RebuildShare;
             var modelChanged = activeVersion != _current.Model?.Version && activeVersion != _refusedVersion;
             if (modelChanged || (changed && rested))

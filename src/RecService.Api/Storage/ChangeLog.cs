@@ -14,7 +14,8 @@ internal static class ChangeLog
 
     public const string Interactions = "interactions";
 
-    private static readonly TimeSpan Kept = TimeSpan.FromDays(1);
+    /// <summary>How long a change stays in the log at least: a reader that has not looked for longer reads everything anew.</summary>
+    public static readonly TimeSpan Kept = TimeSpan.FromHours(1);
 
     public static async Task<string> SnapshotAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -35,7 +36,7 @@ internal static class ChangeLog
     }
 
     /// <summary>
-    /// Removes what neither the holder of the snapshot nor a reader whose snapshot is younger than a day needs. Without it the log has
+    /// Removes what neither the holder of the snapshot nor a reader that looks at least once within <see cref="Kept"/> needs. Without it the log has
     /// a row for every write ever.
     /// </summary>
     public static async Task<int> PruneAsync(NpgsqlConnection connection, string snapshot, CancellationToken cancellationToken)

@@ -16,7 +16,7 @@ internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDiction
 
     public void Add(int user, int item, int context, string type, double? value, long time, long interactionKey)
     {
-        if (!types.TryGetValue(type, out var meaning))
+        if (!types.TryGetValue(type, out var meaning) || meaning.Weight == 0)
             Drop("type-not-mapped");
         else if (objective == TrainingObjective.Rating)
             AddRating(user, item, context, meaning.Target ?? value, (float)meaning.Weight, time, interactionKey);

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Storage;
 using RecService.Engine.Data;
 using IsolationLevel = System.Data.IsolationLevel;
 
@@ -39,14 +40,10 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
     /// <summary>Whether users, items or interactions have changed since a former run's cut-off.</summary>
     public async Task<bool> HasChangedSinceAsync(string cutoffSnapshot, string databaseId, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(
-            """
-            SELECT (SELECT system_identifier::text FROM pg_control_system()) <> $2
-                OR EXISTS (SELECT 1 FROM changes WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot))
-            """);
-        command.Parameters.Add(new() { Value = cutoffSnapshot, NpgsqlDbType = NpgsqlDbType.Text });
-        command.Parameters.Add(new() { Value = databaseId, NpgsqlDbType = NpgsqlDbType.Text });
-        return await command.ExecuteScalarAsync(cancellationToken) is true;
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var command = new NpgsqlCommand("SELECT system_identifier::text FROM pg_control_system()", connection);
+        return (string?)await command.ExecuteScalarAsync(cancellationToken) != databaseId
+            || await ChangeLog.HasChangedSinceAsync(connection, cutoffSnapshot, [ChangeLog.Users, ChangeLog.Items, ChangeLog.Interactions], cancellationToken);
     }
 
     private static async Task<(DateTimeOffset At, string Snapshot, string DatabaseId)> CutoffAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

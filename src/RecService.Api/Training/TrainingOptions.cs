@@ -32,7 +32,7 @@ public sealed class InteractionTypeOptions
     /// <summary>Objective <c>rating</c>: the target; when absent, the interaction's own value, and rows without one are dropped.</summary>
     public double? Target { get; set; }
 
-    /// <summary>The weight of a row; with objective <c>implicit</c> the weights of repeats add up. Above 0.</summary>
+    /// <summary>The weight of a row; with objective <c>implicit</c> the weights of repeats add up. 0 leaves the type out.</summary>
     public double Weight { get; set; } = 1;
 
     /// <summary>Objective <c>implicit</c>: a row whose value is lower is no positive.</summary>
@@ -159,7 +159,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.RankingSample >= 1, "RankingSample", "must be at least 1.");
         Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must lie between 1 and 1000.");
         foreach (var (type, settings) in options.Types)
-            Require(settings.Weight > 0 && double.IsFinite(settings.Weight), $"Types:{type}:Weight", "must be above 0.");
+            Require(settings.Weight >= 0 && double.IsFinite(settings.Weight), $"Types:{type}:Weight", "must not be negative.");
         return errors.Build();
     }
 }

@@ -26,7 +26,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
             epochs.Writer.Complete();
         }
         await recording;
-        await StoreAsync(run, options, outcome, cancellationToken);
+        await StoreAsync(run, options, outcome, data.CutoffSnapshot, cancellationToken);
     }
 
     private TrainingOutcome Fit(long runId, TrainingData data, TrainingOptions options, ChannelWriter<TrainingEpoch> epochs, CancellationToken cancellationToken)
@@ -75,7 +75,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
     }
 
     /// <summary>Stores the model, makes it the active one and ends the run, all or nothing.</summary>
-    private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, CancellationToken cancellationToken)
+    private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, string cutoffSnapshot, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -117,6 +117,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         if (finish.BatchCommands[2].RecordsAffected != 1)
             throw new InvalidOperationException("The run has been ended by another process; its model is not stored.");
         var pruned = await PruneAsync(connection, options, now, cancellationToken);
+        await ChangeLog.PruneAsync(connection, cutoffSnapshot, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         logger.RunSucceeded(run.RunId, (now - run.StartedAt).TotalSeconds, version, size);
         if (pruned > 0)
