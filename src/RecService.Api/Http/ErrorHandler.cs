@@ -32,6 +32,8 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
                 return Problems.Invalid("$", "a body is required");
             case BadHttpRequestException bad:
                 return Problems.Of(bad.StatusCode, "The request is malformed.");
+            case InvalidDataException:
+                return Problems.Invalid("$", "does not decompress by its Content-Encoding");
             case NpgsqlException { IsTransient: true }:
                 LogUnavailable(exception.Message);
                 context.Response.Headers.RetryAfter = "5";

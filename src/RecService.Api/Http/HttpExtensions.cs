@@ -9,6 +9,10 @@ internal static class HttpExtensions
     {
         builder.Services.Configure<JsonOptions>(options => ApiJson.Configure(options.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        builder.Services.AddRequestDecompression();
+
+        // Else the end of a compressed body that was cut short would pass for the end of the data.
+        AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", isEnabled: true);
         builder.Services.AddProblemDetails();
         builder.Services.AddExceptionHandler<ErrorHandler>();
         return builder;
@@ -21,6 +25,16 @@ internal static class HttpExtensions
         app.UseStatusCodePages();
         app.UseEscapedPaths();
         app.UseRouting();
+
+        // After routing, as the endpoint says how much may come out of the compressed body.
+        app.UseRequestDecompression();
+        app.Use(RefuseUnknownEncodings);
         return app;
     }
+
+    // What the decompression knows, it has taken from the header. The rest would be read as if it were text.
+    private static Task RefuseUnknownEncodings(HttpContext context, RequestDelegate next) =>
+        context.Request.Headers.ContentEncoding is { Count: > 0 } encoding && encoding != "identity"
+            ? Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's Content-Encoding is none of gzip, br and deflate.").ExecuteAsync(context)
+            : next(context);
 }

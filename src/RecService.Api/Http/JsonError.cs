@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -36,10 +37,19 @@ internal static partial class JsonError
             return new(field, Target().Match(message) is { Success: true } target ? Expectation(target.Groups["type"].Value) : "has a value of the wrong type");
         }
 
-        return message.Contains("null", StringComparison.Ordinal)
-            ? new(field, "must not be null")
-            : new(field, exception.InnerException is null && !message.Contains("LineNumber", StringComparison.Ordinal) ? message : "is no valid JSON: " + Position().Replace(message, ""));
+        if (message.Contains("nullability annotation", StringComparison.Ordinal))
+        {
+            return new(field, "must not be null");
+        }
+
+        return IsSyntaxError(exception)
+            ? new(field, string.Create(CultureInfo.InvariantCulture, $"is no valid JSON, or is nested too deeply (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1})"))
+            : new(field, message);
     }
+
+    // The reader's messages quote the input, at any length; those of our converters do not.
+    private static bool IsSyntaxError(JsonException exception) =>
+        exception.InnerException is JsonException || exception.Message.Contains("BytePositionInLine", StringComparison.Ordinal);
 
     /// <summary>From the path <c>$.context['a.b'][2]</c> to <c>context.a.b[2]</c>.</summary>
     private static string Field(string? path)
@@ -79,9 +89,6 @@ internal static partial class JsonError
 
     [GeneratedRegex(@"converted to (?<type>\S+?)\.? ", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Target();
-
-    [GeneratedRegex(@" (Path: .*|LineNumber: .*)$", RegexOptions.ExplicitCapture | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Position();
 
     [GeneratedRegex(@"\['(?<name>.*?)'\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Quoted();

@@ -38,7 +38,7 @@ internal static class ApiDescription
                 tag.Description = TagDescriptions.GetValueOrDefault(tag.Name ?? "");
             return Task.CompletedTask;
         });
-        options.AddSchemaTransformer(DescribeFeatureValues);
+        options.AddSchemaTransformer(DescribeConvertedTypes);
         options.AddOperationTransformer(OperationExamples.ApplyAsync);
         options.AddOperationTransformer(DescribeBadRequest);
         options.AddOperationTransformer(DescribeLines);
@@ -57,21 +57,31 @@ internal static class ApiDescription
         app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription();
     }
 
-    /// <summary>What the converter of the type accepts.</summary>
-    private static Task DescribeFeatureValues(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
+    /// <summary>What the converters of our own accept, which the generator cannot see.</summary>
+    private static Task DescribeConvertedTypes(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
-        if (context.JsonTypeInfo.Type == typeof(FeatureValue))
-        {
-            schema.AnyOf =
-            [
-                new OpenApiSchema { Type = JsonSchemaType.String },
-                new OpenApiSchema { Type = JsonSchemaType.Number },
-                new OpenApiSchema { Type = JsonSchemaType.Boolean },
-                new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } },
-            ];
-        }
+        var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
+        if (type == typeof(FeatureValue))
+            schema.AnyOf = FeatureValueSchema().AnyOf;
+        else if (type == typeof(IReadOnlyDictionary<string, FeatureValue>))
+            schema.AdditionalProperties = FeatureValueSchema();
+        else if (type == typeof(DateTimeOffset))
+            schema.Type = type == context.JsonTypeInfo.Type ? JsonSchemaType.String : JsonSchemaType.String | JsonSchemaType.Null;
+        else if (type == typeof(RawJsonObject))
+            schema.Type = JsonSchemaType.Object;
         return Task.CompletedTask;
     }
+
+    private static OpenApiSchema FeatureValueSchema() => new()
+    {
+        AnyOf =
+        [
+            new OpenApiSchema { Type = JsonSchemaType.String },
+            new OpenApiSchema { Type = JsonSchemaType.Number },
+            new OpenApiSchema { Type = JsonSchemaType.Boolean },
+            new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } },
+        ],
+    };
 
     /// <summary>Whatever takes input may find it wrong.</summary>
     private static Task DescribeBadRequest(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)

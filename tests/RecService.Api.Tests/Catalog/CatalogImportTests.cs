@@ -65,4 +65,13 @@ public sealed class CatalogImportTests(ServiceFixture service) : IClassFixture<S
         result.GetProperty("errors").GetArrayLength().ShouldBe(1000);
         result.GetProperty("errorsTruncated").GetBoolean().ShouldBeTrue();
     }
+
+    [Fact]
+    public async Task Reasons_do_not_quote_what_was_sent()
+    {
+        var result = await service.Client.SendTextAsync(HttpMethod.Post, "/v1/items/import", new string('n', 50_000) + "\nfalsify" + new string('x', 50_000), NdJson);
+        result.GetProperty("rejected").GetInt64().ShouldBe(2);
+        result.GetRawText().Length.ShouldBeLessThan(1000);
+        result.GetProperty("errors").EnumerateArray().ShouldAllBe(error => error.GetProperty("reason").GetString()!.StartsWith("is no valid JSON", StringComparison.Ordinal));
+    }
 }
