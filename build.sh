@@ -195,7 +195,7 @@ run() {
     [[ -z ${Database__DataDirectory:-} ]] || export Database__DataDirectory
   fi
   build "$service"
-  export ASPNETCORE_URLS=${ASPNETCORE_URLS:-http://localhost:$port} ASPNETCORE_CONTENTROOT=${ASPNETCORE_CONTENTROOT:-$service}
+  export ASPNETCORE_URLS=${ASPNETCORE_URLS:-http://localhost:$port}
   exec dotnet "$(release_of "$service" RecService.Api)" "$@"
 }
 
@@ -242,7 +242,7 @@ demo() {
   for name in $(connection_variables); do unset "$name"; done
   say "Starting the service on http://localhost:$port (data in $data, log in $log) …"
   local server client status=0
-  ASPNETCORE_URLS=http://localhost:$port ASPNETCORE_CONTENTROOT=$service Database__DataDirectory=$data Training__Objective=rating \
+  ASPNETCORE_URLS=http://localhost:$port Database__DataDirectory=$data Training__Objective=rating \
     start dotnet "$(release_of "$service" RecService.Api)" </dev/null >"$log" 2>&1
   server=$started
   start dotnet "$(release_of "$root/src/RecService.Cli" recservice)" demo --url "http://localhost:$port" "${arguments[@]}"
