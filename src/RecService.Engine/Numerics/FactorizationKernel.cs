@@ -54,4 +54,13 @@ public abstract class FactorizationKernel
     /// A step of AdaGrad (Duchi, Hazan, Singer 2011) on a latent vector: g = a·sum + b·own + l2·factors, accumulators += g², factors −= rate · g / √accumulators.
     /// </summary>
     internal abstract void AdaGrad(Span<float> factors, Span<float> accumulators, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float a, float b, float l2, float rate);
+
+    /// <summary>
+    /// What an entry of value <paramref name="x"/> passes back: with t = upstream ⊙ (sum − b · own), gradient += x · t; returns ⟨factors, t⟩.
+    /// </summary>
+    internal abstract float AddGradient(
+        Span<float> gradient, ReadOnlySpan<float> factors, ReadOnlySpan<float> upstream, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float b, float x);
+
+    /// <summary>A step of gradient descent: vector −= rate · (gradient + l2 · vector).</summary>
+    internal abstract void Descend(Span<float> vector, ReadOnlySpan<float> gradient, float l2, float rate);
 }

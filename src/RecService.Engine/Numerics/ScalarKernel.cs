@@ -55,4 +55,26 @@ internal sealed class ScalarKernel : FactorizationKernel
             factors[d] -= rate * gradient / MathF.Sqrt(accumulators[d]);
         }
     }
+
+    internal override float AddGradient(
+        Span<float> gradient, ReadOnlySpan<float> factors, ReadOnlySpan<float> upstream, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float b, float x)
+    {
+        var total = 0f;
+        for (var d = 0; d < gradient.Length; d++)
+        {
+            var term = upstream[d] * (sum[d] - (b * own[d]));
+            gradient[d] += x * term;
+            total += factors[d] * term;
+        }
+
+        return total;
+    }
+
+    internal override void Descend(Span<float> vector, ReadOnlySpan<float> gradient, float l2, float rate)
+    {
+        for (var d = 0; d < vector.Length; d++)
+        {
+            vector[d] -= rate * (gradient[d] + (l2 * vector[d]));
+        }
+    }
 }

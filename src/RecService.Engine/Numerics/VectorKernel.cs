@@ -77,6 +77,38 @@ internal sealed class VectorKernel<TSimd>(string name) : FactorizationKernel
         }
     }
 
+    internal override float AddGradient(
+        Span<float> gradient, ReadOnlySpan<float> factors, ReadOnlySpan<float> upstream, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float b, float x)
+    {
+        ref var g = ref MemoryMarshal.GetReference(gradient);
+        ref var v = ref MemoryMarshal.GetReference(Same(factors, gradient.Length));
+        ref var u = ref MemoryMarshal.GetReference(Same(upstream, gradient.Length));
+        ref var s = ref MemoryMarshal.GetReference(Same(sum, gradient.Length));
+        ref var p = ref MemoryMarshal.GetReference(Same(own, gradient.Length));
+        var (vb, vx) = (TSimd.Of(b), TSimd.Of(x));
+        var total = default(TSimd);
+        for (nuint d = 0; d < (nuint)gradient.Length; d += TSimd.Width)
+        {
+            var term = TSimd.Load(ref u, d) * (TSimd.Load(ref s, d) - (vb * TSimd.Load(ref p, d)));
+            TSimd.MultiplyAdd(vx, term, TSimd.Load(ref g, d)).Store(ref g, d);
+            total = TSimd.MultiplyAdd(TSimd.Load(ref v, d), term, total);
+        }
+
+        return total.Sum();
+    }
+
+    internal override void Descend(Span<float> vector, ReadOnlySpan<float> gradient, float l2, float rate)
+    {
+        ref var v = ref MemoryMarshal.GetReference(vector);
+        ref var g = ref MemoryMarshal.GetReference(Same(gradient, vector.Length));
+        var (vl2, vrate) = (TSimd.Of(l2), TSimd.Of(rate));
+        for (nuint d = 0; d < (nuint)vector.Length; d += TSimd.Width)
+        {
+            var value = TSimd.Load(ref v, d);
+            (value - (vrate * TSimd.MultiplyAdd(vl2, value, TSimd.Load(ref g, d)))).Store(ref v, d);
+        }
+    }
+
     /// <summary>The loops run without bounds checks, so lengths are checked before.</summary>
     private static ReadOnlySpan<float> Same(ReadOnlySpan<float> span, int length) =>
         span.Length == length && length % Padding == 0 ? span : throw new ArgumentException("The vectors of a kernel must be padded and of one length.", nameof(span));

@@ -78,6 +78,13 @@ public sealed class KernelTests
                 var (sum, own) = (Vector(length), Vector(length));
                 kernel.Dot(sum, own).ShouldBe(scalar.Dot(sum, own), 1e-5f);
                 kernel.Total(sum).ShouldBe(scalar.Total(sum), 1e-5f);
+                var (gradient, upstream, own2) = (Vector(length), Vector(length), Vector(length));
+                var expectedGradient = gradient.ToArray();
+                kernel.AddGradient(gradient, sum, upstream, own, own2, 0.4f, -1.5f).ShouldBe(scalar.AddGradient(expectedGradient, sum, upstream, own, own2, 0.4f, -1.5f), 1e-4f);
+                gradient.ShouldBe(expectedGradient, 1e-5f);
+                kernel.Descend(gradient, upstream, 0.1f, 0.5f);
+                scalar.Descend(expectedGradient, upstream, 0.1f, 0.5f);
+                gradient.ShouldBe(expectedGradient, 1e-5f);
                 var (factors, accumulators) = (Vector(length), Vector(length).Select(a => 1 + (a * a)).ToArray());
                 var (expectedFactors, expectedAccumulators) = (factors.ToArray(), accumulators.ToArray());
                 kernel.AdaGrad(factors, accumulators, sum, own, 0.7f, -0.3f, 0.05f, 0.1f);

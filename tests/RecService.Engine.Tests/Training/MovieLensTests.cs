@@ -25,16 +25,8 @@ public sealed class MovieLensTests(ITestOutputHelper output)
         error.ShouldBeLessThan(0.865);
     }
 
-    private static string? Folder()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "RecService.sln")))
-        {
-            directory = directory.Parent;
-        }
-
-        return directory?.Parent is { } parent && Path.Combine(parent.FullName, "shared", "data", "ml-latest-small-split") is var folder && Directory.Exists(folder) ? folder : null;
-    }
+    private static string? Folder() =>
+        Path.GetDirectoryName(Repository.Root) is { } parent && Path.Combine(parent, "shared", "data", "ml-latest-small-split") is var folder && Directory.Exists(folder) ? folder : null;
 
     private static ExampleSet Read(string? folder, string part)
     {

@@ -1,0 +1,177 @@
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+using RecService.Engine.Scoring;
+using RecService.Engine.Training;
+
+namespace RecService.Engine.Tests.Training;
+
+/// <summary>The examples of the engine's readme, which are the lines between the marks below.</summary>
+public sealed class ReadmeTests(ITestOutputHelper output)
+{
+    [Fact]
+    public void Ten_lines_train_and_score_a_model()
+    {
+#pragma warning disable xUnit1051 // The example has no test to be cancelled with.
+        // <train>
+        var space = new FeatureSpace(["user", "item", "genre"], [0, 0, 1, 1, 1, 2, 2]);         // 2 users, 3 items, 2 genres
+        var rows = new SparseRowsBuilder();
+        foreach (var (user, item, genre) in new[] { (0, 2, 5), (0, 3, 6), (1, 2, 5), (1, 4, 6) })
+        {
+            rows.Add(user); rows.Add(item); rows.Add(genre, 1f); rows.EndRow();                 // (column, value), value 1 when left out
+        }
+        var examples = new ExampleSet(rows.Build(), targets: [5, 1, 2, 4]);
+        var model = new Trainer(new TrainingSettings { Factors = 8, Epochs = 50 }).Train(space, examples).Model;
+        var scorer = new Scorer(model);
+        var rating = model.Predict(scorer.Score(new SparseRow([0, 4, 6])));                     // user 0, item 4 of genre 6
+        var explanation = scorer.Explain(new SparseRow([0, 4, 6]));                             // what each field and each pair adds
+        // </train>
+#pragma warning restore xUnit1051
+        rating.ShouldBeInRange(1, 5);
+        explanation.Pairs.Count.ShouldBe(3);
+    }
+
+    [Fact]
+    public void A_hidden_layer_on_the_cross_vector_learns_what_a_factorization_machine_cannot()
+    {
+        // Taste times flavour, whatever the sign: no sum of products equals it.
+        var (space, batch, targets) = AbsoluteProducts(400, seed: 1);
+        var (_, test, expected) = AbsoluteProducts(400, seed: 2);
+        var machine = Fit(space, new(batch, targets));
+        var machineError = Error(machine, test, expected);
+
+        var settings = new { Hidden = 8, K = 4, Epochs = 300 };
+        // <layer>
+        var layer = new FactorizationLayer(space, FeatureInteraction.FieldPooled, settings.K, initialDeviation: 0.5f);
+        var network = new HiddenLayer(settings.K, settings.Hidden);
+        var cross = new float[batch.Count * settings.K];
+        var affine = new float[batch.Count];
+        for (var epoch = 0; epoch < settings.Epochs; epoch++)
+        {
+            layer.Forward(batch, cross, affine);
+            var outputs = network.Forward(cross);
+            var slopes = new float[batch.Count];                        // ∂L/∂y of L = ½ mean (y − target)²
+            for (var row = 0; row < batch.Count; row++)
+                slopes[row] = (affine[row] + outputs[row] - targets[row]) / batch.Count;
+            var crossGradient = network.Backward(cross, slopes, rate: 0.1f);
+            layer.Apply(layer.Backward(batch, crossGradient, slopes), rate: 0.1f);
+        }
+        // </layer>
+
+        var networkError = Error(layer, network, test, expected);
+        var spread = Math.Sqrt(expected.Average(t => Math.Pow(t - expected.Average(), 2)));
+        output.WriteLine(FormattableString.Invariant($"RMSE on new rows: the mean {spread:0.000}, factorization machine {machineError:0.000}, with a hidden layer {networkError:0.000}"));
+        machineError.ShouldBeGreaterThan(0.9 * spread);
+        networkError.ShouldBeLessThan(0.3 * machineError);
+    }
+
+    [Theory]
+    [InlineData("train")]
+    [InlineData("layer")]
+    [InlineData("network")]
+    public void The_readme_shows_the_code_that_is_tested(string part)
+    {
+        var root = Repository.Root.ShouldNotBeNull();
+        var lines = File.ReadAllLines(Path.Combine(root, "tests", "RecService.Engine.Tests", "Training", "ReadmeTests.cs"));
+        var code = lines.SkipWhile(l => l.Trim() != $"// <{part}>").Skip(1).TakeWhile(l => l.Trim() != $"// </{part}>").ToArray();
+        var indent = code.Where(l => l.Length > 0).Min(l => l.Length - l.TrimStart().Length);
+        var expected = string.Join('\n', code.Select(l => l.Length == 0 ? l : l[indent..]));
+        expected.Length.ShouldBeGreaterThan(100);
+        File.ReadAllText(Path.Combine(root, "src", "RecService.Engine", "README.md")).ReplaceLineEndings("\n").ShouldContain($"```csharp\n{expected}\n```");
+    }
+
+    private static FactorizationModel Fit(FeatureSpace space, ExampleSet examples) =>
+        new Trainer(new() { Factors = 4, Epochs = 300, InitialDeviation = 0.5f, L2Factors = 0, L2Linear = 0 })
+            .Train(space, examples, cancellationToken: TestContext.Current.CancellationToken).Model;
+
+    private static double Error(FactorizationModel model, SparseRows rows, float[] targets)
+    {
+        var scorer = new Scorer(model);
+        return Math.Sqrt(Enumerable.Range(0, rows.Count).Average(r => Math.Pow(scorer.Score(rows[r]) - targets[r], 2)));
+    }
+
+    private static double Error(FactorizationLayer layer, HiddenLayer network, SparseRows rows, float[] targets)
+    {
+        var (cross, affine) = (new float[rows.Count * layer.Factors], new float[rows.Count]);
+        layer.Forward(rows, cross, affine);
+        var outputs = network.Forward(cross);
+        return Math.Sqrt(Enumerable.Range(0, rows.Count).Average(r => Math.Pow(affine[r] + outputs[r] - targets[r], 2)));
+    }
+
+    private static (FeatureSpace Space, SparseRows Rows, float[] Targets) AbsoluteProducts(int count, ulong seed)
+    {
+        var random = new RandomSource(seed);
+        var dense = new float[count, 2];
+        var targets = new float[count];
+        for (var row = 0; row < count; row++)
+        {
+            (dense[row, 0], dense[row, 1]) = ((float)random.NextNormal(), (float)random.NextNormal());
+            targets[row] = MathF.Abs(dense[row, 0] * dense[row, 1]);
+        }
+
+        return (new(["taste", "flavour"], [0, 1]), SparseRows.FromDense(dense), targets);
+    }
+
+    // <network>
+    /// <summary>y = Σ_h a_h max(0, ⟨W_h, cross⟩ + b_h), trained by AdaGrad.</summary>
+    private sealed class HiddenLayer(int inputs, int hidden)
+    {
+        private readonly float[] _parameters = Start(hidden * (inputs + 2));                        // per unit: W_h, b_h, a_h
+        private readonly float[] _squares = new float[hidden * (inputs + 2)];
+
+        public float[] Forward(float[] cross) =>
+            [.. Enumerable.Range(0, cross.Length / inputs).Select(row => Enumerable.Range(0, hidden).Sum(unit => Unit(unit)[inputs + 1] * Activation(unit, cross, row)))];
+
+        public float[] Backward(float[] cross, float[] slopes, float rate)
+        {
+            var crossGradient = new float[cross.Length];
+            var gradient = new float[_parameters.Length];
+            for (var row = 0; row < slopes.Length; row++)
+            {
+                for (var unit = 0; unit < hidden; unit++)
+                {
+                    var activation = Activation(unit, cross, row);
+                    if (activation <= 0)
+                        continue;
+                    var own = Unit(unit);
+                    var byUnit = gradient.AsSpan(unit * (inputs + 2));
+                    var slope = slopes[row] * own[inputs + 1];
+                    for (var d = 0; d < inputs; d++)
+                    {
+                        byUnit[d] += slope * cross[(row * inputs) + d];
+                        crossGradient[(row * inputs) + d] += slope * own[d];
+                    }
+
+                    byUnit[inputs] += slope;
+                    byUnit[inputs + 1] += slopes[row] * activation;
+                }
+            }
+
+            for (var p = 0; p < gradient.Length; p++)
+            {
+                _squares[p] += gradient[p] * gradient[p];
+                _parameters[p] -= rate * gradient[p] / MathF.Sqrt(_squares[p] + 1e-8f);
+            }
+
+            return crossGradient;
+        }
+
+        private Span<float> Unit(int unit) => _parameters.AsSpan(unit * (inputs + 2), inputs + 2);
+
+        private float Activation(int unit, float[] cross, int row)
+        {
+            var own = Unit(unit);
+            var sum = own[inputs];
+            for (var d = 0; d < inputs; d++)
+                sum += own[d] * cross[(row * inputs) + d];
+            return Math.Max(0, sum);
+        }
+
+        private static float[] Start(int count)
+        {
+            var random = new RandomSource(5);
+            return [.. Enumerable.Range(0, count).Select(_ => 0.5f * (float)random.NextNormal())];
+        }
+    }
+    // </network>
+}
