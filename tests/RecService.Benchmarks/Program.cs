@@ -1,1 +1,11 @@
-return 0;
+using RecService.Benchmarks;
+using Spectre.Console;
+
+switch (args)
+{
+    case [] or ["engine"]:
+        return EngineBenchmark.Run();
+    default:
+        AnsiConsole.MarkupLine("There is one benchmark: [bold]engine[/].");
+        return 1;
+}

@@ -27,13 +27,8 @@ internal sealed class Recommender(ScoringStore store)
     {
         var ranker = snapshot.Model!.Ranker;
         var excluded = CandidateFilter.Excluded(snapshot.Catalog, filter: null, seenItems: []);
-        var rejected = 0;
-        return VerifiedAsync(snapshot.Catalog, filter: null, excluded, count, wanted =>
-        {
-            // The ranker knows no exclusions here, so it is asked for as many more as there are.
-            rejected = Math.Max(rejected, excluded.Count(e => e));
-            return [.. ranker.Similar(item, (int)Math.Min((long)wanted + rejected, snapshot.Catalog.Count)).Where(r => !excluded[r.Item]).Take(wanted).Select(r => (r.Item, r.Score))];
-        }, cancellationToken);
+        return VerifiedAsync(snapshot.Catalog, filter: null, excluded, count,
+            wanted => [.. ranker.Similar(item, wanted, excluded).Select(r => (r.Item, r.Score))], cancellationToken);
     }
 
     /// <summary>Takes candidates from a ranking until enough of them hold against the store. Marks those that do not as excluded.</summary>

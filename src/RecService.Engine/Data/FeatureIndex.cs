@@ -52,9 +52,10 @@ public sealed class FeatureIndex
     /// <exception cref="InvalidDataException">A count is negative.</exception>
     public static FeatureIndex Read(BinaryReader reader)
     {
-        var groups = new FeatureGroup[Count(reader)];
-        for (var g = 0; g < groups.Length; g++)
-            groups[g] = FeatureGroup.Read(reader);
+        // A list, so that a count that a damaged file invents allocates nothing.
+        var groups = new List<FeatureGroup>();
+        for (var left = Count(reader); left > 0; left--)
+            groups.Add(FeatureGroup.Read(reader));
         return new(groups);
     }
 

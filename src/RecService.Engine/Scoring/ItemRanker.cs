@@ -101,11 +101,7 @@ public sealed class ItemRanker
     public RankedItem[] Top(SparseRow request, int count, ReadOnlySpan<bool> excluded = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        if (!excluded.IsEmpty && excluded.Length != Count)
-        {
-            throw new ArgumentException($"There are {Count} items but {excluded.Length} exclusions.", nameof(excluded));
-        }
-
+        CheckExclusions(excluded);
         if (count == 0)
         {
             return [];
@@ -143,14 +139,19 @@ public sealed class ItemRanker
     }
 
     /// <summary>The items whose z points in a direction most like an item's, itself left out; by cosine and then by item.</summary>
-    public RankedItem[] Similar(int item, int count)
+    /// <param name="item">The item.</param>
+    /// <param name="count">How many items at most.</param>
+    /// <param name="excluded">For each item whether it is left out; empty when none is.</param>
+    /// <exception cref="ArgumentException">There are exclusions, but not one for each item.</exception>
+    public RankedItem[] Similar(int item, int count, ReadOnlySpan<bool> excluded = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
+        CheckExclusions(excluded);
         var best = new PriorityQueue<int, (float Cosine, int Item)>(BestLast.Instance);
         var vector = _vectors.AsSpan(item * _stride, _stride);
         for (var other = 0; other < Count; other++)
         {
-            if (other == item || count == 0)
+            if (other == item || count == 0 || (!excluded.IsEmpty && excluded[other]))
             {
                 continue;
             }
@@ -175,6 +176,14 @@ public sealed class ItemRanker
         }
 
         return similar;
+    }
+
+    private void CheckExclusions(ReadOnlySpan<bool> excluded)
+    {
+        if (!excluded.IsEmpty && excluded.Length != Count)
+        {
+            throw new ArgumentException($"There are {Count} items but {excluded.Length} exclusions.", nameof(excluded));
+        }
     }
 
     /// <summary>All items that can be among the first <paramref name="count"/>: those whose highest possible score is not below the count-th of the lowest possible scores.</summary>
