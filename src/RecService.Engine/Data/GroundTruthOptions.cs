@@ -13,22 +13,22 @@ public sealed record GroundTruthOptions
     public int Interactions { get; init; } = 60_000;
 
     /// <summary>k, the length of the true latent vectors, 1 to 64.</summary>
-    public int Factors { get; init; } = 3;
+    public int Factors { get; init; } = 2;
 
     /// <summary>The seed; the same options give the same data on every machine.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>σ of the noise on ratings, not negative: no model's RMSE on new pairs can be expected below it.</summary>
-    public double NoiseDeviation { get; init; } = 0.25;
+    public double NoiseDeviation { get; init; } = 0.4;
 
     /// <summary>Mean of the true scores over the rated pairs.</summary>
     public double Mean { get; init; } = 3.5;
 
     /// <summary>Standard deviation of what users and items add on their own, over the rated pairs; not negative.</summary>
-    public double LinearDeviation { get; init; } = 0.35;
+    public double LinearDeviation { get; init; } = 0.4;
 
     /// <summary>Standard deviation of what users and items add by crossing, over the rated pairs; not negative. No linear model can explain it.</summary>
-    public double CrossDeviation { get; init; } = 0.45;
+    public double CrossDeviation { get; init; } = 0.6;
 
     /// <summary>Share of the interactions that name a tag, as after a search by it, 0 to 1.</summary>
     public double TaggedShare { get; init; } = 0.15;
