@@ -157,7 +157,7 @@ public sealed class ItemRanker
             }
 
             var norms = _norms[item] * _norms[other];
-            var cosine = norms > 0 ? _kernel.Dot(vector, _vectors.AsSpan(other * _stride, _stride)) / norms : 0;
+            var cosine = norms > 0 ? Math.Clamp(_kernel.Dot(vector, _vectors.AsSpan(other * _stride, _stride)) / norms, -1, 1) : 0;
             if (best.Count < count)
             {
                 best.Enqueue(other, (cosine, other));
@@ -193,7 +193,7 @@ public sealed class ItemRanker
         var constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear) + linear + Model.Bias;
         var query = workspace.Sum;
         var magnitude = MathF.Abs(Model.Bias) + Magnitude(request);
-        var depth = Model.Factors + Model.Space.FieldCount + request.Length + 32;
+        var depth = Model.Factors + Model.Space.FieldCount + (2 * request.Length) + 64;
         var highest = new float[Count];
         var lowest = new PriorityQueue<int, float>();
         for (var item = 0; item < Count; item++)
@@ -206,7 +206,7 @@ public sealed class ItemRanker
             var score = constant + _constants[item] + _kernel.Dot(query, _vectors.AsSpan(item * _stride, _stride));
             // Both ways of adding up do at most `depth` roundings one after the other on numbers within the bound.
             var joined = magnitude + _magnitudes[item];
-            var tolerance = 2 * (depth + ItemRows[item].Length) * UnitRoundoff * joined * (1 + joined);
+            var tolerance = 2 * (depth + (2 * ItemRows[item].Length)) * UnitRoundoff * joined * (1 + joined);
             highest[item] = score + tolerance;
             if (lowest.Count < count)
             {

@@ -22,6 +22,7 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
         }
 
         var (weights, mean, squares) = (0.0, 0.0, 0.0);
+        var (minimum, maximum) = (float.PositiveInfinity, float.NegativeInfinity);
         for (var example = 0; example < examples.Count; example++)
         {
             var weight = examples.WeightOf(example);
@@ -32,16 +33,22 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
                 var difference = examples.Targets[example] - mean;
                 mean += difference * weight / weights;
                 squares += weight * difference * (examples.Targets[example] - mean);
+                (minimum, maximum) = (Math.Min(minimum, examples.Targets[example]), Math.Max(maximum, examples.Targets[example]));
             }
         }
 
         var deviation = (float)Math.Sqrt(squares / weights);
-        return new((float)mean, deviation > 0 ? deviation : 1, examples.Targets.Min(), examples.Targets.Max(), Clips: true);
+        return new((float)mean, deviation > 0 ? deviation : 1, minimum, maximum, Clips: true);
     }
 
     public float Scaled(float target) => (float)(((double)target - Mean) / Deviation);
 
     public float Clip(float score) => Clips ? Math.Clamp(score, Scaled(Minimum), Scaled(Maximum)) : score;
+
+    /// <summary>
+    /// Whether a mean loss can be one of training that goes well. AdaGrad's steps shrink as gradients explode, so that a loss may stay finite and be of no use.
+    /// </summary>
+    public bool IsPlausible(double loss) => loss <= LossOf(1e12);
 
     /// <summary>A mean loss in units of the targets.</summary>
     public double LossOf(double scaled) => scaled * Deviation * Deviation;

@@ -46,7 +46,7 @@ public sealed class Trainer
     /// <param name="cancellationToken">Ends training within a thousand examples.</param>
     /// <returns>The model of the best epoch. Latent vectors that no training example touches are 0: they would say nothing but noise.</returns>
     /// <exception cref="ArgumentException">There are no examples, all weigh 0, or they have columns outside the space.</exception>
-    /// <exception cref="TrainingDivergedException">The loss or a parameter is no longer a finite number.</exception>
+    /// <exception cref="TrainingDivergedException">The loss grew without bound, or a parameter is no longer a finite number.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public TrainingResult Train(
         FeatureSpace space,
@@ -80,7 +80,7 @@ public sealed class Trainer
             random.Shuffle(order.AsSpan());
             var trainLoss = examples.Learn(train, order, negatives, random, cancellationToken);
             var holdoutLoss = holdout is null ? null : (double?)examples.Measure(holdout, cancellationToken);
-            if (!double.IsFinite(trainLoss) || holdoutLoss is { } measured && !double.IsFinite(measured) || !state.IsFinite())
+            if (!state.Target.IsPlausible(trainLoss) || holdoutLoss is { } measured && !state.Target.IsPlausible(measured) || !state.IsFinite())
             {
                 throw new TrainingDivergedException(epoch);
             }
@@ -141,6 +141,11 @@ public sealed class Trainer
 
                 var example = order[i];
                 var weight = examples.WeightOf(example);
+                if (weight == 0)
+                {
+                    continue;
+                }
+
                 loss += weight * Learn(examples.Gather(example, _row), state.Target.Scaled(examples.Targets[example]), weight);
                 weights += weight;
                 for (var n = 0; n < negatives?.PerPositive; n++)
@@ -189,14 +194,14 @@ public sealed class Trainer
             {
                 var column = row.Columns[e];
                 var x = row.ValueAt(e);
-                state.StepWeight(column, (gradient * x) + (settings.L2Linear * state.Weights[column]), settings.LearningRate);
+                state.StepWeight(column, (gradient * x) + (weight * settings.L2Linear * state.Weights[column]), settings.LearningRate);
                 var offset = space.FactorOf(column) * stride;
                 var factors = state.Factors.AsSpan(offset, stride);
                 // ∂y/∂v_i = x_i (S − p_f(i)); in a plain model a feature's own part is x_i v_i.
                 var plain = settings.Interaction == FeatureInteraction.Plain;
                 var own = plain ? factors : _workspace.Pooled(space.ColumnFields[column]);
                 kernel.AdaGrad(factors, state.FactorAccumulators.AsSpan(offset, stride), _workspace.Sum, own,
-                    gradient * x, plain ? -gradient * x * x : -gradient * x, settings.L2Factors, settings.LearningRate);
+                    gradient * x, plain ? -gradient * x * x : -gradient * x, weight * settings.L2Factors, settings.LearningRate);
             }
 
             return LossFunctions.Value(settings.Loss, score, target);

@@ -1,6 +1,6 @@
 namespace RecService.Engine.Training;
 
-/// <summary>Training was stopped because its loss was no longer a finite number. No model came of it.</summary>
+/// <summary>Training was stopped because its loss grew without bound. No model came of it.</summary>
 public sealed class TrainingDivergedException : Exception
 {
     public TrainingDivergedException()
@@ -17,11 +17,11 @@ public sealed class TrainingDivergedException : Exception
     {
     }
 
-    /// <param name="epoch">The epoch in which the loss overflowed.</param>
+    /// <param name="epoch">The epoch in which training diverged.</param>
     public TrainingDivergedException(int epoch)
-        : this($"Training diverged in epoch {epoch}: the loss is no longer a finite number. A lower learning rate, or targets on a smaller scale, help.") =>
+        : this($"Training diverged in epoch {epoch}: the loss grows without bound. A lower learning rate, or features on a smaller scale, help.") =>
         Epoch = epoch;
 
-    /// <summary>The epoch in which the loss overflowed.</summary>
+    /// <summary>The epoch in which training diverged.</summary>
     public int Epoch { get; }
 }

@@ -109,7 +109,7 @@ internal sealed class TrainingState
 
             for (var example = 0; example < train.Count; example++)
             {
-                used[train.RowOf(block, example)] = true;
+                used[train.RowOf(block, example)] |= train.WeightOf(example) > 0;
             }
 
             for (var row = 0; row < used.Length; row++)

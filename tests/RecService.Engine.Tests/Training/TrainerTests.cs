@@ -46,7 +46,7 @@ public sealed class TrainerTests
     public void A_small_step_goes_down_the_numeric_gradient_of_the_loss(FeatureInteraction interaction, Loss loss)
     {
         // With large sums of squared gradients AdaGrad is gradient descent with the rate η.
-        const float Rate = 5e-4f;
+        const float Rate = 2e-4f;
         var settings = new TrainingSettings
         {
             Interaction = interaction,
@@ -59,12 +59,12 @@ public sealed class TrainerTests
             L2Linear = 0.2f,
             L2Factors = 0.1f,
         };
-        // Columns 0 and 5 share a latent vector, and so do 1 and 6; mean 0 and deviation 1 make the targets their own scale.
+        // Columns 0 and 5 share a latent vector, and so do 1 and 6; mean 0 and deviation 1, weighted, make the targets their own scale.
         var space = RandomModels.Space(2, shared: true);
         var builder = new SparseRowsBuilder(space.ColumnCount);
         Add(builder, [0, 3, 5, 7], [0.5f, -1.5f, 2, 1]);
         Add(builder, [1, 2, 9, 6], [1, 0.3f, -0.8f, 1.2f]);
-        var examples = new ExampleSet(builder.Build(), loss == Loss.Squared ? [-1, 1] : [0, 1]);
+        var examples = new ExampleSet(builder.Build(), loss == Loss.Squared ? [-0.5f, 2] : [0, 1], [2, 0.5f]);
         var start = Fit(settings with { LearningRate = Still }, space, examples).Model;
         var end = Fit(settings, space, examples).Model;
 
@@ -110,13 +110,14 @@ public sealed class TrainerTests
                 var row = examples.Blocks[0][example];
                 var score = RandomModels.Naive(model, row).Score;
                 var target = examples.Targets[example];
-                total += loss == Loss.Squared ? 0.5 * (score - target) * (score - target) : Math.Log(1 + Math.Exp(target > 0 ? -score : score));
+                var weight = examples.WeightOf(example);
+                total += weight * (loss == Loss.Squared ? 0.5 * (score - target) * (score - target) : Math.Log(1 + Math.Exp(target > 0 ? -score : score)));
                 foreach (var column in row.Columns)
                 {
-                    total += 0.5 * 0.2f * weights[column] * weights[column];
+                    total += weight * 0.5 * 0.2f * weights[column] * weights[column];
                     foreach (var factor in model.FactorsOf(column))
                     {
-                        total += 0.5 * 0.1f * factor * factor;
+                        total += weight * 0.5 * 0.1f * factor * factor;
                     }
                 }
             }
@@ -242,6 +243,29 @@ public sealed class TrainerTests
         }
 
         weighted.Epochs[0].TrainLoss.ShouldBe(repeated.Epochs[0].TrainLoss, 1e-4);
+    }
+
+    [Fact]
+    public void An_example_of_weight_0_teaches_nothing()
+    {
+        var space = RandomModels.Space(2);
+        var rows = SparseRows.FromDense(new float[,] { { 1, 0, 0, 0, 0, 1, 0 }, { 0, 1, 0, 0, 0, 0, 1 }, { 1, 0, 0, 0, 0, 1, 0 } });
+        var result = Fit(new() { Epochs = 3 }, space, new(rows, [1, 50, 2], [1, 0, 1]));
+        result.Model.Weights[1].ShouldBe(0);
+        result.Model.FactorsOf(1).ContainsAnyExcept(0f).ShouldBeFalse();
+        result.Model.FactorsOf(0).ContainsAnyExcept(0f).ShouldBeTrue();
+        result.Model.Bias.ShouldBe(1.5f, 0.5f);
+        result.Model.TargetMaximum.ShouldBe(2);
+        result.Epochs[0].TrainLoss.ShouldBeLessThan(1);
+    }
+
+    [Theory]
+    [InlineData(1e3f)]
+    [InlineData(1e8f)]
+    public void A_loss_that_explodes_and_stays_finite_is_divergence_too(float rate)
+    {
+        var (space, examples) = Problem(Loss.Squared);
+        Should.Throw<TrainingDivergedException>(() => new Trainer(new() { LearningRate = rate, InitialAccumulator = 1e-30f, Epochs = 3 }).Train(space, examples));
     }
 
     [Fact]
