@@ -18,13 +18,13 @@ public sealed record TrainingSettings
     public int Epochs { get; init; } = 30;
 
     /// <summary>η of AdaGrad, above 0: the largest step of a parameter. Squared loss is learned in units of the targets' deviation, so that it suits any scale of them.</summary>
-    public float LearningRate { get; init; } = 0.1f;
+    public float LearningRate { get; init; } = 0.05f;
 
     /// <summary>L2 on linear weights, per occurrence of the feature and times the weight of the example, not negative.</summary>
-    public float L2Linear { get; init; } = 0.02f;
+    public float L2Linear { get; init; } = 0.01f;
 
     /// <summary>L2 on factors, per occurrence of the feature and times the weight of the example, not negative.</summary>
-    public float L2Factors { get; init; } = 0.05f;
+    public float L2Factors { get; init; } = 0.01f;
 
     /// <summary>Standard deviation of the initial factors, above 0.</summary>
     public float InitialDeviation { get; init; } = 0.02f;
