@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using RecService.Api.Operations;
 using RecService.Api.Storage;
 
@@ -13,8 +14,9 @@ try
     await app.RunAsync();
     return Environment.ExitCode;
 }
-catch (StartupException exception)
+catch (Exception exception) when (exception is StartupException or OptionsValidationException or InvalidOperationException { InnerException: FormatException or OverflowException })
 {
+    // What the operator has to mend is a sentence; anything else deserves its stack.
     await Console.Error.WriteLineAsync(exception.Message);
     return 1;
 }

@@ -29,7 +29,8 @@ internal static class Health
     private sealed class SnapshotCheck(Publisher publisher) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(publisher.IsReady
+            Task.FromResult(publisher.RefusedVersion is { } refused ? HealthCheckResult.Degraded($"Model {refused} is active but not fit to be served.") :
+                publisher.IsReady
                 ? HealthCheckResult.Healthy(publisher.Current.Model is { } model ? $"Model {model.Version} is served." : "No model yet; popularity is served.")
                 : HealthCheckResult.Unhealthy("No snapshot has been built yet."));
     }

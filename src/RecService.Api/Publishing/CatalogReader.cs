@@ -28,6 +28,7 @@ internal sealed class CatalogReader(NpgsqlDataSource database)
         await using (var export = await connection.BeginBinaryExportAsync(
             "COPY (SELECT item_key, item_id, tags, available, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)", cancellationToken))
         {
+            export.Timeout = Statements.Unhurried;
             while (await export.StartRowAsync(cancellationToken) != -1)
             {
                 var key = await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken);
@@ -54,7 +55,11 @@ internal sealed class CatalogReader(NpgsqlDataSource database)
     private static async Task<Dictionary<long, int>> UsersByItemAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            "SELECT item_key, count(*)::int FROM (SELECT DISTINCT item_key, user_key FROM interactions) AS pairs GROUP BY item_key", connection);
+            "SELECT item_key, count(*)::int FROM (SELECT DISTINCT item_key, user_key FROM interactions) AS pairs GROUP BY item_key", connection)
+        {
+            // As long as the interactions take; the caller's token ends it.
+            CommandTimeout = 0,
+        };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var users = new Dictionary<long, int>();
         while (await reader.ReadAsync(cancellationToken))

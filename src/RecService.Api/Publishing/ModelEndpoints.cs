@@ -58,7 +58,7 @@ internal static class ModelEndpoints
             : NotFound(version);
 
     private static async Task<Results<Ok<ModelResponse>, ProblemHttpResult>> ActivateAsync(
-        long version, RecServiceDbContext database, ModelLoader loader, Publisher publisher, TimeProvider clock, CancellationToken cancellationToken)
+        long version, RecServiceDbContext database, ModelLoader loader, CatalogReader catalog, Publisher publisher, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (await FindAsync(database, version, cancellationToken) is not { } model)
             return NotFound(version);
@@ -66,15 +66,21 @@ internal static class ModelEndpoints
             return Gone(version);
         try
         {
-            await loader.LoadAsync(version, cancellationToken);
+            ModelLoader.Prepare(version, await loader.LoadAsync(version, cancellationToken), await catalog.ReadAsync(cancellationToken));
         }
-        catch (ModelFormatException exception)
+        catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
         {
             return Problems.Conflict("/problems/model-unusable", "The model's file cannot be used.", exception.Message);
         }
-        await database.Database.ExecuteSqlAsync(
-            $"INSERT INTO active_model (id, version, activated_at) VALUES (1, {version}, {clock.GetUtcNow()}) ON CONFLICT (id) DO UPDATE SET version = excluded.version, activated_at = excluded.activated_at",
-            cancellationToken);
+        // The row is locked, so that its file is not pruned in between.
+        var activated = await database.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO active_model (id, version, activated_at)
+            SELECT 1, version, {clock.GetUtcNow()} FROM models WHERE version = {version} AND pruned_at IS NULL FOR UPDATE
+            ON CONFLICT (id) DO UPDATE SET version = excluded.version, activated_at = excluded.activated_at
+            """, cancellationToken);
+        if (activated == 0)
+            return Gone(version);
         await publisher.RefreshAsync(evenIfRecent: true, cancellationToken);
         return TypedResults.Ok(ModelResponse.From(model, version));
     }
@@ -90,7 +96,7 @@ internal static class ModelEndpoints
         context.Response.RegisterForDisposeAsync(connection);
         var artifact = await ModelArtifacts.OpenReadAsync(connection, version, cancellationToken);
         context.Response.ContentLength = model.SizeBytes;
-        return TypedResults.Stream(artifact, "application/octet-stream", $"recservice-model-{version}.rfm", model.CreatedAt);
+        return TypedResults.Stream(artifact, "application/octet-stream", $"recservice-model-{version}.rfm");
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> PinAsync(long version, RecServiceDbContext database, TimeProvider clock, CancellationToken cancellationToken)

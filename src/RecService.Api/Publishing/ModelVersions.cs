@@ -20,7 +20,7 @@ internal enum ModelAvailability
 }
 
 /// <summary>Finds the model that a request names: the one that is served, or a pinned one, which is loaded when it is first asked for.</summary>
-internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> contexts, ModelLoader loader) : IDisposable
+internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> contexts, ModelLoader loader, Publisher publisher) : IDisposable
 {
     /// <summary>Pinned models kept in memory, the ones used last.</summary>
     private const int Capacity = 4;
@@ -36,6 +36,13 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
         var model = await context.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Version == wanted, cancellationToken);
         if (model is null)
             return (null, ModelAvailability.Unknown);
+        if (await context.ActiveModels.AnyAsync(active => active.Version == wanted, cancellationToken))
+        {
+            // Published a moment ago: a version that the registry calls active must not be called gone.
+            await publisher.RefreshAsync(evenIfRecent: false, cancellationToken);
+            if (publisher.Current.Model is { } served && served.Version == wanted)
+                return (served, ModelAvailability.Available);
+        }
         if (model.PinnedAt is null || model.PrunedAt is not null)
             return (null, ModelAvailability.Gone);
         return (await LoadAsync(wanted, cancellationToken), ModelAvailability.Available);

@@ -5,7 +5,7 @@ using RecService.Engine.Model;
 namespace RecService.Api.Publishing;
 
 /// <summary>Keeps the snapshot that requests read: follows the active model and the catalogue, builds a new snapshot beside the old one, checks it, swaps it.</summary>
-internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader, TimeProvider clock, ILogger<Publisher> logger) : BackgroundService
+internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader, ActiveModelSignal signal, TimeProvider clock, ILogger<Publisher> logger) : BackgroundService
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
@@ -23,11 +23,14 @@ internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader,
     /// <summary>The snapshot of the moment. Take it once per request.</summary>
     public Snapshot Current => _current;
 
+    /// <summary>The active model, when it is not fit to be served.</summary>
+    public long? RefusedVersion => _refusedVersion;
+
     /// <summary>Whether a first snapshot has been built since the start.</summary>
     public bool IsReady => _databaseSnapshot is not null;
 
     /// <summary>Brings the snapshot up to date with the store.</summary>
-    /// <param name="evenIfRecent">Also rebuilds for a changed catalogue when the last build was a short while ago.</param>
+    /// <param name="evenIfRecent">Also rebuilds for a changed catalogue when the last build was a short while ago, and gives a refused model another chance.</param>
     /// <param name="cancellationToken">Ends the attempt; the snapshot stays.</param>
     public async Task RefreshAsync(bool evenIfRecent, CancellationToken cancellationToken)
     {
@@ -38,6 +41,8 @@ internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader,
             var remembered = clock.GetElapsedTime(_lastCheck) < ChangeLog.Kept / 2 ? _databaseSnapshot : null;
             var (activeVersion, changed) = await catalogReader.CheckAsync(remembered, cancellationToken);
             _lastCheck = clock.GetTimestamp();
+            if (evenIfRecent)
+                _refusedVersion = null;
             var rested = evenIfRecent || _databaseSnapshot is null || clock.GetElapsedTime(_lastBuildEnd) >= _lastBuildTime * RebuildShare;
             var modelChanged = activeVersion != _current.Model?.Version && activeVersion != _refusedVersion;
             if (modelChanged || (changed && rested))
@@ -64,12 +69,11 @@ internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader,
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(PollInterval, clock);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                await timer.WaitForNextTickAsync(stoppingToken);
+                await signal.WaitAsync(PollInterval, clock, stoppingToken);
                 await RefreshAsync(evenIfRecent: false, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -86,12 +90,19 @@ internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader,
     private async Task BuildAsync(long? version, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
-        var state = await catalogReader.ReadAsync(cancellationToken);
-        _current = new(state.Catalog, await ModelForAsync(version, state, cancellationToken));
-        _databaseSnapshot = state.DatabaseSnapshot;
-        _lastBuildTime = Stopwatch.GetElapsedTime(start);
-        _lastBuildEnd = clock.GetTimestamp();
-        logger.SnapshotPublished(_current.Model?.Version, state.Catalog.Count, _lastBuildTime.TotalMilliseconds);
+        try
+        {
+            var state = await catalogReader.ReadAsync(cancellationToken);
+            _current = new(state.Catalog, await ModelForAsync(version, state, cancellationToken));
+            _databaseSnapshot = state.DatabaseSnapshot;
+        }
+        finally
+        {
+            // A build that fails must not be tried more often than one that succeeds.
+            _lastBuildTime = Stopwatch.GetElapsedTime(start);
+            _lastBuildEnd = clock.GetTimestamp();
+        }
+        logger.SnapshotPublished(_current.Model?.Version, _current.Catalog.Count, _lastBuildTime.TotalMilliseconds);
     }
 
     private async Task<RankingModel?> ModelForAsync(long? version, CatalogState state, CancellationToken cancellationToken)

@@ -10,6 +10,7 @@ internal static class CrossFeatureEndpoints
 {
     private const string CrossPart = "cross";
     private const string PooledPart = "pooled";
+    private const int MaximumJsonNumbers = 4_000_000;
 
     public static void MapCrossFeatures(this IEndpointRouteBuilder endpoints) =>
         endpoints.MapPost("/v1/cross-features", CrossFeaturesAsync).WithTags("Scoring").WithName("crossFeatures").WithSummary("Get cross-feature vectors")
@@ -44,14 +45,30 @@ internal static class CrossFeatureEndpoints
             items.Join(joined, RequestRows.ForRequest(model, user, contexts[row]), rows[row].ItemId);
         }
 
-        if (!WantsNpy(http.Request))
-            return TypedResults.Ok(Json(model, rows.Length, Join, joined));
-        await WriteNpyAsync(http.Response, model, rows.Length, part, Join, joined, cancellationToken);
-        return TypedResults.Empty;
+        http.Response.Headers[HeaderNames.Vary] = HeaderNames.Accept;
+        if (WantsNpy(http.Request))
+        {
+            await WriteNpyAsync(http.Response, model, rows.Length, part, Join, joined, cancellationToken);
+            return TypedResults.Empty;
+        }
+        // An array is streamed; JSON is built in memory first.
+        var most = MaximumJsonNumbers / ((model.Model.Space.FieldCount + 1) * model.Model.Factors);
+        if (rows.Length > most)
+        {
+            errors.Add("rows", $"must hold at most {most} rows for an answer in JSON by this model; ask for {NpyWriter.MediaType}, which has no such limit.");
+            return errors.ToProblem();
+        }
+        return TypedResults.Ok(Json(model, rows.Length, Join, joined));
     }
 
-    private static bool WantsNpy(HttpRequest request) =>
-        request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(NpyWriter.MediaType, StringComparison.OrdinalIgnoreCase) && type.Quality is not 0);
+    /// <summary>Whether the caller names the array format, and likes it no less than JSON.</summary>
+    private static bool WantsNpy(HttpRequest request)
+    {
+        var accepted = request.GetTypedHeaders().Accept;
+        double Quality(params string[] mediaTypes) =>
+            accepted.Where(type => mediaTypes.Any(wanted => type.MediaType.Equals(wanted, StringComparison.OrdinalIgnoreCase))).Max(type => (double?)(type.Quality ?? 1)) ?? 0;
+        return Quality(NpyWriter.MediaType) is > 0 and var npy && npy >= Quality("application/json");
+    }
 
     private static CrossFeatureResponse Json(LoadedModel model, int rows, Action<int> join, RowBuffer joined)
     {
@@ -80,7 +97,6 @@ internal static class CrossFeatureEndpoints
         response.ContentType = NpyWriter.MediaType;
         response.Headers["X-Model-Version"] = model.Version.ToString(System.Globalization.CultureInfo.InvariantCulture);
         response.Headers["X-Fields"] = string.Join(',', fields);
-        response.Headers[HeaderNames.Vary] = HeaderNames.Accept;
         if (part == CrossPart)
             NpyWriter.WriteHeader(response.BodyWriter, rows, k);
         else

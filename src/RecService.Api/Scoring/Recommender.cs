@@ -35,9 +35,9 @@ internal sealed class Recommender(ScoringStore store)
     private async Task<List<Candidate>> VerifiedAsync(ItemCatalog catalog, ItemFilter? filter, bool[] excluded, int count,
         Func<int, (int Index, float Score)[]> rank, CancellationToken cancellationToken)
     {
-        while (true)
+        for (long wanted = count; ; wanted *= 2)
         {
-            var ranked = rank(count);
+            var ranked = rank((int)Math.Min(wanted, catalog.Count));
             var stored = await store.FindItemsAsync([.. ranked.Select(r => catalog.Items[r.Index].ItemKey)], cancellationToken);
             var candidates = new List<Candidate>(ranked.Length);
             foreach (var (index, score) in ranked)
@@ -47,8 +47,8 @@ internal sealed class Recommender(ScoringStore store)
                 else
                     excluded[index] = true;
             }
-            if (candidates.Count == ranked.Length)
-                return candidates;
+            if (candidates.Count >= count || candidates.Count == ranked.Length)
+                return [.. candidates.Take(count)];
         }
     }
 }

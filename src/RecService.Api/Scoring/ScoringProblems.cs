@@ -6,7 +6,7 @@ namespace RecService.Api.Scoring;
 
 internal static class ScoringProblems
 {
-    public static ProblemHttpResult NoModel() => Problems.Conflict("/problems/no-model", "There is no model yet.", "The first training run has not ended. Recommendations are answered by popularity until then.");
+    public static ProblemHttpResult NoModel() => Problems.Conflict("/problems/no-model", "No model is served yet.", "No training run has ended with a model, or its file could not be loaded. Recommendations are answered by popularity until then.");
 
     public static ProblemHttpResult NotAvailable(ModelAvailability availability, long? version) => availability switch
     {

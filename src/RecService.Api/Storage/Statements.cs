@@ -5,6 +5,9 @@ namespace RecService.Api.Storage;
 /// <summary>Short forms for statements of bulk work, which take as long as they take.</summary>
 internal static class Statements
 {
+    /// <summary>How long a COPY may be silent: as long as a sort of the largest table takes. The caller's token ends it sooner.</summary>
+    public static readonly TimeSpan Unhurried = TimeSpan.FromDays(1);
+
     public static async Task<int> ExecuteAsync(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
     {
         await using var command = Command(connection, sql, parameters);

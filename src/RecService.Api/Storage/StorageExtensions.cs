@@ -23,6 +23,7 @@ internal static class StorageExtensions
             .UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>())
             .Build());
         services.AddDbContextFactory<RecServiceDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddSingleton<ActiveModelSignal>();
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService<DatabaseService>();
         return builder;

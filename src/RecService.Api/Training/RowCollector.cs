@@ -20,6 +20,8 @@ internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDiction
             Drop("type-not-mapped");
         else if (objective == TrainingObjective.Rating)
             AddRating(user, item, context, meaning.Target ?? value, (float)meaning.Weight, time, interactionKey);
+        else if (value is null && meaning.PositiveFrom is not null)
+            Drop("no-value");
         else if (value < meaning.PositiveFrom)
             Drop("below-positive-threshold");
         else
@@ -32,6 +34,9 @@ internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDiction
         var rows = new List<TrainingRow>(_entries.Count);
         foreach (var (key, entry) in _entries)
             rows.Add(new(key.User, key.Item, contextOrder[entry.Context], entry.Target, entry.Weight, entry.Time));
+        // The largest thing in memory is no longer needed when the next one grows.
+        _entries.Clear();
+        _entries.TrimExcess();
         rows.Sort(static (a, b) => (a.User, a.Item, a.Context).CompareTo((b.User, b.Item, b.Context)));
         return rows;
     }

@@ -61,6 +61,7 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
         var entities = new List<EntityFeatures>();
         var index = new Dictionary<long, int>();
         await using var export = await connection.BeginBinaryExportAsync(copy, cancellationToken);
+        export.Timeout = Statements.Unhurried;
         while (await export.StartRowAsync(cancellationToken) != -1)
         {
             index.Add(await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken), entities.Count);
@@ -77,6 +78,7 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
         await using var export = await connection.BeginBinaryExportAsync(
             "COPY (SELECT user_key, item_key, type, value, occurred_at, interaction_key, tags, context::text FROM interactions) TO STDOUT (FORMAT BINARY)",
             cancellationToken);
+        export.Timeout = Statements.Unhurried;
         var types = new Dictionary<string, string>(StringComparer.Ordinal);
         while (await export.StartRowAsync(cancellationToken) != -1)
         {

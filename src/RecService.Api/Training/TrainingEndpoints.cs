@@ -76,22 +76,29 @@ internal static class TrainingEndpoints
             return NotFound(runId);
         if (asked)
             return TypedResults.Accepted($"/v1/training-runs/{runId}", TrainingRunResponse.From(run));
+        if (run.Status == TrainingRunStatus.Running)
+        {
+            // Another process executes it, or died while it did.
+            await runs.FailOrphansAsync(cancellationToken);
+            run = await runs.FindAsync(runId, cancellationToken) ?? run;
+        }
         return run.Status == TrainingRunStatus.Running
             ? Problems.Conflict("/problems/training-run-elsewhere", "Another process executes this run.", $"Run {runId} can be cancelled only where it is executed.")
             : TypedResults.Ok(TrainingRunResponse.From(run));
     }
 
     private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
-        long runId, TrainingRuns runs, TimeProvider clock, CancellationToken cancellationToken) =>
-        await runs.FindAsync(runId, cancellationToken) is null ? NotFound(runId) : TypedResults.ServerSentEvents(Events(runId, runs, clock, cancellationToken));
+        long runId, TrainingRuns runs, IHostApplicationLifetime lifetime, TimeProvider clock, CancellationToken cancellationToken) =>
+        await runs.FindAsync(runId, cancellationToken) is null ? NotFound(runId) : TypedResults.ServerSentEvents(Events(runId, runs, lifetime, clock, cancellationToken));
 
     /// <summary>Reads the record of the run, so that any process can show a run that another one executes.</summary>
     private static async IAsyncEnumerable<SseItem<object>> Events(
-        long runId, TrainingRuns runs, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
+        long runId, TrainingRuns runs, IHostApplicationLifetime lifetime, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(EventInterval, clock);
         var shown = 0;
-        while (await runs.FindAsync(runId, cancellationToken) is { } record)
+        // A watcher must not hold up the end of the service.
+        while (!lifetime.ApplicationStopping.IsCancellationRequested && await runs.FindAsync(runId, cancellationToken) is { } record)
         {
             var run = TrainingRunResponse.From(record);
             foreach (var epoch in run.Epochs.Skip(shown))

@@ -15,13 +15,16 @@ internal sealed record TrainingOutcome(FactorizationModel Model, int BestEpoch, 
 /// <summary>Fits with a holdout, measures, and refits on all rows for the best number of epochs.</summary>
 internal static class TrainingFit
 {
+    /// <summary>Why a run fails that found nothing to learn from.</summary>
+    public const string NoUsableRows = "No interaction is usable for training; the run's rows tell by reason why each was dropped.";
+
     private const string FitPhase = "fit";
     private const string RefitPhase = "refit";
 
     public static TrainingOutcome Run(TrainingSet set, TrainingOptions options, Action<TrainingEpoch> progress, CancellationToken cancellationToken)
     {
         if (set.AllRows.Length == 0)
-            throw new InvalidOperationException("No interaction is usable for training; the run's rows tell by reason why each was dropped.");
+            throw new InvalidOperationException(NoUsableRows);
         var settings = options.ToSettings();
         if (set.HoldoutRows.Length == 0 || set.FitRows.Length == 0)
             return new(Train(set, options, settings, set.AllRows, holdout: null, FitPhase, progress, cancellationToken).Model, settings.Epochs, Metrics: null);

@@ -32,6 +32,12 @@ internal static partial class TrainingLog
     [LoggerMessage(EventId = 2010, Level = LogLevel.Error, Message = "The outcome of training run {RunId} could not be recorded")]
     public static partial void OutcomeNotRecorded(this ILogger logger, long runId, Exception exception);
 
+    [LoggerMessage(EventId = 2013, Level = LogLevel.Warning, Message = "Runs that a former process left unfinished could not be recorded")]
+    public static partial void OrphansNotRecorded(this ILogger logger, Exception exception);
+
+    [LoggerMessage(EventId = 2012, Level = LogLevel.Warning, Message = "The progress of training run {RunId} could not be recorded; the run goes on")]
+    public static partial void ProgressNotRecorded(this ILogger logger, long runId, Exception exception);
+
     [LoggerMessage(EventId = 2011, Level = LogLevel.Information, Message = "Pruned the artifacts of {Models} old models")]
     public static partial void ModelsPruned(this ILogger logger, int models);
 }

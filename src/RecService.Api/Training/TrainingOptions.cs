@@ -82,7 +82,7 @@ public sealed class TrainingOptions
     public int Patience { get; set; } = 3;
 
     /// <summary>Objective <c>implicit</c>: sampled negatives for each positive, 1 to 100.</summary>
-    public int NegativesPerPositive { get; set; } = 4;
+    public int NegativesPerPositive { get; set; } = 8;
 
     /// <summary>Categories that occur in fewer training rows share the <c>other</c> feature of their field. At least 1.</summary>
     public int MinimumFeatureCount { get; set; } = 1;
@@ -99,9 +99,9 @@ public sealed class TrainingOptions
     /// <summary>How many of the newest models keep their files, beside the active and the pinned ones; 1 to 1,000. The records of all stay.</summary>
     public int KeepModels { get; set; } = 10;
 
-    /// <summary>What each interaction type means; types that are not listed are not trained on.</summary>
+    /// <summary>What each interaction type means; types that are not listed are not trained on. Upper and lower case are the same, as in all configuration.</summary>
     /// <remarks>The defaults suit both objectives: <c>rating</c> carries a value, the others are positives of growing weight.</remarks>
-    public Dictionary<string, InteractionTypeOptions> Types { get; set; } = new(StringComparer.Ordinal)
+    public Dictionary<string, InteractionTypeOptions> Types { get; set; } = new(StringComparer.OrdinalIgnoreCase)
     {
         ["view"] = new() { Weight = 1 },
         ["click"] = new() { Weight = 2 },
@@ -113,7 +113,8 @@ public sealed class TrainingOptions
     /// <summary>The settings that the engine trains with.</summary>
     public TrainingSettings ToSettings()
     {
-        var defaults = new TrainingSettings();
+        // Gradients of the logistic loss are smaller than those of ratings in units of their deviation, and many more of them are of negatives.
+        var defaults = Objective == TrainingObjective.Rating ? new TrainingSettings() : new TrainingSettings { LearningRate = 0.3f, L2Linear = 0.02f, L2Factors = 0.02f };
         return defaults with
         {
             Interaction = Interaction,
@@ -141,6 +142,9 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
                 errors.AddError(reason, $"Training:{property}");
         }
 
+        Require(Enum.IsDefined(options.Objective), "Objective", "must be 'Implicit' or 'Rating'.");
+        Require(Enum.IsDefined(options.Interaction), "Interaction", "must be 'FieldPooled' or 'Plain'.");
+        Require(Enum.IsDefined(options.Holdout), "Holdout", "must be 'Hash', 'Newest' or 'None'.");
         Require(options.Schedule is null || TrainingSchedule.TryParse(options.Schedule, out _), "Schedule",
             "is not a cron expression, such as '*/30 * * * *' (minutes first) or '0 0/30 * * * ?' (seconds first).");
         Require(options.Interval >= TimeSpan.FromSeconds(1) && options.Interval <= TimeSpan.FromDays(31), "Interval",
@@ -159,7 +163,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.RankingSample >= 1, "RankingSample", "must be at least 1.");
         Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must lie between 1 and 1000.");
         foreach (var (type, settings) in options.Types)
-            Require(settings.Weight >= 0 && double.IsFinite(settings.Weight), $"Types:{type}:Weight", "must not be negative.");
+            Require((settings.Weight == 0 || (float)settings.Weight > 0) && float.IsFinite((float)settings.Weight), $"Types:{type}:Weight", "must be 0 or a positive number within single precision.");
         return errors.Build();
     }
 }

@@ -8,14 +8,14 @@ using RecService.Engine.Model;
 namespace RecService.Api.Training;
 
 /// <summary>Executes one training run: read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
-internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, NpgsqlDataSource database, TimeProvider clock, ILogger<TrainingRunner> logger)
+internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, NpgsqlDataSource database, ActiveModelSignal activeModel, TimeProvider clock, ILogger<TrainingRunner> logger)
 {
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
         var data = await reader.ReadAsync(options, cancellationToken);
         await runs.RecordCutoffAsync(run.RunId, data, cancellationToken);
         var epochs = Channel.CreateUnbounded<TrainingEpoch>(new() { SingleReader = true });
-        var recording = RecordEpochsAsync(run.RunId, epochs.Reader, cancellationToken);
+        var recording = RecordEpochsAsync(run.RunId, epochs.Reader);
         TrainingOutcome outcome;
         try
         {
@@ -24,8 +24,8 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         finally
         {
             epochs.Writer.Complete();
+            await recording;
         }
-        await recording;
         await StoreAsync(run, options, outcome, data.CutoffSnapshot, cancellationToken);
     }
 
@@ -63,14 +63,22 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         return completion.Task;
     }
 
-    private async Task RecordEpochsAsync(long runId, ChannelReader<TrainingEpoch> reports, CancellationToken cancellationToken)
+    /// <summary>Progress is a service to watchers: when it cannot be recorded, the run goes on.</summary>
+    private async Task RecordEpochsAsync(long runId, ChannelReader<TrainingEpoch> reports)
     {
         var epochs = new List<TrainingEpoch>();
-        while (await reports.WaitToReadAsync(cancellationToken))
+        while (await reports.WaitToReadAsync(CancellationToken.None))
         {
             while (reports.TryRead(out var epoch))
                 epochs.Add(epoch);
-            await runs.RecordEpochsAsync(runId, epochs, cancellationToken);
+            try
+            {
+                await runs.RecordEpochsAsync(runId, epochs, CancellationToken.None);
+            }
+            catch (Exception exception)
+            {
+                logger.ProgressNotRecorded(runId, exception);
+            }
         }
     }
 
@@ -119,6 +127,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         var pruned = await PruneAsync(connection, options, now, cancellationToken);
         await ChangeLog.PruneAsync(connection, cutoffSnapshot, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
+        activeModel.Notify();
         logger.RunSucceeded(run.RunId, (now - run.StartedAt).TotalSeconds, version, size);
         if (pruned > 0)
             logger.ModelsPruned(pruned);
@@ -141,7 +150,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
                 new() { Value = System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(options.Interaction.ToString()) },
                 new() { Value = outcome.Model.Factors },
                 new() { Value = run.Settings, NpgsqlDbType = NpgsqlDbType.Jsonb },
-                new() { Value = metrics ?? "{}", NpgsqlDbType = NpgsqlDbType.Jsonb },
+                new() { Value = metrics ?? "null", NpgsqlDbType = NpgsqlDbType.Jsonb },
             },
         };
         return (long)(await insert.ExecuteScalarAsync(cancellationToken))!;

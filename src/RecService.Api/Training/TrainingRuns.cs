@@ -37,7 +37,7 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
             await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection) { Parameters = { new() { Value = LockKey } } };
             if (await command.ExecuteScalarAsync(cancellationToken) is true)
             {
-                await FailOrphansAsync(cancellationToken);
+                await RecordOrphansAsync(cancellationToken);
                 return new(connection, LockKey);
             }
         }
@@ -130,8 +130,15 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
             .SetProperty(run => run.Error, error), cancellationToken);
     }
 
+    /// <summary>Records the end of runs whose process has died; does nothing while some process trains.</summary>
+    public async Task FailOrphansAsync(CancellationToken cancellationToken)
+    {
+        if (await TryLockAsync(cancellationToken) is { } heldLock)
+            await heldLock.DisposeAsync();
+    }
+
     /// <summary>Whoever holds the lock knows that no other process trains, so runs still marked as running died with theirs.</summary>
-    private async Task FailOrphansAsync(CancellationToken cancellationToken)
+    private async Task RecordOrphansAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var orphans = await context.TrainingRuns.Where(run => run.Status == TrainingRunStatus.Running).ExecuteUpdateAsync(set => set

@@ -9,15 +9,18 @@ internal sealed class TrainingService(
     TrainingRunner runner,
     TrainingDataReader reader,
     IOptions<TrainingOptions> options,
+    IHostApplicationLifetime lifetime,
     TimeProvider clock,
     ILogger<TrainingService> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
 
     private readonly TrainingSchedule _schedule = new(options.Value);
     private readonly SemaphoreSlim _starting = new(1, 1);
     private volatile CurrentRun? _current;
     private DateTimeOffset? _lastTick;
+    private CancellationTokenRegistration _stopping;
 
     /// <summary>Starts a run unless one is going on, here or in another process.</summary>
     /// <returns>The started run, or the one that is going on.</returns>
@@ -28,11 +31,16 @@ internal sealed class TrainingService(
         {
             while (true)
             {
-                if (_current is { Completion.IsCompleted: false } current && await runs.FindAsync(current.RunId, cancellationToken) is { } own)
-                    return (own, false);
+                if (_current is { Completion.IsCompleted: false } current)
+                {
+                    if (await runs.FindAsync(current.RunId, cancellationToken) is { Status: TrainingRunStatus.Running } own)
+                        return (own, false);
+                    // Its end is recorded, and it lets go of the lock in a moment.
+                    await current.Completion.WaitAsync(cancellationToken);
+                }
                 var heldLock = await runs.TryLockAsync(cancellationToken);
                 if (heldLock is not null)
-                    return (await BeginAsync(trigger, heldLock, cancellationToken), true);
+                    return (await BeginAsync(trigger, heldLock), true);
                 if (await runs.FindRunningAsync(cancellationToken) is { } running)
                     return (running, false);
                 // The other process has the lock but has not recorded its run yet, or has just recorded its end.
@@ -61,18 +69,23 @@ internal sealed class TrainingService(
         if (_current is { } current)
         {
             await current.Cancellation.CancelAsync();
-            await current.Completion.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Not by the host's token, which may have run out while requests drained: the outcome has to be recorded before the database stops.
+            await current.Completion.WaitAsync(StopLimit, clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     public override void Dispose()
     {
+        _stopping.Dispose();
         _starting.Dispose();
         base.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // At once, while requests still drain: a run takes its time to stop.
+        _stopping = lifetime.ApplicationStopping.Register(() => _current?.Cancellation.Cancel());
+        await RecordOrphansAsync(stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -98,6 +111,20 @@ internal sealed class TrainingService(
         }
     }
 
+    /// <summary>A run that another process left unfinished gets its end recorded at the start, whether or not a run is due.</summary>
+    private async Task RecordOrphansAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await runs.FailOrphansAsync(cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Whoever takes the lock next does it.
+            logger.OrphansNotRecorded(exception);
+        }
+    }
+
     /// <summary>False when nothing will ever be due.</summary>
     private async Task<bool> WaitUntilDueAsync(CancellationToken cancellationToken)
     {
@@ -116,19 +143,21 @@ internal sealed class TrainingService(
     {
         if (!await runs.AnyInteractionAsync(cancellationToken))
             return "there are no interactions";
-        // A run that did not succeed is tried again, and so is one whose settings were others.
-        if (await runs.FindLastAsync(cancellationToken) is not { Status: TrainingRunStatus.Succeeded, CutoffSnapshot: { } snapshot, DatabaseId: { } databaseId } last
+        // A run that did not succeed is tried again, and so is one whose settings were others. Only a lack of usable rows cannot mend itself.
+        if (await runs.FindLastAsync(cancellationToken) is not { CutoffSnapshot: { } snapshot, DatabaseId: { } databaseId } last
+            || (last.Status != TrainingRunStatus.Succeeded && last.Error != TrainingFit.NoUsableRows)
             || !TrainingJson.Same(last.Settings, TrainingJson.Write(options.Value)))
             return null;
         return await reader.HasChangedSinceAsync(snapshot, databaseId, cancellationToken) ? null : "nothing has changed since the last run";
     }
 
-    private async Task<TrainingRun> BeginAsync(TrainingRunTrigger trigger, TrainingLock heldLock, CancellationToken cancellationToken)
+    private async Task<TrainingRun> BeginAsync(TrainingRunTrigger trigger, TrainingLock heldLock)
     {
         TrainingRun run;
         try
         {
-            run = await runs.CreateAsync(trigger, options.Value, cancellationToken);
+            // Not the caller's token: once the record is there, the run has to follow.
+            run = await runs.CreateAsync(trigger, options.Value, CancellationToken.None);
         }
         catch
         {

@@ -10,6 +10,9 @@ namespace RecService.Engine.Data;
 /// </remarks>
 public sealed class FeatureIndexBuilder
 {
+    /// <summary>The context keys that become fields, the most frequent first: pooled vectors have a place for every field, so their number must be bounded.</summary>
+    public const int MaximumContextFields = 64;
+
     private static readonly string[] AlwaysPresent = [FeatureWalk.UserField, FeatureWalk.ItemField, FeatureWalk.TagField, FeatureWalk.ContextTagField];
 
     private readonly Dictionary<string, GroupCounts> _groups = new(StringComparer.Ordinal);
@@ -41,19 +44,22 @@ public sealed class FeatureIndexBuilder
         FeatureWalk.Context(context, ref sink);
     }
 
-    /// <summary>Assigns columns: fields in the order user, item, tag, context.tags, then the context keys by name; the frequent categories of a group first.</summary>
+    /// <summary>Assigns columns: fields in the order user, item, tag, context.tags, then the <see cref="MaximumContextFields"/> most frequent context keys by name; the frequent categories of a group first.</summary>
     /// <param name="minimumCount">Categories that occur in fewer examples share the <c>other</c> column of their field; numeric columns that do are left out. At least 1.</param>
     public (FeatureSpace Space, FeatureIndex Index) Build(int minimumCount)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(minimumCount, 1);
         ShareTags();
-        string[] fields = [.. AlwaysPresent, .. _groups.Keys.Select(FeatureWalk.FieldOf).Except(AlwaysPresent, StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        var contextKeys = _groups.Where(g => !AlwaysPresent.Contains(FeatureWalk.FieldOf(g.Key), StringComparer.Ordinal))
+            .OrderByDescending(g => g.Value.Total).ThenBy(g => g.Key, StringComparer.Ordinal).Take(MaximumContextFields).Select(g => g.Key);
+        string[] fields = [.. AlwaysPresent, .. contextKeys.Order(StringComparer.Ordinal)];
+        var groupsOf = _groups.ToLookup(g => FeatureWalk.FieldOf(g.Key), StringComparer.Ordinal);
         var columns = new ColumnList();
         var groups = new List<FeatureGroup>();
         for (var field = 0; field < fields.Length; field++)
         {
             int? other = null;
-            foreach (var (name, counts) in _groups.Where(g => FeatureWalk.FieldOf(g.Key) == fields[field]).OrderBy(g => g.Key, StringComparer.Ordinal))
+            foreach (var (name, counts) in groupsOf[fields[field]].OrderBy(g => g.Key, StringComparer.Ordinal))
             {
                 // The column of a tag in `tag` comes first; the one in `context.tags` borrows its factor row.
                 var lender = name == FeatureWalk.ContextTagField ? groups.Find(g => g.Name == FeatureWalk.TagField) : null;
@@ -96,6 +102,9 @@ public sealed class FeatureIndexBuilder
         public Dictionary<string, long> Categories { get; } = new(StringComparer.Ordinal);
 
         public long Count { get; private set; }
+
+        /// <summary>Occurrences of whatever kind.</summary>
+        public long Total => Count + Categories.Values.Sum();
 
         public double Mean { get; private set; }
 

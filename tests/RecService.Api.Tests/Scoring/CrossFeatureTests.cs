@@ -60,6 +60,22 @@ public sealed class CrossFeatureTests(TrainedService service) : IClassFixture<Tr
         }
     }
 
+    [Theory]
+    [InlineData("application/json, application/x-npy;q=0.5", "application/json")]
+    [InlineData("application/x-npy, application/json;q=0.5", "application/x-npy")]
+    [InlineData("application/x-npy;q=0", "application/json")]
+    [InlineData("*/*", "application/json")]
+    public async Task The_format_is_the_one_that_the_caller_likes_best(string accept, string mediaType)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/cross-features") { Content = JsonContent.Create(new { rows = new[] { new { itemId = "i001" } } }) };
+        request.Headers.Accept.ParseAdd(accept);
+
+        using var answer = await service.Client.SendAsync(request);
+
+        answer.Content.Headers.ContentType?.MediaType.ShouldBe(mediaType);
+        answer.Headers.Vary.ShouldContain("Accept");
+    }
+
     [Fact]
     public async Task Rows_and_part_are_checked()
     {

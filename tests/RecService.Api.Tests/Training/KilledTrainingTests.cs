@@ -43,16 +43,42 @@ public sealed class KilledTrainingTests : IDisposable
             (await client.GetJsonAsync("/v1/interactions?userId=beside&limit=1000")).GetProperty("interactions").GetArrayLength().ShouldBe(acknowledged);
             (await client.GetJsonAsync("/v1/models")).GetProperty("models").GetArrayLength().ShouldBe(0);
 
-            var next = await client.TrainAsync();
-            next.GetProperty("status").GetString().ShouldBe("succeeded", next.ToString());
-            var killed = await client.GetJsonAsync($"/v1/training-runs/{runId}");
+            // The start has recorded the end, without waiting for another run.
+            var killed = await client.EndOfRunAsync(runId);
             killed.GetProperty("status").GetString().ShouldBe("failed");
             killed.GetProperty("error").GetString()!.ShouldContain("process ended");
             killed.GetProperty("modelVersion").ValueKind.ShouldBe(JsonValueKind.Null);
+            var next = await client.TrainAsync();
+            next.GetProperty("status").GetString().ShouldBe("succeeded", next.ToString());
             (await service.StopAsync("TERM")).ShouldBe(0, service.Output);
         }
 
         EmbeddedPostgresTests.Processes(_directory).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Told_to_stop_while_a_run_is_watched_the_service_ends_soon_and_records_the_end()
+    {
+        long runId;
+        using (var service = New(("Training:Holdout", "None"), ("Training:Epochs", "10000")))
+        {
+            using var client = await service.ClientAsync();
+            await client.PostRatingsAsync(users: 60, items: 60);
+            runId = (await client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted)).GetProperty("runId").GetInt64();
+            using var watching = await client.GetAsync(new Uri($"/v1/training-runs/{runId}/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
+
+            var stopped = service.StopAsync("TERM");
+
+            // The host would wait half a minute for the watcher.
+            (await stopped.WaitAsync(TimeSpan.FromSeconds(20))).ShouldBe(0, service.Output);
+        }
+
+        using (var service = New())
+        {
+            using var client = await service.ClientAsync();
+            (await client.GetJsonAsync($"/v1/training-runs/{runId}")).GetProperty("status").GetString().ShouldBe("cancelled");
+            (await service.StopAsync("TERM")).ShouldBe(0, service.Output);
+        }
     }
 
     public void Dispose()

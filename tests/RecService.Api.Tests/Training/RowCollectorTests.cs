@@ -38,15 +38,15 @@ public sealed class RowCollectorTests
     }
 
     [Fact]
-    public void Low_ratings_are_no_positives_and_a_missing_value_is_no_low_rating()
+    public void Low_ratings_are_no_positives_and_neither_are_ratings_without_a_value()
     {
         var rows = new RowCollector(TrainingObjective.Implicit, Types);
         rows.Add(1, 1, 0, "rating", 3.5, 1, 1);
         rows.Add(1, 2, 0, "rating", 4, 1, 2);
         rows.Add(1, 3, 0, "rating", null, 1, 3);
 
-        rows.Rows([0]).Select(r => r.Item).ShouldBe([2, 3]);
-        rows.Dropped.ShouldBe(new Dictionary<string, long> { ["below-positive-threshold"] = 1 });
+        rows.Rows([0]).Select(r => r.Item).ShouldBe([2]);
+        rows.Dropped.ShouldBe(new Dictionary<string, long> { ["below-positive-threshold"] = 1, ["no-value"] = 1 });
     }
 
     [Fact]

@@ -86,6 +86,23 @@ public sealed class FeatureIndexTests
     }
 
     [Fact]
+    public void Only_the_most_frequent_context_keys_become_fields()
+    {
+        var builder = new FeatureIndexBuilder();
+        for (var key = 0; key < 100; key++)
+        {
+            builder.CountContext(EntityFeatures.FromJson(null, [], $$"""{"k{{key:D3}}": "x"}"""), 1 + key);
+        }
+
+        var (space, index) = builder.Build(1);
+
+        space.FieldCount.ShouldBe(4 + FeatureIndexBuilder.MaximumContextFields);
+        space.Fields[4].ShouldBe("context.k036");
+        Row(b => index.AppendContext(EntityFeatures.FromJson(null, [], """{"k035": "x"}"""), b)).ShouldBeEmpty();
+        Row(b => index.AppendContext(EntityFeatures.FromJson(null, [], """{"k099": "x"}"""), b)).ShouldHaveSingleItem();
+    }
+
+    [Fact]
     public void Booleans_are_categories()
     {
         var (_, index) = Build();
