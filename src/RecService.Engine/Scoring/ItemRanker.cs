@@ -123,11 +123,21 @@ public sealed class ItemRanker
     }
 
     /// <summary>The score of every item for a request by inner products: within rounding of <see cref="Score"/>, for measuring whole rankings.</summary>
-    /// <param name="request">The request's columns, none of a field that the items have.</param>
+    /// <param name="request">The request's columns.</param>
     /// <param name="scores">Receives one score for each item.</param>
     public void ScoreAll(SparseRow request, Span<float> scores)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(scores.Length, Count);
+        if (SharesFields(request))
+        {
+            for (var item = 0; item < Count; item++)
+            {
+                scores[item] = Score(request, item);
+            }
+
+            return;
+        }
+
         var workspace = _scorer.Rent();
         var constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear) + linear + Model.Bias;
         for (var item = 0; item < Count; item++)

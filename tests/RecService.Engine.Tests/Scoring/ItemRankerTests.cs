@@ -103,6 +103,41 @@ public sealed class ItemRankerTests
     }
 
     [Fact]
+    public void All_scores_at_once_are_those_of_the_joined_rows()
+    {
+        var random = new RandomSource(37);
+        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        {
+            var space = RandomModels.Space(4);
+            var ranker = new ItemRanker(RandomModels.Model(space, interaction, 16, random), Items(space, random, 30, numeric: true));
+            foreach (var requestFields in new[] { 2, 3 })
+            {
+                // A third field is one that items have, too.
+                var request = RandomModels.Row(space, random, fields: field => field < requestFields);
+                var scores = new float[30];
+                ranker.ScoreAll(request.Row, scores);
+                for (var item = 0; item < 30; item++)
+                {
+                    scores[item].ShouldBe(ranker.Score(request.Row, item), 1e-3f);
+                }
+            }
+
+            Should.Throw<ArgumentException>(() => ranker.ScoreAll(default, new float[29]));
+        }
+    }
+
+    [Fact]
+    public void Similar_items_leave_out_what_is_excluded()
+    {
+        var random = new RandomSource(38);
+        var space = RandomModels.Space(3);
+        var ranker = new ItemRanker(RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random), Items(space, random, 40, numeric: true));
+        bool[] excluded = [.. Enumerable.Range(0, 40).Select(item => item % 3 == 0)];
+        ranker.Similar(1, 5, excluded).ShouldBe(ranker.Similar(1, 40).Where(s => !excluded[s.Item]).Take(5));
+        Should.Throw<ArgumentException>(() => ranker.Similar(1, 5, new bool[39]));
+    }
+
+    [Fact]
     public void Similar_items_are_those_with_the_highest_cosine()
     {
         var random = new RandomSource(35);

@@ -70,7 +70,8 @@ public sealed class GroundTruthTrainingTests(ITestOutputHelper output)
             GroundTruthInteraction[] some = [.. interactions];
             var contexts = Rows(some, (interaction, row) => index.AppendContext(interaction.ToContextFeatures(), row));
             return new([users, items, contexts], [[.. some.Select(i => i.User)], [.. some.Select(i => i.Item)], null], [.. some.Select(i => (float)i.Value!.Value)]);
-        });
+        }
+        );
     }
 
     private static SparseRows Rows<T>(IEnumerable<T> entities, Action<T, RowBuffer> append)

@@ -356,6 +356,18 @@ public sealed class TrainerTests
     }
 
     [Fact]
+    public void Each_loss_has_settings_to_start_from()
+    {
+        foreach (var loss in Enum.GetValues<Loss>())
+        {
+            TrainingSettings.For(loss).Loss.ShouldBe(loss);
+            TrainingSettings.For(loss).Validate();
+        }
+
+        TrainingSettings.For(Loss.Squared).ShouldBe(new());
+    }
+
+    [Fact]
     public void Plain_training_learns_rendles_example()
     {
         var (rows, space) = RendleExample.Rows();
