@@ -113,12 +113,10 @@ public sealed class TrainingOptions
     /// <summary>The settings that the engine trains with.</summary>
     public TrainingSettings ToSettings()
     {
-        // Gradients of the logistic loss are smaller than those of ratings in units of their deviation, and many more of them are of negatives.
-        var defaults = Objective == TrainingObjective.Rating ? new TrainingSettings() : new TrainingSettings { LearningRate = 0.3f, L2Linear = 0.02f, L2Factors = 0.02f };
+        var defaults = TrainingSettings.For(Objective == TrainingObjective.Rating ? Engine.Model.Loss.Squared : Engine.Model.Loss.Logistic);
         return defaults with
         {
             Interaction = Interaction,
-            Loss = Objective == TrainingObjective.Rating ? Engine.Model.Loss.Squared : Engine.Model.Loss.Logistic,
             Factors = Factors,
             Epochs = Epochs,
             LearningRate = LearningRate ?? defaults.LearningRate,

@@ -42,12 +42,12 @@ public sealed record TrainingSettings
     public string? KernelName { get; init; }
 
     /// <summary>
-    /// Settings to start from for a loss. Those of the squared loss suit noisy ratings; for logistic loss, factors are held less tightly. Cleaner data want a
+    /// Settings to start from for a loss. Those of the squared loss suit noisy ratings; those of the logistic loss suit positives with sampled negatives, whose gradients are smaller. Cleaner data want a
     /// smaller <see cref="L2Factors"/>.
     /// </summary>
     public static TrainingSettings For(Loss loss) => loss == Loss.Squared
         ? new()
-        : new() { Loss = loss, L2Linear = 0.005f, L2Factors = 0.01f, InitialDeviation = 0.1f, InitialAccumulator = 1 };
+        : new() { Loss = loss, LearningRate = 0.2f, L2Linear = 0.005f, L2Factors = 0.02f, InitialDeviation = 0.1f, InitialAccumulator = 1 };
 
     /// <summary>Checks every setting.</summary>
     /// <exception cref="ArgumentException">A setting is out of range; the message names it.</exception>
