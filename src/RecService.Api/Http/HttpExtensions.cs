@@ -25,6 +25,7 @@ internal static class HttpExtensions
         app.UseStatusCodePages();
         app.UseEscapedPaths();
         app.UseRouting();
+        app.UseQueryParameterCheck();
 
         // After routing, as the endpoint says how much may come out of the compressed body.
         app.UseRequestDecompression();

@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.OpenApi;
 using Npgsql;
 using RecService.Api.Http;
 using RecService.Api.Storage;
@@ -32,9 +34,25 @@ internal static class InteractionEndpoints
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute());
         interactions.MapGet("", ListAsync).WithName("listInteractions").WithSummary("List interactions")
-            .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`), the last stored first.");
+            .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`), the last stored first.")
+            .AddOpenApiOperationTransformer(DescribeTimes);
         interactions.MapDelete("", DeleteAsync).WithName("deleteInteractions").WithSummary("Delete interactions")
-            .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`); at least one of them is required. Users and items stay.");
+            .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`); at least one of them is required. Users and items stay.")
+            .AddOpenApiOperationTransformer(DescribeTimes);
+    }
+
+    // Times are bound as texts, as binding by itself takes them without an offset too.
+    private static Task DescribeTimes(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        foreach (var parameter in operation.Parameters ?? [])
+        {
+            if (parameter is { Name: "from" or "to", Schema: OpenApiSchema schema })
+            {
+                schema.Format = "date-time";
+            }
+        }
+
+        return Task.CompletedTask;
     }
 
     private static async Task<Results<Ok<BatchResult>, ValidationProblem>> PostAsync(
@@ -107,15 +125,14 @@ internal static class InteractionEndpoints
         string? userId,
         string? itemId,
         string? type,
-        DateTimeOffset? from,
-        DateTimeOffset? to,
+        string? from,
+        string? to,
         int? limit,
         string? cursor,
         CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
-        var filter = new InteractionFilter { UserId = userId, ItemId = itemId, Type = type, From = from, To = to };
-        filter.Validate(errors);
+        var filter = InteractionFilter.Read(errors, userId, itemId, type, from, to);
         var size = Paging.Limit(errors, limit);
         var after = Paging.AfterKey(errors, ListName, cursor);
         if (errors.Any)
@@ -159,14 +176,13 @@ internal static class InteractionEndpoints
         string? userId,
         string? itemId,
         string? type,
-        DateTimeOffset? from,
-        DateTimeOffset? to,
+        string? from,
+        string? to,
         CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
-        var filter = new InteractionFilter { UserId = userId, ItemId = itemId, Type = type, From = from, To = to };
-        filter.Validate(errors);
-        if (filter.IsEmpty)
+        var filter = InteractionFilter.Read(errors, userId, itemId, type, from, to);
+        if (!errors.Any && filter.IsEmpty)
         {
             errors.Add("$", "at least one of userId, itemId, type, from and to is required");
         }

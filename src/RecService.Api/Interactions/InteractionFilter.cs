@@ -25,27 +25,15 @@ internal sealed record InteractionFilter
 
     public bool IsEmpty => UserId is null && ItemId is null && Type is null && From is null && To is null;
 
-    public void Validate(FieldErrors errors)
+    /// <summary>The filter that a query says; what is wrong with it goes to the errors.</summary>
+    public static InteractionFilter Read(FieldErrors errors, string? userId, string? itemId, string? type, string? from, string? to)
     {
-        if (UserId is not null && ExternalId.Problem(UserId) is { } userProblem)
+        var filter = new InteractionFilter
         {
-            errors.Add("userId", userProblem);
-        }
-
-        if (ItemId is not null && ExternalId.Problem(ItemId) is { } itemProblem)
-        {
-            errors.Add("itemId", itemProblem);
-        }
-
-        if (Type is not null && Features.NameProblem(Type) is { } typeProblem)
-        {
-            errors.Add("type", typeProblem);
-        }
-
-        if (From > To)
-        {
-            errors.Add("from", "is later than 'to'");
-        }
+            UserId = userId, ItemId = itemId, Type = type, From = Time(errors, "from", from), To = Time(errors, "to", to),
+        };
+        filter.Validate(errors);
+        return filter;
     }
 
     /// <summary>The interactions; null when the user or the item is unknown, so that there can be none.</summary>
@@ -92,5 +80,44 @@ internal sealed record InteractionFilter
         }
 
         return interactions;
+    }
+
+    private static DateTimeOffset? Time(FieldErrors errors, string field, string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (Rfc3339Converter.TryParse(text, out var time))
+        {
+            return time;
+        }
+
+        errors.Add(field, Rfc3339Converter.Expected);
+        return null;
+    }
+
+    private void Validate(FieldErrors errors)
+    {
+        if (UserId is not null && ExternalId.Problem(UserId) is { } userProblem)
+        {
+            errors.Add("userId", userProblem);
+        }
+
+        if (ItemId is not null && ExternalId.Problem(ItemId) is { } itemProblem)
+        {
+            errors.Add("itemId", itemProblem);
+        }
+
+        if (Type is not null && Features.NameProblem(Type) is { } typeProblem)
+        {
+            errors.Add("type", typeProblem);
+        }
+
+        if (From > To)
+        {
+            errors.Add("from", "is later than 'to'");
+        }
     }
 }
