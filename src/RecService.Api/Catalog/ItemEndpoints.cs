@@ -24,7 +24,8 @@ internal static class ItemEndpoints
             .WithDescription("NDJSON: one item a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none.")
             .Accepts<ItemLine>(NdJson.MediaType)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
-            .WithMetadata(new DisableRequestSizeLimitAttribute());
+            .WithMetadata(new DisableRequestSizeLimitAttribute())
+            .WithImportSlot();
     }
 
     private static async Task<Results<Ok<ItemAnswer>, Created<ItemAnswer>, ValidationProblem>> PutAsync(

@@ -82,8 +82,8 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
             dataSource,
             async (connection, cancellation) =>
             {
-                await using var command = new NpgsqlCommand("DELETE FROM items WHERE item_id = $1", connection) { Parameters = { new() { Value = itemId } } };
-                return await command.ExecuteNonQueryAsync(cancellation) > 0;
+                // Interactions go with it, as many as there are.
+                return await connection.ExecuteAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) > 0;
             },
             cancellationToken);
 

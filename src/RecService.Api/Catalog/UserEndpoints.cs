@@ -24,7 +24,8 @@ internal static class UserEndpoints
             .WithDescription("NDJSON: one user a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none.")
             .Accepts<UserLine>(NdJson.MediaType)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
-            .WithMetadata(new DisableRequestSizeLimitAttribute());
+            .WithMetadata(new DisableRequestSizeLimitAttribute())
+            .WithImportSlot();
     }
 
     private static async Task<Results<Ok<UserAnswer>, Created<UserAnswer>, ValidationProblem>> PutAsync(

@@ -75,8 +75,8 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
             dataSource,
             async (connection, cancellation) =>
             {
-                await using var command = new NpgsqlCommand("DELETE FROM users WHERE user_id = $1", connection) { Parameters = { new() { Value = userId } } };
-                return await command.ExecuteNonQueryAsync(cancellation) > 0;
+                // Interactions go with it, as many as there are.
+                return await connection.ExecuteAsync("DELETE FROM users WHERE user_id = $1", cancellation, userId) > 0;
             },
             cancellationToken);
 

@@ -32,6 +32,8 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
                 return Problems.Invalid("$", "a body is required");
             case BadHttpRequestException bad:
                 return Problems.Of(bad.StatusCode, "The request is malformed.");
+            case InvalidOperationException { InnerException: ArgumentException } when exception.Message.Contains("charset", StringComparison.Ordinal):
+                return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's charset is not known; JSON is UTF-8.");
             case InvalidDataException:
                 return Problems.Invalid("$", "does not decompress by its Content-Encoding");
             case NpgsqlException { IsTransient: true }:

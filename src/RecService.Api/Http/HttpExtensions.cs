@@ -9,6 +9,7 @@ internal static class HttpExtensions
     {
         builder.Services.Configure<JsonOptions>(options => ApiJson.Configure(options.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        builder.Services.AddSingleton<ImportSlots>();
         builder.Services.AddRequestDecompression();
 
         // Else the end of a compressed body that was cut short would pass for the end of the data.

@@ -11,6 +11,11 @@ internal static partial class JsonError
     {
         var field = Field(exception.Path);
         var message = exception.Message;
+        if (message.StartsWith("The input does not contain any JSON tokens", StringComparison.Ordinal))
+        {
+            return new("$", "a body is required");
+        }
+
         if (Unknown().Match(message) is { Success: true } unknown)
         {
             return new(Join(field, unknown.Groups["name"].Value), "is not a known field");

@@ -14,6 +14,8 @@ internal static class Paging
 
     private const int ChecksumLength = 6;
 
+    private const string NotOurs = "is not one that this list gave";
+
     public static int Limit(FieldErrors errors, int? limit)
     {
         if (limit is < 1 or > MaxLimit)
@@ -40,17 +42,34 @@ internal static class Paging
             var place = bytes.AsSpan(ChecksumLength);
             if (bytes.AsSpan(0, ChecksumLength).SequenceEqual(Checksum(list, place)))
             {
-                return Encoding.UTF8.GetString(place);
+                var text = Encoding.UTF8.GetString(place);
+                if (ExternalId.Problem(text) is null)
+                {
+                    return text;
+                }
             }
         }
 
-        errors.Add("cursor", "is not one that this list gave");
+        errors.Add("cursor", NotOurs);
         return null;
     }
 
     /// <summary>As <see cref="After"/>, for lists that are ordered by a key.</summary>
-    public static long? AfterKey(FieldErrors errors, string list, string? cursor) =>
-        After(errors, list, cursor) is { } place ? long.Parse(place, CultureInfo.InvariantCulture) : null;
+    public static long? AfterKey(FieldErrors errors, string list, string? cursor)
+    {
+        if (After(errors, list, cursor) is not { } place)
+        {
+            return null;
+        }
+
+        if (long.TryParse(place, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var key))
+        {
+            return key;
+        }
+
+        errors.Add("cursor", NotOurs);
+        return null;
+    }
 
     public static string Cursor(string list, string place)
     {

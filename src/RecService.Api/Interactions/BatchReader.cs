@@ -20,21 +20,30 @@ internal static class BatchReader
 
         var seen = false;
         JsonElement list = default;
-        foreach (var property in body.EnumerateObject())
+        try
         {
-            if (!property.NameEquals(ListName))
+            foreach (var property in body.EnumerateObject())
             {
-                errors.Add(property.Name, "is not a known field");
+                if (!property.NameEquals(ListName))
+                {
+                    errors.Add(property.Name, "is not a known field");
+                }
+                else if (seen)
+                {
+                    errors.Add(ListName, "is given twice");
+                }
+                else
+                {
+                    seen = true;
+                    list = property.Value;
+                }
             }
-            else if (seen)
-            {
-                errors.Add(ListName, "is given twice");
-            }
-            else
-            {
-                seen = true;
-                list = property.Value;
-            }
+        }
+        catch (InvalidOperationException)
+        {
+            // What the parser throws for a name with a lone surrogate or bytes that are not UTF-8.
+            errors.Add("$", "has a name that is no valid Unicode text");
+            return [];
         }
 
         if (!seen)

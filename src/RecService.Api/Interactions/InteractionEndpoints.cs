@@ -32,7 +32,8 @@ internal static class InteractionEndpoints
                 + "Valid lines are committed together; a broken connection stores none.")
             .Accepts<InteractionInput>(NdJson.MediaType, CsvInteractions.MediaType)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
-            .WithMetadata(new DisableRequestSizeLimitAttribute());
+            .WithMetadata(new DisableRequestSizeLimitAttribute())
+            .WithImportSlot();
         interactions.MapGet("", ListAsync).WithName("listInteractions").WithSummary("List interactions")
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`), the last stored first.")
             .AddOpenApiOperationTransformer(DescribeTimes);
@@ -192,6 +193,7 @@ internal static class InteractionEndpoints
             return errors.ToProblem();
         }
 
+        database.Database.SetCommandTimeout(0);
         // A statement that deletes nothing would still be a change in the change log.
         var deleted = await filter.QueryAsync(database, cancellationToken) is { } interactions && await interactions.AnyAsync(cancellationToken)
             ? await Transactions.RetryAsync(() => interactions.ExecuteDeleteAsync(cancellationToken), cancellationToken)
