@@ -30,7 +30,11 @@ internal sealed record InteractionFilter
     {
         var filter = new InteractionFilter
         {
-            UserId = userId, ItemId = itemId, Type = type, From = Time(errors, "from", from), To = Time(errors, "to", to),
+            UserId = userId,
+            ItemId = itemId,
+            Type = type,
+            From = Time(errors, "from", from),
+            To = Time(errors, "to", to),
         };
         filter.Validate(errors);
         return filter;
