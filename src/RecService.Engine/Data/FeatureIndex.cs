@@ -37,9 +37,6 @@ public sealed class FeatureIndex
         FeatureWalk.Context(context, ref sink);
     }
 
-    /// <summary>Whether training saw this user id, be it often enough for a column of its own or not.</summary>
-    public bool KnowsUser(string userId) => _groups.TryGetValue("user.id", out var group) && group.Categories.ContainsKey(userId);
-
     /// <summary>Writes the names and statistics; columns are written as their numbers.</summary>
     public void Write(BinaryWriter writer)
     {
