@@ -18,6 +18,7 @@ public abstract class FactorizationKernel
     public static IReadOnlyList<FactorizationKernel> All { get; } =
     [
         new ScalarKernel(),
+        .. Vector128.IsHardwareAccelerated ? [new VectorKernel<Simd128>("vector128")] : Array.Empty<FactorizationKernel>(),
         .. Vector256.IsHardwareAccelerated ? [new VectorKernel<Simd256>("vector256")] : Array.Empty<FactorizationKernel>(),
         .. Vector512.IsHardwareAccelerated ? [new VectorKernel<Simd512>("vector512")] : Array.Empty<FactorizationKernel>(),
     ];

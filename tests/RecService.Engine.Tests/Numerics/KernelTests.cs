@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
@@ -118,6 +119,8 @@ public sealed class KernelTests
     {
         FactorizationKernel.All[0].Name.ShouldBe("scalar");
         FactorizationKernel.All.Select(kernel => kernel.Name).ShouldBeUnique(StringComparer.Ordinal);
+        (string, bool)[] widths = [("vector128", Vector128.IsHardwareAccelerated), ("vector256", Vector256.IsHardwareAccelerated), ("vector512", Vector512.IsHardwareAccelerated)];
+        FactorizationKernel.All.Skip(1).Select(kernel => kernel.Name).ShouldBe(widths.Where(width => width.Item2).Select(width => width.Item1));
         foreach (var kernel in FactorizationKernel.All)
         {
             FactorizationKernel.ByName(kernel.Name).ShouldBeSameAs(kernel);
