@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Runtime.InteropServices;
 
 namespace RecService.Engine.Data;
 
@@ -14,7 +15,20 @@ public sealed class FeatureIndex
 
     private readonly FrozenDictionary<string, FeatureGroup> _groups;
 
-    internal FeatureIndex(IEnumerable<FeatureGroup> groups) => _groups = groups.ToFrozenDictionary(g => g.Name, StringComparer.Ordinal);
+    /// <exception cref="ArgumentException">A column is negative, or the statistics of a numeric one cannot standardise.</exception>
+    internal FeatureIndex(IEnumerable<FeatureGroup> groups)
+    {
+        // A group without features says no more than none.
+        _groups = groups.Where(g => g.Categories.Count > 0 || g.Numeric is not null).ToFrozenDictionary(g => g.Name, StringComparer.Ordinal);
+        foreach (var group in _groups.Values)
+            ColumnLimit = Math.Max(ColumnLimit, group.ColumnLimit());
+    }
+
+    /// <summary>Every feature and its column: groups in ordinal order of their names; in a group the numeric feature, then the categories in ordinal order.</summary>
+    public IEnumerable<IndexedFeature> Features => _groups.Values.OrderBy(g => g.Name, StringComparer.Ordinal).SelectMany(g => g.Features());
+
+    /// <summary>Upper bound of the columns: every column is below it.</summary>
+    internal int ColumnLimit { get; }
 
     /// <summary>Appends the columns of a user: id, tags and attributes.</summary>
     public void AppendUser(EntityFeatures user, RowBuffer row)
@@ -47,6 +61,7 @@ public sealed class FeatureIndex
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     /// <exception cref="InvalidDataException">A count is negative.</exception>
+    /// <exception cref="ArgumentException">A name stands twice, a column is negative, or the statistics of a numeric one cannot standardise.</exception>
     public static FeatureIndex Read(BinaryReader reader)
     {
         // A list, so that a count that a damaged file invents allocates nothing.
@@ -54,6 +69,27 @@ public sealed class FeatureIndex
         for (var left = Count(reader); left > 0; left--)
             groups.Add(FeatureGroup.Read(reader));
         return new(groups);
+    }
+
+    /// <summary>The index that has these features.</summary>
+    /// <exception cref="ArgumentException">A feature stands twice, a column is negative, or the statistics of a numeric one cannot standardise.</exception>
+    internal static FeatureIndex Of(IEnumerable<IndexedFeature> features)
+    {
+        var groups = new Dictionary<string, (Dictionary<string, int> Categories, NumericFeature? Numeric)>(StringComparer.Ordinal);
+        foreach (var feature in features)
+        {
+            ref var group = ref CollectionsMarshal.GetValueRefOrAddDefault(groups, feature.Group, out var known);
+            if (!known)
+                group.Categories = new(StringComparer.Ordinal);
+            if (feature.Category is { } category)
+                group.Categories.Add(category, feature.Column);
+            else if (group.Numeric is null)
+                group.Numeric = new(feature.Column, feature.Mean, feature.Deviation);
+            else
+                throw new ArgumentException($"The group '{feature.Group}' has two numeric features.", nameof(features));
+        }
+
+        return new(groups.Select(g => new FeatureGroup(g.Key, g.Value.Categories.ToFrozenDictionary(StringComparer.Ordinal), g.Value.Numeric)));
     }
 
     internal static int Count(BinaryReader reader) =>
@@ -75,9 +111,46 @@ public sealed class FeatureIndex
     }
 }
 
+/// <summary>A feature of a <see cref="FeatureIndex"/>: a category, or the number of a group.</summary>
+/// <param name="Column">The column. That of the rare categories of a field is shared by several features.</param>
+/// <param name="Group">
+/// What the feature says something of: <c>user.id</c>, <c>user.tags</c>, <c>user.attributes.NAME</c>, <c>item.id</c>, <c>item.attributes.NAME</c>, <c>tag</c>, <c>context.tags</c>, <c>context.KEY</c>.
+/// </param>
+/// <param name="Category">The id, tag or text; null for a number.</param>
+/// <param name="Mean">Of a number, which enters rows as (number − mean) / deviation.</param>
+/// <param name="Deviation">Of a number, above 0.</param>
+public readonly record struct IndexedFeature(int Column, string Group, string? Category, double Mean = 0, double Deviation = 1)
+{
+    /// <summary>The field of the column.</summary>
+    public string Field => FeatureWalk.FieldOf(Group);
+}
+
 /// <summary>The features that share a name: the categories of an attribute and, where numbers occur, its numeric column.</summary>
 internal sealed record FeatureGroup(string Name, FrozenDictionary<string, int> Categories, NumericFeature? Numeric)
 {
+    public IEnumerable<IndexedFeature> Features()
+    {
+        if (Numeric is { } numeric)
+            yield return new(numeric.Column, Name, Category: null, numeric.Mean, numeric.Deviation);
+        foreach (var (category, column) in Categories.OrderBy(c => c.Key, StringComparer.Ordinal))
+            yield return new(column, Name, category);
+    }
+
+    /// <summary>Checks the columns; returns an upper bound of them.</summary>
+    public int ColumnLimit()
+    {
+        var (lowest, highest) = (0, -1);
+        if (Numeric is { } numeric)
+        {
+            if (!double.IsFinite(numeric.Mean) || !double.IsFinite(numeric.Deviation) || numeric.Deviation <= 0)
+                throw new ArgumentException($"The numbers of '{Name}' have the mean {numeric.Mean} and the deviation {numeric.Deviation}.");
+            (lowest, highest) = (numeric.Column, numeric.Column);
+        }
+        foreach (var column in Categories.Values)
+            (lowest, highest) = (Math.Min(lowest, column), Math.Max(highest, column));
+        return lowest >= 0 && highest < int.MaxValue ? highest + 1 : throw new ArgumentException($"The features of '{Name}' have columns from {lowest} to {highest}.");
+    }
+
     public void Write(BinaryWriter writer)
     {
         writer.Write(Name);

@@ -10,6 +10,43 @@ public sealed class FeatureIndexTests
     private static readonly EntityFeatures Phone = EntityFeatures.FromJson(null, ["drama"], """{"device": "phone"}""");
 
     [Fact]
+    public void Features_are_named_with_their_columns()
+    {
+        var (space, index) = Build();
+
+        var features = index.Features.ToList();
+
+        features.Select(f => f.Column).Distinct().Count().ShouldBe(space.ColumnCount);
+        features.Select(f => f.Field).ShouldBe(features.Select(f => space.Fields[space.ColumnFields[f.Column]]));
+        features.Select(f => f.Group).Distinct().ShouldBe(features.Select(f => f.Group).Distinct().Order(StringComparer.Ordinal));
+        var ann = features.Single(f => f is { Group: "user.id", Category: "ann" });
+        Row(b => index.AppendUser(EntityFeatures.Named("ann"), b)).ShouldHaveSingleItem().Column.ShouldBe(ann.Column);
+        var age = features.Single(f => f.Group == "user.attributes.age");
+        age.Category.ShouldBeNull();
+        Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], """{"age": 23}"""), b)).ShouldBe([(age.Column, (float)((23 - age.Mean) / age.Deviation))]);
+    }
+
+    [Fact]
+    public void An_index_of_the_features_of_another_is_the_same()
+    {
+        var index = Build().Index;
+
+        var same = FeatureIndex.Of(index.Features.Reverse());
+
+        Written(same).ShouldBe(Written(index));
+    }
+
+    [Fact]
+    public void Features_that_contradict_each_other_are_refused()
+    {
+        Should.Throw<ArgumentException>(() => FeatureIndex.Of([new(0, "tag", "a"), new(1, "tag", "a")])).Message.ShouldContain("a");
+        Should.Throw<ArgumentException>(() => FeatureIndex.Of([new(0, "age", null, 1, 2), new(1, "age", null, 1, 2)])).Message.ShouldContain("'age'");
+        Should.Throw<ArgumentException>(() => FeatureIndex.Of([new(0, "age", null, 1, 0)])).Message.ShouldContain("deviation 0");
+        Should.Throw<ArgumentException>(() => FeatureIndex.Of([new(0, "age", null, double.NaN)])).Message.ShouldContain("mean NaN");
+        Should.Throw<ArgumentException>(() => FeatureIndex.Of([new(-1, "tag", "a")])).Message.ShouldContain("-1");
+    }
+
+    [Fact]
     public void Fields_come_in_a_fixed_order_with_context_keys_behind()
     {
         var (space, _) = Build();
@@ -115,13 +152,7 @@ public sealed class FeatureIndexTests
     public void Written_and_read_again_it_gives_the_same_rows()
     {
         var (_, index) = Build(minimumCount: 2);
-        using var stream = new MemoryStream();
-        using (var writer = new BinaryWriter(stream, System.Text.Encoding.UTF8, leaveOpen: true))
-        {
-            index.Write(writer);
-        }
-
-        stream.Position = 0;
+        using var stream = new MemoryStream(Written(index));
         using var reader = new BinaryReader(stream);
         var again = FeatureIndex.Read(reader);
 
@@ -158,6 +189,14 @@ public sealed class FeatureIndexTests
         builder.CountItem(Film, annExamples + bobExamples);
         builder.CountContext(Phone, annExamples + bobExamples);
         return builder.Build(minimumCount);
+    }
+
+    private static byte[] Written(FeatureIndex index)
+    {
+        using var stream = new MemoryStream();
+        using var writer = new BinaryWriter(stream);
+        index.Write(writer);
+        return stream.ToArray();
     }
 
     private static List<(int Column, float Value)> Row(Action<RowBuffer> append)
