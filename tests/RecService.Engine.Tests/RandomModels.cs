@@ -40,7 +40,24 @@ internal static class RandomModels
             }
         }
 
-        return new(space, interaction, loss, k, (float)random.NextNormal(), [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)(scale * random.NextNormal()))], table);
+        return new(
+            space, interaction, loss, k, (float)random.NextNormal(), [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)(scale * random.NextNormal()))], table,
+            fieldWeights: interaction == FeatureInteraction.FieldWeighted ? FieldWeights(space.FieldCount, random) : null);
+    }
+
+    /// <summary>Normal random numbers, symmetric and 0 on the diagonal.</summary>
+    public static float[] FieldWeights(int fields, RandomSource random)
+    {
+        var weights = new float[fields * fields];
+        for (var f = 0; f < fields; f++)
+        {
+            for (var g = 0; g < f; g++)
+            {
+                weights[(f * fields) + g] = weights[(g * fields) + f] = (float)random.NextNormal();
+            }
+        }
+
+        return weights;
     }
 
     /// <summary>A row that has each column with the given probability, in random order; values are 1 or normal.</summary>
@@ -82,14 +99,15 @@ internal static class RandomModels
             for (var j = 0; j < i; j++)
             {
                 var cj = row.Columns[j];
-                if (model.Interaction == FeatureInteraction.FieldPooled && space.ColumnFields[ci] == space.ColumnFields[cj])
+                if (model.Interaction != FeatureInteraction.Plain && space.ColumnFields[ci] == space.ColumnFields[cj])
                 {
                     continue;
                 }
 
+                var weight = model.Interaction == FeatureInteraction.FieldWeighted ? model.FieldWeights[(space.ColumnFields[ci] * space.FieldCount) + space.ColumnFields[cj]] : 1.0;
                 for (var d = 0; d < k; d++)
                 {
-                    var part = xi * row.ValueAt(j) * model.FactorsOf(ci)[d] * model.FactorsOf(cj)[d];
+                    var part = weight * xi * row.ValueAt(j) * model.FactorsOf(ci)[d] * model.FactorsOf(cj)[d];
                     cross[d] += part;
                     magnitude += Math.Abs(part);
                 }

@@ -8,7 +8,7 @@ namespace RecService.Api.Publishing;
 /// <param name="RunId">The training run that it came from.</param>
 /// <param name="CreatedAt">When it was stored.</param>
 /// <param name="Objective"><c>rating</c> or <c>implicit</c>.</param>
-/// <param name="Interaction">Which features cross: <c>fieldPooled</c> or <c>plain</c>.</param>
+/// <param name="Interaction">Which features cross: <c>fieldPooled</c>, <c>plain</c> or <c>fieldWeighted</c>.</param>
 /// <param name="Factors">The length k of factors and cross vectors.</param>
 /// <param name="Settings">The settings that it was trained with.</param>
 /// <param name="Metrics">Metrics on the holdout; null when nothing was held out.</param>

@@ -141,7 +141,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         }
 
         Require(Enum.IsDefined(options.Objective), "Objective", "must be 'Implicit' or 'Rating'.");
-        Require(Enum.IsDefined(options.Interaction), "Interaction", "must be 'FieldPooled' or 'Plain'.");
+        Require(Enum.IsDefined(options.Interaction), "Interaction", "must be 'FieldPooled', 'Plain' or 'FieldWeighted'.");
         Require(Enum.IsDefined(options.Holdout), "Holdout", "must be 'Hash', 'Newest' or 'None'.");
         Require(options.Schedule is null || TrainingSchedule.TryParse(options.Schedule, out _), "Schedule",
             "is not a cron expression, such as '*/30 * * * *' (minutes first) or '0 0/30 * * * ?' (seconds first).");

@@ -10,6 +10,12 @@ public enum FeatureInteraction
 
     /// <summary>Every two features cross (Rendle, "Factorization machines", ICDM 2010).</summary>
     Plain,
+
+    /// <summary>
+    /// The pooled vectors of fields f and g cross with a learned weight r_fg (FwFM: Pan et al., "Field-weighted factorization machines for click-through rate
+    /// prediction in display advertising", WWW 2018). Only the product r_fg ⟨p_f, p_g⟩ is determined: r by itself changes with the scale and sign of each field's factors.
+    /// </summary>
+    FieldWeighted,
 }
 
 /// <summary>What training minimises, and with it what a score means.</summary>
@@ -20,15 +26,22 @@ public enum Loss
 
     /// <summary>Log loss of σ(y) for targets that are positive or not; the prediction is the probability σ(y).</summary>
     Logistic,
+
+    /// <summary>
+    /// −ln σ(y⁺ − y⁻) for pairs of what was chosen and what was not (Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009). Scores
+    /// only order; the prediction is the score.
+    /// </summary>
+    Bpr,
 }
 
 /// <summary>
-/// A factorization machine, immutable: y = w0 + Σ_i w_i x_i + Σ_d cross_d, where cross is the k-dimensional interaction vector of a row.
+/// A factorization machine, immutable: y = w0 + Σ_i w_i x_i + Σ_d cross_d, where cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g is the k-dimensional interaction vector of a row.
 /// </summary>
 public sealed class FactorizationModel
 {
     private readonly float[] _weights;
     private readonly float[] _factors;
+    private readonly float[] _fieldWeights;
 
     /// <param name="space">The columns.</param>
     /// <param name="interaction">Which features cross.</param>
@@ -42,7 +55,12 @@ public sealed class FactorizationModel
     /// <param name="targetMinimum">Smallest training target, for <see cref="Predict"/>.</param>
     /// <param name="targetMaximum">Largest training target.</param>
     /// <param name="features">The index that made the columns, stored with the model.</param>
-    /// <exception cref="ArgumentException">Lengths do not fit, a number is not finite, or the padding is not 0.</exception>
+    /// <param name="fieldWeights">
+    /// r of a field-weighted model and of no other: F × F floats, row by row, symmetric and 0 on the diagonal. The model keeps the array.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// Lengths do not fit, a number is not finite, the padding is not 0, the field weights are missing, superfluous or not symmetric, or the index has columns that the space has not.
+    /// </exception>
     public FactorizationModel(
         FeatureSpace space,
         FeatureInteraction interaction,
@@ -53,7 +71,8 @@ public sealed class FactorizationModel
         float[] factorTable,
         float targetMinimum = float.NegativeInfinity,
         float targetMaximum = float.PositiveInfinity,
-        FeatureIndex? features = null)
+        FeatureIndex? features = null,
+        float[]? fieldWeights = null)
     {
         ArgumentNullException.ThrowIfNull(space);
         ArgumentNullException.ThrowIfNull(weights);
@@ -67,10 +86,17 @@ public sealed class FactorizationModel
         Bias = float.IsFinite(bias) ? bias : throw new ArgumentException("The bias is not finite.", nameof(bias));
         _weights = weights;
         _factors = factorTable;
+        _fieldWeights = fieldWeights ?? [];
         TargetMinimum = targetMinimum;
         TargetMaximum = targetMaximum;
         Features = features;
         CheckParameters();
+        CheckFieldWeights(fieldWeights);
+        if (features?.ColumnLimit > space.ColumnCount)
+        {
+            throw new ArgumentException($"The feature index has columns up to {features.ColumnLimit - 1}; the space has {space.ColumnCount}.", nameof(features));
+        }
+
         if (!(targetMinimum <= targetMaximum))
         {
             throw new ArgumentException($"The target range {targetMinimum} to {targetMaximum} is empty.", nameof(targetMaximum));
@@ -98,6 +124,9 @@ public sealed class FactorizationModel
     /// <summary>w, by column.</summary>
     public ReadOnlySpan<float> Weights => _weights;
 
+    /// <summary>r of a field-weighted model: F × F floats, row by row, symmetric and 0 on the diagonal. Empty in other models.</summary>
+    public ReadOnlySpan<float> FieldWeights => _fieldWeights;
+
     /// <summary>Smallest training target; a prediction of <see cref="Loss.Squared"/> is never below it.</summary>
     public float TargetMinimum { get; }
 
@@ -113,10 +142,27 @@ public sealed class FactorizationModel
     /// <summary>v_i, the k floats of a column.</summary>
     public ReadOnlySpan<float> FactorsOf(int column) => _factors.AsSpan(Space.FactorOf(column) * Stride, Factors);
 
-    /// <summary>What a score predicts: the probability σ(score), or the score clipped to the range of the training targets.</summary>
-    public float Predict(float score) => Loss == Loss.Logistic
-        ? (float)(1 / (1 + Math.Exp(-(double)score)))
-        : Math.Min(Math.Max(score, TargetMinimum), TargetMaximum);
+    /// <summary>r_fg, the weight with which two fields cross. In other than field-weighted models 1, and within a field 1 in plain ones and 0 else.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such field.</exception>
+    public float FieldWeight(int f, int g)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)f, (uint)Space.FieldCount, nameof(f));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)g, (uint)Space.FieldCount, nameof(g));
+        return Interaction switch
+        {
+            FeatureInteraction.FieldWeighted => _fieldWeights[(f * Space.FieldCount) + g],
+            FeatureInteraction.FieldPooled when f == g => 0,
+            _ => 1,
+        };
+    }
+
+    /// <summary>What a score predicts: the score clipped to the range of the training targets, the probability σ(score), or the score itself, by <see cref="Loss"/>.</summary>
+    public float Predict(float score) => Loss switch
+    {
+        Loss.Squared => Math.Min(Math.Max(score, TargetMinimum), TargetMaximum),
+        Loss.Logistic => (float)(1 / (1 + Math.Exp(-(double)score))),
+        _ => score,
+    };
 
     /// <summary>Floats that k factors take in a factor table: k rounded up to a multiple of 16.</summary>
     public static int StrideOf(int factors) => checked((factors + 15) / 16 * 16);
@@ -151,6 +197,39 @@ public sealed class FactorizationModel
             if (vector[Factors..].ContainsAnyExcept(0f))
             {
                 throw new ArgumentException($"The padding of factor row {row} is not 0.");
+            }
+        }
+    }
+
+    private void CheckFieldWeights(float[]? fieldWeights)
+    {
+        var fields = Space.FieldCount;
+        if (Interaction != FeatureInteraction.FieldWeighted)
+        {
+            if (fieldWeights is not null)
+            {
+                throw new ArgumentException($"There are field weights, which a model of interaction {Interaction} has not.", nameof(fieldWeights));
+            }
+
+            return;
+        }
+
+        if (fieldWeights?.Length != (long)fields * fields)
+        {
+            throw new ArgumentException($"{(long)fields * fields} field weights are needed; {fieldWeights?.Length ?? 0} were given.", nameof(fieldWeights));
+        }
+
+        for (var f = 0; f < fields; f++)
+        {
+            for (var g = 0; g <= f; g++)
+            {
+                var weight = fieldWeights[(f * fields) + g];
+                if (!float.IsFinite(weight) || weight != fieldWeights[(g * fields) + f] || (f == g && weight != 0))
+                {
+                    throw new ArgumentException(
+                        $"The weight of fields '{Space.Fields[g]}' and '{Space.Fields[f]}' is {fieldWeights[(g * fields) + f]} and {weight}; "
+                        + "field weights must be finite, symmetric, and 0 within a field.", nameof(fieldWeights));
+                }
             }
         }
     }

@@ -51,6 +51,9 @@ public abstract class FactorizationKernel
     /// <summary>⟨a, b⟩</summary>
     internal abstract float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b);
 
+    /// <summary>⟨a, b ⊙ c⟩</summary>
+    internal abstract float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> c);
+
     /// <summary>
     /// A step of AdaGrad (Duchi, Hazan, Singer 2011) on a latent vector: g = a·sum + b·own + l2·factors, accumulators += g², factors −= rate · g / √accumulators.
     /// </summary>

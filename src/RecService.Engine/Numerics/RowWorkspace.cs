@@ -4,7 +4,8 @@ using RecService.Engine.Model;
 namespace RecService.Engine.Numerics;
 
 /// <summary>
-/// Computes rows: the forward pass of training, scoring and ranking, in O(nk) for n entries. Holds the pooled vectors of the last row. Not thread-safe.
+/// Computes rows: the forward pass of training, scoring and ranking, in O(nk) for n entries, and O(F²k) more for the F fields of a field-weighted row. Holds the
+/// pooled vectors of the last row. Not thread-safe.
 /// </summary>
 internal sealed class RowWorkspace
 {
@@ -16,6 +17,7 @@ internal sealed class RowWorkspace
     private readonly float[] _cross;
     private readonly int[] _present;
     private readonly bool[] _isPresent;
+    private float[] _neighbours = [];
     private int _presentCount;
 
     public RowWorkspace(FeatureSpace space, FeatureInteraction interaction, int factors, FactorizationKernel kernel)
@@ -33,7 +35,7 @@ internal sealed class RowWorkspace
 
     public FeatureInteraction Interaction { get; }
 
-    /// <summary>S = Σ_f p_f, padded.</summary>
+    /// <summary>S = Σ_f p_f, padded; of no meaning in a field-weighted model.</summary>
     public ReadOnlySpan<float> Sum => _sum;
 
     /// <summary>The cross vector, padded.</summary>
@@ -53,8 +55,9 @@ internal sealed class RowWorkspace
     /// <param name="weights">Linear weights, one per column.</param>
     /// <param name="factors">Latent vectors, padded, one per factor row.</param>
     /// <param name="linear">Σ w_i x_i.</param>
+    /// <param name="fieldWeights">r of a field-weighted model, F × F.</param>
     /// <returns>Σ_d cross_d.</returns>
-    public float Forward(SparseRow row, ReadOnlySpan<float> weights, ReadOnlySpan<float> factors, out float linear)
+    public float Forward(SparseRow row, ReadOnlySpan<float> weights, ReadOnlySpan<float> factors, out float linear, ReadOnlySpan<float> fieldWeights = default)
     {
         foreach (var field in PresentFields)
         {
@@ -86,8 +89,45 @@ internal sealed class RowWorkspace
                 _kernel.AddCrossed(_cross, _sum, Pooled(field), 1);
             }
         }
+        else if (Interaction == FeatureInteraction.FieldWeighted)
+        {
+            for (var f = 0; f < _presentCount; f++)
+            {
+                // Each field with the weighted sum of those before it.
+                SumWeighted(_sum, _present[f], PresentFields[..f], fieldWeights);
+                _kernel.AddCrossed(_cross, _sum, Pooled(_present[f]), 1);
+            }
+        }
 
         return _kernel.Total(_cross);
+    }
+
+    /// <summary>Makes <see cref="Neighbours"/> ready, for the backward pass of the field-weighted row that has gone forward.</summary>
+    public void SumNeighbours(ReadOnlySpan<float> fieldWeights)
+    {
+        if (_neighbours.Length == 0)
+        {
+            _neighbours = new float[_pooled.Length];
+        }
+
+        foreach (var field in PresentFields)
+        {
+            SumWeighted(_neighbours.AsSpan(field * _stride, _stride), field, PresentFields, fieldWeights);
+        }
+    }
+
+    /// <summary>Σ_g r_fg p_g over the fields of the row: what an entry of field f crosses with in a field-weighted model. Padded.</summary>
+    public ReadOnlySpan<float> Neighbours(int field) => _neighbours.AsSpan(field * _stride, _stride);
+
+    /// <summary>Σ_g r_fg p_g over some fields of the row.</summary>
+    public void SumWeighted(Span<float> sum, int field, ReadOnlySpan<int> others, ReadOnlySpan<float> fieldWeights)
+    {
+        sum.Clear();
+        var weights = fieldWeights.Slice(field * _space.FieldCount, _space.FieldCount);
+        foreach (var other in others)
+        {
+            _kernel.Add(sum, Pooled(other), weights[other]);
+        }
     }
 
     private Span<float> PooledOf(int field)

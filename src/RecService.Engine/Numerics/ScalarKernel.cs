@@ -45,6 +45,17 @@ internal sealed class ScalarKernel : FactorizationKernel
         return total;
     }
 
+    internal override float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> c)
+    {
+        var total = 0f;
+        for (var d = 0; d < a.Length; d++)
+        {
+            total += a[d] * (b[d] * c[d]);
+        }
+
+        return total;
+    }
+
     internal override void AdaGrad(
         Span<float> factors, Span<float> accumulators, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float a, float b, float l2, float rate)
     {

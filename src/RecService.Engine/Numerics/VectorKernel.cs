@@ -59,6 +59,20 @@ internal sealed class VectorKernel<TSimd>(string name) : FactorizationKernel
         return total.Sum();
     }
 
+    internal override float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> c)
+    {
+        ref var x = ref MemoryMarshal.GetReference(a);
+        ref var y = ref MemoryMarshal.GetReference(Same(b, a.Length));
+        ref var z = ref MemoryMarshal.GetReference(Same(c, a.Length));
+        var total = default(TSimd);
+        for (nuint d = 0; d < (nuint)a.Length; d += TSimd.Width)
+        {
+            total = TSimd.MultiplyAdd(TSimd.Load(ref x, d), TSimd.Load(ref y, d) * TSimd.Load(ref z, d), total);
+        }
+
+        return total.Sum();
+    }
+
     internal override void AdaGrad(
         Span<float> factors, Span<float> accumulators, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float a, float b, float l2, float rate)
     {

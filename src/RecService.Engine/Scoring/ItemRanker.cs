@@ -13,6 +13,10 @@ public readonly record struct RankedItem(int Item, float Score);
 /// Ranks a catalogue for requests by one inner product an item. With z the summed vectors of an item's columns, c its linear terms and the pairs among its own
 /// columns, and q the summed vectors of a request's columns, score = const + c + ⟨q, z⟩. Thread-safe.
 /// </summary>
+/// <remarks>
+/// In a field-weighted model z is the pooled vectors of the fields that items have, one after the other, and q, for each of these fields t, Σ_f r_ft p_f over the
+/// request's fields f. Memory: items × Stride floats, times the number of fields that items have in a field-weighted model.
+/// </remarks>
 public sealed class ItemRanker
 {
     /// <summary>Half the distance from 1 to the next float.</summary>
@@ -20,13 +24,13 @@ public sealed class ItemRanker
 
     private readonly FactorizationKernel _kernel;
     private readonly Scorer _scorer;
-    private readonly int _stride;
-    private readonly float[] _vectors;
+    private readonly ItemVectors _vectors;
     private readonly float[] _constants;
     private readonly float[] _norms;
     private readonly float[] _magnitudes;
     private readonly float[] _columnNorms;
     private readonly bool[] _itemFields;
+    private readonly float _largestFieldWeight = 1;
 
     /// <summary>Computes z and c of every item, in O(entries · k).</summary>
     /// <param name="model">The model.</param>
@@ -46,24 +50,26 @@ public sealed class ItemRanker
         ItemRows = itemRows;
         _kernel = kernel ?? FactorizationKernel.Default;
         _scorer = new(model, _kernel);
-        _stride = model.Stride;
-        _vectors = new float[checked(itemRows.Count * _stride)];
+        _itemFields = FieldsOf(model.Space, itemRows);
+        _vectors = new(model, itemRows.Count, [.. Enumerable.Range(0, _itemFields.Length).Where(field => _itemFields[field])], _kernel);
         _constants = new float[itemRows.Count];
         _norms = new float[itemRows.Count];
         _magnitudes = new float[itemRows.Count];
         _columnNorms = [.. Enumerable.Range(0, model.Space.ColumnCount).Select(ColumnNorm)];
-        _itemFields = new bool[model.Space.FieldCount];
+        foreach (var weight in model.FieldWeights)
+        {
+            _largestFieldWeight = Math.Max(_largestFieldWeight, Math.Abs(weight));
+        }
+
+        var query = new float[_vectors.Length];
         var workspace = _scorer.Rent();
         for (var item = 0; item < itemRows.Count; item++)
         {
-            _constants[item] = workspace.Forward(itemRows[item], model.Weights, model.FactorTable, out var linear) + linear;
-            workspace.Sum.CopyTo(_vectors.AsSpan(item * _stride));
-            _norms[item] = MathF.Sqrt(_kernel.Dot(workspace.Sum, workspace.Sum));
+            _constants[item] = workspace.Forward(itemRows[item], model.Weights, model.FactorTable, out var linear, model.FieldWeights) + linear;
+            _vectors.Set(item, workspace);
+            _vectors.LikenessQuery(item, query);
+            _norms[item] = MathF.Sqrt(Math.Max(0, _kernel.Dot(query, _vectors[item])));
             _magnitudes[item] = Magnitude(itemRows[item]);
-            foreach (var field in workspace.PresentFields)
-            {
-                _itemFields[field] = true;
-            }
         }
 
         _scorer.Return(workspace);
@@ -78,8 +84,11 @@ public sealed class ItemRanker
     /// <summary>Number of items.</summary>
     public int Count => ItemRows.Count;
 
-    /// <summary>z of an item, k floats.</summary>
-    public ReadOnlySpan<float> Vector(int item) => _vectors.AsSpan(item * _stride, Model.Factors);
+    /// <summary>
+    /// z of an item: k floats; in a field-weighted model k floats for each field that items have, in the order of the fields, <see cref="FactorizationModel.Stride"/>
+    /// floats from one to the next.
+    /// </summary>
+    public ReadOnlySpan<float> Vector(int item) => _vectors[item][..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
 
     /// <summary>The score of a request's columns joined with an item's: what <see cref="Scorer.Score"/> says of the same row.</summary>
     public float Score(SparseRow request, int item)
@@ -138,17 +147,18 @@ public sealed class ItemRanker
             return;
         }
 
-        var workspace = _scorer.Rent();
-        var constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear) + linear + Model.Bias;
+        var query = Query(request, out var constant);
         for (var item = 0; item < Count; item++)
         {
-            scores[item] = constant + _constants[item] + _kernel.Dot(workspace.Sum, _vectors.AsSpan(item * _stride, _stride));
+            scores[item] = constant + _constants[item] + _kernel.Dot(query, _vectors[item]);
         }
-
-        _scorer.Return(workspace);
     }
 
     /// <summary>The items whose z points in a direction most like an item's, itself left out; by cosine and then by item.</summary>
+    /// <remarks>
+    /// In a field-weighted model the cosine is that between what items add to the scores of requests by crossing: z in the metric Σ_f s_f² r_tf r_uf of the items' fields
+    /// t and u, over the fields f that items have not, with s_f² the mean ‖v‖² of the columns of f. With r = 1 it is the cosine of a field-pooled model.
+    /// </remarks>
     /// <param name="item">The item.</param>
     /// <param name="count">How many items at most.</param>
     /// <param name="excluded">For each item whether it is left out; empty when none is.</param>
@@ -158,7 +168,8 @@ public sealed class ItemRanker
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         CheckExclusions(excluded);
         var best = new PriorityQueue<int, (float Cosine, int Item)>(BestLast.Instance);
-        var vector = _vectors.AsSpan(item * _stride, _stride);
+        var query = new float[_vectors.Length];
+        _vectors.LikenessQuery(item, query);
         for (var other = 0; other < Count; other++)
         {
             if (other == item || count == 0 || (!excluded.IsEmpty && excluded[other]))
@@ -167,7 +178,7 @@ public sealed class ItemRanker
             }
 
             var norms = _norms[item] * _norms[other];
-            var cosine = norms > 0 ? Math.Clamp(_kernel.Dot(vector, _vectors.AsSpan(other * _stride, _stride)) / norms, -1, 1) : 0;
+            var cosine = norms > 0 ? Math.Clamp(_kernel.Dot(query, _vectors[other]) / norms, -1, 1) : 0;
             if (best.Count < count)
             {
                 best.Enqueue(other, (cosine, other));
@@ -199,11 +210,9 @@ public sealed class ItemRanker
     /// <summary>All items that can be among the first <paramref name="count"/>: those whose highest possible score is not below the count-th of the lowest possible scores.</summary>
     private List<int> Candidates(SparseRow request, int count, ReadOnlySpan<bool> excluded)
     {
-        var workspace = _scorer.Rent();
-        var constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear) + linear + Model.Bias;
-        var query = workspace.Sum;
+        var query = Query(request, out var constant);
         var magnitude = MathF.Abs(Model.Bias) + Magnitude(request);
-        var depth = Model.Factors + Model.Space.FieldCount + (2 * request.Length) + 64;
+        var depth = (Model.Factors * _vectors.Parts) + (2 * Model.Space.FieldCount) + (2 * request.Length) + 64;
         var highest = new float[Count];
         var lowest = new PriorityQueue<int, float>();
         for (var item = 0; item < Count; item++)
@@ -213,10 +222,10 @@ public sealed class ItemRanker
                 continue;
             }
 
-            var score = constant + _constants[item] + _kernel.Dot(query, _vectors.AsSpan(item * _stride, _stride));
+            var score = constant + _constants[item] + _kernel.Dot(query, _vectors[item]);
             // Both ways of adding up do at most `depth` roundings one after the other on numbers within the bound.
             var joined = magnitude + _magnitudes[item];
-            var tolerance = 2 * (depth + (2 * ItemRows[item].Length)) * UnitRoundoff * joined * (1 + joined);
+            var tolerance = 2 * (depth + (2 * ItemRows[item].Length)) * UnitRoundoff * joined * (1 + (_largestFieldWeight * joined));
             highest[item] = score + tolerance;
             if (lowest.Count < count)
             {
@@ -228,7 +237,6 @@ public sealed class ItemRanker
             }
         }
 
-        _scorer.Return(workspace);
         if (!lowest.TryPeek(out _, out var cut))
         {
             return [];
@@ -245,6 +253,16 @@ public sealed class ItemRanker
         }
 
         return candidates;
+    }
+
+    /// <summary>q, and all of a score that the request has without an item.</summary>
+    private float[] Query(SparseRow request, out float constant)
+    {
+        var workspace = _scorer.Rent();
+        constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear + Model.Bias;
+        var query = _vectors.Query(workspace);
+        _scorer.Return(workspace);
+        return query;
     }
 
     private List<int> Everything(ReadOnlySpan<bool> excluded)
@@ -278,6 +296,20 @@ public sealed class ItemRanker
         }
 
         return false;
+    }
+
+    private static bool[] FieldsOf(FeatureSpace space, SparseRows rows)
+    {
+        var fields = new bool[space.FieldCount];
+        for (var row = 0; row < rows.Count; row++)
+        {
+            foreach (var column in rows[row].Columns)
+            {
+                fields[space.ColumnFields[column]] = true;
+            }
+        }
+
+        return fields;
     }
 
     private float ColumnNorm(int column)

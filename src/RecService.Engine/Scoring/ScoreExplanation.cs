@@ -4,7 +4,9 @@ namespace RecService.Engine.Scoring;
 /// <param name="Score">The score.</param>
 /// <param name="Bias">w0.</param>
 /// <param name="Linear">Σ w_i x_i of each field that the row has, in the order of the fields.</param>
-/// <param name="Pairs">⟨p_f, p_g⟩ of each two fields that the row has; in a plain model also the pairs within a field, as (f, f).</param>
+/// <param name="Pairs">
+/// ⟨p_f, p_g⟩ of each two fields that the row has, in a field-weighted model times r_fg; in a plain model also the pairs within a field, as (f, f).
+/// </param>
 public sealed record ScoreExplanation(float Score, float Bias, IReadOnlyList<FieldContribution> Linear, IReadOnlyList<PairContribution> Pairs);
 
 /// <summary>What the linear weights of a field add to a score.</summary>

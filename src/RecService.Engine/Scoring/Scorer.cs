@@ -27,14 +27,17 @@ public sealed class Scorer
     public float Score(SparseRow row)
     {
         var workspace = Rent();
-        var cross = workspace.Forward(row, Model.Weights, Model.FactorTable, out var linear);
+        var cross = workspace.Forward(row, Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights);
         Return(workspace);
         return Model.Bias + linear + cross;
     }
 
     /// <summary>The cross vector of a row and the pooled vectors of its fields; score = bias + linear + Σ cross.</summary>
     /// <param name="row">The row.</param>
-    /// <param name="cross">Receives the k cross features (bi-interaction pooling; He and Chua, "Neural factorization machines", SIGIR 2017).</param>
+    /// <param name="cross">
+    /// Receives the k cross features (bi-interaction pooling; He and Chua, "Neural factorization machines", SIGIR 2017), in a field-weighted model with their weights:
+    /// Σ_{f&lt;g} r_fg p_f ⊙ p_g.
+    /// </param>
     /// <param name="pooled">Receives p_f of every field, field by field: F · k floats, 0 for fields that the row has not.</param>
     /// <param name="linear">Σ w_i x_i.</param>
     /// <param name="score">The score.</param>
@@ -49,7 +52,7 @@ public sealed class Scorer
         }
 
         var workspace = Rent();
-        var crossed = workspace.Forward(row, Model.Weights, Model.FactorTable, out linear);
+        var crossed = workspace.Forward(row, Model.Weights, Model.FactorTable, out linear, Model.FieldWeights);
         score = Model.Bias + linear + crossed;
         workspace.Cross[..k].CopyTo(cross);
         for (var field = 0; field < fields; field++)
@@ -72,7 +75,7 @@ public sealed class Scorer
     public ScoreExplanation Explain(SparseRow row)
     {
         var workspace = Rent();
-        var cross = workspace.Forward(row, Model.Weights, Model.FactorTable, out var linear);
+        var cross = workspace.Forward(row, Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights);
         var space = Model.Space;
         var linearParts = new float[space.FieldCount];
         for (var e = 0; e < row.Length; e++)
@@ -92,7 +95,8 @@ public sealed class Scorer
 
             for (var g = f + 1; g < fields.Length; g++)
             {
-                pairs.Add(new(space.Fields[fields[f]], space.Fields[fields[g]], _kernel.Dot(workspace.Pooled(fields[f]), workspace.Pooled(fields[g]))));
+                var crossed = Model.FieldWeight(fields[f], fields[g]) * _kernel.Dot(workspace.Pooled(fields[f]), workspace.Pooled(fields[g]));
+                pairs.Add(new(space.Fields[fields[f]], space.Fields[fields[g]], crossed));
             }
         }
 

@@ -14,18 +14,20 @@ public sealed class FactorizationGradient
     private readonly int _stride;
     private readonly TouchedRows _columns;
     private readonly TouchedRows _factorRows;
+    private readonly float[] _fieldWeights;
     private float[] _weights = [];
     private float[] _vectors = [];
     private float[] _inputs = [];
     private int _inputCount;
 
-    internal FactorizationGradient(FeatureSpace space, int factors)
+    internal FactorizationGradient(FeatureSpace space, int factors, FeatureInteraction interaction)
     {
         _space = space;
         _factors = factors;
         _stride = FactorizationModel.StrideOf(factors);
         _columns = new(space.ColumnCount);
         _factorRows = new(space.FactorCount);
+        _fieldWeights = interaction == FeatureInteraction.FieldWeighted ? new float[checked(space.FieldCount * space.FieldCount)] : [];
     }
 
     /// <summary>∂L/∂w0.</summary>
@@ -39,6 +41,9 @@ public sealed class FactorizationGradient
 
     /// <summary>The rows of the factor table that the batch has entries of, each once.</summary>
     public ReadOnlySpan<int> FactorRows => _factorRows.Rows;
+
+    /// <summary>∂L/∂r of a field-weighted layer, F × F numbers: the derivative by r_fg stands in both (f, g) and (g, f). Empty in other layers.</summary>
+    public ReadOnlySpan<float> FieldWeights => _fieldWeights;
 
     /// <summary>∂L/∂x of each entry of the batch, in the order of rows and entries; of a dense batch that kept its zeros, rows × columns.</summary>
     public ReadOnlySpan<float> Inputs => _inputs.AsSpan(0, _inputCount);
@@ -57,6 +62,7 @@ public sealed class FactorizationGradient
         Bias = 0;
         _columns.Clear();
         _factorRows.Clear();
+        Array.Clear(_fieldWeights);
         _inputCount = inputs;
         if (_inputs.Length < inputs)
         {
@@ -65,6 +71,12 @@ public sealed class FactorizationGradient
     }
 
     internal void SetInput(int entry, float gradient) => _inputs[entry] = gradient;
+
+    internal void AddFieldWeight(int f, int g, float gradient)
+    {
+        _fieldWeights[(f * _space.FieldCount) + g] += gradient;
+        _fieldWeights[(g * _space.FieldCount) + f] += gradient;
+    }
 
     internal ref float Weight(int column)
     {

@@ -16,11 +16,13 @@ public enum LayerOptimizer
 
 /// <summary>
 /// The factorization machine as a layer of a neural network: forward from rows to cross vectors (bi-interaction pooling; He and Chua, "Neural factorization
-/// machines", SIGIR 2017), backward from an upstream gradient to gradients by parameters and by inputs. O(nk) for n entries, both ways. Not thread-safe.
+/// machines", SIGIR 2017), backward from an upstream gradient to gradients by parameters and by inputs. O(nk) for n entries, both ways, and O(F²k) more for the
+/// F fields of a field-weighted row. Not thread-safe.
 /// </summary>
 /// <remarks>
 /// With p_f = Σ_{i∈f} x_i v_i, S = Σ_f p_f and u = ∂L/∂cross: cross = Σ_{f&lt;g} p_f ⊙ p_g, ∂L/∂v_i = x_i u ⊙ (S − p_f(i)), ∂L/∂x_i = ⟨v_i ⊙ u, S − p_f(i)⟩. Beside it
 /// stands the affine part a = w0 + Σ w_i x_i. The score of the machine is a + Σ cross: a gradient g by the score is g by a and g by each component of cross.
+/// Field-weighted: cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g, Σ_g r_fg p_g stands where S − p_f does, and ∂L/∂r_fg = ⟨u, p_f ⊙ p_g⟩.
 /// </remarks>
 public sealed class FactorizationLayer
 {
@@ -32,12 +34,14 @@ public sealed class FactorizationLayer
     private readonly int _stride;
     private readonly float[] _weights;
     private readonly float[] _table;
+    private readonly float[] _fieldWeights;
     private readonly float[] _upstream;
     private float[] _weightAccumulators = [];
     private float[] _tableAccumulators = [];
+    private float[] _fieldAccumulators = [];
     private float _biasAccumulator = FirstAccumulator;
 
-    /// <summary>A layer with weights 0 and normal random latent vectors.</summary>
+    /// <summary>A layer with weights 0, normal random latent vectors, and field weights 1 if it has any.</summary>
     /// <param name="space">The columns.</param>
     /// <param name="interaction">Which features cross.</param>
     /// <param name="factors">k, 0 to 4096: the length of a cross vector.</param>
@@ -54,10 +58,11 @@ public sealed class FactorizationLayer
         _kernel = kernel ?? FactorizationKernel.Default;
         _stride = FactorizationModel.StrideOf(factors);
         _workspace = new(space, interaction, factors, _kernel);
-        _gradient = new(space, factors);
+        _gradient = new(space, factors, interaction);
         _upstream = new float[_stride];
         _weights = new float[space.ColumnCount];
         _table = new float[checked(space.FactorCount * _stride)];
+        _fieldWeights = interaction == FeatureInteraction.FieldWeighted ? OnesOffDiagonal(space.FieldCount) : [];
         var random = new RandomSource(seed);
         for (var row = 0; row < space.FactorCount; row++)
         {
@@ -75,6 +80,7 @@ public sealed class FactorizationLayer
         Bias = model.Bias;
         model.Weights.CopyTo(_weights);
         model.FactorTable.CopyTo(_table);
+        model.FieldWeights.CopyTo(_fieldWeights);
     }
 
     /// <summary>The columns.</summary>
@@ -92,6 +98,9 @@ public sealed class FactorizationLayer
     /// <summary>w, by column.</summary>
     public ReadOnlySpan<float> Weights => _weights;
 
+    /// <summary>r of a field-weighted layer, F × F numbers, symmetric and 0 on the diagonal; empty in other layers.</summary>
+    public ReadOnlySpan<float> FieldWeights => _fieldWeights;
+
     /// <summary>v_i, the k numbers of a column.</summary>
     public ReadOnlySpan<float> FactorsOf(int column) => _table.AsSpan(Space.FactorOf(column) * _stride, Factors);
 
@@ -105,7 +114,7 @@ public sealed class FactorizationLayer
         Check(batch, cross.Length, affine.Length);
         for (var row = 0; row < batch.Count; row++)
         {
-            _workspace.Forward(batch[row], _weights, _table, out var linear);
+            _workspace.Forward(batch[row], _weights, _table, out var linear, _fieldWeights);
             _workspace.Cross[..Factors].CopyTo(cross.Slice(row * Factors, Factors));
             if (!affine.IsEmpty)
             {
@@ -132,8 +141,14 @@ public sealed class FactorizationLayer
             var row = batch[r];
             var affine = affineGradient.IsEmpty ? 0 : affineGradient[r];
             crossGradient.Slice(r * Factors, Factors).CopyTo(_upstream);
-            _workspace.Forward(row, _weights, _table, out _);
+            _workspace.Forward(row, _weights, _table, out _, _fieldWeights);
             _gradient.Bias += affine;
+            if (Interaction == FeatureInteraction.FieldWeighted)
+            {
+                BackwardFieldWeights();
+                _workspace.SumNeighbours(_fieldWeights);
+            }
+
             for (var e = 0; e < row.Length; e++)
             {
                 _gradient.SetInput(entry++, Backward(row.Columns[e], row.ValueAt(e), affine));
@@ -148,7 +163,7 @@ public sealed class FactorizationLayer
     /// <param name="rate">η, above 0.</param>
     /// <param name="optimizer">How a step is taken; AdaGrad's sums are kept in the layer.</param>
     /// <param name="l2Linear">L2 on weights, once a step.</param>
-    /// <param name="l2Factors">L2 on latent vectors, once a step.</param>
+    /// <param name="l2Factors">L2 on latent vectors, once a step. Field weights have none: the factors that they multiply are held already.</param>
     public void Apply(FactorizationGradient gradient, float rate, LayerOptimizer optimizer = LayerOptimizer.AdaGrad, float l2Linear = 0, float l2Factors = 0)
     {
         ArgumentNullException.ThrowIfNull(gradient);
@@ -172,18 +187,38 @@ public sealed class FactorizationLayer
     }
 
     /// <summary>The factorization machine by itself, as a model: score = affine + Σ cross.</summary>
-    /// <inheritdoc cref="FactorizationModel(FeatureSpace, FeatureInteraction, Loss, int, float, float[], float[], float, float, FeatureIndex)"/>
+    /// <inheritdoc cref="FactorizationModel(FeatureSpace, FeatureInteraction, Loss, int, float, float[], float[], float, float, FeatureIndex, float[])"/>
     public FactorizationModel ToModel(
         Loss loss, float targetMinimum = float.NegativeInfinity, float targetMaximum = float.PositiveInfinity, FeatureIndex? features = null) =>
-        new(Space, Interaction, loss, Factors, Bias, [.. _weights], [.. _table], targetMinimum, targetMaximum, features);
+        new(
+            Space, Interaction, loss, Factors, Bias, [.. _weights], [.. _table], targetMinimum, targetMaximum, features,
+            Interaction == FeatureInteraction.FieldWeighted ? [.. _fieldWeights] : null);
 
     private float Backward(int column, float x, float affine)
     {
         _gradient.Weight(column) += affine * x;
-        var plain = Interaction == FeatureInteraction.Plain;
+        var field = Space.ColumnFields[column];
         var factors = _table.AsSpan(Space.FactorOf(column) * _stride, _stride);
-        var own = plain ? factors : _workspace.Pooled(Space.ColumnFields[column]);
-        return (affine * _weights[column]) + _kernel.AddGradient(_gradient.PaddedFactors(column), factors, _upstream, _workspace.Sum, own, plain ? x : 1, x);
+        var gradient = _gradient.PaddedFactors(column);
+        // What the entry crosses with is sum − share · own.
+        return (affine * _weights[column]) + Interaction switch
+        {
+            FeatureInteraction.Plain => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, factors, x, x),
+            FeatureInteraction.FieldPooled => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, _workspace.Pooled(field), 1, x),
+            _ => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Neighbours(field), factors, 0, x),
+        };
+    }
+
+    private void BackwardFieldWeights()
+    {
+        var fields = _workspace.PresentFields;
+        for (var i = 0; i < fields.Length; i++)
+        {
+            for (var j = 0; j < i; j++)
+            {
+                _gradient.AddFieldWeight(fields[i], fields[j], _kernel.Dot(_upstream, _workspace.Pooled(fields[i]), _workspace.Pooled(fields[j])));
+            }
+        }
     }
 
     private void ApplyAdaGrad(FactorizationGradient gradient, float rate, float l2Linear, float l2Factors)
@@ -192,8 +227,10 @@ public sealed class FactorizationLayer
         {
             _weightAccumulators = new float[_weights.Length];
             _tableAccumulators = new float[_table.Length];
+            _fieldAccumulators = new float[_fieldWeights.Length];
             Array.Fill(_weightAccumulators, FirstAccumulator);
             Array.Fill(_tableAccumulators, FirstAccumulator);
+            Array.Fill(_fieldAccumulators, FirstAccumulator);
         }
 
         Bias -= AdaGradStep(gradient.Bias, rate, ref _biasAccumulator);
@@ -208,6 +245,12 @@ public sealed class FactorizationLayer
             var offset = gradient.FactorRows[i] * _stride;
             var vector = gradient.PaddedFactorsAt(i);
             _kernel.AdaGrad(_table.AsSpan(offset, _stride), _tableAccumulators.AsSpan(offset, _stride), vector, vector, 1, 0, l2Factors, rate);
+        }
+
+        // Both halves of the symmetric matrix take the same steps.
+        for (var i = 0; i < _fieldWeights.Length; i++)
+        {
+            _fieldWeights[i] -= AdaGradStep(gradient.FieldWeights[i], rate, ref _fieldAccumulators[i]);
         }
     }
 
@@ -224,6 +267,22 @@ public sealed class FactorizationLayer
         {
             _kernel.Descend(_table.AsSpan(gradient.FactorRows[i] * _stride, _stride), gradient.PaddedFactorsAt(i), l2Factors, rate);
         }
+
+        for (var i = 0; i < _fieldWeights.Length; i++)
+        {
+            _fieldWeights[i] -= rate * gradient.FieldWeights[i];
+        }
+    }
+
+    private static float[] OnesOffDiagonal(int size)
+    {
+        var matrix = new float[checked(size * size)];
+        for (var i = 0; i < matrix.Length; i++)
+        {
+            matrix[i] = i / size == i % size ? 0 : 1;
+        }
+
+        return matrix;
     }
 
     private static float AdaGradStep(float gradient, float rate, ref float accumulator)

@@ -28,10 +28,16 @@ public sealed class Trainer
 
     /// <param name="settings">The settings, which are checked.</param>
     /// <exception cref="ArgumentException">A setting is out of range, or names a kernel that this machine has not.</exception>
+    /// <exception cref="NotSupportedException">The loss is <see cref="Loss.Bpr"/>, or the interaction <see cref="FeatureInteraction.FieldWeighted"/>.</exception>
     public Trainer(TrainingSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
         settings.Validate();
+        if (settings.Loss == Loss.Bpr || settings.Interaction == FeatureInteraction.FieldWeighted)
+        {
+            throw new NotSupportedException($"Models of loss {settings.Loss} and interaction {settings.Interaction} cannot be trained yet.");
+        }
+
         _settings = settings;
         _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
     }

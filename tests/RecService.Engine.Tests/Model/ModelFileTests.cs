@@ -15,6 +15,8 @@ public sealed class ModelFileTests
     [InlineData(FeatureInteraction.Plain, Loss.Logistic, 1)]
     [InlineData(FeatureInteraction.FieldPooled, Loss.Logistic, 16)]
     [InlineData(FeatureInteraction.Plain, Loss.Squared, 37)]
+    [InlineData(FeatureInteraction.FieldWeighted, Loss.Bpr, 18)]
+    [InlineData(FeatureInteraction.FieldWeighted, Loss.Logistic, 0)]
     public void A_model_comes_back_as_it_was(FeatureInteraction interaction, Loss loss, int factors)
     {
         var model = Model(factors, interaction, loss);
@@ -34,6 +36,30 @@ public sealed class ModelFileTests
         loaded.TargetMaximum.ShouldBe(float.PositiveInfinity);
         loaded.Space.ColumnFactors.IsEmpty.ShouldBeTrue();
         loaded.Features.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_file_of_version_1_is_still_read()
+    {
+        // As the program of that version wrote the model of this test.
+        var file = Convert.FromBase64String(
+            """
+            iVJTRk0NChoBAAAA4QIAABIBAAB7ImludGVyYWN0aW9uIjoiRmllbGRQb29sZWQiLCJsb3NzIjoiTG9naXN0aWMiLCJmYWN0b3JzIjoyLCJiaWFzIjowLjEsInRhcmdldE1pbmltdW0iOjAuNSwidGFyZ2V0TWF4
+            aW11bSI6NSwiZmllbGRzIjpbInVzZXIiLCJpdGVtIiwidGFnIiwiY29udGV4dC50YWdzIiwiY29udGV4dC5kZXZpY2UiXSwiY29sdW1ucyI6MTAsImZhY3RvclJvd3MiOjksInNlY3Rpb25zIjpbImNvbHVtbkZp
+            ZWxkcyIsImNvbHVtbkZhY3RvcnMiLCJ3ZWlnaHRzIiwiZmFjdG9ycyIsImZlYXR1cmVzIl19AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQAAAAIAAAADAAAABAAAAAAAAAABAAAAAgAAAAMAAAAEAAAABQAAAAYA
+            AAAHAAAABwAAAAgAAAAVxOw8wQMuvzGcQz6U3FM/vwaov2Cn9L0UcDE//Y5bv4PJUr/ONCJA1hayP7hTgz9tSL+/lnY4Pq6StL+lpvC/CkFqv208Lj8qFwg/VElnPmFEOT+btaI/0d+oPhtYMb+h/RQ/S1OcPkbk
+            IEAGdpE+CQAAAA5jb250ZXh0LmRldmljZQABAAAABXBob25lCQAAAAxjb250ZXh0LnRhZ3MAAQAAAAN3YXIIAAAAFGl0ZW0uYXR0cmlidXRlcy55ZWFyAAAAAAAHaXRlbS5pZAABAAAABGZpbG0GAAAAA3RhZwAB
+            AAAAA3dhcgcAAAATdXNlci5hdHRyaWJ1dGVzLmFnZQEAAAAAq6qqqqqqOkB/XL+qLtsiQAAAAAAUdXNlci5hdHRyaWJ1dGVzLmNpdHkAAQAAAARSb21lAQAAAAd1c2VyLmlkAAIAAAADYm9iAwAAAAl6b8OrIPCf
+            jqwCAAAACXVzZXIudGFncwACAAAAAXgEAAAAAXkFAAAAMDY2xGkOkTro3dFf0q+zNHNOmkrhFEWWXwfqXe5AA/EAAAAASeBmVG310mfk204IfDj5V4whlU6A7y3dIUKo5u33HAQ=
+            """);
+        BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(8)).ShouldBe(1);
+
+        var loaded = Load(file);
+
+        var model = Model(2, FeatureInteraction.FieldPooled, Loss.Logistic);
+        ShouldBeSame(loaded, model);
+        Save(loaded).ShouldBe(Save(model));
+        loaded.FieldWeights.IsEmpty.ShouldBeTrue();
     }
 
     [Fact]
@@ -152,6 +178,8 @@ public sealed class ModelFileTests
     [InlineData("""{"interaction":"Odd","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
     [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["weights","columnFields","factors"]}""")]
     [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":7,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors","fieldWeights"]}""")]
+    [InlineData("""{"interaction":"FieldWeighted","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
     [InlineData("null")]
     [InlineData("{")]
     public void Headers_that_promise_what_is_not_there_are_refused_without_much_memory(string header)
@@ -160,6 +188,17 @@ public sealed class ModelFileTests
         var before = GC.GetAllocatedBytesForCurrentThread();
 
         ShouldBeRefused(file, header);
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(32L << 20);
+    }
+
+    [Fact]
+    public void One_row_that_promises_more_than_there_is_takes_little_memory()
+    {
+        using var stream = new MemoryStream(new byte[1_000]);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        Should.Throw<EndOfStreamException>(() => NumberStream.Read<float>(stream, rows: 1, width: 1_000_000_000, stride: 1_000_000_000));
 
         (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(32L << 20);
     }
@@ -181,13 +220,13 @@ public sealed class ModelFileTests
     {
         var file = Save(Model(2));
         var newer = file.ToArray();
-        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8), 2);
+        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8), 3);
         var damaged = file.ToArray();
         damaged[^100] ^= 1;
 
         Refusal([]).ShouldContain("empty");
         Refusal("PK and so on, a ZIP file"u8.ToArray()).ShouldContain("no model file");
-        Refusal(newer).ShouldContain("version 2");
+        Refusal(newer).ShouldContain("version 3");
         Refusal(file[..^1]).ShouldContain("truncated");
         Refusal(damaged).ShouldContain("damaged");
         Refusal([.. file, .. file]).ShouldContain("follows");
@@ -264,7 +303,9 @@ public sealed class ModelFileTests
                 table[(row * stride) + d] = (float)random.NextNormal();
         }
 
-        return new(space, interaction, loss, factors, 0.1f, [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextNormal())], table, 0.5f, 5, index);
+        return new(
+            space, interaction, loss, factors, 0.1f, [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextNormal())], table, 0.5f, 5, index,
+            interaction == FeatureInteraction.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null);
     }
 
     private static void ShouldBeSame(FactorizationModel actual, FactorizationModel expected)
@@ -281,6 +322,7 @@ public sealed class ModelFileTests
         actual.Space.FactorCount.ShouldBe(expected.Space.FactorCount);
         actual.Weights.SequenceEqual(expected.Weights).ShouldBeTrue();
         actual.FactorTable.SequenceEqual(expected.FactorTable).ShouldBeTrue();
+        actual.FieldWeights.SequenceEqual(expected.FieldWeights).ShouldBeTrue();
         (actual.Features is null).ShouldBe(expected.Features is null);
     }
 

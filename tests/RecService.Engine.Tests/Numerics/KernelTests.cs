@@ -59,7 +59,8 @@ public sealed class KernelTests
         (table[0], table[5 * 16]) = (1e4f, 1e-8f);
         foreach (var interaction in Enum.GetValues<FeatureInteraction>())
         {
-            var model = new FactorizationModel(space, interaction, Loss.Squared, 1, 0, new float[space.ColumnCount], table);
+            float[]? fieldWeights = interaction == FeatureInteraction.FieldWeighted ? [0, 1, 1, 0] : null;
+            var model = new FactorizationModel(space, interaction, Loss.Squared, 1, 0, new float[space.ColumnCount], table, fieldWeights: fieldWeights);
             foreach (var kernel in FactorizationKernel.All)
             {
                 ((double)new Scorer(model, kernel).Score(new([0, 5]))).ShouldBe(1e-4, 1e-10);
@@ -79,6 +80,8 @@ public sealed class KernelTests
                 var (sum, own) = (Vector(length), Vector(length));
                 kernel.Dot(sum, own).ShouldBe(scalar.Dot(sum, own), 1e-5f);
                 kernel.Total(sum).ShouldBe(scalar.Total(sum), 1e-5f);
+                var third = Vector(length);
+                kernel.Dot(sum, own, third).ShouldBe(scalar.Dot(sum, own, third), 1e-4f);
                 var (gradient, upstream, own2) = (Vector(length), Vector(length), Vector(length));
                 var expectedGradient = gradient.ToArray();
                 kernel.AddGradient(gradient, sum, upstream, own, own2, 0.4f, -1.5f).ShouldBe(scalar.AddGradient(expectedGradient, sum, upstream, own, own2, 0.4f, -1.5f), 1e-4f);
@@ -99,6 +102,22 @@ public sealed class KernelTests
         }
 
         float[] Vector(int length) => [.. Enumerable.Range(0, length).Select(_ => (float)random.NextNormal())];
+    }
+
+    [Fact]
+    public void Field_weights_of_1_score_as_a_field_pooled_model_does_to_the_bit()
+    {
+        var random = new RandomSource(7);
+        var space = RandomModels.Space(4, shared: true);
+        var pooled = RandomModels.Model(space, FeatureInteraction.FieldPooled, 21, random);
+        float[] ones = [0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0];
+        var weighted = new FactorizationModel(
+            space, FeatureInteraction.FieldWeighted, Loss.Squared, 21, pooled.Bias, pooled.Weights.ToArray(), pooled.FactorTable.ToArray(), fieldWeights: ones);
+        foreach (var kernel in FactorizationKernel.All)
+        {
+            var row = RandomModels.Row(space, random, numeric: true).Row;
+            new Scorer(weighted, kernel).Score(row).ShouldBe(new Scorer(pooled, kernel).Score(row));
+        }
     }
 
     [Theory]

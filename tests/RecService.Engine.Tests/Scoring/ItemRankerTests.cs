@@ -10,6 +10,7 @@ public sealed class ItemRankerTests
     [Theory]
     [InlineData(FeatureInteraction.FieldPooled)]
     [InlineData(FeatureInteraction.Plain)]
+    [InlineData(FeatureInteraction.FieldWeighted)]
     public void Ranking_equals_brute_force(FeatureInteraction interaction)
     {
         var random = new RandomSource(31);
@@ -34,10 +35,11 @@ public sealed class ItemRankerTests
     public void Factors_near_overflow_are_ranked_too()
     {
         var random = new RandomSource(32);
-        for (var trial = 0; trial < 50; trial++)
+        for (var trial = 0; trial < 60; trial++)
         {
             var space = RandomModels.Space(4);
-            var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 8, random, scale: trial % 2 == 0 ? 1e18 : 1e25);
+            var interaction = trial % 3 == 0 ? FeatureInteraction.FieldWeighted : FeatureInteraction.FieldPooled;
+            var model = RandomModels.Model(space, interaction, 8, random, scale: trial % 2 == 0 ? 1e18 : 1e25);
             var items = Items(space, random, 60, numeric: false);
             var request = RandomModels.Row(space, random, fields: field => field < 2);
             var top = new ItemRanker(model, items).Top(request.Row, 10);
@@ -162,6 +164,106 @@ public sealed class ItemRankerTests
         ranker.Similar(0, 1_000).Length.ShouldBe(79);
         ranker.Similar(0, 0).ShouldBeEmpty();
         Should.Throw<ArgumentOutOfRangeException>(() => ranker.Similar(80, 1));
+    }
+
+    [Fact]
+    public void The_vector_of_an_item_in_a_field_weighted_model_is_that_of_each_of_its_fields()
+    {
+        var random = new RandomSource(39);
+        var space = RandomModels.Space(5);
+        var model = RandomModels.Model(space, FeatureInteraction.FieldWeighted, 7, random);
+        var items = Items(space, random, 20, numeric: true);
+        var ranker = new ItemRanker(model, items);
+        for (var item = 0; item < items.Count; item++)
+        {
+            var pooled = RandomModels.Naive(model, items[item]).Pooled;
+            ranker.Vector(item).Length.ShouldBe((2 * 16) + 7);
+            for (var part = 0; part < 3; part++)
+            {
+                ranker.Vector(item).Slice(part * 16, 7).ToArray().ShouldBe(pooled.Skip((part + 2) * 7).Take(7).Select(p => (float)p), 1e-5f);
+            }
+        }
+    }
+
+    [Fact]
+    public void Likeness_in_a_field_weighted_model_is_the_correlation_of_what_items_add_to_the_scores_of_requests()
+    {
+        var random = new RandomSource(40);
+        var space = RandomModels.Space(4);
+        var model = RandomModels.Model(space, FeatureInteraction.FieldWeighted, 3, random);
+        var ranker = new ItemRanker(model, Items(space, random, 12, numeric: true));
+        var similar = ranker.Similar(0, 20).ToDictionary(s => s.Item, s => (double)s.Score);
+        // Requests have fields 0 and 1, whose vectors point anywhere and are as long as those of their columns.
+        double[] lengths = [.. Enumerable.Range(0, 2).Select(f => Math.Sqrt(Enumerable.Range(f * 5, 5).Average(c => model.FactorsOf(c).ToArray().Sum(v => (double)v * v))))];
+        var sums = new double[ranker.Count];
+        var squares = new double[ranker.Count];
+        for (var request = 0; request < 60_000; request++)
+        {
+            double[] pooled = [.. Enumerable.Range(0, 6).Select(i => lengths[i / 3] * random.NextNormal())];
+            double[] added = [.. Enumerable.Range(0, ranker.Count).Select(item => Added(item, pooled))];
+            for (var item = 0; item < added.Length; item++)
+            {
+                sums[item] += added[item] * added[0];
+                squares[item] += added[item] * added[item];
+            }
+        }
+
+        for (var item = 1; item < ranker.Count; item++)
+        {
+            similar[item].ShouldBe(squares[item] > 0 ? sums[item] / Math.Sqrt(squares[item] * squares[0]) : 0, 0.03);
+        }
+
+        double Added(int item, double[] request)
+        {
+            var added = 0.0;
+            for (var part = 0; part < 2; part++)
+            {
+                for (var i = 0; i < request.Length; i++)
+                {
+                    added += model.FieldWeight(part + 2, i / 3) * request[i] * ranker.Vector(item)[(part * 16) + (i % 3)];
+                }
+            }
+
+            return added;
+        }
+    }
+
+    [Fact]
+    public void Similar_items_do_not_depend_on_the_scale_and_sign_of_factors_that_field_weights_take_back()
+    {
+        var random = new RandomSource(41);
+        var space = RandomModels.Space(4);
+        var model = RandomModels.Model(space, FeatureInteraction.FieldWeighted, 6, random);
+        var items = Items(space, random, 30, numeric: true);
+        float[] scales = [4, 0.5f, -8, 0.25f];
+        var table = model.FactorTable.ToArray();
+        for (var i = 0; i < table.Length; i++)
+        {
+            table[i] *= scales[i / 16 / RandomModels.ColumnsPerField];
+        }
+
+        float[] weights = [.. model.FieldWeights.ToArray().Select((r, i) => r / (scales[i / 4] * scales[i % 4]))];
+        var same = new FactorizationModel(space, FeatureInteraction.FieldWeighted, Loss.Squared, 6, model.Bias, model.Weights.ToArray(), table, fieldWeights: weights);
+        var (expected, actual) = (new ItemRanker(model, items).Similar(0, 30), new ItemRanker(same, items).Similar(0, 30));
+        actual.Select(s => s.Item).ShouldBe(expected.Select(s => s.Item));
+        actual.Select(s => s.Score).ToArray().ShouldBe(expected.Select(s => s.Score), 1e-5f);
+    }
+
+    [Fact]
+    public void Likeness_with_field_weights_of_1_is_that_of_a_field_pooled_model()
+    {
+        var random = new RandomSource(42);
+        var space = RandomModels.Space(4);
+        var pooled = RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random);
+        var weighted = new FactorizationModel(
+            space, FeatureInteraction.FieldWeighted, Loss.Squared, 9, pooled.Bias, pooled.Weights.ToArray(), pooled.FactorTable.ToArray(),
+            fieldWeights: [.. Enumerable.Range(0, 16).Select(i => i / 4 == i % 4 ? 0f : 1f)]);
+        var items = Items(space, random, 40, numeric: true);
+        var expected = new ItemRanker(pooled, items).Similar(3, 40).ToDictionary(s => s.Item, s => s.Score);
+        foreach (var (item, score) in new ItemRanker(weighted, items).Similar(3, 40))
+        {
+            score.ShouldBe(expected[item], 1e-5f);
+        }
     }
 
     [Fact]

@@ -10,6 +10,7 @@ public sealed class ScorerTests
     [Theory]
     [InlineData(FeatureInteraction.FieldPooled)]
     [InlineData(FeatureInteraction.Plain)]
+    [InlineData(FeatureInteraction.FieldWeighted)]
     public void The_parts_of_an_explanation_sum_to_the_score(FeatureInteraction interaction)
     {
         var random = new RandomSource(21);
@@ -40,7 +41,7 @@ public sealed class ScorerTests
             explanation.Linear.Select(p => p.Field).ShouldBe(["f0", "f2"]);
             explanation.Linear[0].Value.ShouldBe((0.5f * model.Weights[0]) - model.Weights[3], 1e-5f);
             explanation.Linear[1].Value.ShouldBe(2 * model.Weights[12], 1e-5f);
-            var across = (0.5 * 2 * Dot(model, 0, 12)) - (2 * Dot(model, 3, 12));
+            var across = ((0.5 * 2 * Dot(model, 0, 12)) - (2 * Dot(model, 3, 12))) * (interaction == FeatureInteraction.FieldWeighted ? model.FieldWeights[2] : 1);
             var within = -0.5 * Dot(model, 0, 3);
             var expected = interaction == FeatureInteraction.Plain
                 ? new[] { ("f0", "f0", within), ("f0", "f2", across) }

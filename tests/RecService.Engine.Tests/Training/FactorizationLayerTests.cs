@@ -44,6 +44,7 @@ public sealed class FactorizationLayerTests
         }
 
         layer.ToModel(Loss.Squared).FactorTable.SequenceEqual(model.FactorTable).ShouldBeTrue();
+        layer.ToModel(Loss.Squared).FieldWeights.SequenceEqual(model.FieldWeights).ShouldBeTrue();
     }
 
     [Theory]
@@ -133,11 +134,33 @@ public sealed class FactorizationLayerTests
     }
 
     [Fact]
-    public void Training_a_machine_through_the_layer_fits_as_the_trainer_does()
+    public void Steps_move_the_field_weights_of_the_fields_that_meet_and_keep_them_symmetric()
     {
-        var (model, batch) = Problem(FeatureInteraction.FieldPooled, k: 4, seed: 50, rows: 200, scale: 0.5);
+        foreach (var optimizer in Enum.GetValues<LayerOptimizer>())
+        {
+            var layer = new FactorizationLayer(RandomModels.Space(3), FeatureInteraction.FieldWeighted, 18);
+            layer.FieldWeights.ToArray().ShouldBe([0, 1, 1, 1, 0, 1, 1, 1, 0]);
+            var batch = SparseRows.FromDense(new float[,] { { 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2 } });
+            var gradient = layer.Backward(batch, [.. Enumerable.Repeat(3f, 18)]);
+            var slope = gradient.FieldWeights[2];
+            slope.ShouldNotBe(0);
+            gradient.FieldWeights.ToArray().ShouldBe([0, 0, slope, 0, 0, 0, slope, 0, 0]);
+            layer.Apply(gradient, 0.1f, optimizer);
+            var step = 1 - (0.1f * (optimizer == LayerOptimizer.AdaGrad ? slope / MathF.Sqrt((slope * slope) + 1e-8f) : slope));
+            layer.FieldWeights.ToArray().ShouldBe([0, 1, step, 1, 0, 1, step, 1, 0], 1e-6f);
+            // A second batch leaves nothing of the first in the gradient.
+            layer.Backward(SparseRows.FromDense(new float[,] { { 1, 0 } }), new float[18]).FieldWeights.ContainsAnyExcept(0f).ShouldBeFalse();
+        }
+    }
+
+    [Theory]
+    [InlineData(FeatureInteraction.FieldPooled)]
+    [InlineData(FeatureInteraction.FieldWeighted)]
+    public void Training_a_machine_through_the_layer_fits_as_the_trainer_does(FeatureInteraction interaction)
+    {
+        var (model, batch) = Problem(interaction, k: 4, seed: 51, rows: 200, scale: 0.5);
         var targets = Enumerable.Range(0, batch.Count).Select(r => new Scorer(model).Score(batch[r])).ToArray();
-        var layer = new FactorizationLayer(model.Space, FeatureInteraction.FieldPooled, 4, seed: 3);
+        var layer = new FactorizationLayer(model.Space, interaction, 4, seed: 3);
         var (cross, affine, upstream, slope) = (new float[batch.Count * 4], new float[batch.Count], new float[batch.Count * 4], new float[batch.Count]);
         var losses = new List<double>();
         for (var step = 0; step < 1_500; step++)
@@ -196,7 +219,25 @@ public sealed class FactorizationLayerTests
             gradient.FactorsAt(i).CopyTo(byFactor.AsSpan(gradient.FactorRows[i] * model.Stride));
         }
 
+        var fieldWeights = model.Interaction == FeatureInteraction.FieldWeighted ? model.FieldWeights.ToArray() : null;
         Compare("bias", gradient.Bias, move => Objective(model.Bias + move, model.Weights.ToArray(), model.FactorTable.ToArray(), -1, 0));
+        for (var at = 0; at < gradient.FieldWeights.Length; at++)
+        {
+            var (f, g) = (at / model.Space.FieldCount, at % model.Space.FieldCount);
+            if (f == g)
+            {
+                gradient.FieldWeights[at].ShouldBe(0);
+                continue;
+            }
+
+            Compare($"field weight {f}, {g}", gradient.FieldWeights[at], move =>
+            {
+                var moved = fieldWeights!.ToArray();
+                moved[(f * model.Space.FieldCount) + g] = moved[(g * model.Space.FieldCount) + f] += move;
+                return Objective(model.Bias, model.Weights.ToArray(), model.FactorTable.ToArray(), -1, 0, moved);
+            });
+        }
+
         for (var column = 0; column < byWeight.Length; column++)
         {
             Compare($"weight {column}", byWeight[column], move => Objective(model.Bias, Moved(model.Weights, column, move), model.FactorTable.ToArray(), -1, 0));
@@ -220,9 +261,9 @@ public sealed class FactorizationLayerTests
         void Compare(string name, float analytic, Func<float, double> objective) =>
             ((double)analytic).ShouldBe((objective(Step) - objective(-Step)) / (2 * Step), 2e-4 * (1 + Math.Abs(analytic)), $"{what}, {name}");
 
-        double Objective(float bias, float[] weights, float[] table, int movedEntry, float move)
+        double Objective(float bias, float[] weights, float[] table, int movedEntry, float move, float[]? movedFieldWeights = null)
         {
-            var moved = new FactorizationModel(model.Space, model.Interaction, Loss.Squared, k, bias, weights, table);
+            var moved = new FactorizationModel(model.Space, model.Interaction, Loss.Squared, k, bias, weights, table, fieldWeights: movedFieldWeights ?? fieldWeights);
             var (total, entry) = (0.0, 0);
             for (var r = 0; r < batch.Count; r++)
             {

@@ -11,7 +11,7 @@ internal sealed class StoredModel
 
     public required string Objective { get; set; }
 
-    /// <summary>How fields cross: <c>pooled</c>, <c>plain</c>, …</summary>
+    /// <summary>How fields cross: <c>fieldPooled</c>, <c>plain</c> or <c>fieldWeighted</c>.</summary>
     public required string Interaction { get; set; }
 
     public int Factors { get; set; }

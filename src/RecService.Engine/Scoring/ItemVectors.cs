@@ -1,0 +1,145 @@
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+
+namespace RecService.Engine.Scoring;
+
+/// <summary>
+/// z of each item of a catalogue, and q of requests, so that ⟨q, z⟩ is what the columns of a request add to a score by crossing with those of an item.
+/// </summary>
+/// <remarks>
+/// In a plain or field-pooled model both are sums of vectors. In a field-weighted one z has a part for each field t of the items, z_t = p_t, and q the parts
+/// q_t = Σ_f r_ft p_f over the fields f of the request.
+/// </remarks>
+internal sealed class ItemVectors
+{
+    private readonly FactorizationModel _model;
+    private readonly FactorizationKernel _kernel;
+    private readonly int[] _itemFields;
+    private readonly float[] _vectors;
+    private readonly float[] _likeness;
+
+    /// <param name="model">The model.</param>
+    /// <param name="items">Number of items.</param>
+    /// <param name="itemFields">The fields that items have columns of.</param>
+    /// <param name="kernel">The kernel.</param>
+    public ItemVectors(FactorizationModel model, int items, int[] itemFields, FactorizationKernel kernel)
+    {
+        _model = model;
+        _kernel = kernel;
+        _itemFields = itemFields;
+        Parts = model.Interaction == FeatureInteraction.FieldWeighted ? itemFields.Length : 1;
+        Length = checked(Parts * model.Stride);
+        _vectors = new float[checked(items * Length)];
+        _likeness = Likeness();
+    }
+
+    /// <summary>Number of parts of a vector.</summary>
+    public int Parts { get; }
+
+    /// <summary>Floats of a vector: parts of <see cref="FactorizationModel.Stride"/> floats one after the other.</summary>
+    public int Length { get; }
+
+    /// <summary>z of an item.</summary>
+    public ReadOnlySpan<float> this[int item] => _vectors.AsSpan(item * Length, Length);
+
+    /// <summary>Takes z from the item's row, which has just gone forward.</summary>
+    public void Set(int item, RowWorkspace row)
+    {
+        var vector = _vectors.AsSpan(item * Length, Length);
+        if (_model.Interaction != FeatureInteraction.FieldWeighted)
+        {
+            row.Sum.CopyTo(vector);
+            return;
+        }
+
+        for (var part = 0; part < Parts; part++)
+        {
+            if (row.IsPresent(_itemFields[part]))
+            {
+                row.Pooled(_itemFields[part]).CopyTo(Part(vector, part));
+            }
+        }
+    }
+
+    /// <summary>q of a request whose row has just gone forward.</summary>
+    public float[] Query(RowWorkspace row)
+    {
+        var query = new float[Length];
+        if (_model.Interaction != FeatureInteraction.FieldWeighted)
+        {
+            row.Sum.CopyTo(query);
+            return query;
+        }
+
+        for (var part = 0; part < Parts; part++)
+        {
+            row.SumWeighted(Part(query, part), _itemFields[part], row.PresentFields, _model.FieldWeights);
+        }
+
+        return query;
+    }
+
+    /// <summary>
+    /// Fills in the vector whose inner product with an item's z says how alike that item and the given one are, up to scale: the covariance of ⟨q, z⟩ over requests whose
+    /// vectors p_f point anywhere and are as long as those of the field's columns. In a plain or field-pooled model it is z itself. Unlike z and r,
+    /// it does not depend on the scale and sign of a field's factors, which a field-weighted model leaves open.
+    /// </summary>
+    public void LikenessQuery(int item, Span<float> query)
+    {
+        var z = _vectors.AsSpan(item * Length, Length);
+        query.Clear();
+        for (var part = 0; part < Parts; part++)
+        {
+            for (var other = 0; other < Parts; other++)
+            {
+                _kernel.Add(Part(query, part), Part(z, other), _likeness[(part * Parts) + other]);
+            }
+        }
+    }
+
+    /// <summary>Σ_f s_f² r_tf r_uf for parts t and u, over the fields f that items have not, s_f² being the mean ‖v‖² of the field's columns; the largest is scaled to 1.</summary>
+    private float[] Likeness()
+    {
+        if (_model.Interaction != FeatureInteraction.FieldWeighted)
+        {
+            return [1];
+        }
+
+        var products = new double[Parts * Parts];
+        var squares = MeanSquares();
+        for (var field = 0; field < squares.Length; field++)
+        {
+            if (_itemFields.Contains(field))
+            {
+                continue;
+            }
+
+            for (var i = 0; i < products.Length; i++)
+            {
+                products[i] += squares[field] * _model.FieldWeight(_itemFields[i / Parts], field) * _model.FieldWeight(_itemFields[i % Parts], field);
+            }
+        }
+
+        var largest = products.Select(Math.Abs).Append(double.Epsilon).Max();
+        return [.. products.Select(product => (float)(product / largest))];
+    }
+
+    private double[] MeanSquares()
+    {
+        var squares = new double[_model.Space.FieldCount];
+        var columns = new int[squares.Length];
+        for (var column = 0; column < _model.Space.ColumnCount; column++)
+        {
+            var field = _model.Space.ColumnFields[column];
+            columns[field]++;
+            foreach (var factor in _model.FactorsOf(column))
+            {
+                squares[field] += (double)factor * factor;
+            }
+        }
+
+        return [.. squares.Zip(columns, (sum, count) => count == 0 ? 0 : sum / count)];
+    }
+
+    private Span<float> Part(Span<float> vector, int part) => vector.Slice(part * _model.Stride, _model.Stride);
+}
