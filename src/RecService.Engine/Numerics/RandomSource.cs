@@ -13,8 +13,12 @@ public sealed class RandomSource
     private ulong _s3;
     private double _spare = double.NaN;
 
-    public RandomSource(ulong seed)
+    public RandomSource(ulong seed) => Restart(seed);
+
+    /// <summary>Goes on as a source with this seed would begin.</summary>
+    public void Restart(ulong seed)
     {
+        _spare = double.NaN;
         _s0 = SplitMix(ref seed);
         _s1 = SplitMix(ref seed);
         _s2 = SplitMix(ref seed);

@@ -5,7 +5,7 @@ namespace RecService.Engine.Training;
 
 /// <summary>
 /// Targets of squared loss are learned in units of their deviation from their mean, so that the same settings suit stars, percent and prices; targets of
-/// logistic loss as they are.
+/// other losses as they are.
 /// </summary>
 /// <param name="Mean">Weighted mean of the training targets, or 0.</param>
 /// <param name="Deviation">Their weighted standard deviation, or 1.</param>
@@ -16,9 +16,9 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
 {
     public static TargetScale Of(Loss loss, ExampleSet examples)
     {
-        if (loss == Loss.Logistic)
+        if (loss != Loss.Squared)
         {
-            return new(0, 1, 0, 1, Clips: false);
+            return loss == Loss.Logistic ? new(0, 1, 0, 1, Clips: false) : new(0, 1, float.NegativeInfinity, float.PositiveInfinity, Clips: false);
         }
 
         var (weights, mean, squares) = (0.0, 0.0, 0.0);
@@ -41,9 +41,16 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
         return new((float)mean, deviation > 0 ? deviation : 1, minimum, maximum, Clips: true);
     }
 
-    public float Scaled(float target) => (float)(((double)target - Mean) / Deviation);
+    /// <summary>What latent vectors scale with: ⟨v_i, v_j⟩ scales with the square of the vectors.</summary>
+    public float RootDeviation => MathF.Sqrt(Deviation);
 
-    public float Clip(float score) => Clips ? Math.Clamp(score, Scaled(Minimum), Scaled(Maximum)) : score;
+    /// <summary>The least score that counts, on this scale.</summary>
+    public float LeastScore => Clips ? Scaled(Minimum) : float.NegativeInfinity;
+
+    /// <summary>The greatest score that counts, on this scale.</summary>
+    public float GreatestScore => Clips ? Scaled(Maximum) : float.PositiveInfinity;
+
+    public float Scaled(float target) => (float)(((double)target - Mean) / Deviation);
 
     /// <summary>
     /// Whether a mean loss can be one of training that goes well. AdaGrad's steps shrink as gradients explode, so that a loss may stay finite and be of no use.

@@ -2,6 +2,11 @@ using RecService.Engine.Model;
 
 namespace RecService.Engine.Training;
 
+/// <summary>L2 of a field.</summary>
+/// <param name="Linear">On its weights, per occurrence, not negative.</param>
+/// <param name="Factors">On its factors, per occurrence, not negative.</param>
+public sealed record FieldL2(float Linear, float Factors);
+
 /// <summary>How a model is trained.</summary>
 public sealed record TrainingSettings
 {
@@ -17,14 +22,26 @@ public sealed record TrainingSettings
     /// <summary>Passes over the examples at most, at least 1.</summary>
     public int Epochs { get; init; } = 30;
 
-    /// <summary>η of AdaGrad, above 0: the largest step of a parameter. Squared loss is learned in units of the targets' deviation, so that it suits any scale of them.</summary>
+    /// <summary>How parameters step.</summary>
+    public Solver Solver { get; init; } = Solver.AdaGrad;
+
+    /// <summary>η, above 0. Squared loss is learned in units of the targets' deviation, so that it suits any scale of them.</summary>
     public float LearningRate { get; init; } = 0.05f;
+
+    /// <summary>How η changes from epoch to epoch.</summary>
+    public RateSchedule Schedule { get; init; } = RateSchedule.Constant;
 
     /// <summary>L2 on linear weights, per occurrence of the feature and times the weight of the example, not negative.</summary>
     public float L2Linear { get; init; } = 0.01f;
 
     /// <summary>L2 on factors, per occurrence of the feature and times the weight of the example, not negative.</summary>
     public float L2Factors { get; init; } = 0.01f;
+
+    /// <summary>L2 of fields that differ from the others, by the name of the field.</summary>
+    public IReadOnlyDictionary<string, FieldL2>? L2ByField { get; init; }
+
+    /// <summary>What pulls the weights of pairs of fields towards 1, per occurrence of the pair and times the weight of the example, not negative.</summary>
+    public float L2FieldWeights { get; init; } = 0.01f;
 
     /// <summary>Standard deviation of the initial factors, above 0.</summary>
     public float InitialDeviation { get; init; } = 0.02f;
@@ -37,6 +54,18 @@ public sealed record TrainingSettings
 
     /// <summary>Epochs without a better holdout loss after which training stops, at least 1.</summary>
     public int Patience { get; init; } = 3;
+
+    /// <summary>
+    /// Threads to learn with, 1 to 256. With one, the same data and settings give the same model. Several share the parameters without locks (Niu et al., "Hogwild!", NIPS 2011), but
+    /// for those of frequent features, of which each thread has a replica.
+    /// </summary>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>
+    /// Whether the model is the same with any number of threads. Examples are then learned from in groups of <see cref="DeterministicPass.Group"/>, all of them scored before any is learned from, and
+    /// each parameter is changed by one thread only, in the order of the examples.
+    /// </summary>
+    public bool Deterministic { get; init; }
 
     /// <summary>Kernel to compute with; null takes the machine's best, or what RECSERVICE_KERNEL names.</summary>
     public string? KernelName { get; init; }
@@ -62,8 +91,25 @@ public sealed record TrainingSettings
         Require(float.IsFinite(L2Factors) && L2Factors >= 0, nameof(L2Factors), L2Factors, "0 or more");
         Require(float.IsFinite(InitialDeviation) && InitialDeviation > 0, nameof(InitialDeviation), InitialDeviation, "above 0");
         Require(float.IsFinite(InitialAccumulator) && InitialAccumulator > 0, nameof(InitialAccumulator), InitialAccumulator, "above 0");
+        Require(Enum.IsDefined(Solver), nameof(Solver), Solver, "a known solver");
+        Require(Enum.IsDefined(Schedule), nameof(Schedule), Schedule, "a known schedule");
+        Require(float.IsFinite(L2FieldWeights) && L2FieldWeights >= 0, nameof(L2FieldWeights), L2FieldWeights, "0 or more");
+        Require(Threads is >= 1 and <= 256, nameof(Threads), Threads, "1 to 256");
+        foreach (var (field, l2) in L2ByField ?? new Dictionary<string, FieldL2>(StringComparer.Ordinal))
+        {
+            Require(float.IsFinite(l2.Linear) && l2.Linear >= 0 && float.IsFinite(l2.Factors) && l2.Factors >= 0, $"{nameof(L2ByField)}['{field}']", l2, "0 or more");
+        }
+
         Require(Patience >= 1, nameof(Patience), Patience, "at least 1");
     }
+
+    /// <summary>η of an epoch, 1 being the first.</summary>
+    internal float RateOf(int epoch) => Schedule switch
+    {
+        RateSchedule.InverseSquareRoot => LearningRate / MathF.Sqrt(epoch),
+        RateSchedule.Cosine => LearningRate * 0.5f * (1 + MathF.Cos(MathF.PI * (epoch - 1) / Epochs)),
+        _ => LearningRate,
+    };
 
     private static void Require(bool holds, string name, object value, string range)
     {

@@ -356,13 +356,6 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void What_cannot_be_trained_yet_is_refused()
-    {
-        Should.Throw<NotSupportedException>(() => new Trainer(new() { Loss = Loss.Bpr })).Message.ShouldContain("Bpr");
-        Should.Throw<NotSupportedException>(() => new Trainer(new() { Interaction = FeatureInteraction.FieldWeighted })).Message.ShouldContain("FieldWeighted");
-    }
-
-    [Fact]
     public void Each_loss_has_settings_to_start_from()
     {
         foreach (var loss in Enum.GetValues<Loss>())

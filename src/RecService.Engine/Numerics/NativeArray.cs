@@ -1,0 +1,35 @@
+using System.Runtime.InteropServices;
+
+namespace RecService.Engine.Numerics;
+
+/// <summary>
+/// Numbers outside the garbage-collected heap, aligned to cache lines, which the heap cannot promise, and without its limit of 2³¹ elements. Zero at first.
+/// </summary>
+internal sealed unsafe class NativeArray<T> : SafeHandle
+    where T : unmanaged
+{
+    private const nuint Alignment = 64;
+
+    public NativeArray(nuint length)
+        : base(0, ownsHandle: true)
+    {
+        Length = length;
+        var bytes = checked(length * (nuint)sizeof(T));
+        var pointer = NativeMemory.AlignedAlloc(bytes, Alignment);
+        NativeMemory.Clear(pointer, bytes);
+        SetHandle((nint)pointer);
+    }
+
+    public nuint Length { get; }
+
+    /// <summary>The first number; valid until the array is disposed or collected.</summary>
+    public T* Pointer => (T*)handle;
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMemory.AlignedFree((void*)handle);
+        return true;
+    }
+}

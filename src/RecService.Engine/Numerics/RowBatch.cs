@@ -1,0 +1,134 @@
+using System.Runtime.CompilerServices;
+
+namespace RecService.Engine.Numerics;
+
+/// <summary>Rows laid out for the kernels, which read them by pointers: rows of <see cref="Data.SparseRows"/> in terms of the rows of the parameter tables.</summary>
+internal unsafe struct RowBatch
+{
+    /// <summary>Marks the first entry of a group in <see cref="Entries"/>: the entries from one mark to the next are pooled.</summary>
+    public const int GroupStart = int.MinValue;
+
+    /// <summary>What is left of an entry without its mark: the row of the factor table.</summary>
+    public const int RowMask = int.MaxValue;
+
+    /// <summary>How many entries beyond the last one may be read, to fetch the parameters of rows to come.</summary>
+    public const int Lookahead = 64;
+
+    /// <summary>Number of rows.</summary>
+    public int Count;
+
+    /// <summary>Entries of a row where all rows have the same number; else 0, and <see cref="Offsets"/> tell.</summary>
+    public int Width;
+
+    /// <summary>Factor row of each entry, marked where a group starts. <see cref="Lookahead"/> further ones can be read.</summary>
+    public int* Entries;
+
+    /// <summary>Weight row of each entry; null when it is the factor row.</summary>
+    public int* WeightRows;
+
+    /// <summary>Value of each entry; null when all are 1.</summary>
+    public float* Values;
+
+    /// <summary>Where each row starts, and the last ends, among the entries; null when rows have one <see cref="Width"/>.</summary>
+    public int* Offsets;
+
+    /// <summary>Target of each row.</summary>
+    public float* Targets;
+
+    /// <summary>Weight of each row; null when all are 1.</summary>
+    public float* Weights;
+
+    /// <summary>The entries of a row.</summary>
+    public readonly Row this[int row]
+    {
+        get
+        {
+            var start = Offsets is null ? row * (nint)Width : Offsets[row];
+            var length = Offsets is null ? Width : Offsets[row + 1] - Offsets[row];
+            return new(Entries + start, WeightRows is null ? null : WeightRows + start, Values is null ? null : Values + start, length);
+        }
+    }
+
+    /// <summary>Some of the rows.</summary>
+    public readonly RowBatch Slice(int from, int count)
+    {
+        var start = Offsets is null ? from * (nint)Width : 0;
+        var slice = this;
+        slice.Count = count;
+        slice.Entries += start;
+        slice.WeightRows = WeightRows is null ? null : WeightRows + start;
+        slice.Values = Values is null ? null : Values + start;
+        slice.Offsets = Offsets is null ? null : Offsets + from;
+        slice.Targets = Targets is null ? null : Targets + from;
+        slice.Weights = Weights is null ? null : Weights + from;
+        return slice;
+    }
+
+    /// <summary>One row of a batch.</summary>
+    public readonly struct Row(int* entries, int* weightRows, float* values, int length)
+    {
+        public readonly int* Entries = entries;
+        public readonly int* WeightRows = weightRows;
+        public readonly float* Values = values;
+        public readonly int Length = length;
+
+        public nuint FactorRow(int entry) => (uint)(Entries[entry] & RowMask);
+
+        public nuint WeightRow(int entry) => (uint)(WeightRows is null ? Entries[entry] & RowMask : WeightRows[entry]);
+
+        public float Value(int entry) => Values is null ? 1 : Values[entry];
+
+        public bool StartsGroup(int entry) => Entries[entry] < 0;
+
+        /// <summary>Fetches the parameters of entries that come a little later, where that is worth it.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Fetch(in ParameterTables tables)
+        {
+            if (!tables.Prefetch)
+            {
+                return;
+            }
+
+            for (var entry = Lookahead; entry < Lookahead + Length; entry++)
+            {
+                Cache.Prefetch(tables.Factors + (FactorRow(entry) * tables.FactorBlock), tables.FactorBlock);
+                Cache.Prefetch(tables.Weights + (WeightRow(entry) * tables.WeightBlock));
+            }
+        }
+    }
+}
+
+/// <summary>
+/// The tables of parameters. A factor row is <c>Stride</c> floats of a latent vector, and beside them what the solver keeps of each; a weight row is a number and
+/// what the solver keeps of it. Weight rows are the columns, then the bias, then the F × F field weights.
+/// </summary>
+internal unsafe struct ParameterTables
+{
+    public float* Factors;
+
+    public float* Weights;
+
+    /// <summary>Floats from one factor row to the next.</summary>
+    public nuint FactorBlock;
+
+    /// <summary>Floats from one weight row to the next.</summary>
+    public nuint WeightBlock;
+
+    /// <summary>Floats of a latent vector: a multiple of the register's width.</summary>
+    public int Stride;
+
+    /// <summary>Weight row of the bias.</summary>
+    public nuint Bias;
+
+    /// <summary>Weight row of r_00; r_fg with f &lt; g is at F · f + g behind it.</summary>
+    public nuint FieldWeights;
+
+    /// <summary>F.</summary>
+    public int FieldCount;
+
+    /// <summary>Field of each column, by weight row; needed where fields have weights.</summary>
+    public int* Fields;
+
+    /// <summary>Whether the tables outgrow the near caches, so that the parameters of rows to come are worth fetching early.</summary>
+    public bool Prefetch;
+}

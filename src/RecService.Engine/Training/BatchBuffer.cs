@@ -1,0 +1,178 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using RecService.Engine.Data;
+using RecService.Engine.Numerics;
+
+namespace RecService.Engine.Training;
+
+/// <summary>Where a thread puts a batch together, in terms of its own replicas of hot rows. Grows to the largest batch and is reused. Not thread-safe.</summary>
+internal sealed unsafe class BatchBuffer : IDisposable
+{
+    private NativeArray<int> _entries = new(4096);
+    private NativeArray<int> _weightRows = new(4096);
+    private NativeArray<float> _values = new(4096);
+    private NativeArray<int> _offsets = new(1024);
+    private NativeArray<float> _targets = new(1024);
+    private NativeArray<float> _weights = new(1024);
+    private FieldOrder? _order;
+    private bool _hasValues;
+    private bool _hasWeightRows;
+    private bool _hasWeights;
+    private int _width;
+    private int _rows;
+    private int _count;
+
+    /// <summary>Rows of hot latent vectors, and what leads from one to this thread's replica.</summary>
+    public int HotFactors { get; init; }
+
+    public int FactorOffset { get; init; }
+
+    /// <summary>Hot weight rows, and what leads from one to this thread's replica.</summary>
+    public int HotWeights { get; init; }
+
+    public int WeightOffset { get; init; }
+
+    /// <summary>Whether hot rows have replicas.</summary>
+    public bool HasReplicas => HotFactors > 0 || HotWeights > 0;
+
+    /// <summary>Where rows of several blocks are joined.</summary>
+    public RowBuffer Joined { get; } = new();
+
+    /// <summary>Sorts rows by field.</summary>
+    public FieldOrder Order(FeatureSpace space) => _order ??= new(space);
+
+    /// <summary>Begins an empty batch.</summary>
+    public void Start(bool hasValues, bool hasWeightRows, bool hasWeights, int width)
+    {
+        (_hasValues, _hasWeightRows, _hasWeights, _width) = (hasValues, hasWeightRows, hasWeights, width);
+        (_rows, _count) = (0, 0);
+        _offsets.Pointer[0] = 0;
+    }
+
+    /// <summary>Appends entries to the current row.</summary>
+    public void Append(in RowBatch.Row part)
+    {
+        Reserve(ref _entries, _count + part.Length + RowBatch.Lookahead);
+        Reserve(ref _weightRows, _count + part.Length + RowBatch.Lookahead);
+        Reserve(ref _values, _count + part.Length);
+        for (var e = 0; e < part.Length; e++, _count++)
+        {
+            var entry = part.Entries[e];
+            _entries.Pointer[_count] = entry + ((entry & RowBatch.RowMask) < HotFactors ? FactorOffset : 0);
+            if (_hasWeightRows)
+            {
+                var row = (int)part.WeightRow(e);
+                _weightRows.Pointer[_count] = row + (row < HotWeights ? WeightOffset : 0);
+            }
+
+            if (_hasValues)
+            {
+                _values.Pointer[_count] = part.Value(e);
+            }
+        }
+    }
+
+    /// <summary>Appends the entries of a row that several blocks made, put together by field.</summary>
+    public void Append(SparseRow row, ReadOnlySpan<int> order, FeatureSpace space, RowNumbering numbering)
+    {
+        var lastField = -1;
+        foreach (var e in order)
+        {
+            var column = row.Columns[e];
+            var field = space.ColumnFields[column];
+            var entry = numbering.FactorRowOf(column) | (field != lastField ? RowBatch.GroupStart : 0);
+            var weightRow = numbering.WeightRowOf(column);
+            var value = row.ValueAt(e);
+            Append(new RowBatch.Row(&entry, &weightRow, &value, 1));
+            lastField = field;
+        }
+    }
+
+    /// <summary>Ends the current row.</summary>
+    public void EndRow(float target, float weight)
+    {
+        Reserve(ref _targets, _rows + 1);
+        Reserve(ref _weights, _rows + 1);
+        Reserve(ref _offsets, _rows + 2);
+        _targets.Pointer[_rows] = target;
+        _weights.Pointer[_rows] = weight;
+        _offsets.Pointer[++_rows] = _count;
+    }
+
+    /// <summary>The rows ended since <see cref="Start"/>.</summary>
+    public RowBatch ToBatch()
+    {
+        // What may be read ahead has to lead somewhere.
+        NativeMemory.Clear(_entries.Pointer + _count, RowBatch.Lookahead * sizeof(int));
+        NativeMemory.Clear(_weightRows.Pointer + _count, RowBatch.Lookahead * sizeof(int));
+        return new()
+        {
+            Count = _rows,
+            Width = _width,
+            Entries = _entries.Pointer,
+            WeightRows = _hasWeightRows ? _weightRows.Pointer : null,
+            Values = _hasValues ? _values.Pointer : null,
+            Offsets = _width > 0 ? null : _offsets.Pointer,
+            Targets = _targets.Pointer,
+            Weights = _hasWeights ? _weights.Pointer : null,
+        };
+    }
+
+    /// <summary>The same batch with this thread's replicas of hot rows.</summary>
+    public RowBatch Localise(RowBatch batch)
+    {
+        var first = batch.Offsets is null ? 0 : batch.Offsets[0];
+        var count = (batch.Offsets is null ? batch.Count * batch.Width : batch.Offsets[batch.Count] - first) + RowBatch.Lookahead;
+        Reserve(ref _entries, count);
+        Localise(batch.Entries + first, _entries.Pointer, count, HotFactors, FactorOffset);
+        batch.Entries = _entries.Pointer - first;
+        if (batch.WeightRows is not null)
+        {
+            Reserve(ref _weightRows, count);
+            Localise(batch.WeightRows + first, _weightRows.Pointer, count, HotWeights, WeightOffset);
+            batch.WeightRows = _weightRows.Pointer - first;
+        }
+
+        return batch;
+    }
+
+    public void Dispose()
+    {
+        _entries.Dispose();
+        _weightRows.Dispose();
+        _values.Dispose();
+        _offsets.Dispose();
+        _targets.Dispose();
+        _weights.Dispose();
+    }
+
+    private static void Localise(int* source, int* target, int count, int hot, int offset)
+    {
+        var (rows, limit, shift) = (new Vector<int>(RowBatch.RowMask), new Vector<int>(hot), new Vector<int>(offset));
+        var e = 0;
+        for (; e + Vector<int>.Count <= count; e += Vector<int>.Count)
+        {
+            var entries = Vector.Load(source + e);
+            Vector.Store(entries + (Vector.LessThan(entries & rows, limit) & shift), target + e);
+        }
+
+        for (; e < count; e++)
+        {
+            target[e] = source[e] + ((source[e] & RowBatch.RowMask) < hot ? offset : 0);
+        }
+    }
+
+    private static void Reserve<T>(ref NativeArray<T> array, int length)
+        where T : unmanaged
+    {
+        if ((nuint)length <= array.Length)
+        {
+            return;
+        }
+
+        var larger = new NativeArray<T>(Math.Max((nuint)length, 2 * array.Length));
+        NativeMemory.Copy(array.Pointer, larger.Pointer, array.Length * (nuint)sizeof(T));
+        array.Dispose();
+        array = larger;
+    }
+}

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+
+namespace RecService.Engine.Training;
+
+/// <summary>A model in the making: parameters, examples as the kernels read them, and threads.</summary>
+internal sealed class Fit : IDisposable
+{
+    /// <summary>Rows that this share of the examples touches have replicas: threads would meet there too often.</summary>
+    private const double HotShare = 1.0 / 512;
+
+    /// <summary>Latent vectors with replicas at most, in floats: what an exchange costs, and what must fit into the near caches.</summary>
+    private const int MostHotFloats = 1 << 15;
+
+    /// <summary>Fewer examples for a thread than this are not worth it.</summary>
+    private const int LeastExamplesOfThread = 4096;
+
+    private readonly RandomSource _random;
+    private readonly TargetScale _scale;
+    private readonly WorkerTeam _team;
+    private readonly TrainingRows _rows;
+    private readonly TrainingRows? _holdoutRows;
+    private readonly ParameterTable _table;
+    private readonly ILearningPass _learning;
+    private readonly MeasuringPass? _measuring;
+
+    public Fit(TrainingSettings settings, FactorizationKernel kernel, FeatureSpace space, ExampleSet train, ExampleSet? holdout, NegativeSampling? negatives)
+    {
+        _random = new(settings.Seed);
+        _scale = TargetScale.Of(settings.Loss, train);
+        var occurrences = Occurrences.Of(space, train, negatives);
+        var threads = settings.Deterministic ? settings.Threads : Math.Clamp(train.Count / LeastExamplesOfThread, 1, settings.Threads);
+        var numbering = threads == 1 || settings.Deterministic
+            ? RowNumbering.Natural(space)
+            : RowNumbering.HotFirst(space, occurrences, train.Count * HotShare, MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors)));
+        _table = new(space, settings, numbering, settings.Deterministic ? 1 : threads, _scale);
+        _table.Initialise(LossFunctions.InitialBias(settings.Loss, train, negatives), occurrences, _random);
+        _team = new(threads);
+
+        var layout = RowLayout.Of(space, train, settings.Interaction, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
+        var order = Order(train.Count, pairs: settings.Loss == Loss.Bpr && negatives is null);
+        _rows = new(space, train, layout, numbering, settings.Loss, _scale, order, negatives);
+        var shape = new KernelShape(kernel.Name, settings.Interaction, layout.OneHot, _table.Stride);
+        _learning = settings.Deterministic
+            ? new DeterministicPass(_rows, _table, settings, _scale, Kernels.TwoPassLearner(shape, settings.Solver, settings.Loss), _team)
+            : new FreePass(_rows, _table, settings, _scale, Kernels.Learner(shape, settings.Solver, settings.Loss), _team);
+        if (holdout is not null)
+        {
+            var ofHoldout = RowLayout.Of(space, holdout, settings.Interaction, oneHotAllowed: true);
+            _holdoutRows = new(space, holdout, ofHoldout, numbering, settings.Loss, _scale, order: null, negatives: null);
+            _measuring = new(_holdoutRows, _table, settings, _scale, Kernels.Scorer(shape with { OneHot = ofHoldout.OneHot }), _team);
+        }
+    }
+
+    /// <summary>Learns from every example once, and measures the holdout.</summary>
+    /// <exception cref="TrainingDivergedException">The loss grew without bound, or a parameter is no longer a finite number.</exception>
+    public EpochReport Learn(int epoch, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var trainLoss = _learning.Learn(epoch, _random, cancellationToken);
+        var learningTime = Stopwatch.GetElapsedTime(start);
+        var holdoutLoss = _measuring?.Measure(cancellationToken);
+        if (!_scale.IsPlausible(trainLoss) || (holdoutLoss is { } measured && !_scale.IsPlausible(measured)) || !_table.IsFinite())
+        {
+            throw new TrainingDivergedException(epoch);
+        }
+
+        return new(epoch, trainLoss, holdoutLoss, Stopwatch.GetElapsedTime(start), learningTime);
+    }
+
+    /// <summary>Keeps the parameters as they are now.</summary>
+    public void Keep() => _table.Keep();
+
+    /// <summary>The model that was kept last; without a holdout, the model as it is.</summary>
+    public FactorizationModel ToModel(FeatureIndex? features) => _table.ToModel(features);
+
+    public void Dispose()
+    {
+        _team.Dispose();
+        _learning.Dispose();
+        _measuring?.Dispose();
+        _rows.Dispose();
+        _holdoutRows?.Dispose();
+        _table.Dispose();
+    }
+
+    private int[] Order(int count, bool pairs)
+    {
+        var order = new int[count];
+        var step = pairs ? 2 : 1;
+        var units = new int[count / step];
+        for (var unit = 0; unit < units.Length; unit++)
+        {
+            units[unit] = unit;
+        }
+
+        _random.Shuffle<int>(units);
+        for (var example = 0; example < count; example++)
+        {
+            order[example] = (units[example / step] * step) + (example % step);
+        }
+
+        return order;
+    }
+}

@@ -1,0 +1,40 @@
+using RecService.Engine.Data;
+
+namespace RecService.Engine.Training;
+
+/// <summary>How often columns occur.</summary>
+internal static class Occurrences
+{
+    /// <summary>Examples of an epoch that each column stands in, negatives included as far as they can be expected.</summary>
+    public static double[] Of(FeatureSpace space, ExampleSet examples, NegativeSampling? negatives)
+    {
+        var occurrences = new double[space.ColumnCount];
+        for (var block = 0; block < examples.Blocks.Count; block++)
+        {
+            var rows = examples.Blocks[block];
+            var uses = new double[rows.Count];
+            if (block == negatives?.ItemBlock)
+            {
+                Array.Fill(uses, (double)examples.Count * negatives.PerPositive / rows.Count);
+            }
+
+            for (var example = 0; example < examples.Count; example++)
+            {
+                if (examples.WeightOf(example) > 0)
+                {
+                    uses[examples.RowOf(block, example)] += negatives is null || block == negatives.ItemBlock ? 1 : 1 + negatives.PerPositive;
+                }
+            }
+
+            for (var row = 0; row < uses.Length; row++)
+            {
+                foreach (var column in rows[row].Columns)
+                {
+                    occurrences[column] += uses[row];
+                }
+            }
+        }
+
+        return occurrences;
+    }
+}

@@ -1,0 +1,340 @@
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+
+namespace RecService.Engine.Training;
+
+/// <summary>
+/// What training changes. A factor row is a latent vector, padded to the stride, and beside it the solver's sums, so that a step touches neighbouring cache
+/// lines only; a weight row is a weight and its sums. k = 16 with AdaGrad takes 128 + 8 bytes a feature.
+/// </summary>
+/// <remarks>
+/// Factor rows: those of the space, then each thread's replicas of the hot ones. Weight rows: the columns, each thread's replicas of the hot ones, then the
+/// bias and the field weights, and each thread's replicas of these.
+/// </remarks>
+internal sealed unsafe class ParameterTable : IDisposable
+{
+    /// <summary>Tables up to this size stay in the near caches by themselves.</summary>
+    private const long NearCacheBytes = 1 << 20;
+
+    private readonly FeatureSpace _space;
+    private readonly TrainingSettings _settings;
+    private readonly RowNumbering _numbering;
+    private readonly int _planes;
+    private readonly int _specials;
+    private readonly int _threads;
+    private readonly NativeArray<float> _factors;
+    private readonly NativeArray<float> _weights;
+    private readonly NativeArray<int>? _factorTouches;
+    private readonly NativeArray<int>? _weightTouches;
+    private readonly NativeArray<float>? _corrections;
+    private readonly NativeArray<float>? _l2;
+    private readonly NativeArray<int>? _fields;
+    private readonly TargetScale _scale;
+    private NativeArray<float>? _bestFactors;
+    private NativeArray<float>? _bestWeights;
+
+    /// <param name="space">The columns.</param>
+    /// <param name="settings">The settings.</param>
+    /// <param name="numbering">The rows of the columns.</param>
+    /// <param name="threads">Threads that have replicas; 1 for none.</param>
+    /// <param name="scale">The scale of the targets.</param>
+    public ParameterTable(FeatureSpace space, TrainingSettings settings, RowNumbering numbering, int threads, TargetScale scale)
+    {
+        _space = space;
+        _settings = settings;
+        _numbering = numbering;
+        _scale = scale;
+        _threads = threads;
+        _planes = Kernels.PlanesOf(settings.Solver);
+        _specials = 1 + (settings.Interaction == FeatureInteraction.FieldWeighted ? space.FieldCount * space.FieldCount : 0);
+        var replicas = threads == 1 ? 0 : threads;
+        var factorRows = (nuint)(space.FactorCount + ((long)replicas * numbering.HotFactors));
+        var weightRows = (nuint)(space.ColumnCount + ((long)replicas * numbering.HotWeights) + ((1 + replicas) * (long)_specials));
+        Stride = StrideOf(settings.Factors);
+        _factors = new(factorRows * (nuint)(Stride * _planes));
+        _weights = new(weightRows * (nuint)_planes);
+        if (settings.Solver == Solver.Adam)
+        {
+            _factorTouches = new(factorRows);
+            _weightTouches = new(weightRows);
+            _corrections = Adam.CorrectionTable();
+        }
+
+        if (settings.L2ByField is { Count: > 0 } byField)
+        {
+            _l2 = new(2 * weightRows);
+            FillRegularisation(byField);
+        }
+
+        if (settings.Interaction == FeatureInteraction.FieldWeighted)
+        {
+            _fields = new(weightRows);
+            FillFields();
+        }
+    }
+
+    /// <summary>Floats of a latent vector: 8 up to k = 8, else k rounded up to a multiple of 16.</summary>
+    public int Stride { get; }
+
+    /// <summary>Where a thread finds the parameters.</summary>
+    public ParameterTables Tables(int thread)
+    {
+        var specials = FirstSpecial + (_threads == 1 ? 0 : (nuint)((1 + thread) * _specials));
+        return new()
+        {
+            Factors = _factors.Pointer,
+            Weights = _weights.Pointer,
+            FactorBlock = Block,
+            WeightBlock = (nuint)_planes,
+            Stride = Stride,
+            Bias = specials,
+            FieldWeights = specials + 1,
+            FieldCount = _space.FieldCount,
+            Fields = _fields is null ? null : _fields.Pointer,
+            Prefetch = (long)_factors.Length * sizeof(float) > NearCacheBytes,
+        };
+    }
+
+    /// <summary>Where parameters are read after all threads are done.</summary>
+    public ParameterTables Shared => Tables(0) with { Bias = FirstSpecial, FieldWeights = FirstSpecial + 1 };
+
+    /// <summary>What the solver needs at a learning rate.</summary>
+    public StepContext Context(float rate) => new()
+    {
+        Rate = rate,
+        L2Linear = _settings.L2Linear,
+        L2Factors = _settings.L2Factors,
+        L2FieldWeights = _settings.L2FieldWeights,
+        L2ByWeightRow = _l2 is null ? null : _l2.Pointer,
+        FactorTouches = _factorTouches is null ? null : _factorTouches.Pointer,
+        WeightTouches = _weightTouches is null ? null : _weightTouches.Pointer,
+        Corrections = _corrections is null ? null : _corrections.Pointer,
+    };
+
+    /// <summary>A buffer for batches in terms of a thread's replicas.</summary>
+    public BatchBuffer Buffer(int thread) => _threads == 1 ? new() : new()
+    {
+        HotFactors = _numbering.HotFactors,
+        FactorOffset = _space.FactorCount + (thread * _numbering.HotFactors),
+        HotWeights = _numbering.HotWeights,
+        WeightOffset = _space.ColumnCount + (thread * _numbering.HotWeights),
+    };
+
+    /// <summary>The rows that threads have replicas of.</summary>
+    public ReplicatedRows[] Replicated() =>
+    [
+        new(_factors.Pointer, _planes, Stride, 0, _space.FactorCount, _numbering.HotFactors),
+        new(_weights.Pointer, _planes, 1, 0, _space.ColumnCount, _numbering.HotWeights),
+        new(_weights.Pointer, _planes, 1, (int)FirstSpecial, (int)FirstSpecial + _specials, _specials),
+    ];
+
+    /// <summary>Draws latent vectors, and sets the other parameters to where they start.</summary>
+    /// <param name="bias">w0.</param>
+    /// <param name="occurrences">How often each column occurs: rows that no example touches stay 0.</param>
+    /// <param name="random">Draws.</param>
+    public void Initialise(float bias, double[] occurrences, RandomSource random)
+    {
+        if (_settings.Solver == Solver.AdaGrad)
+        {
+            FillSums(_factors, Stride);
+            FillSums(_weights, 1);
+        }
+
+        var touched = new bool[_space.FactorCount];
+        for (var column = 0; column < occurrences.Length; column++)
+        {
+            touched[_space.FactorOf(column)] |= occurrences[column] > 0;
+        }
+
+        for (var factor = 0; factor < touched.Length; factor++)
+        {
+            var vector = _factors.Pointer + ((nuint)_numbering.RowOfFactor(factor) * Block);
+            for (var d = 0; d < _settings.Factors; d++)
+            {
+                // Drawn for every row, so that a row's start does not depend on which others the examples touch.
+                var value = _settings.InitialDeviation * (float)random.NextNormal();
+                vector[d] = touched[factor] ? value : 0;
+            }
+        }
+
+        var shared = Shared;
+        *At(shared, shared.Bias) = bias;
+        for (var pair = 1; pair < _specials; pair++)
+        {
+            *At(shared, shared.Bias + (nuint)pair) = 1;
+        }
+    }
+
+    /// <summary>Whether every parameter of the model is a finite number.</summary>
+    public bool IsFinite()
+    {
+        var shared = Shared;
+        for (var row = 0; row < _space.FactorCount; row++)
+        {
+            var vector = shared.Factors + ((nuint)row * shared.FactorBlock);
+            for (var d = 0; d < _settings.Factors; d++)
+            {
+                if (!float.IsFinite(vector[d] * _scale.RootDeviation))
+                {
+                    return false;
+                }
+            }
+        }
+
+        for (var row = 0; row < _space.ColumnCount; row++)
+        {
+            if (!float.IsFinite(*At(shared, (nuint)row) * _scale.Deviation))
+            {
+                return false;
+            }
+        }
+
+        for (var special = 0; special < _specials; special++)
+        {
+            if (!float.IsFinite(*At(shared, shared.Bias + (nuint)special) * _scale.Deviation))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Keeps the parameters as they are now, for <see cref="ToModel"/>.</summary>
+    public void Keep()
+    {
+        _bestFactors ??= new((nuint)_space.FactorCount * (nuint)Stride);
+        _bestWeights ??= new((nuint)(_space.ColumnCount + _specials));
+        var shared = Shared;
+        for (nuint row = 0; row < (nuint)_space.FactorCount; row++)
+        {
+            new Span<float>(shared.Factors + (row * Block), Stride).CopyTo(new(_bestFactors.Pointer + (row * (nuint)Stride), Stride));
+        }
+
+        for (nuint row = 0; row < (nuint)_space.ColumnCount; row++)
+        {
+            _bestWeights.Pointer[row] = *At(shared, row);
+        }
+
+        for (nuint special = 0; special < (nuint)_specials; special++)
+        {
+            _bestWeights.Pointer[(nuint)_space.ColumnCount + special] = *At(shared, shared.Bias + special);
+        }
+    }
+
+    /// <summary>The model that was kept last, or that is there now; y = mean + deviation · (the score within training).</summary>
+    public FactorizationModel ToModel(FeatureIndex? features)
+    {
+        var source = _bestFactors is null || _bestWeights is null
+            ? Shared
+            : Shared with
+            {
+                Factors = _bestFactors.Pointer,
+                FactorBlock = (nuint)Stride,
+                Weights = _bestWeights.Pointer,
+                WeightBlock = 1,
+                Bias = (nuint)_space.ColumnCount,
+                FieldWeights = (nuint)_space.ColumnCount + 1,
+            };
+        var weights = new float[_space.ColumnCount];
+        for (var column = 0; column < weights.Length; column++)
+        {
+            weights[column] = _scale.Deviation * *At(source, (nuint)_numbering.WeightRowOf(column));
+        }
+
+        var (k, stride) = (_settings.Factors, FactorizationModel.StrideOf(_settings.Factors));
+        var factors = new float[checked(_space.FactorCount * stride)];
+        for (var factor = 0; factor < _space.FactorCount; factor++)
+        {
+            var vector = source.Factors + ((nuint)_numbering.RowOfFactor(factor) * source.FactorBlock);
+            for (var d = 0; d < k; d++)
+            {
+                // ⟨v_i, v_j⟩ scales with the square of the vectors.
+                factors[(factor * stride) + d] = _scale.RootDeviation * vector[d];
+            }
+        }
+
+        return new(
+            _space, _settings.Interaction, _settings.Loss, k, _scale.Mean + (_scale.Deviation * *At(source, source.Bias)), weights, factors,
+            _scale.Minimum, _scale.Maximum, features, FieldWeightsOf(source));
+    }
+
+    public void Dispose()
+    {
+        _factors.Dispose();
+        _weights.Dispose();
+        _factorTouches?.Dispose();
+        _weightTouches?.Dispose();
+        _corrections?.Dispose();
+        _l2?.Dispose();
+        _fields?.Dispose();
+        _bestFactors?.Dispose();
+        _bestWeights?.Dispose();
+    }
+
+    /// <summary>Floats that latent vectors of a length take in training.</summary>
+    public static int StrideOf(int factors) => factors is > 0 and <= 8 ? 8 : FactorizationModel.StrideOf(factors);
+
+    private nuint Block => (nuint)(Stride * _planes);
+
+    /// <summary>The shared bias.</summary>
+    private nuint FirstSpecial => (nuint)(_space.ColumnCount + ((_threads == 1 ? 0L : _threads) * _numbering.HotWeights));
+
+    private static float* At(in ParameterTables tables, nuint weightRow) => tables.Weights + (weightRow * tables.WeightBlock);
+
+    private float[]? FieldWeightsOf(in ParameterTables source)
+    {
+        if (_specials == 1)
+        {
+            return null;
+        }
+
+        var fields = _space.FieldCount;
+        var weights = new float[fields * fields];
+        for (var f = 0; f < fields; f++)
+        {
+            for (var g = f + 1; g < fields; g++)
+            {
+                weights[(f * fields) + g] = weights[(g * fields) + f] = *At(source, source.FieldWeights + (nuint)((f * fields) + g));
+            }
+        }
+
+        return weights;
+    }
+
+    private void FillSums(NativeArray<float> table, int length)
+    {
+        var block = (nuint)(length * _planes);
+        for (nuint row = 0; row < table.Length; row += block)
+        {
+            new Span<float>(table.Pointer + row + length, length * (_planes - 1)).Fill(_settings.InitialAccumulator);
+        }
+    }
+
+    private void FillRegularisation(IReadOnlyDictionary<string, FieldL2> byField)
+    {
+        ForEachWeightRow((row, column) =>
+        {
+            var field = byField.GetValueOrDefault(_space.Fields[_space.ColumnFields[column]]);
+            _l2!.Pointer[2 * row] = field?.Linear ?? _settings.L2Linear;
+            _l2.Pointer[(2 * row) + 1] = field?.Factors ?? _settings.L2Factors;
+        });
+    }
+
+    private void FillFields() => ForEachWeightRow((row, column) => _fields!.Pointer[row] = _space.ColumnFields[column]);
+
+    /// <summary>Calls for the weight row of each column, and for each replica of it.</summary>
+    private void ForEachWeightRow(Action<int, int> action)
+    {
+        for (var column = 0; column < _space.ColumnCount; column++)
+        {
+            var row = _numbering.WeightRowOf(column);
+            action(row, column);
+            for (var thread = 0; thread < _threads && row < _numbering.HotWeights; thread++)
+            {
+                action(_space.ColumnCount + (thread * _numbering.HotWeights) + row, column);
+            }
+        }
+    }
+}

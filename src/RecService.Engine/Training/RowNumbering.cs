@@ -1,0 +1,99 @@
+using RecService.Engine.Data;
+
+namespace RecService.Engine.Training;
+
+/// <summary>
+/// Which rows of the parameter tables the columns of a space have. With one thread a column's weight row is its number. With several, the rows that most
+/// examples touch come first, as every thread has a replica of those.
+/// </summary>
+internal sealed class RowNumbering
+{
+    private readonly int[]? _weightRows;
+    private readonly int[]? _factorRows;
+    private readonly FeatureSpace _space;
+
+    private RowNumbering(FeatureSpace space, int[]? weightRows, int[]? factorRows, int hotWeights, int hotFactors)
+    {
+        _space = space;
+        _weightRows = weightRows;
+        _factorRows = factorRows;
+        HotWeights = hotWeights;
+        HotFactors = hotFactors;
+    }
+
+    /// <summary>Weight rows 0 … HotWeights − 1 have replicas.</summary>
+    public int HotWeights { get; }
+
+    /// <summary>Factor rows 0 … HotFactors − 1 have replicas.</summary>
+    public int HotFactors { get; }
+
+    /// <summary>Whether the weight row of every column is its factor row, so that entries need only one number.</summary>
+    public bool IsSingle => _space.ColumnFactors.IsEmpty;
+
+    /// <summary>The order of the columns themselves.</summary>
+    public static RowNumbering Natural(FeatureSpace space) => new(space, null, null, 0, 0);
+
+    /// <summary>The most frequent rows first.</summary>
+    /// <param name="space">The columns.</param>
+    /// <param name="occurrences">How often each column occurs in an epoch.</param>
+    /// <param name="threshold">Rows that occur at least so often get replicas.</param>
+    /// <param name="most">How many rows of each table get replicas at most.</param>
+    public static RowNumbering HotFirst(FeatureSpace space, double[] occurrences, double threshold, int most)
+    {
+        var (weightRows, hotWeights) = Number(occurrences, threshold, most);
+        if (space.ColumnFactors.IsEmpty)
+        {
+            return new(space, weightRows, weightRows, hotWeights, hotWeights);
+        }
+
+        var ofFactors = new double[space.FactorCount];
+        for (var column = 0; column < occurrences.Length; column++)
+        {
+            ofFactors[space.FactorOf(column)] += occurrences[column];
+        }
+
+        var (factorRows, hotFactors) = Number(ofFactors, threshold, most);
+        return new(space, weightRows, factorRows, hotWeights, hotFactors);
+    }
+
+    /// <summary>The weight row of a column.</summary>
+    public int WeightRowOf(int column) => _weightRows is null ? column : _weightRows[column];
+
+    /// <summary>The row in the table of latent vectors that holds row <paramref name="factor"/> of the space.</summary>
+    public int RowOfFactor(int factor) => _factorRows is null ? factor : _factorRows[factor];
+
+    /// <summary>The row of a column in the table of latent vectors.</summary>
+    public int FactorRowOf(int column) => RowOfFactor(_space.FactorOf(column));
+
+    private static (int[] Rows, int Hot) Number(double[] occurrences, double threshold, int most)
+    {
+        var hot = new List<int>();
+        for (var i = 0; i < occurrences.Length; i++)
+        {
+            if (occurrences[i] >= threshold)
+            {
+                hot.Add(i);
+            }
+        }
+
+        hot.Sort((a, b) => occurrences[b].CompareTo(occurrences[a]) is var order && order != 0 ? order : a.CompareTo(b));
+        hot.RemoveRange(Math.Min(most, hot.Count), hot.Count - Math.Min(most, hot.Count));
+        var rows = new int[occurrences.Length];
+        Array.Fill(rows, -1);
+        for (var i = 0; i < hot.Count; i++)
+        {
+            rows[hot[i]] = i;
+        }
+
+        var next = hot.Count;
+        foreach (ref var row in rows.AsSpan())
+        {
+            if (row < 0)
+            {
+                row = next++;
+            }
+        }
+
+        return (rows, hot.Count);
+    }
+}

@@ -1,0 +1,197 @@
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+
+namespace RecService.Engine.Training;
+
+/// <summary>
+/// Examples in the order in which they are read, as batches for the kernels. Examples of a single block are copied in that order, so that memory is read
+/// straight through; those that join several blocks, or get negatives, are put together batch by batch.
+/// </summary>
+internal sealed unsafe class TrainingRows : IDisposable
+{
+    private readonly ExampleSet _examples;
+    private readonly NegativeSampling? _negatives;
+    private readonly FeatureSpace _space;
+    private readonly RowNumbering _numbering;
+    private readonly RowBlock[] _blocks;
+    private readonly int[]? _order;
+    private readonly bool _regroups;
+    private readonly bool _pairs;
+    private readonly NativeArray<float> _targets;
+    private readonly NativeArray<float>? _weights;
+
+    /// <param name="space">The columns.</param>
+    /// <param name="examples">The examples.</param>
+    /// <param name="layout">The layout of their rows.</param>
+    /// <param name="numbering">The parameter rows of the columns.</param>
+    /// <param name="loss">The loss, which says whether examples come in pairs.</param>
+    /// <param name="scale">The scale of the targets.</param>
+    /// <param name="order">The examples in the order of reading; null for their own.</param>
+    /// <param name="negatives">How positives get negatives, or null.</param>
+    public TrainingRows(
+        FeatureSpace space, ExampleSet examples, RowLayout layout, RowNumbering numbering, Loss loss, TargetScale scale, int[]? order, NegativeSampling? negatives)
+    {
+        _space = space;
+        _examples = examples;
+        _numbering = numbering;
+        _negatives = negatives;
+        _pairs = loss == Loss.Bpr;
+        Layout = layout;
+        Count = order?.Length ?? examples.Count;
+        IsFlat = examples.Blocks.Count == 1 && negatives is null;
+        if (IsFlat)
+        {
+            int[]? rows = order is null && examples.Rows[0] is null ? null : [.. Enumerable.Range(0, Count).Select(n => examples.RowOf(0, order is null ? n : order[n]))];
+            _blocks = [new(space, examples.Blocks[0], rows, numbering, layout.Grouped)];
+        }
+        else
+        {
+            _blocks = [.. examples.Blocks.Select(block => new RowBlock(space, block, null, numbering, layout.Grouped))];
+            _order = order;
+        }
+
+        _regroups = layout.Grouped && SharesFields(space, examples);
+        _targets = new((nuint)Count);
+        _weights = examples.Weights is null ? null : new((nuint)Count);
+        for (var n = 0; n < Count; n++)
+        {
+            var example = order is null ? n : order[n];
+            _targets.Pointer[n] = scale.Scaled(examples.Targets[example]);
+            if (_weights is not null)
+            {
+                _weights.Pointer[n] = examples.WeightOf(example);
+            }
+        }
+    }
+
+    /// <summary>Number of examples.</summary>
+    public int Count { get; }
+
+    /// <summary>The layout of the rows.</summary>
+    public RowLayout Layout { get; }
+
+    /// <summary>Whether batches are parts of what lies in memory already.</summary>
+    public bool IsFlat { get; }
+
+    /// <summary>Rows of an example: 1, and its negatives; of pairwise learning, two for each negative.</summary>
+    public int RowsPerExample => _negatives is null ? 1 : _pairs ? 2 * _negatives.PerPositive : 1 + _negatives.PerPositive;
+
+    /// <summary>A batch of examples.</summary>
+    /// <param name="from">The first example, by its place in the order.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="buffer">Room of the calling thread; the batch is valid until its next use.</param>
+    /// <param name="random">Draws the negatives.</param>
+    public RowBatch Read(int from, int count, BatchBuffer buffer, RandomSource random)
+    {
+        if (IsFlat)
+        {
+            var batch = _blocks[0].Batch.Slice(from, count);
+            batch.Targets = _targets.Pointer + from;
+            batch.Weights = _weights is null ? null : _weights.Pointer + from;
+            return buffer.HasReplicas ? buffer.Localise(batch) : batch;
+        }
+
+        buffer.Start(_blocks.Any(block => block.HasAnyValues), !_numbering.IsSingle, _weights is not null, Layout.OneHot ? Layout.MaximumEntries : 0);
+        for (var n = from; n < from + count; n++)
+        {
+            Join(n, buffer, random);
+        }
+
+        return buffer.ToBatch();
+    }
+
+    public void Dispose()
+    {
+        foreach (var block in _blocks)
+        {
+            block.Dispose();
+        }
+
+        _targets.Dispose();
+        _weights?.Dispose();
+    }
+
+    private void Join(int n, BatchBuffer buffer, RandomSource random)
+    {
+        var example = _order is null ? n : _order[n];
+        var (target, weight) = (_targets.Pointer[n], _weights is null ? 1 : _weights.Pointer[n]);
+        if (_negatives is null)
+        {
+            Append(example, -1, target, weight, buffer);
+            return;
+        }
+
+        if (!_pairs)
+        {
+            Append(example, -1, target, weight, buffer);
+        }
+
+        for (var negative = 0; negative < _negatives.PerPositive; negative++)
+        {
+            var item = _negatives.Draw(_examples.RowOf(_negatives.UserBlock, example), _blocks[_negatives.ItemBlock].Count, random);
+            if (item < 0)
+            {
+                continue;
+            }
+
+            if (_pairs)
+            {
+                Append(example, -1, target, weight, buffer);
+            }
+
+            Append(example, item, 0, weight, buffer);
+        }
+    }
+
+    /// <summary>Appends the row of an example, with another item where one is given. In pairwise learning the item comes last, so that pairs begin alike.</summary>
+    private void Append(int example, int item, float target, float weight, BatchBuffer buffer)
+    {
+        if (_regroups)
+        {
+            var joined = item < 0 ? _examples.Gather(example, buffer.Joined) : _examples.GatherWith(example, _negatives!.ItemBlock, item, buffer.Joined);
+            buffer.Append(joined, buffer.Order(_space).Sort(joined), _space, _numbering);
+            buffer.EndRow(target, weight);
+            return;
+        }
+
+        var itemBlock = _negatives?.ItemBlock ?? -1;
+        for (var block = 0; block < _blocks.Length; block++)
+        {
+            if (block != itemBlock)
+            {
+                buffer.Append(_blocks[block].Batch[_examples.RowOf(block, example)]);
+            }
+        }
+
+        if (itemBlock >= 0)
+        {
+            buffer.Append(_blocks[itemBlock].Batch[item >= 0 ? item : _examples.RowOf(itemBlock, example)]);
+        }
+
+        buffer.EndRow(target, weight);
+    }
+
+    private static bool SharesFields(FeatureSpace space, ExampleSet examples)
+    {
+        var owners = new int[space.FieldCount];
+        for (var block = 0; block < examples.Blocks.Count; block++)
+        {
+            for (var r = 0; r < examples.Blocks[block].Count; r++)
+            {
+                foreach (var column in examples.Blocks[block][r].Columns)
+                {
+                    ref var owner = ref owners[space.ColumnFields[column]];
+                    if (owner != 0 && owner != block + 1)
+                    {
+                        return true;
+                    }
+
+                    owner = block + 1;
+                }
+            }
+        }
+
+        return false;
+    }
+}
