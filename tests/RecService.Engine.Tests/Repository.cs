@@ -16,4 +16,8 @@ internal static class Repository
             return directory?.FullName;
         }
     }
+
+    /// <summary>A folder of the data that may lie beside the repository; null when it does not.</summary>
+    public static string? SharedData(string name) =>
+        Path.GetDirectoryName(Root) is { } parent && Path.Combine(parent, "shared", "data", name) is var folder && Directory.Exists(folder) ? folder : null;
 }

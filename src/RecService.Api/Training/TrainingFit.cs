@@ -76,22 +76,24 @@ internal static class TrainingFit
             var classification = ClassificationMetrics.Measure(scorer, holdout);
             metrics = metrics with { LogLoss = classification?.LogLoss, Auc = classification?.Auc };
         }
-        var pairs = set.HeldOutPairs(options);
+        const int Cutoff = 10;
+        var queries = set.HeldOutQueries(options);
         var evaluator = new RankingEvaluator(set.Items.Count, set.ItemsByUser(set.AllRows))
         {
-            MaximumPairs = options.RankingSample,
+            Cutoffs = [Cutoff],
+            MaximumQueries = options.RankingSample,
             Seed = (ulong)options.Seed,
             Threads = Math.Max(1, Environment.ProcessorCount - 1),
         };
-        var ranking = evaluator.Evaluate(pairs, new ItemRanker(model, set.Items), set.Users, set.Contexts, cancellationToken);
-        var popularity = evaluator.Evaluate(pairs, new PopularityRanker(set.Items.Count, set.ItemsByUser(set.FitRows)).Score, cancellationToken);
+        var ranking = evaluator.Evaluate(queries, new ItemRanker(model, set.Items), set.Users, set.Contexts, cancellationToken);
+        var popularity = evaluator.Evaluate(queries, new PopularityRanker(set.Items.Count, set.ItemsByUser(set.FitRows)).Score, cancellationToken);
         return metrics with
         {
-            RankedPairs = ranking?.Pairs,
-            HitRate10 = ranking?.HitRate,
-            Ndcg10 = ranking?.Ndcg,
-            PopularityHitRate10 = popularity?.HitRate,
-            PopularityNdcg10 = popularity?.Ndcg,
+            RankedPairs = ranking?.Queries,
+            HitRate10 = ranking?.HitRate(Cutoff).Mean,
+            Ndcg10 = ranking?.Ndcg(Cutoff).Mean,
+            PopularityHitRate10 = popularity?.HitRate(Cutoff).Mean,
+            PopularityNdcg10 = popularity?.Ndcg(Cutoff).Mean,
         };
     }
 }

@@ -75,11 +75,11 @@ internal sealed class TrainingSet
     public float MeanTarget(int[] rows) =>
         (float)(rows.Sum(r => (double)_data.Rows[r].Weight * _data.Rows[r].Target) / rows.Sum(r => (double)_data.Rows[r].Weight));
 
-    /// <summary>The held-out pairs that a ranking should put first: all positives, or the ratings of at least the positive threshold.</summary>
-    public IReadOnlyList<HeldOutPair> HeldOutPairs(TrainingOptions options)
+    /// <summary>A query for each held-out pair that a ranking should put first: all positives, or the ratings of at least the positive threshold.</summary>
+    public IReadOnlyList<RankingQuery> HeldOutQueries(TrainingOptions options)
     {
         var threshold = options.Objective == TrainingObjective.Rating ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity : double.NegativeInfinity;
-        return [.. HoldoutRows.Select(r => _data.Rows[r]).Where(r => r.Target >= threshold).DistinctBy(r => (r.User, r.Item)).Select(r => new HeldOutPair(r.User, r.Item, r.Context))];
+        return [.. HoldoutRows.Select(r => _data.Rows[r]).Where(r => r.Target >= threshold).DistinctBy(r => (r.User, r.Item)).Select(r => new RankingQuery(r.User, r.Context, r.Item))];
     }
 
     /// <summary>Per user the distinct items of the given rows.</summary>

@@ -60,6 +60,18 @@ public sealed class RowSets
         return Distinct(starts, placed);
     }
 
+    /// <exception cref="ArgumentException">A member is not below <paramref name="bound"/>; the message names its set.</exception>
+    internal void CheckMembers(int bound, string parameter)
+    {
+        for (var row = 0; row < Count; row++)
+        {
+            if (!this[row].IsEmpty && this[row][^1] >= bound)
+            {
+                throw new ArgumentException($"The set of row {row} has member {this[row][^1]}; members must be below {bound}.", parameter);
+            }
+        }
+    }
+
     private static RowSets Distinct(int[] starts, int[] placed)
     {
         var offsets = new int[starts.Length];

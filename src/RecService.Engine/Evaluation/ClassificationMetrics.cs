@@ -40,37 +40,28 @@ public readonly record struct ClassificationMetrics(double LogLoss, double? Auc)
             total += weight;
         }
 
-        return total > 0 ? new(loss / total, AreaUnderCurve(predictions, targets, weights)) : null;
+        return total > 0 ? new(loss / total, AreaUnderCurve.OfAll(predictions, targets, weights)) : null;
     }
 
-    private static double? AreaUnderCurve(ReadOnlySpan<float> predictions, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights)
+    /// <summary>
+    /// The mean over users of the AUC within each user's own examples: how well a user's positives are told from the same user's negatives, whatever the level of
+    /// the user's predictions. Users without both, by weight, have no AUC and are left out; null when all are.
+    /// </summary>
+    /// <param name="predictions">A prediction for each example, finite: a probability or a score.</param>
+    /// <param name="targets">Its target, positive when above 0.</param>
+    /// <param name="users">Its user.</param>
+    /// <param name="weights">Its weight, not negative; empty when all count 1.</param>
+    /// <param name="weightByExamples">
+    /// Whether a user counts as much as the user's examples weigh together, which is known as GAUC (Zhu et al., "Optimized cost per click in Taobao display
+    /// advertising", KDD 2017); else each user counts 1, as in the metrics of rankings.
+    /// </param>
+    /// <exception cref="ArgumentException">Lengths differ, or a number is not finite; the message names the example.</exception>
+    public static UserMean? AucByUser(
+        ReadOnlySpan<float> predictions, ReadOnlySpan<float> targets, ReadOnlySpan<int> users, ReadOnlySpan<float> weights = default, bool weightByExamples = false)
     {
-        var keys = predictions.ToArray();
-        var order = new int[keys.Length];
-        for (var i = 0; i < order.Length; i++)
-            order[i] = i;
-        Array.Sort(keys, order);
-
-        double positives = 0, negatives = 0, won = 0;
-        for (var start = 0; start < order.Length;)
-        {
-            double tiedPositives = 0, tiedNegatives = 0;
-            var end = start;
-            for (; end < order.Length && keys[end] == keys[start]; end++)
-            {
-                var weight = Predictions.WeightAt(weights, order[end]);
-                if (targets[order[end]] > 0)
-                    tiedPositives += weight;
-                else
-                    tiedNegatives += weight;
-            }
-
-            won += tiedPositives * (negatives + (tiedNegatives / 2));
-            positives += tiedPositives;
-            negatives += tiedNegatives;
-            start = end;
-        }
-
-        return positives > 0 && negatives > 0 ? won / positives / negatives : null;
+        Predictions.Check(predictions, targets, weights);
+        if (users.Length != predictions.Length)
+            throw new ArgumentException($"There are {predictions.Length} predictions and {users.Length} users; each example needs one.", nameof(users));
+        return AreaUnderCurve.ByUser(predictions, targets, users, weights, weightByExamples);
     }
 }

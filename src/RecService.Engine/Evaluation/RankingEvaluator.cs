@@ -5,62 +5,59 @@ using RecService.Engine.Scoring;
 
 namespace RecService.Engine.Evaluation;
 
-/// <summary>An interaction that was kept from training, to see how high its item is ranked.</summary>
-/// <param name="User">Row of the user.</param>
-/// <param name="Item">Row of the item.</param>
-/// <param name="Context">Row of the context.</param>
-public readonly record struct HeldOutPair(int User, int Item, int Context);
-
-/// <summary>Fills in the score of every item for one held-out pair. Called from several threads at once where the evaluator may use several.</summary>
-/// <param name="pair">Index of the pair in the list under evaluation.</param>
-/// <param name="scores">A place for each item, 0 at first.</param>
-public delegate void ItemScores(int pair, Span<float> scores);
-
-/// <summary>Where held-out items came in the rankings of the whole catalogue.</summary>
-/// <param name="Cutoff">n, the length of the list that counts.</param>
-/// <param name="HitRate">Share of the pairs whose item is among the first n.</param>
-/// <param name="Ndcg">Mean of 1/log2(1 + rank), 0 beyond n: the normalised discounted cumulative gain with one relevant item.</param>
-/// <param name="Mrr">Mean of 1/rank over the whole catalogue.</param>
-/// <param name="Pairs">Number of pairs measured.</param>
-public sealed record RankingMetrics(int Cutoff, double HitRate, double Ndcg, double Mrr, int Pairs);
-
 /// <summary>
-/// Ranks each held-out item among the whole catalogue less the other items that its user is known to have met. All items compete: metrics over a sample of
-/// them are inconsistent (Krichene and Rendle, "On sampled metrics for item recommendation", KDD 2020).
+/// Ranks the whole catalogue for each query, less what its user is known to have met, and measures where the relevant items come. All items compete: metrics
+/// over a sample of them are inconsistent (Krichene and Rendle, "On sampled metrics for item recommendation", KDD 2020).
 /// </summary>
-/// <remarks>An item with the same score as the held-out one counts as ranked before it, so that a model that scores everything alike gains nothing by it.</remarks>
+/// <remarks>
+/// <para>
+/// A query has the held-out items of a user together (<see cref="RankingQuery.FromPairs"/>), or one of them; to measure held-out items one by one, exclude them
+/// all, so that they do not compete with each other: those relevant to the query at hand are always ranked.
+/// </para>
+/// <para>An item with the same score as a relevant one counts as ranked before it, so that a model that scores everything alike gains nothing by it.</para>
+/// </remarks>
 public sealed class RankingEvaluator
 {
     private readonly int _itemCount;
-    private readonly RowSets _known;
+    private readonly RowSets _excluded;
+    private readonly int[] _unrankable;
 
     /// <param name="itemCount">Number of items in the catalogue.</param>
-    /// <param name="known">
-    /// For each user row, the items left out of the ranking: those of training and the held-out ones. The held-out item of the pair at hand stays in.
+    /// <param name="excluded">For each user row, the items left out of the user's rankings, such as those met in training.</param>
+    /// <param name="candidates">
+    /// The items that can be recommended; null when all can. Others are never ranked, and a query to which they are relevant misses them.
     /// </param>
-    public RankingEvaluator(int itemCount, RowSets known)
+    /// <exception cref="ArgumentException">An item is out of range, or there are no candidates.</exception>
+    public RankingEvaluator(int itemCount, RowSets excluded, IReadOnlyCollection<int>? candidates = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(itemCount, 1);
-        ArgumentNullException.ThrowIfNull(known);
-        for (var user = 0; user < known.Count; user++)
-        {
-            if (!known[user].IsEmpty && known[user][^1] >= itemCount)
-                throw new ArgumentException($"User row {user} knows item row {known[user][^1]}; there are {itemCount} items.", nameof(known));
-        }
-
+        ArgumentNullException.ThrowIfNull(excluded);
+        excluded.CheckMembers(itemCount, nameof(excluded));
         _itemCount = itemCount;
-        _known = known;
+        _excluded = excluded;
+        _unrankable = candidates is null ? [] : AllBut(candidates);
     }
 
-    /// <summary>n of the hit rate and the NDCG, at least 1.</summary>
-    public int Cutoff { get; init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "The cutoff must be at least 1."); } = 10;
-
-    /// <summary>Pairs measured at most, at least 1; of more, a sample is drawn.</summary>
-    public int MaximumPairs
+    /// <summary>Lengths n of the lists that are measured, each at least 1.</summary>
+    /// <exception cref="ArgumentException">There is none, or one is below 1.</exception>
+    public IReadOnlyList<int> Cutoffs
     {
         get;
-        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "At least 1 pair must be allowed.");
-    } = 20_000;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            if (value.Count == 0 || value.Min() < 1)
+                throw new ArgumentException($"There must be cutoffs, each at least 1; these are given: {string.Join(", ", value)}.", nameof(value));
+            field = [.. value.Distinct().Order()];
+        }
+    } = [10, 20];
+
+    /// <summary>Queries measured at most, at least 1; of more, a sample is drawn.</summary>
+    public int MaximumQueries
+    {
+        get;
+        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "At least 1 query must be allowed.");
+    } = int.MaxValue;
 
     /// <summary>Seed of the sample.</summary>
     public ulong Seed { get; init; } = 1;
@@ -68,130 +65,165 @@ public sealed class RankingEvaluator
     /// <summary>Threads at most, at least 1. The result does not depend on it.</summary>
     public int Threads { get; init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "At least 1 thread is needed."); } = 1;
 
-    /// <summary>Measures a model's ranking; null when there are no pairs.</summary>
-    /// <param name="pairs">The held-out pairs.</param>
+    /// <summary>Measures a model's ranking; null when there are no queries.</summary>
+    /// <param name="queries">What to measure.</param>
     /// <param name="ranker">The model, ready to rank the catalogue.</param>
-    /// <param name="users">The rows of users that pairs name, without columns of a field that items have.</param>
-    /// <param name="contexts">The rows of contexts that pairs name, likewise.</param>
+    /// <param name="users">The rows of users that queries name, without columns of a field that items have.</param>
+    /// <param name="contexts">The rows of contexts that queries name, likewise; null when the context of a query is nothing to the model.</param>
     /// <param name="cancellationToken">Stops the evaluation.</param>
+    /// <exception cref="ArgumentException">A query names a row that there is not, or the ranker has another number of items.</exception>
     /// <exception cref="ArithmeticException">A score is not finite.</exception>
     public RankingMetrics? Evaluate(
-        IReadOnlyList<HeldOutPair> pairs, ItemRanker ranker, SparseRows users, SparseRows contexts, CancellationToken cancellationToken = default)
+        IReadOnlyList<RankingQuery> queries, ItemRanker ranker, SparseRows users, SparseRows? contexts = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(pairs);
+        ArgumentNullException.ThrowIfNull(queries);
         ArgumentNullException.ThrowIfNull(ranker);
         ArgumentNullException.ThrowIfNull(users);
-        ArgumentNullException.ThrowIfNull(contexts);
         if (ranker.ItemRows.Count != _itemCount)
             throw new ArgumentException($"The ranker has {ranker.ItemRows.Count} items; the catalogue has {_itemCount}.", nameof(ranker));
+        for (var query = 0; query < queries.Count; query++)
+        {
+            var (user, context) = (queries[query].User, queries[query].Context);
+            if (user >= users.Count)
+                throw new ArgumentException($"Query {query} names user row {user}; there are {users.Count}.", nameof(queries));
+            if (context >= (contexts?.Count ?? int.MaxValue))
+                throw new ArgumentException($"Query {query} names context row {context}; there are {contexts!.Count}.", nameof(queries));
+        }
+
         return Evaluate(
-            pairs,
-            (pair, scores) =>
+            queries,
+            () =>
             {
                 var request = new RowBuffer();
-                request.Append(users[pairs[pair].User]);
-                request.Append(contexts[pairs[pair].Context]);
-                ranker.ScoreAll(request.Row, scores);
+                return (query, scores) =>
+                {
+                    request.Clear();
+                    request.Append(users[query.User]);
+                    if (contexts is not null)
+                        request.Append(contexts[query.Context]);
+                    ranker.ScoreAll(request.Row, scores);
+                };
             },
             cancellationToken);
     }
 
-    /// <summary>Measures a ranking by whatever scores; null when there are no pairs.</summary>
-    /// <param name="pairs">The held-out pairs.</param>
-    /// <param name="scores">Scores all items for a pair.</param>
+    /// <summary>Measures a ranking by whatever scores; null when there are no queries.</summary>
+    /// <param name="queries">What to measure.</param>
+    /// <param name="scores">Scores all items for a query, such as <see cref="PopularityRanker.Score"/>.</param>
     /// <param name="cancellationToken">Stops the evaluation.</param>
-    /// <exception cref="ArgumentException">A pair names a user or an item that there is not.</exception>
+    /// <exception cref="ArgumentException">A query names a user or an item that there is not.</exception>
     /// <exception cref="ArithmeticException">A score is not finite.</exception>
-    public RankingMetrics? Evaluate(IReadOnlyList<HeldOutPair> pairs, ItemScores scores, CancellationToken cancellationToken = default)
+    public RankingMetrics? Evaluate(IReadOnlyList<RankingQuery> queries, ItemScores scores, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(pairs);
+        ArgumentNullException.ThrowIfNull(queries);
         ArgumentNullException.ThrowIfNull(scores);
-        for (var pair = 0; pair < pairs.Count; pair++)
-        {
-            if ((uint)pairs[pair].User >= (uint)_known.Count || (uint)pairs[pair].Item >= (uint)_itemCount)
-                throw new ArgumentException($"Held-out pair {pair}, {pairs[pair]}, is out of range: {_known.Count} users, {_itemCount} items.", nameof(pairs));
-        }
-
-        var sample = Sample(pairs.Count);
-        var ranks = new int[sample.Length];
-        RankAll(sample, ranks, pairs, scores, cancellationToken);
-        return ranks.Length == 0 ? null : Summarise(ranks);
+        return Evaluate(queries, () => scores, cancellationToken);
     }
 
-    private void RankAll(int[] sample, int[] ranks, IReadOnlyList<HeldOutPair> pairs, ItemScores scores, CancellationToken cancellationToken)
+    private RankingMetrics? Evaluate(IReadOnlyList<RankingQuery> queries, Func<ItemScores> scoresOfThread, CancellationToken cancellationToken)
     {
+        Check(queries);
+        var sample = Sample(queries);
+        if (sample.Length == 0)
+            return null;
+
+        int[] cutoffs = [.. Cutoffs];
+        var width = 1 + (3 * cutoffs.Length);
+        var outcomes = new double[checked(sample.Length * width)];
+        CoverageTally[] coverage = [.. cutoffs.Select(_ => new CoverageTally(_itemCount))];
         try
         {
             Parallel.For(
                 0,
                 sample.Length,
                 new ParallelOptions { MaxDegreeOfParallelism = Threads, CancellationToken = cancellationToken },
-                () => new float[_itemCount],
-                (n, _, buffer) =>
+                () => new RankingWorker(_itemCount, _unrankable, cutoffs, scoresOfThread()),
+                (n, _, worker) =>
                 {
-                    buffer.AsSpan().Clear();
-                    scores(sample[n], buffer);
-                    ranks[n] = Rank(pairs[sample[n]], buffer);
-                    return buffer;
+                    worker.Measure(sample[n], _excluded[sample[n].User], outcomes.AsSpan(n * width, width));
+                    return worker;
                 },
-                _ => { });
+                worker =>
+                {
+                    lock (coverage)
+                        worker.AddCoverageTo(coverage);
+                });
         }
         catch (AggregateException several)
         {
             // What failed, not that it did so on another thread.
             ExceptionDispatchInfo.Throw(several.InnerExceptions[0]);
         }
+
+        var means = UserMeans(sample, outcomes, width);
+        return new(
+            sample.Length,
+            cutoffs,
+            means[0],
+            [.. cutoffs.Select((_, c) => means[1 + (3 * c)])],
+            [.. cutoffs.Select((_, c) => means[2 + (3 * c)])],
+            [.. cutoffs.Select((_, c) => means[3 + (3 * c)])],
+            [.. coverage.Select(tally => tally.Summarise(means[0].Users, _itemCount - _unrankable.Length))]);
     }
 
-    /// <summary>1 + number of candidates that score as much or more.</summary>
-    private int Rank(HeldOutPair pair, ReadOnlySpan<float> scores)
+    /// <summary>The mean of each kind of outcome: a user's value is the mean of the user's queries, and weighs as many as they are.</summary>
+    private static UserMean[] UserMeans(RankingQuery[] queries, double[] outcomes, int width)
     {
-        var own = scores[pair.Item];
-        var atLeast = 0;
-        for (var item = 0; item < scores.Length; item++)
+        int[] users = [.. queries.Select(query => query.User).Distinct().Order()];
+        var counts = new double[users.Length];
+        double[][] values = [.. Enumerable.Range(0, width).Select(_ => new double[users.Length])];
+        for (var query = 0; query < queries.Length; query++)
         {
-            if (!float.IsFinite(scores[item]))
-                throw new ArithmeticException(FormattableString.Invariant($"Item row {item} has the score {scores[item]} for user row {pair.User}."));
-            if (scores[item] >= own)
-                atLeast++;
+            var user = Array.BinarySearch(users, queries[query].User);
+            counts[user]++;
+            for (var outcome = 0; outcome < width; outcome++)
+                values[outcome][user] += outcomes[(query * width) + outcome];
         }
 
-        foreach (var known in _known[pair.User])
+        foreach (var ofOutcome in values)
         {
-            if (known != pair.Item && scores[known] >= own)
-                atLeast--;
+            for (var user = 0; user < users.Length; user++)
+                ofOutcome[user] /= counts[user];
         }
 
-        // The item itself was counted, and is the 1 of the rank.
-        return atLeast;
+        double[] weights = users.Length == queries.Length ? [] : counts;
+        return [.. values.Select(ofOutcome => new UserMean(users, ofOutcome, weights))];
     }
 
-    private RankingMetrics Summarise(int[] ranks)
+    private void Check(IReadOnlyList<RankingQuery> queries)
     {
-        double hits = 0, gain = 0, reciprocal = 0;
-        foreach (var rank in ranks)
+        for (var query = 0; query < queries.Count; query++)
         {
-            reciprocal += 1.0 / rank;
-            if (rank <= Cutoff)
+            var (user, item) = (queries[query].User, queries[query].Relevant[^1]);
+            if (user >= _excluded.Count || item >= _itemCount)
             {
-                hits++;
-                gain += 1 / Math.Log2(1 + rank);
+                throw new ArgumentException(
+                    $"Query {query} names user row {user} and item row {item}; there are {_excluded.Count} users and {_itemCount} items.", nameof(queries));
             }
         }
-
-        return new(Cutoff, hits / ranks.Length, gain / ranks.Length, reciprocal / ranks.Length, ranks.Length);
     }
 
-    private int[] Sample(int count)
+    private RankingQuery[] Sample(IReadOnlyList<RankingQuery> queries)
     {
-        var all = new int[count];
-        for (var pair = 0; pair < count; pair++)
-            all[pair] = pair;
-        if (count <= MaximumPairs)
-            return all;
-        new RandomSource(Seed).Shuffle<int>(all);
-        var sample = all[..MaximumPairs];
-        Array.Sort(sample);
-        return sample;
+        if (queries.Count <= MaximumQueries)
+            return [.. queries];
+        int[] order = [.. Enumerable.Range(0, queries.Count)];
+        new RandomSource(Seed).Shuffle<int>(order);
+        return [.. order.Take(MaximumQueries).Order().Select(query => queries[query])];
+    }
+
+    private int[] AllBut(IReadOnlyCollection<int> candidates)
+    {
+        if (candidates.Count == 0)
+            throw new ArgumentException("There are no candidates, so that nothing could be ranked.", nameof(candidates));
+        var isCandidate = new bool[_itemCount];
+        foreach (var item in candidates)
+        {
+            if ((uint)item >= (uint)_itemCount)
+                throw new ArgumentException($"Item row {item} is a candidate; there are {_itemCount} items.", nameof(candidates));
+            isCandidate[item] = true;
+        }
+
+        return [.. Enumerable.Range(0, _itemCount).Where(item => !isCandidate[item])];
     }
 }

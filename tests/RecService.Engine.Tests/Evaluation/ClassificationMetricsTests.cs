@@ -75,4 +75,51 @@ public sealed class ClassificationMetricsTests
         Should.Throw<ArgumentException>(() => ClassificationMetrics.Measure([0.5f, 1.5f], [1, 0])).Message.ShouldContain("Example 1");
         Should.Throw<ArgumentException>(() => ClassificationMetrics.Measure([0.5f, float.NaN], [1, 0])).Message.ShouldContain("Example 1");
     }
+
+    [Fact]
+    public void The_area_by_user_is_the_mean_of_each_users_own_area()
+    {
+        // User 7: positives 0.9 and 0.4, negative 0.5, half of the pairs won. User −2: all won. User 3 has only positives. Between users all is wrong.
+        float[] predictions = [0.9f, 0.1f, 0.5f, 0.3f, 0.05f, 0.4f, 0.06f];
+        float[] targets = [1, 1, 0, 1, 0, 1, 0];
+        int[] users = [7, -2, 7, 3, -2, 7, -2];
+
+        var area = ClassificationMetrics.AucByUser(predictions, targets, users).ShouldNotBeNull();
+
+        area.Users.ToArray().ShouldBe([-2, 7]);
+        area.Values.ToArray().ShouldBe([1, 0.5]);
+        area.Mean.ShouldBe(0.75);
+        var byExamples = ClassificationMetrics.AucByUser(predictions, targets, users, [1, 1, 1, 1, 1, 1, 4], weightByExamples: true).ShouldNotBeNull();
+        byExamples.Weights.ToArray().ShouldBe([6, 3]);
+        byExamples.Mean.ShouldBe((6 + (3 * 0.5)) / 9, 1e-12);
+    }
+
+    [Fact]
+    public void The_area_by_user_is_that_of_each_users_examples_measured_apart()
+    {
+        var random = new RandomSource(6);
+        int[] users = [.. Enumerable.Range(0, 400).Select(_ => random.Below(30))];
+        float[] predictions = [.. users.Select(_ => random.Below(10) / 10f)];
+        float[] targets = [.. users.Select(_ => (float)random.Below(2))];
+        float[] weights = [.. users.Select(_ => (float)random.Below(3))];
+
+        var area = ClassificationMetrics.AucByUser(predictions, targets, users, weights).ShouldNotBeNull();
+
+        var apart = Enumerable.Range(0, 30).Select(user =>
+        {
+            T[] Of<T>(T[] all) => [.. all.Where((_, e) => users[e] == user)];
+            return ClassificationMetrics.Measure(Of(predictions), Of(targets), Of(weights))?.Auc;
+        }).OfType<double>().ToArray();
+        area.Values.ToArray().ShouldBe(apart, 1e-12);
+        area.Mean.ShouldBe(apart.Average(), 1e-12);
+    }
+
+    [Fact]
+    public void Without_a_user_who_has_positives_and_negatives_there_is_no_area_by_user()
+    {
+        ClassificationMetrics.AucByUser([0.5f, 0.6f], [0, 1], [1, 2]).ShouldBeNull();
+        ClassificationMetrics.AucByUser([], [], []).ShouldBeNull();
+        Should.Throw<ArgumentException>(() => ClassificationMetrics.AucByUser([0.5f, 0.6f], [0, 1], [1]));
+        Should.Throw<ArgumentException>(() => ClassificationMetrics.AucByUser([0.5f, float.NaN], [0, 1], [1, 1])).Message.ShouldContain("Example 1");
+    }
 }

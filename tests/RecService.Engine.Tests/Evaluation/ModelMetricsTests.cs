@@ -58,24 +58,27 @@ public sealed class ModelMetricsTests
             b.Add(Users + i);
             b.Add(Users + Items + (i % 3), 0.5f);
         });
-        var pairs = Enumerable.Range(0, Users * Items).Select(n => new HeldOutPair(n % Users, n / Users, 0)).ToArray();
+        var queries = Enumerable.Range(0, Users * Items).Select(n => new RankingQuery(n % Users, 0, n / Users)).ToArray();
         var evaluator = new RankingEvaluator(Items, RowSets.FromPairs(Users, [0, 0, 3], [1, 2, 30]));
         var scorer = new Scorer(model);
 
         var token = TestContext.Current.CancellationToken;
-        var byRanker = evaluator.Evaluate(pairs, new ItemRanker(model, items), users, contexts, token).ShouldNotBeNull();
+        var byRanker = evaluator.Evaluate(queries, new ItemRanker(model, items), users, contexts, token).ShouldNotBeNull();
         var byScorer = evaluator.Evaluate(
-            pairs,
-            (pair, scores) =>
+            queries,
+            (query, scores) =>
             {
                 for (var item = 0; item < Items; item++)
-                    scores[item] = scorer.Score(new SparseRow([pairs[pair].User, Users + item, Users + Items + (item % 3)], [1, 1, 0.5f]));
+                    scores[item] = scorer.Score(new SparseRow([query.User, Users + item, Users + Items + (item % 3)], [1, 1, 0.5f]));
             },
             token).ShouldNotBeNull();
 
-        byRanker.Mrr.ShouldBe(byScorer.Mrr, 1e-9);
-        byRanker.Ndcg.ShouldBe(byScorer.Ndcg, 1e-9);
-        byRanker.Mrr.ShouldBeLessThan(0.5);
+        byRanker.Mrr.Mean.ShouldBe(byScorer.Mrr.Mean, 1e-9);
+        byRanker.Ndcg(10).Mean.ShouldBe(byScorer.Ndcg(10).Mean, 1e-9);
+        byRanker.Mrr.Mean.ShouldBeLessThan(0.5);
+        evaluator.Evaluate(queries, new ItemRanker(model, items), users, cancellationToken: token).ShouldNotBeNull().Mrr.Mean.ShouldBe(byRanker.Mrr.Mean);
+        Should.Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 1, 0)], new ItemRanker(model, items), users, contexts, token))
+            .Message.ShouldContain("context row 1");
     }
 
     private static SparseRows Rows(int count, Action<int, SparseRowsBuilder> fill)

@@ -12,74 +12,200 @@ public sealed class RankingEvaluatorTests
     [Fact]
     public void Metrics_follow_from_the_rank()
     {
-        // Item 0 is first of five, item 3 third, item 4 last.
-        var metrics = new RankingEvaluator(5, NothingKnown) { Cutoff = 3 }
-            .Evaluate([new(0, 0, 0), new(1, 3, 0), new(2, 4, 0)], Scores(5, 4, 3, 4.5f, 1), Token).ShouldNotBeNull();
+        // Item 0 is first of five, item 3 second, item 4 last.
+        var metrics = new RankingEvaluator(5, NothingKnown) { Cutoffs = [3, 1] }
+            .Evaluate([new(0, 0, 0), new(1, 0, 3), new(2, 0, 4)], Scores(5, 4, 3, 4.5f, 1), Token).ShouldNotBeNull();
         var second = 1 / Math.Log2(3);
 
-        metrics.Cutoff.ShouldBe(3);
-        metrics.Pairs.ShouldBe(3);
-        metrics.HitRate.ShouldBe(2 / 3.0, 1e-12);
-        metrics.Ndcg.ShouldBe((1 + second) / 3, 1e-12);
-        metrics.Mrr.ShouldBe((1 + (1 / 2.0) + (1 / 5.0)) / 3, 1e-12);
+        metrics.Cutoffs.ShouldBe([1, 3]);
+        metrics.Queries.ShouldBe(3);
+        metrics.HitRate(1).Mean.ShouldBe(1 / 3.0, 1e-12);
+        metrics.HitRate(3).Mean.ShouldBe(2 / 3.0, 1e-12);
+        metrics.Ndcg(3).Mean.ShouldBe((1 + second) / 3, 1e-12);
+        metrics.Mrr.Mean.ShouldBe((1 + (1 / 2.0) + (1 / 5.0)) / 3, 1e-12);
+        metrics.Mrr.Users.ToArray().ShouldBe([0, 1, 2]);
+        metrics.Mrr.Values.ToArray().ShouldBe([1, 1 / 2.0, 1 / 5.0]);
+        metrics.Mrr.Weights.IsEmpty.ShouldBeTrue();
+        Should.Throw<ArgumentOutOfRangeException>(() => metrics.HitRate(2)).Message.ShouldContain("1, 3");
     }
 
     [Fact]
-    public void Ties_count_against_the_held_out_item()
+    public void Several_relevant_items_of_a_query_are_measured_together()
     {
-        Rank(NothingKnown, new(0, 2, 0), 1, 1, 1, 1, 1).ShouldBe(5);
-        Rank(NothingKnown, new(0, 2, 0), 2, 1, 1, 1, 0).ShouldBe(4);
+        // By score: 5, 3, 0, 1, 4, 2. Relevant are 3 (second), 1 (fourth) and 2 (sixth).
+        var metrics = new RankingEvaluator(6, NothingKnown) { Cutoffs = [1, 2, 4, 20] }
+            .Evaluate([new(0, 0, 3, 2, 1, 3)], Scores(4, 3, 1, 5, 2, 6), Token).ShouldNotBeNull();
+        double Gain(int rank) => 1 / Math.Log2(1 + rank);
+
+        metrics.Mrr.Mean.ShouldBe(1 / 2.0);
+        new[] { 1, 2, 4, 20 }.Select(n => metrics.HitRate(n).Mean).ShouldBe([0, 1, 1, 1]);
+        new[] { 1, 2, 4, 20 }.Select(n => metrics.Recall(n).Mean).ShouldBe([0, 1 / 3.0, 2 / 3.0, 1]);
+        metrics.Ndcg(1).Mean.ShouldBe(0);
+        metrics.Ndcg(2).Mean.ShouldBe(Gain(2) / (Gain(1) + Gain(2)), 1e-12);
+        metrics.Ndcg(4).Mean.ShouldBe((Gain(2) + Gain(4)) / (Gain(1) + Gain(2) + Gain(3)), 1e-12);
+        metrics.Ndcg(20).Mean.ShouldBe((Gain(2) + Gain(4) + Gain(6)) / (Gain(1) + Gain(2) + Gain(3)), 1e-12);
     }
 
     [Fact]
-    public void Items_the_user_knows_do_not_compete_but_the_held_out_item_always_does()
+    public void Ties_count_against_the_relevant_items()
     {
-        var known = RowSets.FromPairs(3, [0, 0, 0, 1], [0, 1, 3, 4]);
+        Rank(NothingKnown, new(0, 0, 2), 1, 1, 1, 1, 1).ShouldBe(5);
+        Rank(NothingKnown, new(0, 0, 2), 2, 1, 1, 1, 0).ShouldBe(4);
 
-        // Scores fall with the item row. User 0 knows 0, 1 and 3 itself.
-        Rank(known, new(0, 3, 0), 5, 4, 3, 2, 1).ShouldBe(2);
-        Rank(known, new(0, 2, 0), 5, 4, 3, 2, 1).ShouldBe(1);
-        Rank(known, new(2, 3, 0), 5, 4, 3, 2, 1).ShouldBe(4);
-        // Those known that score less take nothing away.
-        Rank(known, new(1, 3, 0), 5, 4, 3, 2, 1).ShouldBe(4);
+        // Two relevant items that tie take the last two places of the tie, not the same one.
+        var tied = new RankingEvaluator(5, NothingKnown) { Cutoffs = [3, 4, 5] }.Evaluate([new(0, 0, 0, 1)], Scores(1, 1, 1, 1, 1), Token).ShouldNotBeNull();
+        new[] { 3, 4, 5 }.Select(n => tied.Recall(n).Mean).ShouldBe([0, 0.5, 1]);
+        tied.Mrr.Mean.ShouldBe(1 / 4.0);
+        Rank(NothingKnown, new(0, 0, 1), 0f, -0f, -1).ShouldBe(2);
     }
 
     [Fact]
-    public void Scores_are_asked_for_the_pair_by_its_index()
+    public void Excluded_items_do_not_compete_but_the_relevant_items_always_do()
     {
-        var known = RowSets.FromPairs(2, [], []);
-        var metrics = new RankingEvaluator(3, known).Evaluate([new(0, 0, 7), new(1, 2, 9)], (pair, scores) => scores[pair == 0 ? 0 : 2] = 1, Token);
+        var excluded = RowSets.FromPairs(3, [0, 0, 0, 1], [0, 1, 3, 4]);
 
-        metrics.ShouldNotBeNull().Mrr.ShouldBe(1);
+        // Scores fall with the item row. Items 0, 1 and 3 are excluded for user 0.
+        Rank(excluded, new(0, 0, 3), 5, 4, 3, 2, 1).ShouldBe(2);
+        Rank(excluded, new(0, 0, 2), 5, 4, 3, 2, 1).ShouldBe(1);
+        Rank(excluded, new(2, 0, 3), 5, 4, 3, 2, 1).ShouldBe(4);
+        // Those excluded that score less take nothing away.
+        Rank(excluded, new(1, 0, 3), 5, 4, 3, 2, 1).ShouldBe(4);
     }
 
     [Fact]
-    public void The_result_is_the_same_on_any_number_of_threads_and_on_every_call()
+    public void Held_out_items_can_be_measured_one_by_one_or_together()
     {
-        var pairs = Enumerable.Range(0, 3_000).Select(n => new HeldOutPair(n % 3, n % 50, 0)).ToArray();
-        RankingMetrics? Evaluate(int threads) => new RankingEvaluator(50, NothingKnown) { Threads = threads, MaximumPairs = 2_000 }.Evaluate(pairs, Noise, Token);
+        var heldOut = RowSets.FromPairs(3, [0, 0], [0, 1]);
+
+        // Apart, neither competes with the other, and the user's mean weighs two queries.
+        var apart = new RankingEvaluator(3, heldOut).Evaluate([new(0, 0, 0), new(0, 0, 1), new(1, 0, 2)], Scores(3, 2, 1), Token).ShouldNotBeNull();
+        apart.Mrr.Values.ToArray().ShouldBe([1, 1 / 3.0]);
+        apart.Mrr.Weights.ToArray().ShouldBe([2, 1]);
+        apart.Mrr.Mean.ShouldBe((1 + 1 + (1 / 3.0)) / 3, 1e-12);
+        var together = new RankingEvaluator(3, heldOut) { Cutoffs = [1] }.Evaluate(RankingQuery.FromPairs([0, 0], [1, 0]), Scores(3, 2, 1), Token).ShouldNotBeNull();
+        together.Recall(1).Mean.ShouldBe(1 / 2.0);
+    }
+
+    [Fact]
+    public void Only_candidates_are_ranked_and_others_are_missed()
+    {
+        var evaluator = new RankingEvaluator(5, RowSets.FromPairs(2, [0], [3]), candidates: [3, 1, 4, 1]) { Cutoffs = [1, 2] };
+
+        // Scores fall with the item row, but items 0 and 2 are no candidates. Item 3 is excluded for user 0.
+        var metrics = evaluator.Evaluate([new(0, 0, 4), new(1, 0, 4)], Scores(5, 4, 3, 2, 1), Token).ShouldNotBeNull();
+        metrics.Mrr.Values.ToArray().ShouldBe([1 / 2.0, 1 / 3.0]);
+        metrics.Coverage(1).Share.ShouldBe(1 / 3.0);
+        metrics.Coverage(2).Share.ShouldBe(1);
+
+        // Of the relevant items 0 and 1 the first cannot be recommended.
+        var partly = evaluator.Evaluate([new(1, 0, 0, 1)], Scores(5, 4, 3, 2, 1), Token).ShouldNotBeNull();
+        partly.Mrr.Mean.ShouldBe(1);
+        partly.Recall(2).Mean.ShouldBe(1 / 2.0);
+        var missed = evaluator.Evaluate([new(1, 0, 0)], Scores(5, 4, 3, 2, 1), Token).ShouldNotBeNull();
+        missed.Mrr.Mean.ShouldBe(0);
+        missed.HitRate(2).Mean.ShouldBe(0);
+
+        Should.Throw<ArgumentException>(() => new RankingEvaluator(5, NothingKnown, candidates: [5])).Message.ShouldContain("Item row 5");
+        Should.Throw<ArgumentException>(() => new RankingEvaluator(5, NothingKnown, candidates: []));
+    }
+
+    [Fact]
+    public void Coverage_counts_the_items_that_any_user_gets_to_see()
+    {
+        // User 0 gets items 1 and 2, having met 0; user 1 gets items 4 and 3; of equal scores the earlier item is shown.
+        var metrics = new RankingEvaluator(6, RowSets.FromPairs(2, [0], [0])) { Cutoffs = [1, 2, 100] }
+            .Evaluate([new(0, 0, 5), new(1, 0, 5)], (query, scores) => (query.User == 0 ? [9f, 1, 1, 1, 0, 0] : new[] { 0f, 1, 2, 3, 4, 0 }).CopyTo(scores), Token)
+            .ShouldNotBeNull();
+
+        metrics.Coverage(1).Share.ShouldBe(2 / 6.0);
+        metrics.Coverage(2).Share.ShouldBe(4 / 6.0);
+        metrics.Coverage(100).Share.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public void Metrics_are_those_of_a_plain_sorted_ranking(ulong seed)
+    {
+        const int Items = 40, Users = 30;
+        int[] cutoffs = [1, 3, 10, 60];
+        var random = new RandomSource(seed);
+        // Few different scores, so that many tie.
+        float[][] scores = [.. Enumerable.Range(0, Users).Select(_ => Enumerable.Range(0, Items).Select(_ => (float)random.Below(8)).ToArray())];
+        var excluded = RowSets.FromPairs(Users, Draw(200, Users), Draw(200, Items));
+        int[]? candidates = seed % 2 == 0 ? null : Draw(25, Items);
+        var queries = RankingQuery.FromPairs(Draw(80, Users), Draw(80, Items), Draw(80, 2));
+        void Score(RankingQuery query, Span<float> into) => scores[query.User].CopyTo(into);
+
+        var metrics = new RankingEvaluator(Items, excluded, candidates) { Cutoffs = cutoffs, Threads = 2 }.Evaluate(queries, Score, Token).ShouldNotBeNull();
+
+        var rankings = queries.Select(query =>
+        {
+            var relevant = query.Relevant.ToArray();
+            var user = query.User;
+            return Enumerable.Range(0, Items)
+                .Where(item => candidates?.Contains(item) ?? true)
+                .Where(item => relevant.Contains(item) || !excluded.Contains(user, item))
+                .OrderByDescending(item => scores[user][item])
+                .ToArray();
+        }).ToArray();
+        var ranks = queries.Select((query, q) =>
+        {
+            var relevant = query.Relevant.ToArray();
+            return rankings[q].OrderByDescending(item => scores[query.User][item]).ThenBy(item => relevant.Contains(item))
+                .Select((item, place) => (item, Rank: place + 1)).Where(placed => relevant.Contains(placed.item)).Select(placed => placed.Rank).ToArray();
+        }).ToArray();
+        metrics.Mrr.Mean.ShouldBe(ranks.Average(r => r.Length == 0 ? 0 : 1.0 / r[0]), 1e-12);
+        foreach (var n in cutoffs)
+        {
+            var relevant = queries.Select(query => query.Relevant.Length).ToArray();
+            double Ideal(int q) => Enumerable.Range(1, Math.Min(n, relevant[q])).Sum(rank => 1 / Math.Log2(1 + rank));
+            metrics.HitRate(n).Mean.ShouldBe(ranks.Average(r => r.Any(rank => rank <= n) ? 1.0 : 0), 1e-12);
+            metrics.Recall(n).Mean.ShouldBe(ranks.Select((r, q) => r.Count(rank => rank <= n) / (double)relevant[q]).Average(), 1e-12);
+            metrics.Ndcg(n).Mean.ShouldBe(ranks.Select((r, q) => r.Where(rank => rank <= n).Sum(rank => 1 / Math.Log2(1 + rank)) / Ideal(q)).Average(), 1e-12);
+            metrics.Coverage(n).Share.ShouldBe(rankings.SelectMany(r => r.Take(n)).Distinct().Count() / (double)(candidates?.Distinct().Count() ?? Items), 1e-12);
+        }
+
+        int[] Draw(int count, int bound) => [.. Enumerable.Range(0, count).Select(_ => random.Below(bound))];
+    }
+
+    [Fact]
+    public void The_result_is_the_same_on_any_number_of_threads_and_in_any_order_of_the_pairs()
+    {
+        const int Pairs = 2_000;
+        var random = new RandomSource(3);
+        int[] order = [.. Enumerable.Range(0, Pairs)];
+        double[] Evaluate(int threads)
+        {
+            var queries = RankingQuery.FromPairs([.. order.Select(n => n % 300)], [.. order.Select(n => n % 97)], [.. order.Select(n => n % 2)]);
+            var metrics = new RankingEvaluator(100, RowSets.FromPairs(300, [], [])) { Threads = threads }.Evaluate(queries, Noise, Token).ShouldNotBeNull();
+            var coverage = metrics.Coverage(10);
+            return
+            [
+                .. metrics.Mrr.Values, .. metrics.Ndcg(10).Values, .. metrics.Recall(20).Values,
+                metrics.Mrr.Mean, coverage.Share, coverage.Interval.Low, coverage.Interval.High,
+            ];
+        }
 
         var one = Evaluate(1);
 
-        one.ShouldNotBeNull().Pairs.ShouldBe(2_000);
         Evaluate(4).ShouldBe(one);
-        Evaluate(1).ShouldBe(one);
-        static void Noise(int pair, Span<float> scores)
-        {
-            var random = new RandomSource((ulong)pair);
-            foreach (ref var score in scores)
-                score = (float)random.NextDouble();
-        }
+        random.Shuffle<int>(order);
+        Evaluate(3).ShouldBe(one);
     }
 
     [Fact]
-    public void Of_too_many_pairs_a_sample_by_seed_is_measured()
+    public void Of_too_many_queries_a_sample_by_seed_is_measured()
     {
-        var pairs = Enumerable.Range(0, 100).Select(_ => new HeldOutPair(0, 0, 0)).ToArray();
+        var queries = Enumerable.Range(0, 100).Select(context => new RankingQuery(0, context, 0)).ToArray();
         int[] Sampled(ulong seed)
         {
             var seen = new ConcurrentBag<int>();
-            new RankingEvaluator(2, NothingKnown) { MaximumPairs = 10, Seed = seed }.Evaluate(pairs, (pair, _) => seen.Add(pair), Token).ShouldNotBeNull().Pairs.ShouldBe(10);
+            new RankingEvaluator(2, NothingKnown) { MaximumQueries = 10, Seed = seed }
+                .Evaluate(queries, (query, _) => seen.Add(query.Context), Token).ShouldNotBeNull().Queries.ShouldBe(10);
             return [.. seen.Order()];
         }
 
@@ -88,23 +214,45 @@ public sealed class RankingEvaluatorTests
         Sampled(1).SequenceEqual(Sampled(2)).ShouldBeFalse();
     }
 
+    [Fact]
+    public void A_query_takes_no_memory_but_its_results()
+    {
+        long Allocated(int count)
+        {
+            var queries = Enumerable.Range(0, count).Select(n => new RankingQuery(n % 3, 0, n % 5_000)).ToArray();
+            var evaluator = new RankingEvaluator(5_000, NothingKnown);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            evaluator.Evaluate(queries, (query, scores) => scores[query.Relevant[0]] = query.User, Token).ShouldNotBeNull();
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        Allocated(10);
+        // The results of a query are seven numbers; its scores alone would be 20 kB.
+        (Allocated(1_100) - Allocated(100)).ShouldBeLessThan(1_000 * 200);
+    }
+
     [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]
     [InlineData(float.NegativeInfinity)]
     public void A_score_that_is_not_finite_is_an_error(float wrong)
     {
-        Should.Throw<ArithmeticException>(() => Rank(NothingKnown, new(1, 0, 0), 5, wrong, 3, 2, 1)).Message.ShouldContain("Item row 1");
+        var message = Should.Throw<ArithmeticException>(() => Rank(NothingKnown, new(1, 0, 0), 5, wrong, 3, 2, 1)).Message;
+
+        message.ShouldContain("Item row 1");
+        message.ShouldContain("user row 1");
     }
 
     [Fact]
-    public void Pairs_out_of_range_are_refused_and_no_pairs_give_no_metrics()
+    public void Queries_out_of_range_are_refused_and_no_queries_give_no_metrics()
     {
         var evaluator = new RankingEvaluator(5, NothingKnown);
 
-        Should.Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 0, 0), new(3, 0, 0)], Scores(1, 2, 3, 4, 5), Token)).Message.ShouldContain("pair 1");
-        Should.Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 5, 0)], Scores(1, 2, 3, 4, 5), Token));
-        Should.Throw<ArgumentException>(() => new RankingEvaluator(2, RowSets.FromPairs(1, [0], [2])));
+        Should.Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 0, 0), new(3, 0, 0)], Scores(1, 2, 3, 4, 5), Token)).Message.ShouldContain("Query 1");
+        Should.Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 0, 5)], Scores(1, 2, 3, 4, 5), Token)).Message.ShouldContain("item row 5");
+        Should.Throw<ArgumentException>(() => new RankingEvaluator(2, RowSets.FromPairs(1, [0], [2]))).Message.ShouldContain("row 0");
+        Should.Throw<ArgumentException>(() => new RankingEvaluator(2, NothingKnown) { Cutoffs = [] });
+        Should.Throw<ArgumentException>(() => new RankingEvaluator(2, NothingKnown) { Cutoffs = [10, 0] });
         evaluator.Evaluate([], Scores(1, 2, 3, 4, 5), Token).ShouldBeNull();
     }
 
@@ -112,11 +260,11 @@ public sealed class RankingEvaluatorTests
     public void Cancellation_stops_the_evaluation()
     {
         using var source = new CancellationTokenSource();
-        var pairs = Enumerable.Repeat(new HeldOutPair(0, 0, 0), 1_000).ToArray();
+        var queries = Enumerable.Repeat(new RankingQuery(0, 0, 0), 1_000).ToArray();
         var scored = 0;
 
         Should.Throw<OperationCanceledException>(() => new RankingEvaluator(5, NothingKnown).Evaluate(
-            pairs,
+            queries,
             (_, _) =>
             {
                 if (++scored == 10)
@@ -132,8 +280,8 @@ public sealed class RankingEvaluatorTests
         var popularity = new PopularityRanker(4, RowSets.FromPairs(3, [0, 0, 1, 2, 2, 2], [1, 1, 1, 1, 3, 0]));
 
         popularity.Users.ToArray().ShouldBe([1, 3, 0, 1]);
-        var metrics = new RankingEvaluator(4, NothingKnown).Evaluate([new(0, 1, 0), new(0, 3, 0)], popularity.Score, Token).ShouldNotBeNull();
-        metrics.Mrr.ShouldBe((1 + (1 / 3.0)) / 2, 1e-12);
+        var metrics = new RankingEvaluator(4, NothingKnown).Evaluate([new(0, 0, 1), new(0, 0, 3)], popularity.Score, Token).ShouldNotBeNull();
+        metrics.Mrr.Mean.ShouldBe((1 + (1 / 3.0)) / 2, 1e-12);
         Should.Throw<ArgumentException>(() => new PopularityRanker(3, RowSets.FromPairs(1, [0], [3])));
     }
 
@@ -141,9 +289,16 @@ public sealed class RankingEvaluatorTests
 
     private static ItemScores Scores(params float[] all) => (_, scores) => all.CopyTo(scores);
 
-    private static int Rank(RowSets known, HeldOutPair pair, params float[] scores)
+    private static void Noise(RankingQuery query, Span<float> scores)
     {
-        var metrics = new RankingEvaluator(scores.Length, known).Evaluate([pair], Scores(scores), Token).ShouldNotBeNull();
-        return (int)Math.Round(1 / metrics.Mrr);
+        var random = new RandomSource((ulong)query.User);
+        foreach (ref var score in scores)
+            score = (float)random.NextDouble();
+    }
+
+    private static int Rank(RowSets excluded, RankingQuery query, params float[] scores)
+    {
+        var metrics = new RankingEvaluator(scores.Length, excluded).Evaluate([query], Scores(scores), Token).ShouldNotBeNull();
+        return (int)Math.Round(1 / metrics.Mrr.Mean);
     }
 }
