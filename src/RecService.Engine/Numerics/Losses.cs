@@ -22,7 +22,7 @@ internal readonly struct LogisticLoss : ILoss
     public static float Slope(float score, float target) => Sigmoid(score) - (target > 0 ? 1 : 0);
 
     /// <summary>
-    /// σ(x) within a relative error of 3e-7. Written out, because a call within a kernel's loop makes the compiler spill every vector register: e⁻ˣ = 2ⁿ · 2ᶠ
+    /// σ(x) within a relative error of 1e-7 · (3 + |x|). Written out, because a call within a kernel's loop makes the compiler spill every vector register: e⁻ˣ = 2ⁿ · 2ᶠ
     /// with n whole and |f| ≤ ½, 2ᶠ by its Taylor polynomial of degree 6.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -166,6 +166,50 @@ internal sealed unsafe class ParameterTable : IDisposable
         }
     }
 
+    /// <summary>Takes parameters over from a model: the bias, the field weights where it has the same fields, and the columns that it has too.</summary>
+    /// <param name="model">The model, of the same number of factors.</param>
+    /// <param name="columns">For each column its column in <paramref name="model"/>, or −1.</param>
+    public void Take(FactorizationModel model, ReadOnlySpan<int> columns)
+    {
+        var shared = Shared;
+        *At(shared, shared.Bias) = (model.Bias - _scale.Mean) / _scale.Deviation;
+        for (var column = 0; column < columns.Length; column++)
+        {
+            var former = columns[column];
+            if (former < 0)
+            {
+                continue;
+            }
+
+            *At(shared, (nuint)_numbering.WeightRowOf(column)) = model.Weights[former] / _scale.Deviation;
+            var vector = shared.Factors + ((nuint)_numbering.FactorRowOf(column) * shared.FactorBlock);
+            var factors = model.FactorsOf(former);
+            for (var d = 0; d < factors.Length; d++)
+            {
+                vector[d] = factors[d] / _scale.RootDeviation;
+            }
+        }
+
+        if (_specials == 1 || model.FieldWeights.IsEmpty)
+        {
+            return;
+        }
+
+        for (var f = 0; f < _space.FieldCount; f++)
+        {
+            for (var g = f + 1; g < _space.FieldCount; g++)
+            {
+                var (formerF, formerG) = (FieldOf(model, _space.Fields[f]), FieldOf(model, _space.Fields[g]));
+                if (formerF >= 0 && formerG >= 0)
+                {
+                    *At(shared, shared.FieldWeights + (nuint)((f * _space.FieldCount) + g)) = model.FieldWeight(formerF, formerG);
+                }
+            }
+        }
+
+        static int FieldOf(FactorizationModel model, string field) => model.Space.Fields.ToList().IndexOf(field);
+    }
+
     /// <summary>Whether every parameter of the model is a finite number.</summary>
     public bool IsFinite()
     {
