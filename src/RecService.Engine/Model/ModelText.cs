@@ -12,9 +12,9 @@ namespace RecService.Engine.Model;
 /// <item><c>targets MINIMUM MAXIMUM</c>, the range of the training targets, <c>-Infinity</c> and <c>Infinity</c> where there is no bound;</item>
 /// <item><c>field NUMBER NAME</c> for each field, from 0; <c>bias W0</c>;</item>
 /// <item>
-/// <c>column NUMBER FIELD GROUP FEATURE W V1 … VK</c> for each column, from 0. GROUP and FEATURE are what the feature index knows (see <see cref="Data.IndexedFeature"/>): FEATURE is
-/// a category; or <c>number MEAN DEVIATION</c>, with spaces between, of a column that holds (number − mean) / deviation. They are <c>- other</c> for a column that the
-/// rare categories of a field share, and <c>- -</c> where nothing is known;
+/// <c>column NUMBER FIELD GROUP FEATURE W V1 … VK</c> for each column, from 0. GROUP and FEATURE are what the feature index knows
+/// (see <see cref="Data.IndexedFeature"/>): FEATURE is a category; or <c>number MEAN DEVIATION</c>, with spaces between, of a column that holds
+/// (number − mean) / deviation. They are <c>- other</c> for a column that the rare categories of a field share, and <c>- -</c> where nothing is known;
 /// </item>
 /// <item><c>fieldweight FIELD FIELD R</c> for each two fields of a field-weighted model.</item>
 /// </list>

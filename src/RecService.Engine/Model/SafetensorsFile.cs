@@ -12,16 +12,16 @@ namespace RecService.Engine.Model;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The tensors: <c>bias</c> F32 [1]; <c>linear.weight</c> F32 [columns]; <c>factors.weight</c> F32 [factor rows, k]; <c>column_fields</c> I32 [columns], the field of each
-/// column; <c>column_factors</c> I32 [columns], the factor row of each column, left out when column i has row i; <c>field_weights</c> F32 [F, F], of a field-weighted
-/// model; <c>feature_index</c> U8 [bytes], when the model has one: UTF-8 text, a line of JSON for each feature, either
+/// The tensors: <c>bias</c> F32 [1]; <c>linear.weight</c> F32 [columns]; <c>factors.weight</c> F32 [factor rows, k]; <c>column_fields</c> I32 [columns], the field
+/// of each column; <c>column_factors</c> I32 [columns], the factor row of each column, left out when column i has row i; <c>field_weights</c> F32 [F, F], of a
+/// field-weighted model; <c>feature_index</c> U8 [bytes], when the model has one: UTF-8 text, a line of JSON for each feature, either
 /// <c>{"column": 7, "group": "item.id", "category": "film-1"}</c> or <c>{"column": 9, "group": "item.attributes.year", "mean": 1990.5, "deviation": 12.25}</c>, where a
 /// number x has the value (x − mean) / deviation, clipped to ±10 (see <see cref="IndexedFeature"/>).
 /// </para>
 /// <para>
-/// The metadata: <c>format</c>, which is <c>recservice</c>; <c>format_version</c>, 1; <c>interaction</c> and <c>loss</c>, names of <see cref="FeatureInteraction"/> and
-/// <see cref="Loss"/>; <c>factors</c>, k; <c>fields</c>, the names of the fields as a JSON array; <c>target_minimum</c> and <c>target_maximum</c>, left out where there is
-/// no bound.
+/// The metadata: <c>format</c>, which is <c>recservice</c>; <c>format_version</c>, 1; <c>interaction</c> and <c>loss</c>, names of
+/// <see cref="FeatureInteraction"/> and <see cref="Loss"/>; <c>factors</c>, k; <c>fields</c>, the names of the fields as a JSON array; <c>target_minimum</c> and
+/// <c>target_maximum</c>, left out where there is no bound.
 /// </para>
 /// </remarks>
 public static class SafetensorsFile
@@ -165,12 +165,14 @@ public static class SafetensorsFile
         {
             try
             {
-                if (tensor.Dtype == SafetensorsTensor.Float32)
-                    floats[name] = NumberStream.Read<float>(content, tensor.Rows, tensor.Width, name == SafetensorsHeader.FactorsName ? FactorizationModel.StrideOf(factors) : tensor.Width);
-                else if (tensor.Dtype == SafetensorsTensor.Int32)
-                    integers[name] = NumberStream.Read<int>(content, tensor.Width);
-                else
+                if (name == SafetensorsHeader.FeatureIndexName)
                     index = FeatureIndex.Of(ReadLines(content, tensor.End - tensor.Begin).Select(FeatureOf));
+                else if (name == SafetensorsHeader.FactorsName)
+                    floats[name] = NumberStream.Read<float>(content, tensor.Rows, factors, FactorizationModel.StrideOf(factors));
+                else if (tensor.Dtype == SafetensorsTensor.Int32)
+                    integers[name] = NumberStream.Read<int>(content, tensor.Count);
+                else
+                    floats[name] = NumberStream.Read<float>(content, tensor.Count);
             }
             catch (EndOfStreamException e)
             {
@@ -251,18 +253,19 @@ public static class SafetensorsFile
 
     private static IndexedFeature FeatureOf(ReadOnlyMemory<byte> line, int number)
     {
+        var place = FormattableString.Invariant($"line {number + 1} of its feature index");
         try
         {
             return JsonSerializer.Deserialize(line.Span, SafetensorsJson.Default.SafetensorsFeature) switch
             {
                 { Category: { } category, Mean: null, Deviation: null } feature => new(feature.Column, feature.Group, category),
                 { Category: null, Mean: { } mean, Deviation: { } deviation } feature => new(feature.Column, feature.Group, Category: null, mean, deviation),
-                _ => throw new InvalidDataException(FormattableString.Invariant($"line {number + 1} of its feature index is neither a category nor a number with mean and deviation.")),
+                _ => throw new InvalidDataException($"{place} is neither a category nor a number with mean and deviation."),
             };
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException(FormattableString.Invariant($"line {number + 1} of its feature index: {e.Message}"), e);
+            throw new InvalidDataException($"{place}: {e.Message}", e);
         }
     }
 }

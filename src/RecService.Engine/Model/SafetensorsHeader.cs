@@ -73,13 +73,12 @@ internal sealed record SafetensorsTensor(string Dtype, long[] Shape, long[] Data
     [JsonIgnore]
     public long End => DataOffsets[1];
 
-    /// <summary>Rows of a matrix; 1 of a vector.</summary>
     [JsonIgnore]
-    public int Rows => Shape.Length > 1 ? checked((int)Shape[0]) : 1;
+    public int Rows => checked((int)Shape[0]);
 
-    /// <summary>Numbers of a row, or of a vector.</summary>
+    /// <summary>Numbers in all.</summary>
     [JsonIgnore]
-    public int Width => checked((int)Shape[^1]);
+    public int Count => checked((int)Shape.Aggregate(static (a, b) => checked(a * b)));
 
     /// <summary>Bytes that the data of a tensor take.</summary>
     public static long SizeOf(string dtype, ReadOnlySpan<long> shape)
@@ -96,8 +95,9 @@ internal sealed record SafetensorsTensor(string Dtype, long[] Shape, long[] Data
             throw new InvalidDataException($"'{name}' has the type {Dtype}; it must be {dtype}.");
         if (!Shape.AsSpan().SequenceEqual(shape) || shape.Any(dimension => dimension < 0))
             throw new InvalidDataException($"'{name}' has the shape [{string.Join(", ", Shape.Take(8))}]; it must be [{string.Join(", ", shape)}].");
-        if (DataOffsets is not [>= 0 and var begin, var end] || end < begin || end - begin != SizeOf(dtype, shape))
-            throw new InvalidDataException($"'{name}' has the offsets [{string.Join(", ", DataOffsets.Take(8))}], between which there must be {SizeOf(dtype, shape)} bytes.");
+        var size = SizeOf(dtype, shape);
+        if (DataOffsets is not [>= 0 and var begin, var end] || end < begin || end - begin != size)
+            throw new InvalidDataException($"'{name}' has the offsets [{string.Join(", ", DataOffsets.Take(8))}]; there must be two, with {size} bytes between them.");
     }
 }
 

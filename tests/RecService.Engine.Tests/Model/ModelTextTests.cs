@@ -14,7 +14,8 @@ public sealed class ModelTextTests
         var space = new FeatureSpace(["user", "item", "tag"], [0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 4, 4]);
         var index = FeatureIndex.Of(
         [
-            new(0, "user.id", "ann \"A\"\t🎬 \\"), new(1, "user.attributes.age", null, 38.25, 12.5), new(2, "item.id", "film"), new(3, "item.id", "rare"), new(3, "item.attributes.genre", "odd"),
+            new(0, "user.id", "ann \"A\"\t🎬 \\"), new(1, "user.attributes.age", null, 38.25, 12.5), new(2, "item.id", "film"),
+            new(3, "item.id", "rare"), new(3, "item.attributes.genre", "odd"),
         ]);
         var table = new float[5 * 16];
         for (var row = 0; row < 5; row++)
@@ -23,7 +24,8 @@ public sealed class ModelTextTests
         }
 
         var model = new FactorizationModel(
-            space, FeatureInteraction.FieldWeighted, Loss.Squared, 2, 3.5f, [1, 0.25f, -0.1f, 1e20f, 0, 0], table, 0.5f, features: index, fieldWeights: [0, 0.8f, 1, 0.8f, 0, -2, 1, -2, 0]);
+            space, FeatureInteraction.FieldWeighted, Loss.Squared, 2, 3.5f, [1, 0.25f, -0.1f, 1e20f, 0, 0], table, 0.5f, features: index,
+            fieldWeights: [0, 0.8f, 1, 0.8f, 0, -2, 1, -2, 0]);
 
         Export(model).ShouldBe(
             """
@@ -121,7 +123,7 @@ public sealed class ModelTextTests
         var interaction = lines.Single(line => line[0] == "interaction")[1];
         var score = Number(lines.Single(line => line[0] == "bias")[1]);
         var columns = lines.Where(line => line[0] == "column").ToArray();
-        var pairs = lines.Where(line => line[0] == "fieldweight").SelectMany(l => new[] { (l[1], l[2], l[3]), (l[2], l[1], l[3]) }).ToDictionary(p => (p.Item1, p.Item2), p => Number(p.Item3));
+        var pairs = lines.Where(line => line[0] == "fieldweight").ToDictionary(line => (line[1], line[2]), line => Number(line[3]));
         for (var i = 0; i < row.Length; i++)
         {
             var a = columns[row.Columns[i]];
@@ -129,7 +131,7 @@ public sealed class ModelTextTests
             for (var j = 0; j < i; j++)
             {
                 var b = columns[row.Columns[j]];
-                var weight = interaction == "Plain" ? 1 : a[2] == b[2] ? 0 : interaction == "FieldPooled" ? 1 : pairs[(a[2], b[2])];
+                var weight = interaction == "Plain" ? 1 : a[2] == b[2] ? 0 : interaction == "FieldPooled" ? 1 : pairs.GetValueOrDefault((a[2], b[2])) + pairs.GetValueOrDefault((b[2], a[2]));
                 score += weight * row.ValueAt(i) * row.ValueAt(j) * a.Skip(6).Zip(b.Skip(6), (v, w) => Number(v) * Number(w)).Sum();
             }
         }

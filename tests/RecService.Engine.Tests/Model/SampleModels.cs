@@ -32,7 +32,8 @@ internal static class SampleModels
         }
 
         return new(
-            space, interaction, loss, factors, 0.1f, [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextNormal())], table, 0.5f, 5, index ? features : null,
+            space, interaction, loss, factors, 0.1f, [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextNormal())], table, 0.5f, 5,
+            index ? features : null,
             interaction == FeatureInteraction.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null);
     }
 
