@@ -104,7 +104,8 @@ internal static class RandomModels
                     continue;
                 }
 
-                var weight = model.Interaction == FeatureInteraction.FieldWeighted ? model.FieldWeights[(space.ColumnFields[ci] * space.FieldCount) + space.ColumnFields[cj]] : 1.0;
+                var pair = (space.ColumnFields[ci] * space.FieldCount) + space.ColumnFields[cj];
+                var weight = model.Interaction == FeatureInteraction.FieldWeighted ? model.FieldWeights[pair] : 1.0;
                 for (var d = 0; d < k; d++)
                 {
                     var part = weight * xi * row.ValueAt(j) * model.FactorsOf(ci)[d] * model.FactorsOf(cj)[d];

@@ -114,7 +114,8 @@ public sealed class FeatureIndex
 /// <summary>A feature of a <see cref="FeatureIndex"/>: a category, or the number of a group.</summary>
 /// <param name="Column">The column. That of the rare categories of a field is shared by several features.</param>
 /// <param name="Group">
-/// What the feature says something of: <c>user.id</c>, <c>user.tags</c>, <c>user.attributes.NAME</c>, <c>item.id</c>, <c>item.attributes.NAME</c>, <c>tag</c>, <c>context.tags</c>, <c>context.KEY</c>.
+/// What the feature says something of: <c>user.id</c>, <c>user.tags</c>, <c>user.attributes.NAME</c>, <c>item.id</c>, <c>item.attributes.NAME</c>, <c>tag</c>,
+/// <c>context.tags</c>, <c>context.KEY</c>.
 /// </param>
 /// <param name="Category">The id, tag or text; null for a number.</param>
 /// <param name="Mean">Of a number, which enters rows as (number − mean) / deviation.</param>

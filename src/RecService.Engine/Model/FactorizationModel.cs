@@ -13,7 +13,8 @@ public enum FeatureInteraction
 
     /// <summary>
     /// The pooled vectors of fields f and g cross with a learned weight r_fg (FwFM: Pan et al., "Field-weighted factorization machines for click-through rate
-    /// prediction in display advertising", WWW 2018). Only the product r_fg ⟨p_f, p_g⟩ is determined: r by itself changes with the scale and sign of each field's factors.
+    /// prediction in display advertising", WWW 2018). Only the product r_fg ⟨p_f, p_g⟩ is determined: r by itself changes with the scale and sign of each
+    /// field's factors.
     /// </summary>
     FieldWeighted,
 }
@@ -59,7 +60,8 @@ public sealed class FactorizationModel
     /// r of a field-weighted model and of no other: F × F floats, row by row, symmetric and 0 on the diagonal. The model keeps the array.
     /// </param>
     /// <exception cref="ArgumentException">
-    /// Lengths do not fit, a number is not finite, the padding is not 0, the field weights are missing, superfluous or not symmetric, or the index has columns that the space has not.
+    /// Lengths do not fit, a number is not finite, the padding is not 0, the field weights are missing, superfluous or not symmetric, or the index has columns
+    /// that the space has not.
     /// </exception>
     public FactorizationModel(
         FeatureSpace space,
@@ -156,7 +158,7 @@ public sealed class FactorizationModel
         };
     }
 
-    /// <summary>What a score predicts: the score clipped to the range of the training targets, the probability σ(score), or the score itself, by <see cref="Loss"/>.</summary>
+    /// <summary>What a score predicts, by <see cref="Loss"/>: the score clipped to the range of the training targets, the probability σ(score), or the score.</summary>
     public float Predict(float score) => Loss switch
     {
         Loss.Squared => Math.Min(Math.Max(score, TargetMinimum), TargetMaximum),

@@ -22,7 +22,7 @@ public static class ModelFile
 
     private const int MaximumHeaderLength = 64 * 1024 * 1024;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    internal static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     // As in PNG: a byte that is no text, and line ends that a transfer as text would change.
     private static ReadOnlySpan<byte> Magic => [0x89, (byte)'R', (byte)'S', (byte)'F', (byte)'M', (byte)'\r', (byte)'\n', 0x1A];

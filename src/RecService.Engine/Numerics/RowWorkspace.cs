@@ -91,7 +91,7 @@ internal sealed class RowWorkspace
         }
         else if (Interaction == FeatureInteraction.FieldWeighted)
         {
-            for (var f = 0; f < _presentCount; f++)
+            for (var f = 1; f < _presentCount; f++)
             {
                 // Each field with the weighted sum of those before it.
                 SumWeighted(_sum, _present[f], PresentFields[..f], fieldWeights);

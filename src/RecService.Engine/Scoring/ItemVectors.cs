@@ -80,9 +80,9 @@ internal sealed class ItemVectors
     }
 
     /// <summary>
-    /// Fills in the vector whose inner product with an item's z says how alike that item and the given one are, up to scale: the covariance of ⟨q, z⟩ over requests whose
-    /// vectors p_f point anywhere and are as long as those of the field's columns. In a plain or field-pooled model it is z itself. Unlike z and r,
-    /// it does not depend on the scale and sign of a field's factors, which a field-weighted model leaves open.
+    /// Fills in the vector whose inner product with an item's z says how alike that item and the given one are, up to scale: the covariance of ⟨q, z⟩ over
+    /// requests whose vectors p_f point anywhere and are as long as those of the field's columns. In a plain or field-pooled model it is z itself. Unlike z and r, it does
+    /// not depend on the scale and sign of a field's factors, which a field-weighted model leaves open.
     /// </summary>
     public void LikenessQuery(int item, Span<float> query)
     {
@@ -97,7 +97,9 @@ internal sealed class ItemVectors
         }
     }
 
-    /// <summary>Σ_f s_f² r_tf r_uf for parts t and u, over the fields f that items have not, s_f² being the mean ‖v‖² of the field's columns; the largest is scaled to 1.</summary>
+    /// <summary>
+    /// Σ_f s_f² r_tf r_uf for parts t and u, over the fields f that items have not, s_f² being the mean ‖v‖² of the field's columns; the largest is scaled to 1.
+    /// </summary>
     private float[] Likeness()
     {
         if (_model.Interaction != FeatureInteraction.FieldWeighted)

@@ -242,12 +242,7 @@ public sealed class ModelFileTests
         Should.Throw<IOException>(() => ModelFile.Load(broken)).Message.ShouldBe("The line is dead.");
     }
 
-    private static byte[] Save(FactorizationModel model)
-    {
-        using var stream = new MemoryStream();
-        ModelFile.Save(stream, model);
-        return stream.ToArray();
-    }
+    private static byte[] Save(FactorizationModel model) => SampleModels.Saved(model);
 
     private static FactorizationModel Load(byte[] file)
     {
@@ -286,27 +281,8 @@ public sealed class ModelFileTests
         return file.ToArray();
     }
 
-    private static FactorizationModel Model(int factors, FeatureInteraction interaction = FeatureInteraction.FieldPooled, Loss loss = Loss.Squared)
-    {
-        var builder = new FeatureIndexBuilder();
-        builder.CountUser(EntityFeatures.FromJson("zoë 🎬", ["x", "y"], """{"age": 20, "city": "Rome"}"""), 2);
-        builder.CountUser(EntityFeatures.FromJson("bob", [], """{"age": 40}"""), 1);
-        builder.CountItem(EntityFeatures.FromJson("film", ["war"], """{"year": 1990}"""), 3);
-        builder.CountContext(EntityFeatures.FromJson(null, ["war"], """{"device": "phone"}"""), 3);
-        var (space, index) = builder.Build(1);
-        var random = new RandomSource(3);
-        var stride = FactorizationModel.StrideOf(factors);
-        var table = new float[space.FactorCount * stride];
-        for (var row = 0; row < space.FactorCount; row++)
-        {
-            for (var d = 0; d < factors; d++)
-                table[(row * stride) + d] = (float)random.NextNormal();
-        }
-
-        return new(
-            space, interaction, loss, factors, 0.1f, [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextNormal())], table, 0.5f, 5, index,
-            interaction == FeatureInteraction.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null);
-    }
+    private static FactorizationModel Model(int factors, FeatureInteraction interaction = FeatureInteraction.FieldPooled, Loss loss = Loss.Squared) =>
+        SampleModels.Create(interaction, loss, factors);
 
     private static void ShouldBeSame(FactorizationModel actual, FactorizationModel expected)
     {
@@ -324,30 +300,6 @@ public sealed class ModelFileTests
         actual.FactorTable.SequenceEqual(expected.FactorTable).ShouldBeTrue();
         actual.FieldWeights.SequenceEqual(expected.FieldWeights).ShouldBeTrue();
         (actual.Features is null).ShouldBe(expected.Features is null);
-    }
-
-    /// <summary>Neither seeks nor says how long it is, and gives out few bytes at a time.</summary>
-    private sealed class ReluctantStream(Stream inner) : Stream
-    {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-        public override void Flush() => inner.Flush();
-
-        public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, Math.Min(count, 1_000));
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
     }
 
     private sealed class BrokenStream : MemoryStream

@@ -138,7 +138,10 @@ public sealed class KernelTests
     {
         FactorizationKernel.All[0].Name.ShouldBe("scalar");
         FactorizationKernel.All.Select(kernel => kernel.Name).ShouldBeUnique(StringComparer.Ordinal);
-        (string, bool)[] widths = [("vector128", Vector128.IsHardwareAccelerated), ("vector256", Vector256.IsHardwareAccelerated), ("vector512", Vector512.IsHardwareAccelerated)];
+        (string, bool)[] widths =
+        [
+            ("vector128", Vector128.IsHardwareAccelerated), ("vector256", Vector256.IsHardwareAccelerated), ("vector512", Vector512.IsHardwareAccelerated),
+        ];
         FactorizationKernel.All.Skip(1).Select(kernel => kernel.Name).ShouldBe(widths.Where(width => width.Item2).Select(width => width.Item1));
         foreach (var kernel in FactorizationKernel.All)
         {

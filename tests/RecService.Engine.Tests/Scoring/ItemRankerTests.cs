@@ -194,7 +194,8 @@ public sealed class ItemRankerTests
         var ranker = new ItemRanker(model, Items(space, random, 12, numeric: true));
         var similar = ranker.Similar(0, 20).ToDictionary(s => s.Item, s => (double)s.Score);
         // Requests have fields 0 and 1, whose vectors point anywhere and are as long as those of their columns.
-        double[] lengths = [.. Enumerable.Range(0, 2).Select(f => Math.Sqrt(Enumerable.Range(f * 5, 5).Average(c => model.FactorsOf(c).ToArray().Sum(v => (double)v * v))))];
+        double[] lengths =
+            [.. Enumerable.Range(0, 2).Select(f => Math.Sqrt(Enumerable.Range(f * 5, 5).Average(c => model.FactorsOf(c).ToArray().Sum(v => (double)v * v))))];
         var sums = new double[ranker.Count];
         var squares = new double[ranker.Count];
         for (var request = 0; request < 60_000; request++)

@@ -32,6 +32,22 @@ public sealed class ReadmeTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void A_model_goes_through_a_file()
+    {
+        var path = Path.GetTempFileName();
+        var model = RandomModels.Model(RandomModels.Space(3), FeatureInteraction.FieldWeighted, 4, new(1));
+        var score = new Scorer(model).Score(new([0, 7, 12]));
+        // <files>
+        using (var file = File.Create(path))
+            SafetensorsFile.Export(file, model);
+        using (var file = File.OpenRead(path))
+            model = SafetensorsFile.Import(file);               // the same model, feature index included
+        // </files>
+        File.Delete(path);
+        new Scorer(model).Score(new([0, 7, 12])).ShouldBe(score);
+    }
+
+    [Fact]
     public void A_hidden_layer_on_the_cross_vector_learns_what_a_factorization_machine_cannot()
     {
         // Taste times flavour, whatever the sign: no sum of products equals it.
@@ -67,6 +83,7 @@ public sealed class ReadmeTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData("train")]
+    [InlineData("files")]
     [InlineData("layer")]
     [InlineData("network")]
     public void The_readme_shows_the_code_that_is_tested(string part)
