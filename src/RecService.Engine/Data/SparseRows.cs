@@ -230,12 +230,17 @@ public sealed class SparseRowsBuilder
     /// <summary>Adds <paramref name="shift"/> to all columns from <paramref name="first"/> on.</summary>
     internal void ShiftColumns(int first, int shift)
     {
+        if (_maximum < first)
+        {
+            return;
+        }
+
         foreach (ref var column in _columns.AsSpan(0, _entries))
         {
             column += column >= first ? shift : 0;
         }
 
-        _maximum += _maximum >= first ? shift : 0;
+        _maximum += shift;
     }
 
     /// <summary>The rows ended so far. The builder can go on and build again.</summary>

@@ -285,30 +285,6 @@ public sealed class ModelFileTests
         (actual.Features is null).ShouldBe(expected.Features is null);
     }
 
-    /// <summary>Neither seeks nor says how long it is, and gives out few bytes at a time.</summary>
-    private sealed class ReluctantStream(Stream inner) : Stream
-    {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-        public override void Flush() => inner.Flush();
-
-        public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, Math.Min(count, 1_000));
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
-    }
-
     private sealed class BrokenStream : MemoryStream
     {
         public override int Read(Span<byte> buffer) => throw new IOException("The line is dead.");
