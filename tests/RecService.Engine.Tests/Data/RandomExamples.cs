@@ -44,6 +44,13 @@ internal static class RandomExamples
         return stream.ToArray();
     }
 
+    public static byte[] Save(FeatureSpace space, ExampleSet examples)
+    {
+        using var stream = new MemoryStream();
+        ExampleFile.Save(stream, space, examples);
+        return stream.ToArray();
+    }
+
     /// <summary>What an example says, without the numbers of fields and columns: its target, and the field's name, factor row and value of each entry.</summary>
     public static string Describe(FeatureSpace space, ExampleSet examples, int example)
     {

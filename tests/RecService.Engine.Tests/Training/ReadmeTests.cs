@@ -32,6 +32,33 @@ public sealed class ReadmeTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Files_share_a_feature_space_and_are_cached()
+    {
+        var folder = Directory.CreateTempSubdirectory("files");
+        try
+        {
+            var (trainFile, validFile, cacheFile) = (Path.Combine(folder.FullName, "train.ffm"), Path.Combine(folder.FullName, "valid.ffm"), Path.Combine(folder.FullName, "train.rsx"));
+            File.WriteAllText(trainFile, "1 0:0:1 1:2:0.5\n0 0:1:1 1:2:1\n");
+            File.WriteAllText(validFile, "1 0:1:1 1:2:0.5 1:3:1\n");
+            // <files>
+            using var trainText = File.OpenRead(trainFile);                                         // any stream: compressed, standard input, …
+            using var validText = File.OpenRead(validFile);
+            var train = SparseTextData.Read(trainText, trainFile);                                  // makes the feature space
+            var valid = SparseTextData.Read(validText, validFile, train.Space);                     // leaves out what it does not know: UnknownEntries
+            using (var cache = File.Create(cacheFile))
+                ExampleFile.Save(cache, train.Space, train.Examples);
+            // </files>
+            valid.UnknownEntries.ShouldBe(1);
+            using var cached = File.OpenRead(cacheFile);
+            ExampleFile.Load(cached, train.Space).Examples.Targets.ShouldBe([1, 0]);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_hidden_layer_on_the_cross_vector_learns_what_a_factorization_machine_cannot()
     {
         // Taste times flavour, whatever the sign: no sum of products equals it.
@@ -67,6 +94,7 @@ public sealed class ReadmeTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData("train")]
+    [InlineData("files")]
     [InlineData("layer")]
     [InlineData("network")]
     public void The_readme_shows_the_code_that_is_tested(string part)
