@@ -127,6 +127,15 @@ public sealed class ExampleSet
         return new ExampleSet(_blocks, rows, targets, weights);
     }
 
+    /// <exception cref="ArgumentException">The examples have columns outside <paramref name="space"/>.</exception>
+    internal void CheckColumns(FeatureSpace space)
+    {
+        if (ColumnCount > space.ColumnCount)
+        {
+            throw new ArgumentException($"The examples have {ColumnCount} columns; the space has {space.ColumnCount}.", nameof(space));
+        }
+    }
+
     private void CheckRows(int block)
     {
         var count = _blocks[block].Count;

@@ -10,6 +10,9 @@ namespace RecService.Engine.Data;
 /// </remarks>
 public sealed class FeatureSpace
 {
+    /// <summary>Name of the field of <see cref="OfOneField"/>, unless it is given another.</summary>
+    internal const string OnlyField = "feature";
+
     private readonly string[] _fields;
     private readonly int[] _columnFields;
     private readonly int[] _columnFactors;
@@ -77,8 +80,16 @@ public sealed class FeatureSpace
         return _columnFactors.Length == 0 ? column : _columnFactors[column];
     }
 
+    /// <summary>Whether the other space has the same fields and columns, so that rows of one are rows of the other.</summary>
+    public bool HasSameColumnsAs(FeatureSpace other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return ReferenceEquals(this, other) ||
+            (_fields.AsSpan().SequenceEqual(other._fields) && ColumnFields.SequenceEqual(other.ColumnFields) && ColumnFactors.SequenceEqual(other.ColumnFactors));
+    }
+
     /// <summary>A space in which every column is a feature of one field, in which nothing crosses unless the interaction is plain.</summary>
-    public static FeatureSpace OfOneField(int columnCount, string field = "feature") => new([field], new int[columnCount]);
+    public static FeatureSpace OfOneField(int columnCount, string field = OnlyField) => new([field], new int[columnCount]);
 
     private static int CountFactors(int[] columnFactors, int columnCount)
     {

@@ -1,22 +1,32 @@
 namespace RecService.Engine.Data;
 
-/// <summary>An immutable block of sparse rows in compressed row storage; values are left out where all are 1.</summary>
+/// <summary>
+/// An immutable block of sparse rows in compressed row storage. Values are left out where all are 1, and offsets where every row has the same number of entries.
+/// </summary>
 public sealed class SparseRows
 {
-    private readonly long[] _offsets;
+    private readonly int[] _offsets;
     private readonly int[] _columns;
     private readonly float[] _values;
+    private readonly int _width;
 
-    internal SparseRows(long[] offsets, int[] columns, float[] values, int columnCount)
+    /// <param name="count">Number of rows.</param>
+    /// <param name="offsets">First entry of each row and, last, the number of entries; empty when every row has the same number of them.</param>
+    /// <param name="columns">Column of each entry, each below <paramref name="columnCount"/>.</param>
+    /// <param name="values">Value of each entry, or empty when all are 1.</param>
+    /// <param name="columnCount">Upper bound of the columns.</param>
+    internal SparseRows(int count, int[] offsets, int[] columns, float[] values, int columnCount)
     {
         _offsets = offsets;
         _columns = columns;
         _values = values;
+        _width = count == 0 ? 0 : columns.Length / count;
+        Count = count;
         ColumnCount = columnCount;
     }
 
     /// <summary>Number of rows.</summary>
-    public int Count => _offsets.Length - 1;
+    public int Count { get; }
 
     /// <summary>Upper bound of the columns: every column is below it.</summary>
     public int ColumnCount { get; }
@@ -24,20 +34,32 @@ public sealed class SparseRows
     /// <summary>Number of entries of all rows.</summary>
     public long EntryCount => _columns.Length;
 
+    /// <summary>Column of each entry, row after row.</summary>
+    internal ReadOnlySpan<int> Columns => _columns;
+
+    /// <summary>Value of each entry, or empty when all are 1.</summary>
+    internal ReadOnlySpan<float> Values => _values;
+
+    /// <summary>First entry of each row and, last, the number of entries; empty when every row has <see cref="Width"/> entries.</summary>
+    internal ReadOnlySpan<int> Offsets => _offsets;
+
+    /// <summary>Number of entries of every row, or null when it is not the same.</summary>
+    internal int? Width => _offsets.Length == 0 ? _width : null;
+
     /// <summary>The entries of one row.</summary>
     public SparseRow this[int row]
     {
         get
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Count, nameof(row));
-            var start = (int)_offsets[row];
-            var length = (int)_offsets[row + 1] - start;
+            var start = OffsetOf(row);
+            var length = OffsetOf(row + 1) - start;
             return new SparseRow(_columns.AsSpan(start, length), _values.Length == 0 ? default : _values.AsSpan(start, length));
         }
     }
 
     /// <summary>Index of the first entry of <paramref name="row"/> among the entries of all rows; <paramref name="row"/> may be <see cref="Count"/>.</summary>
-    internal long OffsetOf(int row) => _offsets[row];
+    internal int OffsetOf(int row) => _offsets.Length == 0 ? row * _width : _offsets[row];
 
     /// <summary>Rows of a dense matrix in row-major order.</summary>
     /// <param name="dense">rows × columns values.</param>
@@ -85,10 +107,13 @@ public sealed class SparseRows
 public sealed class SparseRowsBuilder
 {
     private readonly int? _columnLimit;
-    private long[] _offsets = new long[16];
+    private int[]? _offsets;
     private int[] _columns = new int[16];
     private float[]? _values;
     private int _rows;
+    private int _rowCapacity = 16;
+    private int _width;
+    private int _rowStart;
     private int _entries;
     private int _maximum = -1;
 
@@ -106,6 +131,23 @@ public sealed class SparseRowsBuilder
     /// <summary>Number of rows ended so far.</summary>
     public int Count => _rows;
 
+    /// <summary>Number of entries added so far.</summary>
+    public int EntryCount => _entries;
+
+    /// <summary>Makes room for so many rows and entries in all. Where the numbers turn out exact, <see cref="Build"/> copies nothing.</summary>
+    public void Reserve(int rows, int entries)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        ArgumentOutOfRangeException.ThrowIfNegative(entries);
+        _rowCapacity = Math.Max(rows, _rows);
+        if (_offsets is not null)
+        {
+            Array.Resize(ref _offsets, _rowCapacity + 1);
+        }
+
+        Resize(Math.Max(entries, _entries));
+    }
+
     /// <summary>Adds an entry to the current row.</summary>
     /// <exception cref="ArgumentException">The column is out of range or the value is not finite; the message names the row.</exception>
     public void Add(int column, float value = 1f)
@@ -122,7 +164,7 @@ public sealed class SparseRowsBuilder
 
         if (_entries == _columns.Length)
         {
-            Grow(_entries + 1L);
+            Grow();
         }
 
         if (value != 1f && _values is null)
@@ -153,42 +195,86 @@ public sealed class SparseRowsBuilder
     /// <summary>Ends the current row, which may be empty.</summary>
     public void EndRow()
     {
-        if (_rows + 1 == _offsets.Length)
+        var length = _entries - _rowStart;
+        if (_rows == 0)
         {
-            Array.Resize(ref _offsets, (int)Math.Min(2L * _offsets.Length, Array.MaxLength));
+            _width = length;
         }
 
-        _offsets[++_rows] = _entries;
+        if (_rows == _rowCapacity)
+        {
+            _rowCapacity = (int)Math.Min(Math.Max(2L * _rowCapacity, 16), Array.MaxLength - 1);
+            if (_offsets is not null)
+            {
+                Array.Resize(ref _offsets, _rowCapacity + 1);
+            }
+        }
+
+        if (_offsets is null && length != _width)
+        {
+            _offsets = new int[_rowCapacity + 1];
+            for (var row = 1; row <= _rows; row++)
+            {
+                _offsets[row] = row * _width;
+            }
+        }
+
+        _rows++;
+        _rowStart = _entries;
+        if (_offsets is not null)
+        {
+            _offsets[_rows] = _entries;
+        }
+    }
+
+    /// <summary>Adds <paramref name="shift"/> to all columns from <paramref name="first"/> on.</summary>
+    internal void ShiftColumns(int first, int shift)
+    {
+        if (_maximum < first)
+        {
+            return;
+        }
+
+        foreach (ref var column in _columns.AsSpan(0, _entries))
+        {
+            column += column >= first ? shift : 0;
+        }
+
+        _maximum += shift;
     }
 
     /// <summary>The rows ended so far. The builder can go on and build again.</summary>
     /// <exception cref="InvalidOperationException">Entries were added after the last row ended.</exception>
     public SparseRows Build()
     {
-        if (_offsets[_rows] != _entries)
+        if (_rowStart != _entries)
         {
             throw new InvalidOperationException($"Row {_rows} has entries but was not ended.");
         }
 
-        return new SparseRows(
-            _offsets.AsSpan(0, _rows + 1).ToArray(),
-            _columns.AsSpan(0, _entries).ToArray(),
-            _values is null ? [] : _values.AsSpan(0, _entries).ToArray(),
-            _columnLimit ?? _maximum + 1);
+        return new SparseRows(_rows, Exactly(_offsets, _rows + 1), Exactly(_columns, _entries), Exactly(_values, _entries), _columnLimit ?? _maximum + 1);
     }
 
-    private void Grow(long needed)
+    // Full arrays can be handed out, as whatever is added later goes to larger ones.
+    private static T[] Exactly<T>(T[]? array, int length) =>
+        array is null ? [] : array.Length == length ? array : array.AsSpan(0, length).ToArray();
+
+    private void Grow()
     {
-        if (needed > Array.MaxLength)
+        if (_entries == Array.MaxLength)
         {
             throw new InvalidOperationException($"A block holds at most {Array.MaxLength} entries; split it.");
         }
 
-        var size = (int)Math.Min(2L * _columns.Length, Array.MaxLength);
-        Array.Resize(ref _columns, size);
+        Resize((int)Math.Min(Math.Max(2L * _columns.Length, 16), Array.MaxLength));
+    }
+
+    private void Resize(int capacity)
+    {
+        Array.Resize(ref _columns, capacity);
         if (_values is not null)
         {
-            Array.Resize(ref _values, size);
+            Array.Resize(ref _values, capacity);
         }
     }
 }

@@ -1,7 +1,5 @@
-using System.Buffers.Binary;
-using System.Text;
-using System.Text.Json;
 using RecService.Engine.Data;
+using RecService.Engine.Files;
 
 namespace RecService.Engine.Model;
 
@@ -20,71 +18,28 @@ public static class ModelFile
 
     private const int OldestVersion = 1;
 
-    private const int MaximumHeaderLength = 64 * 1024 * 1024;
-
-    internal static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
-    // As in PNG: a byte that is no text, and line ends that a transfer as text would change.
-    private static ReadOnlySpan<byte> Magic => [0x89, (byte)'R', (byte)'S', (byte)'F', (byte)'M', (byte)'\r', (byte)'\n', 0x1A];
+    private static readonly SealedFormat Format =
+        new("model file", "RSFM"u8, OldestVersion, FormatVersion, (message, inner) => inner is null ? new ModelFormatException(message) : new ModelFormatException(message, inner));
 
     /// <summary>Writes <paramref name="model"/>; the stream need not be seekable and stays open.</summary>
     public static void Save(Stream stream, FactorizationModel model)
     {
-        ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(model);
-        Span<byte> prefix = stackalloc byte[Magic.Length + sizeof(int)];
-        Magic.CopyTo(prefix);
-        BinaryPrimitives.WriteInt32LittleEndian(prefix[Magic.Length..], FormatVersion);
-
-        using var content = new ChecksumWriteStream(stream, prefix);
-        using var writer = new BinaryWriter(content, StrictUtf8, leaveOpen: true);
-        var header = JsonSerializer.SerializeToUtf8Bytes(HeaderOf(model), ModelHeaderJson.Default.ModelHeader);
-        writer.Write(header.Length);
-        writer.Write(header);
-        NumberStream.Write(content, model.Space.ColumnFields);
-        NumberStream.Write(content, model.Space.ColumnFactors);
-        NumberStream.Write(content, model.Weights);
-        NumberStream.WriteFactors(content, model);
-        NumberStream.Write(content, model.FieldWeights);
-        model.Features?.Write(writer);
-        writer.Flush();
-        content.Complete();
+        Format.Save(stream, writer =>
+        {
+            writer.WriteHeader(HeaderOf(model), ModelHeaderJson.Default.ModelHeader);
+            writer.WriteNumbers(model.Space.ColumnFields);
+            writer.WriteNumbers(model.Space.ColumnFactors);
+            writer.WriteNumbers(model.Weights);
+            NumberStream.WriteFactors(writer.BaseStream, model);
+            writer.WriteNumbers(model.FieldWeights);
+            model.Features?.Write(writer);
+        });
     }
 
     /// <summary>Reads a model to the end of the stream, which need not be seekable and stays open.</summary>
     /// <exception cref="ModelFormatException">The stream holds no model, a damaged one, or one of another format version.</exception>
-    public static FactorizationModel Load(Stream stream)
-    {
-        ArgumentNullException.ThrowIfNull(stream);
-        Span<byte> prefix = stackalloc byte[Magic.Length + sizeof(int)];
-        var read = stream.ReadAtLeast(prefix, prefix.Length, throwOnEndOfStream: false);
-        if (read == 0)
-            throw new ModelFormatException("There is no model file: the stream is empty.");
-        if (!prefix[..Math.Min(read, Magic.Length)].SequenceEqual(Magic[..Math.Min(read, Magic.Length)]))
-            throw new ModelFormatException("This is no model file: it begins differently.");
-        if (read < prefix.Length)
-            throw new ModelFormatException("The model file is truncated: it ends within its first bytes.");
-        var version = BinaryPrimitives.ReadInt32LittleEndian(prefix[Magic.Length..]);
-        if (version is < OldestVersion or > FormatVersion)
-        {
-            throw new ModelFormatException(
-                FormattableString.Invariant($"The model file has format version {version}; this program reads versions {OldestVersion} to {FormatVersion}."));
-        }
-
-        using var content = new ChecksumReadStream(stream, prefix);
-        using var reader = new BinaryReader(content, StrictUtf8, leaveOpen: true);
-        try
-        {
-            var model = Read(content, reader);
-            content.Complete();
-            return model;
-        }
-        catch (Exception e) when (e is EndOfStreamException or InvalidDataException or JsonException or FormatException or ArgumentException or OverflowException)
-        {
-            // The checksums fit, so what is wrong was written so.
-            throw new ModelFormatException($"The content of the model file does not fit together: {e.Message}", e);
-        }
-    }
+    public static FactorizationModel Load(Stream stream) => Format.Load(stream, Read);
 
     private static ModelHeader HeaderOf(FactorizationModel model) => new(
         model.Interaction,
@@ -111,23 +66,25 @@ public static class ModelFile
             yield return "features";
     }
 
-    private static FactorizationModel Read(ChecksumReadStream content, BinaryReader reader)
+    private static FactorizationModel Read(BinaryReader reader)
     {
-        var header = ReadHeader(content, reader);
+        var header = reader.ReadHeader(ModelHeaderJson.Default.ModelHeader);
+        if (header.Columns < 0 || header.FactorRows < 0 || header.Factors < 0)
+            throw new InvalidDataException("a count in the header is negative.");
         var shared = header.Sections.Contains("columnFactors", StringComparer.Ordinal);
         var weighted = header.Sections.Contains("fieldWeights", StringComparer.Ordinal);
         var features = header.Sections.Contains("features", StringComparer.Ordinal);
         if (!header.Sections.SequenceEqual(SectionsOf(shared, weighted, features), StringComparer.Ordinal))
             throw new InvalidDataException($"the sections {string.Join(", ", header.Sections)} are not those of a model.");
 
-        var columnFields = NumberStream.Read<int>(content, header.Columns);
-        var columnFactors = shared ? NumberStream.Read<int>(content, header.Columns) : null;
+        var columnFields = reader.ReadNumbers<int>(header.Columns);
+        var columnFactors = shared ? reader.ReadNumbers<int>(header.Columns) : null;
         var space = new FeatureSpace(header.Fields, columnFields, columnFactors);
         if (space.FactorCount != header.FactorRows)
             throw new InvalidDataException(FormattableString.Invariant($"there are {space.FactorCount} factor rows, not {header.FactorRows}."));
-        var weights = NumberStream.Read<float>(content, header.Columns);
-        var factors = NumberStream.Read<float>(content, header.FactorRows, header.Factors, FactorizationModel.StrideOf(header.Factors));
-        var fieldWeights = weighted ? NumberStream.Read<float>(content, checked(space.FieldCount * space.FieldCount)) : null;
+        var weights = reader.ReadNumbers<float>(header.Columns);
+        var factors = reader.ReadNumbers<float>(header.FactorRows, header.Factors, FactorizationModel.StrideOf(header.Factors));
+        var fieldWeights = weighted ? reader.ReadNumbers<float>(checked(space.FieldCount * space.FieldCount)) : null;
         return new(
             space,
             header.Interaction,
@@ -140,17 +97,5 @@ public static class ModelFile
             header.TargetMaximum ?? float.PositiveInfinity,
             features ? FeatureIndex.Read(reader) : null,
             fieldWeights);
-    }
-
-    private static ModelHeader ReadHeader(ChecksumReadStream content, BinaryReader reader)
-    {
-        var length = reader.ReadInt32();
-        if (length is <= 0 or > MaximumHeaderLength)
-            throw new InvalidDataException(FormattableString.Invariant($"a header of {length} bytes."));
-        var header = JsonSerializer.Deserialize(NumberStream.Read<byte>(content, length), ModelHeaderJson.Default.ModelHeader)
-            ?? throw new InvalidDataException("the header is null.");
-        return header.Columns >= 0 && header.FactorRows >= 0 && header.Factors >= 0
-            ? header
-            : throw new InvalidDataException("a count in the header is negative.");
     }
 }

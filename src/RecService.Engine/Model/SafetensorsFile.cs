@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using RecService.Engine.Data;
+using RecService.Engine.Files;
 
 namespace RecService.Engine.Model;
 
@@ -142,7 +143,7 @@ public static class SafetensorsFile
     {
         try
         {
-            ModelFile.StrictUtf8.GetByteCount(name);
+            SealedFormat.StrictUtf8.GetByteCount(name);
         }
         catch (EncoderFallbackException e)
         {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using RecService.Engine.Data;
+using RecService.Engine.Files;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 

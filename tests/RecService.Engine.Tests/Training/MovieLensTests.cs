@@ -9,13 +9,16 @@ namespace RecService.Engine.Tests.Training;
 /// <summary>The ratings of MovieLens latest small, where a folder <c>shared/data</c> lies beside the repository.</summary>
 public sealed class MovieLensTests(ITestOutputHelper output)
 {
+    private const string NoFolder = "There is no folder shared/data/ml-latest-small-split beside the repository.";
+
     [Fact]
     public void A_plain_model_with_the_default_settings_predicts_unseen_ratings()
     {
         var folder = Folder();
-        Assert.SkipWhen(folder is null, "There is no folder shared/data/ml-latest-small-split beside the repository.");
-        var (train, valid, test) = (Read(folder, "train"), Read(folder, "valid"), Read(folder, "test"));
-        var space = FeatureSpace.OfOneField(new[] { train, valid, test }.Max(set => set.ColumnCount));
+        Assert.SkipWhen(folder is null, NoFolder);
+        var data = Read(folder, "train.libfm");
+        var (space, train) = (data.Space, data.Examples);
+        var (valid, test) = (Read(folder, "valid.libfm", space).Examples, Read(folder, "test.libfm", space).Examples);
         var settings = new TrainingSettings { Interaction = FeatureInteraction.Plain, Factors = 16 };
         var result = new Trainer(settings).Train(space, train, valid, cancellationToken: TestContext.Current.CancellationToken);
         var scorer = new Scorer(result.Model);
@@ -25,26 +28,51 @@ public sealed class MovieLensTests(ITestOutputHelper output)
         error.ShouldBeLessThan(0.865);
     }
 
+    [Theory]
+    [InlineData("libfm")]
+    [InlineData("ffm")]
+    public void Files_are_read_as_a_plain_parser_reads_them(string extension)
+    {
+        var folder = Folder();
+        Assert.SkipWhen(folder is null, NoFolder);
+        var space = Read(folder, $"train.{extension}").Space;
+        var columns = new FileColumns(space);
+        foreach (var part in new[] { "train", "valid", "test" })
+        {
+            var data = Read(folder, $"{part}.{extension}", space);
+            var (example, unknown) = (0, 0L);
+            foreach (var line in File.ReadLines(Path.Combine(folder!, $"{part}.{extension}")))
+            {
+                var parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                var row = data.Examples.Blocks[0][example];
+                var at = 0;
+                var same = data.Examples.Targets[example++] == float.Parse(parts[0], CultureInfo.InvariantCulture);
+                foreach (var numbers in parts.Skip(1).Select(entry => entry.Split(':')))
+                {
+                    var index = int.Parse(numbers[^2], CultureInfo.InvariantCulture);
+                    var column = numbers.Length == 2 ? columns.Find(index) : columns.Find(int.Parse(numbers[0], CultureInfo.InvariantCulture), index);
+                    if (column < 0)
+                        unknown++;
+                    else
+                        same &= row.Columns[at] == column && row.ValueAt(at++) == float.Parse(numbers[^1], CultureInfo.InvariantCulture);
+                }
+
+                if (!same || at != row.Length)
+                    Assert.Fail($"{part}: line {example} was not read as '{line}'.");
+            }
+
+            data.Examples.Count.ShouldBe(example);
+            data.UnknownEntries.ShouldBe(unknown);
+            output.WriteLine($"{part}.{extension}: {example} rows, {data.Examples.Blocks[0].EntryCount} entries, {unknown} left out");
+        }
+    }
+
     private static string? Folder() =>
         Path.GetDirectoryName(Repository.Root) is { } parent && Path.Combine(parent, "shared", "data", "ml-latest-small-split") is var folder && Directory.Exists(folder) ? folder : null;
 
-    private static ExampleSet Read(string? folder, string part)
+    private static SparseTextData Read(string? folder, string file, FeatureSpace? space = null)
     {
-        var rows = new SparseRowsBuilder();
-        var targets = new List<float>();
-        foreach (var line in File.ReadLines(Path.Combine(folder!, part + ".libfm")))
-        {
-            var parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            targets.Add(float.Parse(parts[0], CultureInfo.InvariantCulture));
-            foreach (var entry in parts.Skip(1))
-            {
-                var colon = entry.IndexOf(':', StringComparison.Ordinal);
-                rows.Add(int.Parse(entry.AsSpan(0, colon), CultureInfo.InvariantCulture), float.Parse(entry.AsSpan(colon + 1), CultureInfo.InvariantCulture));
-            }
-
-            rows.EndRow();
-        }
-
-        return new(rows.Build(), [.. targets]);
+        using var stream = File.OpenRead(Path.Combine(folder!, file));
+        return space is null ? SparseTextData.Read(stream, file) : SparseTextData.Read(stream, file, space);
     }
 }

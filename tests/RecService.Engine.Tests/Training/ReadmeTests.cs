@@ -37,14 +37,41 @@ public sealed class ReadmeTests(ITestOutputHelper output)
         var path = Path.GetTempFileName();
         var model = RandomModels.Model(RandomModels.Space(3), FeatureInteraction.FieldWeighted, 4, new(1));
         var score = new Scorer(model).Score(new([0, 7, 12]));
-        // <files>
+        // <models>
         using (var file = File.Create(path))
             SafetensorsFile.Export(file, model);
         using (var file = File.OpenRead(path))
             model = SafetensorsFile.Import(file);               // the same model, feature index included
-        // </files>
+        // </models>
         File.Delete(path);
         new Scorer(model).Score(new([0, 7, 12])).ShouldBe(score);
+    }
+
+    [Fact]
+    public void Files_share_a_feature_space_and_are_cached()
+    {
+        var folder = Directory.CreateTempSubdirectory("files");
+        try
+        {
+            var (trainFile, validFile, cacheFile) = (Path.Combine(folder.FullName, "train.ffm"), Path.Combine(folder.FullName, "valid.ffm"), Path.Combine(folder.FullName, "train.rsx"));
+            File.WriteAllText(trainFile, "1 0:0:1 1:2:0.5\n0 0:1:1 1:2:1\n");
+            File.WriteAllText(validFile, "1 0:1:1 1:2:0.5 1:3:1\n");
+            // <files>
+            using var trainText = File.OpenRead(trainFile);                                         // any stream: compressed, standard input, …
+            using var validText = File.OpenRead(validFile);
+            var train = SparseTextData.Read(trainText, trainFile);                                  // makes the feature space
+            var valid = SparseTextData.Read(validText, validFile, train.Space);                     // leaves out what it does not know: UnknownEntries
+            using (var cache = File.Create(cacheFile))
+                ExampleFile.Save(cache, train.Space, train.Examples);
+            // </files>
+            valid.UnknownEntries.ShouldBe(1);
+            using var cached = File.OpenRead(cacheFile);
+            ExampleFile.Load(cached, train.Space).Examples.Targets.ShouldBe([1, 0]);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]
@@ -83,6 +110,7 @@ public sealed class ReadmeTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData("train")]
+    [InlineData("models")]
     [InlineData("files")]
     [InlineData("layer")]
     [InlineData("network")]

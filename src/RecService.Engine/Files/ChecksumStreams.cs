@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 
-namespace RecService.Engine.Model;
+namespace RecService.Engine.Files;
 
 /// <summary>
-/// The framing of a model file: a prefix, then chunks of a 32-bit length, that many bytes, and the SHA-256 of the whole file up to here. A chunk of length 0
+/// The framing of binary files: a prefix, then chunks of a 32-bit length, that many bytes, and the SHA-256 of the whole file up to here. A chunk of length 0
 /// ends the file. Since each hash covers all that came before, a reader hands out no byte that it has not verified, and needs no more memory than a chunk.
 /// </summary>
 internal static class ChecksumFraming
@@ -96,6 +96,7 @@ internal sealed class ChecksumWriteStream : Stream
 internal sealed class ChecksumReadStream : Stream
 {
     private readonly Stream _stream;
+    private readonly Func<string, Exception> _refusal;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly byte[] _frame = new byte[ChecksumFraming.LengthSize + ChecksumFraming.ChunkSize + SHA256.HashSizeInBytes];
     private int _next;
@@ -105,9 +106,11 @@ internal sealed class ChecksumReadStream : Stream
 
     /// <param name="stream">The stream, behind the prefix.</param>
     /// <param name="prefix">The prefix that was read from it.</param>
-    public ChecksumReadStream(Stream stream, ReadOnlySpan<byte> prefix)
+    /// <param name="refusal">The exception for a file of which the text given is true.</param>
+    public ChecksumReadStream(Stream stream, ReadOnlySpan<byte> prefix, Func<string, Exception> refusal)
     {
         _stream = stream;
+        _refusal = refusal;
         _offset = prefix.Length;
         _hash.AppendData(prefix);
     }
@@ -122,7 +125,10 @@ internal sealed class ChecksumReadStream : Stream
 
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-    /// <exception cref="ModelFormatException">The stream ends before the file does, or a chunk is damaged.</exception>
+    /// <summary>Upper bound of the bytes that are left to read; 0 when the stream below does not say.</summary>
+    public long Remaining => _stream.CanSeek ? _end - _next + _stream.Length - _stream.Position : 0;
+
+    /// <summary>Reads content; the refusal is thrown when the stream ends before the file does, or a chunk is damaged.</summary>
     public override int Read(Span<byte> buffer)
     {
         if (_next == _end && !_ended)
@@ -135,15 +141,14 @@ internal sealed class ChecksumReadStream : Stream
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
-    /// <summary>Checks that all content was read and that nothing follows.</summary>
-    /// <exception cref="ModelFormatException">There is more, or the end is missing.</exception>
+    /// <summary>Checks that all content was read and that nothing follows; the refusal is thrown when there is more, or the end is missing.</summary>
     public void Complete()
     {
         Span<byte> more = stackalloc byte[1];
         if (Read(more) > 0)
-            throw new ModelFormatException("The model file holds more than its header announces.");
+            throw _refusal("holds more than its header announces");
         if (_stream.Read(more) > 0)
-            throw new ModelFormatException("Other data follows the end of the model file.");
+            throw _refusal("is not all: other data follows its end");
     }
 
     public override void Flush()
@@ -183,11 +188,11 @@ internal sealed class ChecksumReadStream : Stream
         _ended = length == 0;
     }
 
-    private ModelFormatException Damaged() => new(FormattableString.Invariant($"The model file is damaged: the checksum of the chunk at byte {_offset} does not fit."));
+    private Exception Damaged() => _refusal(FormattableString.Invariant($"is damaged: the checksum of the chunk at byte {_offset} does not fit"));
 
     private void Fill(Span<byte> buffer)
     {
         if (_stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false) < buffer.Length)
-            throw new ModelFormatException(FormattableString.Invariant($"The model file is truncated: it ends within the chunk at byte {_offset}."));
+            throw _refusal(FormattableString.Invariant($"is truncated: it ends within the chunk at byte {_offset}"));
     }
 }

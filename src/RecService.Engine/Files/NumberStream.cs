@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using RecService.Engine.Model;
 
-namespace RecService.Engine.Model;
+namespace RecService.Engine.Files;
 
 /// <summary>Arrays of numbers as little-endian bytes, written and read in parts: a span of bytes cannot be as long as one of numbers can.</summary>
 internal static class NumberStream
@@ -36,11 +38,11 @@ internal static class NumberStream
     }
 
     public static T[] Read<T>(Stream stream, int count)
-        where T : unmanaged => Read<T>(stream, rows: 1, width: count, stride: count);
+        where T : unmanaged => Read<T>(stream, rows: count, width: 1, stride: 1);
 
     /// <summary>
-    /// Reads rows of <paramref name="width"/> numbers into rows of <paramref name="stride"/>, the rest of which stays 0. The array grows as the numbers come,
-    /// so that a wrong count in a header takes no more memory than the file is long.
+    /// Reads rows of <paramref name="width"/> numbers into rows of <paramref name="stride"/>, the rest of which stays 0. Where the stream does not tell that so
+    /// many are there, the array grows as they come, so that a wrong count in a header takes no more memory than the file is long.
     /// </summary>
     /// <exception cref="InvalidDataException">The numbers are more than an array can hold.</exception>
     /// <exception cref="EndOfStreamException">The stream ends before.</exception>
@@ -48,9 +50,10 @@ internal static class NumberStream
         where T : unmanaged
     {
         var length = (long)rows * stride;
-        if (length > Array.MaxLength)
+        if (rows < 0 || length > Array.MaxLength)
             throw new InvalidDataException(FormattableString.Invariant($"{rows} rows of {stride} numbers are more than an array can hold."));
-        var numbers = new T[Math.Min(length, PartLength)];
+        var known = (long)rows * width * Unsafe.SizeOf<T>() <= Remaining(stream);
+        var numbers = new T[known ? length : Math.Min(length, PartLength)];
         if (length == 0)
             return numbers;
         // Rows without padding between them are one.
@@ -78,4 +81,7 @@ internal static class NumberStream
 
         return numbers;
     }
+
+    /// <summary>Bytes that are left to read at most; 0 when the stream does not say.</summary>
+    private static long Remaining(Stream stream) => stream is ChecksumReadStream content ? content.Remaining : stream.CanSeek ? stream.Length - stream.Position : 0;
 }
