@@ -29,22 +29,30 @@ internal sealed unsafe class GroupedLearner<TVector, TLanes, TRegisters, TIntera
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Forward(in RowBatch batch, int from, int to, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores)
     {
-        var bias = tables.Weights + (tables.Bias * tables.WeightBlock);
         for (var n = from; n < to; n++)
         {
-            scores[n] = RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(batch[n], tables, scratch + (n * (nint)scratchOfRow)) + *bias;
+            var row = batch[n];
+            row.Fetch(tables);
+            scores[n] = RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(row, tables, scratch + (n * (nint)scratchOfRow));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Backward(
-        in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores, Ownership ownership)
+        in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores, Ownership ownership, float* biased)
     {
         var steps = new RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>(tables, context, ownership);
+        var bias = tables.Weights + (tables.Bias * tables.WeightBlock);
         for (var n = 0; n < batch.Count; n++)
         {
+            var score = scores[n] + *bias;
+            if (biased is not null)
+            {
+                biased[n] = score;
+            }
+
             var weight = batch.Weights is null ? 1 : batch.Weights[n];
-            steps.Row(batch[n], weight * TLoss.Slope(scores[n], batch.Targets[n]), weight, scratch + (n * (nint)scratchOfRow));
+            steps.Row(batch[n], weight * TLoss.Slope(score, batch.Targets[n]), weight, scratch + (n * (nint)scratchOfRow));
         }
     }
 }
@@ -77,14 +85,22 @@ internal sealed unsafe class PairLearner<TVector, TLanes, TRegisters, TInteracti
     {
         for (var n = from; n < to; n++)
         {
-            scores[n] = RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(batch[n], tables, scratch + (n * (nint)scratchOfRow));
+            var row = batch[n];
+            row.Fetch(tables);
+            scores[n] = RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(row, tables, scratch + (n * (nint)scratchOfRow));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Backward(
-        in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores, Ownership ownership)
+        in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores, Ownership ownership, float* biased)
     {
+        // Pairs have no bias.
+        if (biased is not null)
+        {
+            new Span<float>(scores, batch.Count).CopyTo(new(biased, batch.Count));
+        }
+
         var steps = new RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>(tables, context, ownership);
         for (var n = 0; n + 1 < batch.Count; n += 2)
         {

@@ -20,6 +20,14 @@ internal sealed unsafe class NativeArray<T> : SafeHandle
         SetHandle((nint)pointer);
     }
 
+    /// <summary>An array of one number.</summary>
+    public static NativeArray<T> Of(T value)
+    {
+        var array = new NativeArray<T>(1);
+        *array.Pointer = value;
+        return array;
+    }
+
     public nuint Length { get; }
 
     /// <summary>The first number; valid until the array is disposed or collected.</summary>

@@ -49,8 +49,8 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver,
         var plane = (nuint)(TLanes.Width * TRegisters.Count);
         var block = (nuint)TSolver.Planes * plane;
         var bias = weights + (tables.Bias * (nuint)TSolver.Planes);
-        var (l2Weights, l2Factors) = (context.L2Linear, TLanes.Of(context.L2Factors));
-        var ahead = tables.Prefetch ? RowBatch.Lookahead : 0;
+        var (l2Weights, l2Factors) = (context.L2[0], TLanes.Of(context.L2[1]));
+        var ahead = tables.FetchAhead;
         nint width = batch.Width;
         var entries = batch.Entries;
         var last = entries + (width * batch.Count);

@@ -23,11 +23,14 @@ internal unsafe struct RowBatch
     /// <summary>Factor row of each entry, marked where a group starts. <see cref="Lookahead"/> further ones can be read.</summary>
     public int* Entries;
 
-    /// <summary>Weight row of each entry; null when it is the factor row.</summary>
+    /// <summary>Weight row of each entry; the same as <see cref="Entries"/> where it is the factor row.</summary>
     public int* WeightRows;
 
-    /// <summary>Value of each entry; null when all are 1.</summary>
+    /// <summary>Value of each entry; where all are 1, a single one.</summary>
     public float* Values;
+
+    /// <summary>From the value of an entry to the next one's: 1, or 0 where all are one.</summary>
+    public nint ValueStep;
 
     /// <summary>Where each row starts, and the last ends, among the entries; null when rows have one <see cref="Width"/>.</summary>
     public int* Offsets;
@@ -41,11 +44,12 @@ internal unsafe struct RowBatch
     /// <summary>The entries of a row.</summary>
     public readonly Row this[int row]
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
             var start = Offsets is null ? row * (nint)Width : Offsets[row];
             var length = Offsets is null ? Width : Offsets[row + 1] - Offsets[row];
-            return new(Entries + start, WeightRows is null ? null : WeightRows + start, Values is null ? null : Values + start, length);
+            return new(this, start, length);
         }
     }
 
@@ -56,8 +60,8 @@ internal unsafe struct RowBatch
         var slice = this;
         slice.Count = count;
         slice.Entries += start;
-        slice.WeightRows = WeightRows is null ? null : WeightRows + start;
-        slice.Values = Values is null ? null : Values + start;
+        slice.WeightRows += start;
+        slice.Values += start * ValueStep;
         slice.Offsets = Offsets is null ? null : Offsets + from;
         slice.Targets = Targets is null ? null : Targets + from;
         slice.Weights = Weights is null ? null : Weights + from;
@@ -65,18 +69,20 @@ internal unsafe struct RowBatch
     }
 
     /// <summary>One row of a batch.</summary>
-    public readonly struct Row(int* entries, int* weightRows, float* values, int length)
+    [method: MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly struct Row(in RowBatch batch, nint start, int length)
     {
-        public readonly int* Entries = entries;
-        public readonly int* WeightRows = weightRows;
-        public readonly float* Values = values;
+        public readonly int* Entries = batch.Entries + start;
         public readonly int Length = length;
+        private readonly int* _weightRows = batch.WeightRows + start;
+        private readonly float* _values = batch.Values + (start * batch.ValueStep);
+        private readonly nint _valueStep = batch.ValueStep;
 
         public nuint FactorRow(int entry) => (uint)(Entries[entry] & RowMask);
 
-        public nuint WeightRow(int entry) => (uint)(WeightRows is null ? Entries[entry] & RowMask : WeightRows[entry]);
+        public nuint WeightRow(int entry) => (uint)(_weightRows[entry] & RowMask);
 
-        public float Value(int entry) => Values is null ? 1 : Values[entry];
+        public float Value(int entry) => _values[entry * _valueStep];
 
         public bool StartsGroup(int entry) => Entries[entry] < 0;
 
@@ -84,12 +90,12 @@ internal unsafe struct RowBatch
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Fetch(in ParameterTables tables)
         {
-            if (!tables.Prefetch)
+            if (tables.FetchAhead == 0)
             {
                 return;
             }
 
-            for (var entry = Lookahead; entry < Lookahead + Length; entry++)
+            for (var entry = tables.FetchAhead; entry < tables.FetchAhead + Length; entry++)
             {
                 Cache.Prefetch(tables.Factors + (FactorRow(entry) * tables.FactorBlock), tables.FactorBlock);
                 Cache.Prefetch(tables.Weights + (WeightRow(entry) * tables.WeightBlock));
@@ -129,6 +135,6 @@ internal unsafe struct ParameterTables
     /// <summary>Field of each column, by weight row; needed where fields have weights.</summary>
     public int* Fields;
 
-    /// <summary>Whether the tables outgrow the near caches, so that the parameters of rows to come are worth fetching early.</summary>
-    public bool Prefetch;
+    /// <summary>How many entries ahead parameters are fetched, up to <see cref="RowBatch.Lookahead"/>; 0 where the tables stay in the near caches by themselves.</summary>
+    public int FetchAhead;
 }

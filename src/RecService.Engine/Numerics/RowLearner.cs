@@ -23,12 +23,20 @@ internal abstract unsafe class GroupedLearner : RowLearner
     /// <param name="stride">Floats of a latent vector.</param>
     public static int ScratchOf(int groups, int stride) => ((2 * groups) + 1) * stride;
 
-    /// <summary>The forward pass of some rows of a batch: scores, and what the backward pass needs.</summary>
+    /// <summary>The forward pass of some rows of a batch: scores without the bias, and what the backward pass needs.</summary>
     public abstract void Forward(in RowBatch batch, int from, int to, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores);
 
-    /// <summary>The backward pass of a whole batch, limited to the parameters of one owner; rows in their order.</summary>
+    /// <summary>The backward pass of a whole batch, limited to the parameters of one owner and to the bias, which every owner has a replica of; rows in their order.</summary>
+    /// <param name="batch">The rows.</param>
+    /// <param name="tables">The parameters.</param>
+    /// <param name="context">What the solver needs.</param>
+    /// <param name="scratch">What the forward pass left.</param>
+    /// <param name="scratchOfRow">Floats from what it left of a row to that of the next.</param>
+    /// <param name="scores">The scores that it gave.</param>
+    /// <param name="ownership">Which parameters to change.</param>
+    /// <param name="biased">Receives the scores with the bias; may be null.</param>
     public abstract void Backward(
-        in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores, Ownership ownership);
+        in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores, Ownership ownership, float* biased);
 }
 
 /// <summary>Which parameters a thread may change: each row of a table has one owner.</summary>

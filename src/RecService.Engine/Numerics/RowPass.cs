@@ -17,9 +17,11 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     public static float Forward(in RowBatch.Row row, in ParameterTables tables, float* scratch)
     {
         var linear = 0f;
+        var weights = tables.Weights;
+        var weightBlock = tables.WeightBlock;
         for (var entry = 0; entry < row.Length; entry++)
         {
-            linear += tables.Weights[row.WeightRow(entry) * tables.WeightBlock] * row.Value(entry);
+            linear += weights[row.WeightRow(entry) * weightBlock] * row.Value(entry);
         }
 
         var stride = TRegisters.Count == 0 ? tables.Stride : TLanes.Width * TRegisters.Count;
@@ -29,13 +31,15 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Plain(in RowBatch.Row row, in ParameterTables tables, float* scratch, int stride)
     {
+        var factors = tables.Factors;
+        var block = tables.FactorBlock;
         var cross = TLanes.Zero;
         for (var d = 0; d < stride; d += TLanes.Width)
         {
             var sum = TLanes.Zero;
             for (var entry = 0; entry < row.Length; entry++)
             {
-                var term = Term(row, entry, tables, d);
+                var term = Term(row, entry, factors, block, d);
                 cross = TLanes.MultiplyAdd(sum, term, cross);
                 sum = TLanes.Add(sum, term);
             }
@@ -49,6 +53,8 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Pooled(in RowBatch.Row row, in ParameterTables tables, float* scratch, int stride)
     {
+        var factors = tables.Factors;
+        var block = tables.FactorBlock;
         var cross = TLanes.Zero;
         for (var d = 0; d < stride; d += TLanes.Width)
         {
@@ -56,10 +62,10 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
             var pooledAt = scratch + d;
             for (var entry = 0; entry < row.Length;)
             {
-                var pooled = Term(row, entry, tables, d);
+                var pooled = Term(row, entry, factors, block, d);
                 while (++entry < row.Length && !row.StartsGroup(entry))
                 {
-                    pooled = TLanes.Add(pooled, Term(row, entry, tables, d));
+                    pooled = TLanes.Add(pooled, Term(row, entry, factors, block, d));
                 }
 
                 pooledAt += stride;
@@ -76,6 +82,8 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
 
     private static float Weighted(in RowBatch.Row row, in ParameterTables tables, float* scratch, int stride)
     {
+        var factors = tables.Factors;
+        var block = tables.FactorBlock;
         var groups = 0;
         for (var entry = 0; entry < row.Length; groups++)
         {
@@ -84,7 +92,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
             {
                 for (var d = 0; d < stride; d += TLanes.Width)
                 {
-                    var term = Term(row, entry, tables, d);
+                    var term = Term(row, entry, factors, block, d);
                     TLanes.Store(entry == first ? term : TLanes.Add(TLanes.Load(pooledAt + d), term), pooledAt + d);
                 }
             }
@@ -166,6 +174,6 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Term(in RowBatch.Row row, int entry, in ParameterTables tables, int d) =>
-        TLanes.Multiply(TLanes.Of(row.Value(entry)), TLanes.Load(tables.Factors + (row.FactorRow(entry) * tables.FactorBlock) + d));
+    private static TVector Term(in RowBatch.Row row, int entry, float* factors, nuint block, int d) =>
+        TLanes.Multiply(TLanes.Of(row.Value(entry)), TLanes.Load(factors + (row.FactorRow(entry) * block) + d));
 }

@@ -25,7 +25,7 @@ internal sealed unsafe class OneHotScorer<TVector, TLanes, TRegisters> : RowScor
         var weights = tables.Weights;
         var (factorBlock, weightBlock) = (tables.FactorBlock, tables.WeightBlock);
         var bias = weights[tables.Bias * weightBlock];
-        var ahead = tables.Prefetch ? RowBatch.Lookahead : 0;
+        var ahead = tables.FetchAhead;
         nint width = batch.Width;
         var entries = batch.Entries;
         var last = entries + (width * batch.Count);

@@ -33,10 +33,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Row(in RowBatch.Row row, float slope, float weight, float* scratch)
     {
-        if (_ownership.IsFirst)
-        {
-            Bias(slope);
-        }
+        Bias(slope);
 
         var groups = TInteraction.IsWeighted ? RowPass<TVector, TLanes, TRegisters, TInteraction>.GroupsOf(row) : 0;
         Entries(row, 0, groups, slope, weight, scratch);
@@ -77,7 +74,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
             var at = _tables.Factors + (row * _tables.FactorBlock);
             var rate = TLanes.Of(_solver.FactorRate(row));
             var slopes = TLanes.Of(slope * positive.Value(entry));
-            var l2 = TLanes.Of(weight * L2Factors(positive.WeightRow(entry)));
+            var l2 = TLanes.Of(weight * _context.L2[(positive.WeightRow(entry) * _context.L2Step) + 1]);
             for (var d = 0; d < _stride; d += TLanes.Width)
             {
                 var value = TLanes.Load(at + d);
@@ -106,6 +103,13 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Entries(in RowBatch.Row row, int from, int groups, float slope, float weight, float* scratch)
     {
+        // Copied, because the compiler must suppose that steps change what the references lead to.
+        var factors = _tables.Factors;
+        var weights = _tables.Weights;
+        var l2 = _context.L2;
+        var (stride, l2Step) = (_stride, _context.L2Step);
+        var weightBlock = (nuint)TSolver.Planes;
+        var factorBlock = weightBlock * (nuint)stride;
         var group = 0;
         for (var entry = 0; entry < row.Length; entry++)
         {
@@ -119,12 +123,12 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
                 continue;
             }
 
-            var x = row.Value(entry);
+            var slopeOfEntry = slope * row.Value(entry);
             var weightRow = row.WeightRow(entry);
             if (_ownership.Has(weightRow))
             {
-                var weightAt = _tables.Weights + (weightRow * _tables.WeightBlock);
-                TSolver.Step<float, Lanes1>(*weightAt, (slope * x) + (weight * L2Linear(weightRow) * *weightAt), _solver.WeightRate(weightRow), weightAt, 1);
+                var weightAt = weights + (weightRow * weightBlock);
+                TSolver.Step<float, Lanes1>(*weightAt, slopeOfEntry + (weight * l2[weightRow * l2Step] * *weightAt), _solver.WeightRate(weightRow), weightAt, 1);
             }
 
             var factorRow = row.FactorRow(entry);
@@ -133,15 +137,15 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
                 continue;
             }
 
-            var at = _tables.Factors + (factorRow * _tables.FactorBlock);
+            var at = factors + (factorRow * factorBlock);
             var rate = TLanes.Of(_solver.FactorRate(factorRow));
-            var slopes = TLanes.Of(slope * x);
-            var l2 = TLanes.Of(weight * L2Factors(weightRow));
-            for (var d = 0; d < _stride; d += TLanes.Width)
+            var slopes = TLanes.Of(slopeOfEntry);
+            var l2OfFactors = TLanes.Of(weight * l2[(weightRow * l2Step) + 1]);
+            for (var d = 0; d < stride; d += TLanes.Width)
             {
                 var value = TLanes.Load(at + d);
-                var opposite = RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(row, entry, group, groups, value, scratch, _stride, d);
-                TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopes, opposite, TLanes.Multiply(l2, value)), rate, at + d, (nuint)_stride);
+                var opposite = RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(row, entry, group, groups, value, scratch, stride, d);
+                TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopes, opposite, TLanes.Multiply(l2OfFactors, value)), rate, at + d, (nuint)stride);
             }
         }
     }
@@ -172,8 +176,4 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
             }
         }
     }
-
-    private float L2Linear(nuint weightRow) => _context.L2ByWeightRow is null ? _context.L2Linear : _context.L2ByWeightRow[2 * weightRow];
-
-    private float L2Factors(nuint weightRow) => _context.L2ByWeightRow is null ? _context.L2Factors : _context.L2ByWeightRow[(2 * weightRow) + 1];
 }

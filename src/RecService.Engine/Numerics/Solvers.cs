@@ -8,17 +8,14 @@ internal unsafe struct StepContext
     /// <summary>η.</summary>
     public float Rate;
 
-    /// <summary>L2 of weights, used where <see cref="L2ByWeightRow"/> is null.</summary>
-    public float L2Linear;
+    /// <summary>L2 of the weight and of the latent vector of each weight row, in turns; where all fields have the same, once.</summary>
+    public float* L2;
 
-    /// <summary>L2 of latent vectors, used where <see cref="L2ByWeightRow"/> is null.</summary>
-    public float L2Factors;
+    /// <summary>From L2 of a weight row to that of the next: 2, or 0 where all have the same.</summary>
+    public nuint L2Step;
 
     /// <summary>What pulls the field weights towards 1.</summary>
     public float L2FieldWeights;
-
-    /// <summary>For each weight row, L2 of the weight and of the latent vector; null when all fields have the same.</summary>
-    public float* L2ByWeightRow;
 
     /// <summary>For Adam: how often each factor row was touched.</summary>
     public int* FactorTouches;

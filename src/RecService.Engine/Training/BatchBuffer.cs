@@ -14,6 +14,7 @@ internal sealed unsafe class BatchBuffer : IDisposable
     private NativeArray<int> _offsets = new(1024);
     private NativeArray<float> _targets = new(1024);
     private NativeArray<float> _weights = new(1024);
+    private readonly NativeArray<float> _one = NativeArray<float>.Of(1);
     private FieldOrder? _order;
     private bool _hasValues;
     private bool _hasWeightRows;
@@ -83,7 +84,8 @@ internal sealed unsafe class BatchBuffer : IDisposable
             var entry = numbering.FactorRowOf(column) | (field != lastField ? RowBatch.GroupStart : 0);
             var weightRow = numbering.WeightRowOf(column);
             var value = row.ValueAt(e);
-            Append(new RowBatch.Row(&entry, &weightRow, &value, 1));
+            var single = new RowBatch { Entries = &entry, WeightRows = &weightRow, Values = &value, ValueStep = 1 };
+            Append(new RowBatch.Row(single, 0, 1));
             lastField = field;
         }
     }
@@ -110,8 +112,9 @@ internal sealed unsafe class BatchBuffer : IDisposable
             Count = _rows,
             Width = _width,
             Entries = _entries.Pointer,
-            WeightRows = _hasWeightRows ? _weightRows.Pointer : null,
-            Values = _hasValues ? _values.Pointer : null,
+            WeightRows = _hasWeightRows ? _weightRows.Pointer : _entries.Pointer,
+            Values = _hasValues ? _values.Pointer : _one.Pointer,
+            ValueStep = _hasValues ? 1 : 0,
             Offsets = _width > 0 ? null : _offsets.Pointer,
             Targets = _targets.Pointer,
             Weights = _hasWeights ? _weights.Pointer : null,
@@ -125,14 +128,15 @@ internal sealed unsafe class BatchBuffer : IDisposable
         var count = (batch.Offsets is null ? batch.Count * batch.Width : batch.Offsets[batch.Count] - first) + RowBatch.Lookahead;
         Reserve(ref _entries, count);
         Localise(batch.Entries + first, _entries.Pointer, count, HotFactors, FactorOffset);
-        batch.Entries = _entries.Pointer - first;
-        if (batch.WeightRows is not null)
+        var hasWeightRows = batch.WeightRows != batch.Entries;
+        if (hasWeightRows)
         {
             Reserve(ref _weightRows, count);
             Localise(batch.WeightRows + first, _weightRows.Pointer, count, HotWeights, WeightOffset);
-            batch.WeightRows = _weightRows.Pointer - first;
         }
 
+        batch.Entries = _entries.Pointer - first;
+        batch.WeightRows = hasWeightRows ? _weightRows.Pointer - first : batch.Entries;
         return batch;
     }
 
@@ -141,6 +145,7 @@ internal sealed unsafe class BatchBuffer : IDisposable
         _entries.Dispose();
         _weightRows.Dispose();
         _values.Dispose();
+        _one.Dispose();
         _offsets.Dispose();
         _targets.Dispose();
         _weights.Dispose();

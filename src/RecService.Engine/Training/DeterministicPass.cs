@@ -1,16 +1,22 @@
+using System.Diagnostics;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// Learns so that the outcome does not depend on the number of threads. <see cref="Group"/> rows at a time are scored by all threads together; then each thread
-/// changes the parameters that it owns, row after row. No thread reads what another is writing, and every parameter sees the rows in the same order. A row's step
-/// uses scores that are up to <see cref="Group"/> rows old, as in delayed stochastic gradient descent (Langford, Smola, Zinkevich, "Slow learners are fast", NIPS 2009).
+/// Learns so that the outcome does not depend on the number of threads. A group of rows is scored by all threads together; then each thread changes the parameters
+/// that it owns, row after row. No thread reads what another is writing, and every parameter sees the rows in the same order. A row's step uses scores that are up to
+/// a group old, as in delayed stochastic gradient descent (Langford, Smola, Zinkevich, "Slow learners are fast", NIPS 2009).
 /// </summary>
 internal sealed unsafe class DeterministicPass : ILearningPass
 {
-    /// <summary>Rows that are scored before any of them is learned from.</summary>
-    public const int Group = 64;
+    /// <summary>How many features a row has in common with all other rows of its group, on average: with more, steps would go too far before they see what came of them.</summary>
+    private const double GreatestOverlap = 32;
+
+    /// <summary>The same times the rate of plain gradient descent, whose steps do not shrink.</summary>
+    private const double GreatestDescent = 0.5;
+
+    private const int LeastGroup = 16;
 
     private const int BatchRows = 1024;
 
@@ -20,12 +26,15 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     private readonly TargetScale _scale;
     private readonly GroupedLearner _learner;
     private readonly WorkerTeam _team;
-    private readonly SpinBarrier _barrier;
+    private readonly SpinBarrier _ofOne = new(1);
+    private readonly SpinBarrier _ofAll;
     private readonly int _batchExamples;
     private readonly int[] _order;
+    private readonly int _group;
     private readonly int _scratchOfRow;
     private readonly NativeArray<float> _scratch;
     private readonly NativeArray<float> _scores;
+    private readonly NativeArray<float> _biased;
     private readonly BatchBuffer[] _buffers = [new(), new()];
     private readonly RandomSource _random = new(0);
     private readonly Action<int> _work;
@@ -34,10 +43,20 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     private CancellationToken _cancellation;
     private ulong _seed;
     private bool _isCancelled;
+    private double _timeOfOne;
+    private double _timeOfAll;
+    private SpinBarrier _barrier;
     private double _loss;
     private double _weight;
 
-    public DeterministicPass(TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, GroupedLearner learner, WorkerTeam team)
+    /// <param name="rows">The examples.</param>
+    /// <param name="table">The parameters.</param>
+    /// <param name="settings">The settings.</param>
+    /// <param name="scale">The scale of the targets.</param>
+    /// <param name="learner">The kernel.</param>
+    /// <param name="team">The threads.</param>
+    /// <param name="overlap">How many features two rows have in common, on average.</param>
+    public DeterministicPass(TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, GroupedLearner learner, WorkerTeam team, double overlap)
     {
         _rows = rows;
         _table = table;
@@ -45,12 +64,16 @@ internal sealed unsafe class DeterministicPass : ILearningPass
         _scale = scale;
         _learner = learner;
         _team = team;
-        _barrier = new(team.Size);
+        _ofAll = new(team.Size);
         _batchExamples = Math.Max(2, BatchRows / rows.RowsPerExample / 2 * 2);
         _order = [.. Enumerable.Range(0, (rows.Count + _batchExamples - 1) / _batchExamples)];
+        var greatest = settings.Solver == Solver.Sgd ? Math.Min(GreatestOverlap, GreatestDescent / settings.LearningRate) : GreatestOverlap;
+        _group = (int)Math.Clamp(greatest / overlap, LeastGroup, BatchRows) / 2 * 2;
         _scratchOfRow = GroupedLearner.ScratchOf(rows.Layout.MaximumGroups, table.Stride);
-        _scratch = new((nuint)(Group * _scratchOfRow));
+        _scratch = new((nuint)(_group * (long)_scratchOfRow));
         _scores = new((nuint)(_batchExamples * rows.RowsPerExample));
+        _biased = new(_scores.Length);
+        _barrier = _ofAll;
         _work = Work;
     }
 
@@ -62,8 +85,20 @@ internal sealed unsafe class DeterministicPass : ILearningPass
         _isCancelled = false;
         random.Shuffle<int>(_order);
         (_loss, _weight) = (0, 0);
+        // What one thread writes the others read a moment later, and passing it on may take longer than doing all alone. As the outcome is the same, it is tried.
+        _barrier = epoch switch { 1 => _ofAll, 2 => _ofOne, _ => _timeOfAll < _timeOfOne ? _ofAll : _ofOne };
+        var start = Stopwatch.GetTimestamp();
         Read(0);
-        _team.Run(_work);
+        if (_barrier.Size == 1)
+        {
+            Work(0);
+        }
+        else
+        {
+            _team.Run(_work);
+        }
+
+        (_barrier == _ofOne ? ref _timeOfOne : ref _timeOfAll) = Stopwatch.GetElapsedTime(start).TotalSeconds;
         cancellationToken.ThrowIfCancellationRequested();
         return _scale.LossOf(_loss / _weight);
     }
@@ -72,6 +107,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     {
         _scratch.Dispose();
         _scores.Dispose();
+        _biased.Dispose();
         foreach (var buffer in _buffers)
         {
             buffer.Dispose();
@@ -80,20 +116,22 @@ internal sealed unsafe class DeterministicPass : ILearningPass
 
     private void Work(int thread)
     {
-        var tables = _table.Shared;
-        var ownership = new Ownership(thread, _team.Size);
+        // The bias is stepped by every thread alike, each on a replica: it is in every row, and must not be a group behind.
+        var tables = _table.Shared with { Bias = _table.Tables(thread).Bias };
+        _table.CopyBias(_table.Shared, tables);
+        var ownership = new Ownership(thread, _barrier.Size);
         for (var step = 0; step < _order.Length && !_isCancelled; step++)
         {
             var batch = _batch;
-            for (var from = 0; from < batch.Count; from += Group)
+            for (var from = 0; from < batch.Count; from += _group)
             {
-                var group = batch.Slice(from, Math.Min(Group, batch.Count - from));
+                var group = batch.Slice(from, Math.Min(_group, batch.Count - from));
                 var scores = _scores.Pointer + from;
                 _learner.Forward(
-                    group, group.Count * thread / _team.Size, group.Count * (thread + 1) / _team.Size, tables, _scratch.Pointer, _scratchOfRow, scores);
+                    group, group.Count * thread / _barrier.Size, group.Count * (thread + 1) / _barrier.Size, tables, _scratch.Pointer, _scratchOfRow, scores);
                 _barrier.Wait();
-                _learner.Backward(group, tables, _context, _scratch.Pointer, _scratchOfRow, scores, ownership);
-                if (thread == 0 && from + Group >= batch.Count)
+                _learner.Backward(group, tables, _context, _scratch.Pointer, _scratchOfRow, scores, ownership, thread == 0 ? _biased.Pointer + from : null);
+                if (thread == 0 && from + _group >= batch.Count)
                 {
                     Finish(step, batch);
                 }
@@ -101,13 +139,18 @@ internal sealed unsafe class DeterministicPass : ILearningPass
                 _barrier.Wait();
             }
         }
+
+        if (thread == 0)
+        {
+            _table.CopyBias(tables, _table.Shared);
+        }
     }
 
     /// <summary>Adds up the loss of a batch that all threads are done with scoring, and reads the next one while they are learning.</summary>
     private void Finish(int step, in RowBatch batch)
     {
         var (loss, weight) = LossFunctions.Sum(
-            _settings.Loss, _scores.Pointer, batch.Targets, batch.Weights, batch.Count, float.NegativeInfinity, float.PositiveInfinity);
+            _settings.Loss, _biased.Pointer, batch.Targets, batch.Weights, batch.Count, float.NegativeInfinity, float.PositiveInfinity);
         _loss += loss;
         _weight += weight;
         _isCancelled = _cancellation.IsCancellationRequested;

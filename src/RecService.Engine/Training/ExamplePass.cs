@@ -9,54 +9,52 @@ internal abstract unsafe class ExamplePass : IDisposable
     private readonly TargetScale _scale;
     private readonly WorkerTeam _team;
     private readonly Worker[] _workers;
-    private readonly int[] _order;
+    private readonly BatchQueue _queue;
     private readonly double[] _losses;
     private readonly double[] _weights;
     private readonly bool _clips;
     private readonly Action<int> _work;
     private CancellationToken _cancellation;
-    private int _taken;
 
     /// <param name="rows">The examples.</param>
     /// <param name="settings">The settings.</param>
     /// <param name="scale">The scale of the targets.</param>
     /// <param name="stride">Floats of a latent vector.</param>
     /// <param name="team">The threads.</param>
-    /// <param name="batchRows">Rows of a batch, roughly.</param>
+    /// <param name="queue">The batches.</param>
     /// <param name="clips">Whether scores are limited to the range of the targets before the loss is taken.</param>
     /// <param name="buffer">Makes the buffer of a thread.</param>
     protected ExamplePass(
-        TrainingRows rows, TrainingSettings settings, TargetScale scale, int stride, WorkerTeam team, int batchRows, bool clips, Func<int, BatchBuffer> buffer)
+        TrainingRows rows, TrainingSettings settings, TargetScale scale, int stride, WorkerTeam team, BatchQueue queue, bool clips, Func<int, BatchBuffer> buffer)
     {
         Rows = rows;
         _settings = settings;
         _clips = clips;
         _scale = scale;
         _team = team;
-        // An even number, so that pairs stay together.
-        BatchExamples = Math.Max(2, batchRows / rows.RowsPerExample / 2 * 2);
-        var batches = (rows.Count + BatchExamples - 1) / BatchExamples;
-        _order = [.. Enumerable.Range(0, batches)];
-        _losses = new double[batches];
-        _weights = new double[batches];
+        _queue = queue;
+        _losses = new double[queue.Batches.Length];
+        _weights = new double[queue.Batches.Length];
+        var batchExamples = queue.Batches.Max(batch => batch.Count);
         // Twice, for pairs of rows.
         var scratch = 2 * GroupedLearner.ScratchOf(rows.Layout.MaximumGroups, stride);
-        _workers = [.. Enumerable.Range(0, team.Size).Select(thread => new Worker(buffer(thread), BatchExamples * rows.RowsPerExample, scratch))];
+        _workers = [.. Enumerable.Range(0, team.Size).Select(thread => new Worker(buffer(thread), batchExamples * rows.RowsPerExample, scratch))];
         _work = Work;
     }
 
     /// <summary>The examples.</summary>
     public TrainingRows Rows { get; }
 
-    /// <summary>Examples of a batch.</summary>
-    protected int BatchExamples { get; }
+    /// <summary>Examples of a batch of about so many rows: an even number, so that pairs stay together.</summary>
+    public static int BatchExamplesOf(TrainingRows rows, int batchRows) => Math.Max(2, batchRows / rows.RowsPerExample / 2 * 2);
 
     /// <summary>Goes through all examples; returns their weighted mean loss in units of the targets, which is no number when a score is none.</summary>
+    /// <param name="random">Draws the order of the batches; null for their own.</param>
     /// <param name="cancellationToken">Ends the pass within a batch.</param>
-    protected double Run(CancellationToken cancellationToken)
+    protected double Run(RandomSource? random, CancellationToken cancellationToken)
     {
         _cancellation = cancellationToken;
-        _taken = 0;
+        _queue.Restart(random);
         _team.Run(_work);
         var (loss, weight) = (0.0, 0.0);
         // In the order of the batches, so that the sum does not depend on which thread had which.
@@ -68,9 +66,6 @@ internal abstract unsafe class ExamplePass : IDisposable
 
         return _scale.LossOf(loss / weight);
     }
-
-    /// <summary>Puts the batches into another order.</summary>
-    protected void Shuffle(RandomSource random) => random.Shuffle<int>(_order);
 
     /// <summary>What a thread does before its first batch.</summary>
     protected virtual void Begin(int thread)
@@ -100,13 +95,11 @@ internal abstract unsafe class ExamplePass : IDisposable
     {
         var worker = _workers[thread];
         Begin(thread);
-        for (var taken = Interlocked.Increment(ref _taken) - 1; taken < _order.Length; taken = Interlocked.Increment(ref _taken) - 1)
+        for (var index = _queue.Next(thread); index >= 0; index = _queue.Next(thread))
         {
             _cancellation.ThrowIfCancellationRequested();
-            var index = _order[taken];
             worker.Random.Restart(SeedOf(index));
-            var from = index * BatchExamples;
-            var batch = Rows.Read(from, Math.Min(BatchExamples, Rows.Count - from), worker.Buffer, worker.Random);
+            var batch = Rows.Read(_queue.Batches[index].From, _queue.Batches[index].Count, worker.Buffer, worker.Random);
             Do(thread, batch, worker.Scratch.Pointer, worker.Scores.Pointer);
             (_losses[index], _weights[index]) = LossFunctions.Sum(
                 _settings.Loss, worker.Scores.Pointer, batch.Targets, batch.Weights, batch.Count,

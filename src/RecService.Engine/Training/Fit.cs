@@ -32,20 +32,23 @@ internal sealed class Fit : IDisposable
         _scale = TargetScale.Of(settings.Loss, train);
         var occurrences = Occurrences.Of(space, train, negatives);
         var threads = settings.Deterministic ? settings.Threads : Math.Clamp(train.Count / LeastExamplesOfThread, 1, settings.Threads);
+        var order = Order(train.Count, pairs: settings.Loss == Loss.Bpr && negatives is null);
+        var isFlat = train.Blocks.Count == 1 && negatives is null;
+        var partition = threads > 1 && isFlat && settings.Loss != Loss.Bpr && !settings.Deterministic ? RowPartition.Of(train, order, occurrences, threads) : null;
         var numbering = threads == 1 || settings.Deterministic
             ? RowNumbering.Natural(space)
-            : RowNumbering.HotFirst(space, occurrences, train.Count * HotShare, MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors)));
-        _table = new(space, settings, numbering, settings.Deterministic ? 1 : threads, _scale);
+            : RowNumbering.HotFirst(
+                space, Shared(occurrences, partition), train.Count * HotShare, MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors)));
+        _table = new(space, settings, numbering, threads, _scale);
         _table.Initialise(LossFunctions.InitialBias(settings.Loss, train, negatives), occurrences, _random);
         _team = new(threads);
 
         var layout = RowLayout.Of(space, train, settings.Interaction, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
-        var order = Order(train.Count, pairs: settings.Loss == Loss.Bpr && negatives is null);
-        _rows = new(space, train, layout, numbering, settings.Loss, _scale, order, negatives);
+        _rows = new(space, train, layout, numbering, settings.Loss, _scale, partition?.Order ?? order, negatives);
         var shape = new KernelShape(kernel.Name, settings.Interaction, layout.OneHot, _table.Stride);
         _learning = settings.Deterministic
-            ? new DeterministicPass(_rows, _table, settings, _scale, Kernels.TwoPassLearner(shape, settings.Solver, settings.Loss), _team)
-            : new FreePass(_rows, _table, settings, _scale, Kernels.Learner(shape, settings.Solver, settings.Loss), _team);
+            ? new DeterministicPass(_rows, _table, settings, _scale, Kernels.TwoPassLearner(shape, settings.Solver, settings.Loss), _team, Overlap(occurrences))
+            : new FreePass(_rows, _table, settings, _scale, Kernels.Learner(shape, settings.Solver, settings.Loss), _team, Queue(partition));
         if (holdout is not null)
         {
             var ofHoldout = RowLayout.Of(space, holdout, settings.Interaction, oneHotAllowed: true);
@@ -84,6 +87,23 @@ internal sealed class Fit : IDisposable
         _rows.Dispose();
         _holdoutRows?.Dispose();
         _table.Dispose();
+    }
+
+    /// <summary>How many columns two rows have in common, on average.</summary>
+    private double Overlap(double[] occurrences)
+    {
+        var rows = (double)_rows.Count * _rows.RowsPerExample;
+        return occurrences.Sum(count => count / rows * (count / rows));
+    }
+
+    /// <summary>Occurrences of the columns that threads share.</summary>
+    private static double[] Shared(double[] occurrences, RowPartition? partition) =>
+        partition is null ? occurrences : [.. occurrences.Select((count, column) => partition.IsPartitioned(column) ? 0 : count)];
+
+    private BatchQueue Queue(RowPartition? partition)
+    {
+        var batchExamples = ExamplePass.BatchExamplesOf(_rows, FreePass.BatchRows);
+        return partition is null ? new SharedQueue(_rows.Count, batchExamples) : new CellQueue(partition, batchExamples, _team.Size);
     }
 
     private int[] Order(int count, bool pairs)

@@ -14,21 +14,19 @@ namespace RecService.Engine.Training;
 /// </remarks>
 internal sealed unsafe class ParameterTable : IDisposable
 {
-    /// <summary>Tables up to this size stay in the near caches by themselves.</summary>
-    private const long NearCacheBytes = 1 << 20;
-
     private readonly FeatureSpace _space;
     private readonly TrainingSettings _settings;
     private readonly RowNumbering _numbering;
     private readonly int _planes;
     private readonly int _specials;
+    private readonly int _specialRows;
     private readonly int _threads;
     private readonly NativeArray<float> _factors;
     private readonly NativeArray<float> _weights;
     private readonly NativeArray<int>? _factorTouches;
     private readonly NativeArray<int>? _weightTouches;
     private readonly NativeArray<float>? _corrections;
-    private readonly NativeArray<float>? _l2;
+    private readonly NativeArray<float> _l2;
     private readonly NativeArray<int>? _fields;
     private readonly TargetScale _scale;
     private NativeArray<float>? _bestFactors;
@@ -48,9 +46,10 @@ internal sealed unsafe class ParameterTable : IDisposable
         _threads = threads;
         _planes = Kernels.PlanesOf(settings.Solver);
         _specials = 1 + (settings.Interaction == FeatureInteraction.FieldWeighted ? space.FieldCount * space.FieldCount : 0);
+        _specialRows = threads == 1 ? _specials : RowNumbering.Apart(_specials);
         var replicas = threads == 1 ? 0 : threads;
-        var factorRows = (nuint)(space.FactorCount + ((long)replicas * numbering.HotFactors));
-        var weightRows = (nuint)(space.ColumnCount + ((long)replicas * numbering.HotWeights) + ((1 + replicas) * (long)_specials));
+        var factorRows = (nuint)(space.FactorCount + ((long)replicas * RowNumbering.Apart(numbering.HotFactors)));
+        var weightRows = (nuint)(space.ColumnCount + ((long)replicas * RowNumbering.Apart(numbering.HotWeights)) + ((1 + replicas) * (long)_specialRows));
         Stride = StrideOf(settings.Factors);
         _factors = new(factorRows * (nuint)(Stride * _planes));
         _weights = new(weightRows * (nuint)_planes);
@@ -61,9 +60,11 @@ internal sealed unsafe class ParameterTable : IDisposable
             _corrections = Adam.CorrectionTable();
         }
 
+        _l2 = new(settings.L2ByField is { Count: > 0 } ? 2 * weightRows : 2);
+        _l2.Pointer[0] = settings.L2Linear;
+        _l2.Pointer[1] = settings.L2Factors;
         if (settings.L2ByField is { Count: > 0 } byField)
         {
-            _l2 = new(2 * weightRows);
             FillRegularisation(byField);
         }
 
@@ -80,7 +81,7 @@ internal sealed unsafe class ParameterTable : IDisposable
     /// <summary>Where a thread finds the parameters.</summary>
     public ParameterTables Tables(int thread)
     {
-        var specials = FirstSpecial + (_threads == 1 ? 0 : (nuint)((1 + thread) * _specials));
+        var specials = FirstSpecial + (_threads == 1 ? 0 : (nuint)((1 + thread) * _specialRows));
         return new()
         {
             Factors = _factors.Pointer,
@@ -92,21 +93,34 @@ internal sealed unsafe class ParameterTable : IDisposable
             FieldWeights = specials + 1,
             FieldCount = _space.FieldCount,
             Fields = _fields is null ? null : _fields.Pointer,
-            Prefetch = (long)_factors.Length * sizeof(float) > NearCacheBytes,
+            FetchAhead = FetchAhead,
         };
     }
 
     /// <summary>Where parameters are read after all threads are done.</summary>
     public ParameterTables Shared => Tables(0) with { Bias = FirstSpecial, FieldWeights = FirstSpecial + 1 };
 
+    /// <summary>Copies the bias, and what the solver keeps of it, to a replica or back.</summary>
+    public void CopyBias(in ParameterTables from, in ParameterTables to)
+    {
+        for (var plane = 0; plane < _planes; plane++)
+        {
+            At(to, to.Bias)[plane] = At(from, from.Bias)[plane];
+        }
+
+        if (_weightTouches is not null)
+        {
+            _weightTouches.Pointer[to.Bias] = _weightTouches.Pointer[from.Bias];
+        }
+    }
+
     /// <summary>What the solver needs at a learning rate.</summary>
     public StepContext Context(float rate) => new()
     {
         Rate = rate,
-        L2Linear = _settings.L2Linear,
-        L2Factors = _settings.L2Factors,
+        L2 = _l2.Pointer,
+        L2Step = _l2.Length > 2 ? 2u : 0,
         L2FieldWeights = _settings.L2FieldWeights,
-        L2ByWeightRow = _l2 is null ? null : _l2.Pointer,
         FactorTouches = _factorTouches is null ? null : _factorTouches.Pointer,
         WeightTouches = _weightTouches is null ? null : _weightTouches.Pointer,
         Corrections = _corrections is null ? null : _corrections.Pointer,
@@ -116,9 +130,9 @@ internal sealed unsafe class ParameterTable : IDisposable
     public BatchBuffer Buffer(int thread) => _threads == 1 ? new() : new()
     {
         HotFactors = _numbering.HotFactors,
-        FactorOffset = _space.FactorCount + (thread * _numbering.HotFactors),
+        FactorOffset = _space.FactorCount + (thread * RowNumbering.Apart(_numbering.HotFactors)),
         HotWeights = _numbering.HotWeights,
-        WeightOffset = _space.ColumnCount + (thread * _numbering.HotWeights),
+        WeightOffset = _space.ColumnCount + (thread * RowNumbering.Apart(_numbering.HotWeights)),
     };
 
     /// <summary>The rows that threads have replicas of.</summary>
@@ -126,7 +140,7 @@ internal sealed unsafe class ParameterTable : IDisposable
     [
         new(_factors.Pointer, _planes, Stride, 0, _space.FactorCount, _numbering.HotFactors),
         new(_weights.Pointer, _planes, 1, 0, _space.ColumnCount, _numbering.HotWeights),
-        new(_weights.Pointer, _planes, 1, (int)FirstSpecial, (int)FirstSpecial + _specials, _specials),
+        new(_weights.Pointer, _planes, 1, (int)FirstSpecial, (int)FirstSpecial + _specialRows, _specials),
     ];
 
     /// <summary>Draws latent vectors, and sets the other parameters to where they start.</summary>
@@ -311,7 +325,7 @@ internal sealed unsafe class ParameterTable : IDisposable
         _factorTouches?.Dispose();
         _weightTouches?.Dispose();
         _corrections?.Dispose();
-        _l2?.Dispose();
+        _l2.Dispose();
         _fields?.Dispose();
         _bestFactors?.Dispose();
         _bestWeights?.Dispose();
@@ -320,10 +334,13 @@ internal sealed unsafe class ParameterTable : IDisposable
     /// <summary>Floats that latent vectors of a length take in training.</summary>
     public static int StrideOf(int factors) => factors is > 0 and <= 8 ? 8 : FactorizationModel.StrideOf(factors);
 
+    /// <summary>Entries whose parameters take about 4 KiB: early enough for the far caches, and not so early that they are gone from the nearest one again.</summary>
+    private int FetchAhead => Math.Clamp(4096 / Math.Max(1, (int)Block * sizeof(float)), 8, 16);
+
     private nuint Block => (nuint)(Stride * _planes);
 
     /// <summary>The shared bias.</summary>
-    private nuint FirstSpecial => (nuint)(_space.ColumnCount + ((_threads == 1 ? 0L : _threads) * _numbering.HotWeights));
+    private nuint FirstSpecial => (nuint)(_space.ColumnCount + ((_threads == 1 ? 0L : _threads) * RowNumbering.Apart(_numbering.HotWeights)));
 
     private static float* At(in ParameterTables tables, nuint weightRow) => tables.Weights + (weightRow * tables.WeightBlock);
 
@@ -361,7 +378,7 @@ internal sealed unsafe class ParameterTable : IDisposable
         ForEachWeightRow((row, column) =>
         {
             var field = byField.GetValueOrDefault(_space.Fields[_space.ColumnFields[column]]);
-            _l2!.Pointer[2 * row] = field?.Linear ?? _settings.L2Linear;
+            _l2.Pointer[2 * row] = field?.Linear ?? _settings.L2Linear;
             _l2.Pointer[(2 * row) + 1] = field?.Factors ?? _settings.L2Factors;
         });
     }
@@ -377,7 +394,7 @@ internal sealed unsafe class ParameterTable : IDisposable
             action(row, column);
             for (var thread = 0; thread < _threads && row < _numbering.HotWeights; thread++)
             {
-                action(_space.ColumnCount + (thread * _numbering.HotWeights) + row, column);
+                action(_space.ColumnCount + (thread * RowNumbering.Apart(_numbering.HotWeights)) + row, column);
             }
         }
     }

@@ -18,19 +18,22 @@ internal interface ILearningPass : IDisposable
 /// </summary>
 internal sealed unsafe class FreePass : ExamplePass, ILearningPass
 {
-    private const int BatchRows = 1024;
+    /// <summary>Rows of a batch, roughly.</summary>
+    public const int BatchRows = 1024;
+
+    /// <summary>Batches of a thread from one exchange of its replicas to the next.</summary>
+    private const int ExchangeInterval = 16;
 
     private readonly ParameterTable _table;
     private readonly TrainingSettings _settings;
     private readonly RowLearner _learner;
     private readonly Replicas[] _replicas;
-    private readonly int _exchangeInterval;
-    private readonly int[] _sinceExchange;
+    private readonly Progress[] _progress;
     private StepContext _context;
     private ulong _seed;
 
-    public FreePass(TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, RowLearner learner, WorkerTeam team)
-        : base(rows, settings, scale, table.Stride, team, BatchRows, clips: false, table.Buffer)
+    public FreePass(TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, RowLearner learner, WorkerTeam team, BatchQueue queue)
+        : base(rows, settings, scale, table.Stride, team, queue, clips: false, table.Buffer)
     {
         _table = table;
         _settings = settings;
@@ -38,16 +41,14 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
         var replicated = team.Size == 1 ? [] : table.Replicated();
         var gate = new Lock();
         _replicas = team.Size == 1 ? [] : [.. Enumerable.Range(0, team.Size).Select(thread => new Replicas(replicated, thread, team.Size, settings.Solver == Solver.AdaGrad, gate))];
-        _exchangeInterval = 2;
-        _sinceExchange = new int[team.Size];
+        _progress = [.. Enumerable.Range(0, team.Size).Select(_ => new Progress())];
     }
 
     public double Learn(int epoch, RandomSource random, CancellationToken cancellationToken)
     {
         _seed = random.Next();
         _context = _table.Context(_settings.RateOf(epoch));
-        Shuffle(random);
-        return Run(cancellationToken);
+        return Run(random, cancellationToken);
     }
 
     protected override void Begin(int thread)
@@ -55,18 +56,21 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
         if (_replicas.Length > 0)
         {
             _replicas[thread].Pull();
-            _sinceExchange[thread] = 0;
+            _progress[thread].SinceExchange = 0;
         }
     }
 
     protected override void Do(int thread, in RowBatch batch, float* scratch, float* scores)
     {
+        var progress = _progress[thread];
         var tables = _table.Tables(thread);
+        tables.FetchAhead = progress.Fetching.Begin(tables.FetchAhead);
         _learner.Learn(batch, tables, _context, scratch, scores);
-        if (_replicas.Length > 0 && ++_sinceExchange[thread] >= _exchangeInterval)
+        progress.Fetching.End(batch.Count);
+        if (_replicas.Length > 0 && ++progress.SinceExchange >= ExchangeInterval)
         {
             _replicas[thread].Exchange();
-            _sinceExchange[thread] = 0;
+            progress.SinceExchange = 0;
         }
     }
 
@@ -79,6 +83,14 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
     }
 
     protected override ulong SeedOf(int batch) => _seed + (ulong)batch;
+
+    /// <summary>What a thread keeps from batch to batch.</summary>
+    private sealed class Progress
+    {
+        public FetchTrial Fetching { get; } = new();
+
+        public int SinceExchange { get; set; }
+    }
 
     public override void Dispose()
     {
@@ -94,12 +106,12 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
 /// <summary>Measures the loss of all examples without learning.</summary>
 internal sealed unsafe class MeasuringPass(
     TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, RowScorer scorer, WorkerTeam team)
-    : ExamplePass(rows, settings, scale, table.Stride, team, BatchRows, clips: true, _ => new())
+    : ExamplePass(rows, settings, scale, table.Stride, team, new SharedQueue(rows.Count, BatchExamplesOf(rows, BatchRows)), clips: true, _ => new())
 {
     private const int BatchRows = 1024;
 
     /// <summary>The weighted mean loss, scores limited to the range of the training targets.</summary>
-    public double Measure(CancellationToken cancellationToken) => Run(cancellationToken);
+    public double Measure(CancellationToken cancellationToken) => Run(null, cancellationToken);
 
     protected override void Do(int thread, in RowBatch batch, float* scratch, float* scores)
     {

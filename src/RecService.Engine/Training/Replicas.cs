@@ -21,7 +21,7 @@ internal readonly unsafe struct ReplicatedRows(float* table, int planes, int len
 
     public float* Shared => table + ((nuint)shared * (nuint)(planes * length));
 
-    public float* Replica(int thread) => table + ((nuint)(replicas + (thread * (long)count)) * (nuint)(planes * length));
+    public float* Replica(int thread) => table + ((nuint)(replicas + (thread * (long)RowNumbering.Apart(count))) * (nuint)(planes * length));
 }
 
 /// <summary>

@@ -8,7 +8,7 @@ internal sealed unsafe class RowBlock : IDisposable
 {
     private readonly NativeArray<int> _entries;
     private readonly NativeArray<int>? _weightRows;
-    private readonly NativeArray<float>? _values;
+    private readonly NativeArray<float> _values;
     private readonly NativeArray<int>? _offsets;
 
     /// <param name="space">The columns.</param>
@@ -23,7 +23,8 @@ internal sealed unsafe class RowBlock : IDisposable
         Width = WidthOf(rows);
         _entries = new((nuint)(entryCount + RowBatch.Lookahead));
         _weightRows = numbering.IsSingle ? null : new((nuint)(entryCount + RowBatch.Lookahead));
-        _values = HasValues(rows) ? new((nuint)entryCount) : null;
+        HasAnyValues = HasValues(rows);
+        _values = HasAnyValues ? new((nuint)entryCount) : NativeArray<float>.Of(1);
         _offsets = Width > 0 ? null : new((nuint)Count + 1);
         var row = new FieldOrder(space);
         var at = 0;
@@ -44,7 +45,7 @@ internal sealed unsafe class RowBlock : IDisposable
                     _weightRows.Pointer[at] = numbering.WeightRowOf(column);
                 }
 
-                if (_values is not null)
+                if (HasAnyValues)
                 {
                     _values.Pointer[at] = source.ValueAt(entry);
                 }
@@ -66,7 +67,7 @@ internal sealed unsafe class RowBlock : IDisposable
     public int Width { get; }
 
     /// <summary>Whether there are values other than 1.</summary>
-    public bool HasAnyValues => _values is not null;
+    public bool HasAnyValues { get; }
 
     /// <summary>All rows as a batch, without targets.</summary>
     public RowBatch Batch => new()
@@ -74,8 +75,9 @@ internal sealed unsafe class RowBlock : IDisposable
         Count = Count,
         Width = Width,
         Entries = _entries.Pointer,
-        WeightRows = _weightRows is null ? null : _weightRows.Pointer,
-        Values = _values is null ? null : _values.Pointer,
+        WeightRows = _weightRows is null ? _entries.Pointer : _weightRows.Pointer,
+        Values = _values.Pointer,
+        ValueStep = HasAnyValues ? 1 : 0,
         Offsets = _offsets is null ? null : _offsets.Pointer,
     };
 
@@ -83,7 +85,7 @@ internal sealed unsafe class RowBlock : IDisposable
     {
         _entries.Dispose();
         _weightRows?.Dispose();
-        _values?.Dispose();
+        _values.Dispose();
         _offsets?.Dispose();
     }
 

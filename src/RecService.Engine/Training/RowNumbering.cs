@@ -30,6 +30,9 @@ internal sealed class RowNumbering
     /// <summary>Whether the weight row of every column is its factor row, so that entries need only one number.</summary>
     public bool IsSingle => _space.ColumnFactors.IsEmpty;
 
+    /// <summary>Rows from one thread's replicas to the next thread's: far enough that they never share a cache line, however short a row is.</summary>
+    public static int Apart(int rows) => (rows + 63) / 64 * 64;
+
     /// <summary>The order of the columns themselves.</summary>
     public static RowNumbering Natural(FeatureSpace space) => new(space, null, null, 0, 0);
 

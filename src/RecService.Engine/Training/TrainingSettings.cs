@@ -62,8 +62,8 @@ public sealed record TrainingSettings
     public int Threads { get; init; } = 1;
 
     /// <summary>
-    /// Whether the model is the same with any number of threads. Examples are then learned from in groups of <see cref="DeterministicPass.Group"/>, all of them scored before any is learned from, and
-    /// each parameter is changed by one thread only, in the order of the examples.
+    /// Whether the model is the same with any number of threads. Examples are then learned from in groups, all of a group scored before any is learned from, and each
+    /// parameter is changed by one thread only, in the order of the examples. It costs speed.
     /// </summary>
     public bool Deterministic { get; init; }
 

@@ -1,21 +1,26 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace RecService.Engine.Training;
 
-/// <summary>Threads that do the same work side by side, again and again; the calling thread is the first of them.</summary>
+/// <summary>
+/// Threads that do the same work side by side, again and again; the calling thread is the first of them. Between two pieces of work they spin for a moment before
+/// they sleep: passes follow each other closely, and the scheduler tends to wake a sleeper on the core of the thread that wakes it, where both then stay.
+/// </summary>
 internal sealed class WorkerTeam : IDisposable
 {
+    private static readonly long SpinTicks = Stopwatch.Frequency / 1_000;
+
     private readonly Thread[] _others;
-    private readonly Barrier _start;
-    private readonly Barrier _end;
     private readonly Exception?[] _errors;
+    private readonly object _gate = new();
     private Action<int>? _work;
+    private int _round;
+    private int _busy;
 
     public WorkerTeam(int size)
     {
         Size = size;
-        _start = new(size);
-        _end = new(size);
         _errors = new Exception?[size];
         _others = [.. Enumerable.Range(1, size - 1).Select(member => new Thread(() => Serve(member)) { IsBackground = true, Name = $"Training {member}" })];
         foreach (var thread in _others)
@@ -30,10 +35,9 @@ internal sealed class WorkerTeam : IDisposable
     /// <summary>Has every thread do the work, each with its own number, and waits for all. What one of them throws is thrown here.</summary>
     public void Run(Action<int> work)
     {
-        _work = work;
-        _start.SignalAndWait();
-        Do(0);
-        _end.SignalAndWait();
+        Start(work);
+        Do(0, work);
+        Await(static (team, _) => Volatile.Read(ref team._busy) == 0, 0);
         for (var member = 0; member < Size; member++)
         {
             if (_errors[member] is { } error)
@@ -46,75 +50,75 @@ internal sealed class WorkerTeam : IDisposable
 
     public void Dispose()
     {
-        _work = null;
-        _start.SignalAndWait();
+        Start(null);
         foreach (var thread in _others)
         {
             thread.Join();
         }
+    }
 
-        _start.Dispose();
-        _end.Dispose();
+    private void Start(Action<int>? work)
+    {
+        lock (_gate)
+        {
+            _work = work;
+            _busy = Size - 1;
+            _round++;
+            Monitor.PulseAll(_gate);
+        }
     }
 
     private void Serve(int member)
     {
-        while (true)
+        for (var round = 1; ; round++)
         {
-            _start.SignalAndWait();
-            if (_work is null)
+            Await(static (team, awaited) => Volatile.Read(ref team._round) >= awaited, round);
+            if (_work is not { } work)
             {
                 return;
             }
 
-            Do(member);
-            _end.SignalAndWait();
+            Do(member, work);
+            lock (_gate)
+            {
+                if (--_busy == 0)
+                {
+                    Monitor.PulseAll(_gate);
+                }
+            }
         }
     }
 
-    private void Do(int member)
+    private void Do(int member, Action<int> work)
     {
         try
         {
-            _work!(member);
+            work(member);
         }
         catch (Exception e)
         {
             _errors[member] = e;
         }
     }
-}
 
-/// <summary>A meeting point of threads that is passed every few microseconds, so that they wait by spinning before they yield.</summary>
-internal sealed class SpinBarrier(int size)
-{
-    private int _arrived;
-    private int _round;
-
-    public void Wait()
+    private void Await(Func<WorkerTeam, int, bool> condition, int argument)
     {
-        if (size == 1)
+        var start = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetTimestamp() - start < SpinTicks)
         {
-            return;
-        }
-
-        var round = Volatile.Read(ref _round);
-        if (Interlocked.Increment(ref _arrived) == size)
-        {
-            _arrived = 0;
-            Volatile.Write(ref _round, round + 1);
-            return;
-        }
-
-        for (var spins = 0; Volatile.Read(ref _round) == round; spins++)
-        {
-            if (spins < 2_000)
+            if (condition(this, argument))
             {
-                Thread.SpinWait(1);
+                return;
             }
-            else
+
+            Thread.SpinWait(8);
+        }
+
+        lock (_gate)
+        {
+            while (!condition(this, argument))
             {
-                Thread.Yield();
+                Monitor.Wait(_gate);
             }
         }
     }

@@ -211,7 +211,7 @@ public sealed class LearnerTests
         var space = before.Space;
         var scale = new TargetScale(0, 1, float.NegativeInfinity, float.PositiveInfinity, Clips: false);
         var numbering = RowNumbering.Natural(space);
-        using var table = new ParameterTable(space, settings, numbering, 1, scale);
+        using var table = new ParameterTable(space, settings, numbering, twoPasses ? threads : 1, scale);
         table.Initialise(0, new double[space.ColumnCount], new RandomSource(1));
         table.Take(before, Enumerable.Range(0, space.ColumnCount).ToArray());
         var layout = RowLayout.Of(space, examples, before.Interaction, oneHotAllowed: byField is null);
@@ -219,8 +219,8 @@ public sealed class LearnerTests
         var shape = new KernelShape(kernel, before.Interaction, layout.OneHot, table.Stride);
         using var team = new WorkerTeam(twoPasses ? threads : 1);
         using ILearningPass pass = twoPasses
-            ? new DeterministicPass(rows, table, settings, scale, Engine.Numerics.Kernels.TwoPassLearner(shape, solver, before.Loss), team)
-            : new FreePass(rows, table, settings, scale, Engine.Numerics.Kernels.Learner(shape, solver, before.Loss), team);
+            ? new DeterministicPass(rows, table, settings, scale, Engine.Numerics.Kernels.TwoPassLearner(shape, solver, before.Loss), team, 1)
+            : new FreePass(rows, table, settings, scale, Engine.Numerics.Kernels.Learner(shape, solver, before.Loss), team, new SharedQueue(rows.Count, 2));
         pass.Learn(1, new RandomSource(1), CancellationToken.None);
         return table.ToModel(null);
     }

@@ -46,7 +46,7 @@ public sealed class TrainerTests
     public void A_small_step_goes_down_the_numeric_gradient_of_the_loss(FeatureInteraction interaction, Loss loss)
     {
         // With large sums of squared gradients AdaGrad is gradient descent with the rate η.
-        const float Rate = 2e-4f;
+        const float Rate = 1e-4f;
         var settings = new TrainingSettings
         {
             Interaction = interaction,

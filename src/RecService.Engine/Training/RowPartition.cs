@@ -1,0 +1,149 @@
+using RecService.Engine.Data;
+
+namespace RecService.Engine.Training;
+
+/// <summary>
+/// Deals examples out to cells, so that threads never meet at a parameter of the partitioned columns: columns are divided into parts by two entries of a row, as
+/// users and items are in matrix factorization (Gemulla et al., "Large-scale matrix factorization with distributed stochastic gradient descent", KDD 2011), a
+/// cell holds the rows of one part of each, and threads work in cells that have no part in common.
+/// </summary>
+/// <remarks>An entry can divide when all rows have it and its columns stand at no other place of a row, as those of the first two fields mostly do.</remarks>
+internal sealed class RowPartition
+{
+    /// <summary>With fewer rows a cell would be done before its parameters are in the caches.</summary>
+    private const int LeastRowsOfCell = 1024;
+
+    private readonly bool[] _isPartitioned;
+
+    private RowPartition(int parts, int[] order, int[] starts, bool[] isPartitioned)
+    {
+        Parts = parts;
+        Order = order;
+        Starts = starts;
+        _isPartitioned = isPartitioned;
+    }
+
+    /// <summary>P; there are P × P cells, row by row.</summary>
+    public int Parts { get; }
+
+    /// <summary>The examples, cell by cell.</summary>
+    public int[] Order { get; }
+
+    /// <summary>Where each cell begins in <see cref="Order"/>, and the last ends.</summary>
+    public int[] Starts { get; }
+
+    /// <summary>Whether a column belongs to a part.</summary>
+    public bool IsPartitioned(int column) => _isPartitioned[column];
+
+    /// <summary>Deals out the examples; null where rows have no two entries to divide by, or are too few.</summary>
+    /// <param name="examples">Examples of a single block.</param>
+    /// <param name="order">Their order, which is kept within each cell.</param>
+    /// <param name="occurrences">How often each column occurs.</param>
+    /// <param name="threads">Threads, at least 2.</param>
+    public static RowPartition? Of(ExampleSet examples, int[] order, double[] occurrences, int threads)
+    {
+        var parts = (int)Math.Min(4 * threads, Math.Sqrt((double)order.Length / LeastRowsOfCell));
+        if (parts < 2 * threads)
+        {
+            return null;
+        }
+
+        var dividers = Places(examples, occurrences.Length)
+            .Where(place => place.Columns.Count >= 8 * parts).OrderByDescending(place => place.Columns.Count).ThenBy(place => place.Place).Take(2).ToArray();
+        if (dividers.Length < 2)
+        {
+            return null;
+        }
+
+        var isPartitioned = new bool[occurrences.Length];
+        var partOf = new int[occurrences.Length];
+        foreach (var column in dividers.SelectMany(divider => divider.Columns))
+        {
+            isPartitioned[column] = true;
+        }
+
+        foreach (var (_, columns) in dividers)
+        {
+            Divide(columns, occurrences, parts, partOf);
+        }
+
+        var cells = new int[order.Length];
+        var starts = new int[(parts * parts) + 1];
+        for (var n = 0; n < order.Length; n++)
+        {
+            var columns = examples.Blocks[0][examples.RowOf(0, order[n])].Columns;
+            cells[n] = (partOf[columns[dividers[0].Place]] * parts) + partOf[columns[dividers[1].Place]];
+            starts[cells[n] + 1]++;
+        }
+
+        for (var cell = 0; cell < parts * parts; cell++)
+        {
+            starts[cell + 1] += starts[cell];
+        }
+
+        var next = starts.AsSpan(0, parts * parts).ToArray();
+        var sorted = new int[order.Length];
+        for (var n = 0; n < order.Length; n++)
+        {
+            sorted[next[cells[n]]++] = order[n];
+        }
+
+        return new(parts, sorted, starts, isPartitioned);
+    }
+
+    /// <summary>The places of a row that every row has, with the columns that stand there and nowhere else.</summary>
+    private static List<(int Place, List<int> Columns)> Places(ExampleSet examples, int columnCount)
+    {
+        const int unseen = -1;
+        const int several = -2;
+        var rows = examples.Blocks[0];
+        var placeOf = new int[columnCount];
+        Array.Fill(placeOf, unseen);
+        var width = int.MaxValue;
+        for (var r = 0; r < rows.Count; r++)
+        {
+            var columns = rows[r].Columns;
+            width = Math.Min(width, columns.Length);
+            for (var place = 0; place < columns.Length; place++)
+            {
+                ref var known = ref placeOf[columns[place]];
+                known = known == unseen || known == place ? place : several;
+            }
+        }
+
+        // A place is of no use once one of its columns stands elsewhere too.
+        var isExclusive = new bool[rows.Count == 0 ? 0 : width];
+        Array.Fill(isExclusive, value: true);
+        for (var r = 0; r < rows.Count; r++)
+        {
+            for (var place = 0; place < isExclusive.Length; place++)
+            {
+                isExclusive[place] &= placeOf[rows[r].Columns[place]] == place;
+            }
+        }
+
+        var places = new List<(int Place, List<int> Columns)>();
+        for (var place = 0; place < isExclusive.Length; place++)
+        {
+            if (isExclusive[place])
+            {
+                places.Add((place, [.. Enumerable.Range(0, columnCount).Where(column => placeOf[column] == place)]));
+            }
+        }
+
+        return places;
+    }
+
+    /// <summary>Divides columns into parts that occur about equally often: the most frequent first, each into the part that has least so far.</summary>
+    private static void Divide(List<int> columns, double[] occurrences, int parts, int[] partOf)
+    {
+        columns.Sort((a, b) => occurrences[b].CompareTo(occurrences[a]) is var order && order != 0 ? order : a.CompareTo(b));
+        var loads = new PriorityQueue<int, (double Load, int Part)>(Enumerable.Range(0, parts).Select(part => (part, (0.0, part))));
+        foreach (var column in columns)
+        {
+            loads.TryPeek(out var part, out var load);
+            partOf[column] = part;
+            loads.DequeueEnqueue(part, (load.Load + occurrences[column], part));
+        }
+    }
+}
