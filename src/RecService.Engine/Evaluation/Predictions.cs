@@ -11,10 +11,10 @@ internal static class Predictions
     {
         ArgumentNullException.ThrowIfNull(scorer);
         ArgumentNullException.ThrowIfNull(examples);
-        var buffer = new RowBuffer();
         var predictions = new float[examples.Count];
-        for (var example = 0; example < predictions.Length; example++)
-            predictions[example] = scorer.Model.Predict(scorer.Score(examples.Gather(example, buffer)));
+        scorer.Score(examples, predictions);
+        foreach (ref var prediction in predictions.AsSpan())
+            prediction = scorer.Model.Predict(prediction);
         return predictions;
     }
 

@@ -14,13 +14,13 @@ public abstract class FactorizationKernel
     /// <summary>The environment variable that names the kernel to use, for tests and for measuring.</summary>
     public const string Variable = "RECSERVICE_KERNEL";
 
-    /// <summary>The kernels that this machine can run, the plain reference first and the widest last.</summary>
+    /// <summary>The kernels that this machine can run, the narrowest first.</summary>
     public static IReadOnlyList<FactorizationKernel> All { get; } =
     [
-        new ScalarKernel(),
-        .. Vector128.IsHardwareAccelerated ? [new VectorKernel<Simd128>("vector128")] : Array.Empty<FactorizationKernel>(),
-        .. Vector256.IsHardwareAccelerated ? [new VectorKernel<Simd256>("vector256")] : Array.Empty<FactorizationKernel>(),
-        .. Vector512.IsHardwareAccelerated ? [new VectorKernel<Simd512>("vector512")] : Array.Empty<FactorizationKernel>(),
+        new VectorKernel<float, Lanes1>("scalar"),
+        .. Vector128.IsHardwareAccelerated ? [new VectorKernel<Vector128<float>, Lanes4>("vector128")] : Array.Empty<FactorizationKernel>(),
+        .. Vector256.IsHardwareAccelerated ? [new VectorKernel<Vector256<float>, Lanes8>("vector256")] : Array.Empty<FactorizationKernel>(),
+        .. Vector512.IsHardwareAccelerated ? [new VectorKernel<Vector512<float>, Lanes16>("vector512")] : Array.Empty<FactorizationKernel>(),
     ];
 
     /// <summary>The kernel that <see cref="Variable"/> names, else the widest one; chosen once.</summary>
@@ -54,10 +54,8 @@ public abstract class FactorizationKernel
     /// <summary>⟨a, b ⊙ c⟩</summary>
     internal abstract float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> c);
 
-    /// <summary>
-    /// A step of AdaGrad (Duchi, Hazan, Singer 2011) on a latent vector: g = a·sum + b·own + l2·factors, accumulators += g², factors −= rate · g / √accumulators.
-    /// </summary>
-    internal abstract void AdaGrad(Span<float> factors, Span<float> accumulators, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float a, float b, float l2, float rate);
+    /// <summary>A step of AdaGrad (Duchi, Hazan, Singer 2011): with g = gradient + l2 · vector, accumulators += g², vector −= rate · g / √accumulators.</summary>
+    internal abstract void AdaGrad(Span<float> vector, Span<float> accumulators, ReadOnlySpan<float> gradient, float l2, float rate);
 
     /// <summary>
     /// What an entry of value <paramref name="x"/> passes back: with t = upstream ⊙ (sum − b · own), gradient += x · t; returns ⟨factors, t⟩.

@@ -14,7 +14,7 @@ internal sealed unsafe class GroupedLearner<TVector, TLanes, TRegisters, TIntera
     public override void Learn(in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, float* scores)
     {
         var steps = new RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>(tables, context, new(0, 1));
-        var bias = tables.Weights + (tables.Bias * tables.WeightBlock);
+        var bias = tables.Bias;
         for (var n = 0; n < batch.Count; n++)
         {
             var row = batch[n];
@@ -42,7 +42,7 @@ internal sealed unsafe class GroupedLearner<TVector, TLanes, TRegisters, TIntera
         in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores, Ownership ownership, float* biased)
     {
         var steps = new RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>(tables, context, ownership);
-        var bias = tables.Weights + (tables.Bias * tables.WeightBlock);
+        var bias = tables.Bias;
         for (var n = 0; n < batch.Count; n++)
         {
             var score = scores[n] + *bias;

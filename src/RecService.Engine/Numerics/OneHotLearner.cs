@@ -48,7 +48,8 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver,
         var weights = tables.Weights;
         var plane = (nuint)(TLanes.Width * TRegisters.Count);
         var block = (nuint)TSolver.Planes * plane;
-        var bias = weights + (tables.Bias * (nuint)TSolver.Planes);
+        var bias = tables.Bias;
+        var biasRow = tables.WeightRowAt(bias);
         var (l2Weights, l2Factors) = (context.L2[0], TLanes.Of(context.L2[1]));
         var ahead = tables.FetchAhead;
         nint width = batch.Width;
@@ -116,7 +117,7 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver,
                 l2FactorsOfRow = TLanes.Multiply(l2FactorsOfRow, TLanes.Of(weight));
             }
 
-            TSolver.Step<float, Lanes1>(*bias, slope, solver.WeightRate(tables.Bias), bias, 1);
+            TSolver.Step<float, Lanes1>(*bias, slope, solver.WeightRate(biasRow), bias, 1);
             var slopes = TLanes.Of(slope);
             for (var entry = entries; entry != end; entry++)
             {

@@ -123,17 +123,20 @@ internal unsafe struct ParameterTables
     /// <summary>Floats of a latent vector: a multiple of the register's width.</summary>
     public int Stride;
 
-    /// <summary>Weight row of the bias.</summary>
-    public nuint Bias;
+    /// <summary>w0, and what the solver keeps of it.</summary>
+    public float* Bias;
 
-    /// <summary>Weight row of r_00; r_fg with f &lt; g is at F · f + g behind it.</summary>
-    public nuint FieldWeights;
+    /// <summary>r_00; r_fg with f &lt; g is F · f + g weight rows behind it.</summary>
+    public float* FieldWeights;
 
     /// <summary>F.</summary>
     public int FieldCount;
 
     /// <summary>Field of each column, by weight row; needed where fields have weights.</summary>
     public int* Fields;
+
+    /// <summary>The weight row that a pointer into <see cref="Weights"/> is in.</summary>
+    public readonly nuint WeightRowAt(float* weight) => (nuint)(weight - Weights) / WeightBlock;
 
     /// <summary>How many entries ahead parameters are fetched, up to <see cref="RowBatch.Lookahead"/>; 0 where the tables stay in the near caches by themselves.</summary>
     public int FetchAhead;

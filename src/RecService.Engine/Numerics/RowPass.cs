@@ -170,7 +170,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     {
         var (f, g) = (tables.Fields[row.WeightRow(entryA)], tables.Fields[row.WeightRow(entryB)]);
         var pair = (Math.Min(f, g) * (nint)tables.FieldCount) + Math.Max(f, g);
-        return tables.Weights + ((tables.FieldWeights + (nuint)pair) * tables.WeightBlock);
+        return tables.FieldWeights + ((nuint)pair * tables.WeightBlock);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -24,7 +24,7 @@ internal sealed unsafe class OneHotScorer<TVector, TLanes, TRegisters> : RowScor
         var factors = tables.Factors;
         var weights = tables.Weights;
         var (factorBlock, weightBlock) = (tables.FactorBlock, tables.WeightBlock);
-        var bias = weights[tables.Bias * weightBlock];
+        var bias = *tables.Bias;
         var ahead = tables.FetchAhead;
         nint width = batch.Width;
         var entries = batch.Entries;
@@ -90,7 +90,7 @@ internal sealed unsafe class GroupedScorer<TVector, TLanes, TRegisters, TInterac
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Score(in RowBatch batch, in ParameterTables tables, float* scratch, float* scores)
     {
-        var bias = tables.Weights[tables.Bias * tables.WeightBlock];
+        var bias = *tables.Bias;
         for (var n = 0; n < batch.Count; n++)
         {
             var row = batch[n];

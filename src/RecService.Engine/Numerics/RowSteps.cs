@@ -96,8 +96,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
 
     private void Bias(float slope)
     {
-        var bias = _tables.Weights + (_tables.Bias * _tables.WeightBlock);
-        TSolver.Step<float, Lanes1>(*bias, slope, _solver.WeightRate(_tables.Bias), bias, 1);
+        TSolver.Step<float, Lanes1>(*_tables.Bias, slope, _solver.WeightRate(_tables.WeightRowAt(_tables.Bias)), _tables.Bias, 1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -171,8 +170,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
                 }
 
                 var r = RowPass<TVector, TLanes, TRegisters, TInteraction>.FieldWeight(row, entryOfG, entryOfH, _tables);
-                var weightRow = (nuint)(r - _tables.Weights) / _tables.WeightBlock;
-                TSolver.Step<float, Lanes1>(*r, (slope * TLanes.Sum(product)) + (weight * _context.L2FieldWeights * (*r - 1)), _solver.WeightRate(weightRow), r, 1);
+                TSolver.Step<float, Lanes1>(*r, (slope * TLanes.Sum(product)) + (weight * _context.L2FieldWeights * (*r - 1)), _solver.WeightRate(_tables.WeightRowAt(r)), r, 1);
             }
         }
     }

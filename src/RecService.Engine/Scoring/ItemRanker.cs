@@ -90,7 +90,7 @@ public sealed class ItemRanker
     /// </summary>
     public ReadOnlySpan<float> Vector(int item) => _vectors[item][..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
 
-    /// <summary>The score of a request's columns joined with an item's: what <see cref="Scorer.Score"/> says of the same row.</summary>
+    /// <summary>The score of a request's columns joined with an item's: what <see cref="Scorer.Score(SparseRow)"/> says of the same row.</summary>
     public float Score(SparseRow request, int item)
     {
         var joined = new RowBuffer();

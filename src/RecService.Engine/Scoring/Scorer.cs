@@ -32,6 +32,22 @@ public sealed class Scorer
         return Model.Bias + linear + cross;
     }
 
+    /// <summary>The score of each of many examples, many times faster than one by one. Within rounding of <see cref="Score(SparseRow)"/>.</summary>
+    /// <param name="examples">The examples; targets and weights are not read.</param>
+    /// <param name="scores">Receives a score for each example.</param>
+    /// <exception cref="ArgumentException">There is not one score for each example, or the examples have columns outside the model's space.</exception>
+    public void Score(ExampleSet examples, Span<float> scores)
+    {
+        ArgumentNullException.ThrowIfNull(examples);
+        if (scores.Length != examples.Count || examples.ColumnCount > Model.Space.ColumnCount)
+        {
+            throw new ArgumentException(
+                $"{examples.Count} examples with columns up to {examples.ColumnCount - 1} cannot be scored into {scores.Length} places by a model of {Model.Space.ColumnCount} columns.", nameof(examples));
+        }
+
+        ExampleScorer.Score(Model, _kernel.Name, examples, scores);
+    }
+
     /// <summary>The cross vector of a row and the pooled vectors of its fields; score = bias + linear + Σ cross.</summary>
     /// <param name="row">The row.</param>
     /// <param name="cross">

@@ -39,9 +39,6 @@ internal sealed unsafe class BatchBuffer : IDisposable
     /// <summary>Where rows of several blocks are joined.</summary>
     public RowBuffer Joined { get; } = new();
 
-    /// <summary>Sorts rows by field.</summary>
-    public FieldOrder Order(FeatureSpace space) => _order ??= new(space);
-
     /// <summary>Begins an empty batch.</summary>
     public void Start(bool hasValues, bool hasWeightRows, bool hasWeights, int width)
     {
@@ -73,20 +70,37 @@ internal sealed unsafe class BatchBuffer : IDisposable
         }
     }
 
-    /// <summary>Appends the entries of a row that several blocks made, put together by field.</summary>
-    public void Append(SparseRow row, ReadOnlySpan<int> order, FeatureSpace space, RowNumbering numbering)
+    /// <summary>Appends the entries of a row, put together by field where they are pooled.</summary>
+    public void Append(SparseRow row, bool grouped, FeatureSpace space, RowNumbering numbering)
     {
+        Reserve(ref _entries, _count + row.Length + RowBatch.Lookahead);
+        Reserve(ref _weightRows, _count + row.Length + RowBatch.Lookahead);
+        Reserve(ref _values, _count + row.Length);
+        var order = grouped ? (_order ??= new(space)).Sort(row) : default;
         var lastField = -1;
-        foreach (var e in order)
+        for (var e = 0; e < row.Length; e++, _count++)
         {
-            var column = row.Columns[e];
-            var field = space.ColumnFields[column];
-            var entry = numbering.FactorRowOf(column) | (field != lastField ? RowBatch.GroupStart : 0);
-            var weightRow = numbering.WeightRowOf(column);
-            var value = row.ValueAt(e);
-            var single = new RowBatch { Entries = &entry, WeightRows = &weightRow, Values = &value, ValueStep = 1 };
-            Append(new RowBatch.Row(single, 0, 1));
-            lastField = field;
+            var entry = grouped ? order[e] : e;
+            var column = row.Columns[entry];
+            var factorRow = numbering.FactorRowOf(column);
+            factorRow += factorRow < HotFactors ? FactorOffset : 0;
+            if (grouped && space.ColumnFields[column] != lastField)
+            {
+                factorRow |= RowBatch.GroupStart;
+                lastField = space.ColumnFields[column];
+            }
+
+            _entries.Pointer[_count] = factorRow;
+            if (_hasWeightRows)
+            {
+                var weightRow = numbering.WeightRowOf(column);
+                _weightRows.Pointer[_count] = weightRow + (weightRow < HotWeights ? WeightOffset : 0);
+            }
+
+            if (_hasValues)
+            {
+                _values.Pointer[_count] = row.ValueAt(entry);
+            }
         }
     }
 

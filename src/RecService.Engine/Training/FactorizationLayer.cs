@@ -243,8 +243,7 @@ public sealed class FactorizationLayer
         for (var i = 0; i < gradient.FactorRows.Length; i++)
         {
             var offset = gradient.FactorRows[i] * _stride;
-            var vector = gradient.PaddedFactorsAt(i);
-            _kernel.AdaGrad(_table.AsSpan(offset, _stride), _tableAccumulators.AsSpan(offset, _stride), vector, vector, 1, 0, l2Factors, rate);
+            _kernel.AdaGrad(_table.AsSpan(offset, _stride), _tableAccumulators.AsSpan(offset, _stride), gradient.PaddedFactorsAt(i), l2Factors, rate);
         }
 
         // Both halves of the symmetric matrix take the same steps.

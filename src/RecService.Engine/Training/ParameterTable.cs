@@ -89,8 +89,8 @@ internal sealed unsafe class ParameterTable : IDisposable
             FactorBlock = Block,
             WeightBlock = (nuint)_planes,
             Stride = Stride,
-            Bias = specials,
-            FieldWeights = specials + 1,
+            Bias = WeightAt(specials),
+            FieldWeights = WeightAt(specials + 1),
             FieldCount = _space.FieldCount,
             Fields = _fields is null ? null : _fields.Pointer,
             FetchAhead = FetchAhead,
@@ -98,19 +98,19 @@ internal sealed unsafe class ParameterTable : IDisposable
     }
 
     /// <summary>Where parameters are read after all threads are done.</summary>
-    public ParameterTables Shared => Tables(0) with { Bias = FirstSpecial, FieldWeights = FirstSpecial + 1 };
+    public ParameterTables Shared => Tables(0) with { Bias = WeightAt(FirstSpecial), FieldWeights = WeightAt(FirstSpecial + 1) };
 
     /// <summary>Copies the bias, and what the solver keeps of it, to a replica or back.</summary>
     public void CopyBias(in ParameterTables from, in ParameterTables to)
     {
         for (var plane = 0; plane < _planes; plane++)
         {
-            At(to, to.Bias)[plane] = At(from, from.Bias)[plane];
+            to.Bias[plane] = from.Bias[plane];
         }
 
         if (_weightTouches is not null)
         {
-            _weightTouches.Pointer[to.Bias] = _weightTouches.Pointer[from.Bias];
+            _weightTouches.Pointer[to.WeightRowAt(to.Bias)] = _weightTouches.Pointer[from.WeightRowAt(from.Bias)];
         }
     }
 
@@ -173,10 +173,10 @@ internal sealed unsafe class ParameterTable : IDisposable
         }
 
         var shared = Shared;
-        *At(shared, shared.Bias) = bias;
+        *shared.Bias = bias;
         for (var pair = 1; pair < _specials; pair++)
         {
-            *At(shared, shared.Bias + (nuint)pair) = 1;
+            shared.Bias[pair * _planes] = 1;
         }
     }
 
@@ -186,7 +186,7 @@ internal sealed unsafe class ParameterTable : IDisposable
     public void Take(FactorizationModel model, ReadOnlySpan<int> columns)
     {
         var shared = Shared;
-        *At(shared, shared.Bias) = (model.Bias - _scale.Mean) / _scale.Deviation;
+        *shared.Bias = (model.Bias - _scale.Mean) / _scale.Deviation;
         for (var column = 0; column < columns.Length; column++)
         {
             var former = columns[column];
@@ -216,7 +216,7 @@ internal sealed unsafe class ParameterTable : IDisposable
                 var (formerF, formerG) = (FieldOf(model, _space.Fields[f]), FieldOf(model, _space.Fields[g]));
                 if (formerF >= 0 && formerG >= 0)
                 {
-                    *At(shared, shared.FieldWeights + (nuint)((f * _space.FieldCount) + g)) = model.FieldWeight(formerF, formerG);
+                    shared.FieldWeights[((f * _space.FieldCount) + g) * _planes] = model.FieldWeight(formerF, formerG);
                 }
             }
         }
@@ -250,7 +250,7 @@ internal sealed unsafe class ParameterTable : IDisposable
 
         for (var special = 0; special < _specials; special++)
         {
-            if (!float.IsFinite(*At(shared, shared.Bias + (nuint)special) * _scale.Deviation))
+            if (!float.IsFinite(shared.Bias[special * _planes] * _scale.Deviation))
             {
                 return false;
             }
@@ -277,7 +277,7 @@ internal sealed unsafe class ParameterTable : IDisposable
 
         for (nuint special = 0; special < (nuint)_specials; special++)
         {
-            _bestWeights.Pointer[(nuint)_space.ColumnCount + special] = *At(shared, shared.Bias + special);
+            _bestWeights.Pointer[(nuint)_space.ColumnCount + special] = shared.Bias[special * (nuint)_planes];
         }
     }
 
@@ -292,8 +292,8 @@ internal sealed unsafe class ParameterTable : IDisposable
                 FactorBlock = (nuint)Stride,
                 Weights = _bestWeights.Pointer,
                 WeightBlock = 1,
-                Bias = (nuint)_space.ColumnCount,
-                FieldWeights = (nuint)_space.ColumnCount + 1,
+                Bias = _bestWeights.Pointer + _space.ColumnCount,
+                FieldWeights = _bestWeights.Pointer + _space.ColumnCount + 1,
             };
         var weights = new float[_space.ColumnCount];
         for (var column = 0; column < weights.Length; column++)
@@ -314,7 +314,7 @@ internal sealed unsafe class ParameterTable : IDisposable
         }
 
         return new(
-            _space, _settings.Interaction, _settings.Loss, k, _scale.Mean + (_scale.Deviation * *At(source, source.Bias)), weights, factors,
+            _space, _settings.Interaction, _settings.Loss, k, _scale.Mean + (_scale.Deviation * *source.Bias), weights, factors,
             _scale.Minimum, _scale.Maximum, features, FieldWeightsOf(source));
     }
 
@@ -342,6 +342,8 @@ internal sealed unsafe class ParameterTable : IDisposable
     /// <summary>The shared bias.</summary>
     private nuint FirstSpecial => (nuint)(_space.ColumnCount + ((_threads == 1 ? 0L : _threads) * RowNumbering.Apart(_numbering.HotWeights)));
 
+    private float* WeightAt(nuint row) => _weights.Pointer + (row * (nuint)_planes);
+
     private static float* At(in ParameterTables tables, nuint weightRow) => tables.Weights + (weightRow * tables.WeightBlock);
 
     private float[]? FieldWeightsOf(in ParameterTables source)
@@ -357,7 +359,7 @@ internal sealed unsafe class ParameterTable : IDisposable
         {
             for (var g = f + 1; g < fields; g++)
             {
-                weights[(f * fields) + g] = weights[(g * fields) + f] = *At(source, source.FieldWeights + (nuint)((f * fields) + g));
+                weights[(f * fields) + g] = weights[(g * fields) + f] = source.FieldWeights[(nuint)((f * fields) + g) * source.WeightBlock];
             }
         }
 

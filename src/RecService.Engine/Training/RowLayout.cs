@@ -5,7 +5,7 @@ namespace RecService.Engine.Training;
 
 /// <summary>What the rows of some examples have in common, which decides the kernel and how the rows are laid out for it.</summary>
 /// <param name="OneHot">
-/// Whether all rows have equally many entries, every value is 1, and no two entries are pooled: the case that has kernels of its own.
+/// Whether all rows have equally many entries, every value is 1, no two entries are pooled, and no columns share latent vectors: the case that has kernels of its own.
 /// </param>
 /// <param name="Grouped">Whether entries are put together by field and marked.</param>
 /// <param name="MaximumEntries">The most entries of a row.</param>
@@ -32,7 +32,7 @@ internal readonly record struct RowLayout(bool OneHot, bool Grouped, int Maximum
         }
 
         var plain = interaction == FeatureInteraction.Plain;
-        var oneHot = oneHotAllowed && uniform && (plain || (distinct && interaction == FeatureInteraction.FieldPooled));
+        var oneHot = oneHotAllowed && space.ColumnFactors.IsEmpty && uniform && (plain || (distinct && interaction == FeatureInteraction.FieldPooled));
         return new(oneHot, !plain && !oneHot, entries, plain || oneHot ? 0 : Math.Min(entries, fields.Count));
     }
 

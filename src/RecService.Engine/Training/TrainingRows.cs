@@ -150,7 +150,7 @@ internal sealed unsafe class TrainingRows : IDisposable
         if (_regroups)
         {
             var joined = item < 0 ? _examples.Gather(example, buffer.Joined) : _examples.GatherWith(example, _negatives!.ItemBlock, item, buffer.Joined);
-            buffer.Append(joined, buffer.Order(_space).Sort(joined), _space, _numbering);
+            buffer.Append(joined, grouped: true, _space, _numbering);
             buffer.EndRow(target, weight);
             return;
         }

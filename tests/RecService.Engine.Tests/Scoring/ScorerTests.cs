@@ -2,6 +2,7 @@ using RecService.Engine.Data;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
+using RecService.Engine.Tests.Numerics;
 
 namespace RecService.Engine.Tests.Scoring;
 
@@ -157,5 +158,82 @@ public sealed class ScorerTests
         }
 
         return dot;
+    }
+
+    [Theory]
+    [MemberData(nameof(KernelTests.Kernels), MemberType = typeof(KernelTests))]
+    public void Many_examples_at_once_score_as_each_by_itself(string kernel)
+    {
+        var random = new RandomSource(31);
+        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        {
+            foreach (var k in new[] { 0, 1, 8, 16, 24, 32, 64, 67 })
+            {
+                foreach (var shared in new[] { false, true })
+                {
+                    var space = RandomModels.Space(4, shared);
+                    var scorer = new Scorer(RandomModels.Model(space, interaction, k, random), FactorizationKernel.ByName(kernel));
+                    Check(scorer, OneHot(space, 300, random));
+                    Check(scorer, Numeric(space, 300, random));
+                    // Blocks that share a field, and rows in another order.
+                    int[] order = [.. Enumerable.Range(0, 300).Select(_ => random.Below(300))];
+                    Check(scorer, new([Numeric(space, 300, random).Blocks[0], OneHot(space, 300, random).Blocks[0]], [order, null], new float[300]));
+                }
+            }
+        }
+
+        static void Check(Scorer scorer, ExampleSet examples)
+        {
+            var scores = new float[examples.Count];
+            scorer.Score(examples, scores);
+            var buffer = new RowBuffer();
+            for (var example = 0; example < examples.Count; example++)
+            {
+                var row = examples.Gather(example, buffer);
+                ((double)scores[example]).ShouldBe(scorer.Score(row), 1e-5 * (1 + RandomModels.Naive(scorer.Model, row).Magnitude), $"{scorer.Model.Interaction}, {scorer.Model.Factors} factors, example {example}");
+            }
+        }
+
+        static ExampleSet OneHot(FeatureSpace space, int count, RandomSource random)
+        {
+            var rows = new SparseRowsBuilder(space.ColumnCount);
+            for (var n = 0; n < count; n++)
+            {
+                for (var field = 0; field < space.FieldCount; field++)
+                {
+                    rows.Add((field * RandomModels.ColumnsPerField) + random.Below(RandomModels.ColumnsPerField));
+                }
+
+                rows.EndRow();
+            }
+
+            return new(rows.Build(), new float[count]);
+        }
+
+        static ExampleSet Numeric(FeatureSpace space, int count, RandomSource random)
+        {
+            var rows = new SparseRowsBuilder(space.ColumnCount);
+            for (var n = 0; n < count; n++)
+            {
+                rows.Add(RandomModels.Row(space, random, share: 0.3, numeric: true).Row);
+                rows.EndRow();
+            }
+
+            return new(rows.Build(), new float[count]);
+        }
+    }
+
+    [Fact]
+    public void Examples_that_do_not_fit_the_model_or_the_scores_are_refused()
+    {
+        var random = new RandomSource(32);
+        var scorer = new Scorer(RandomModels.Model(RandomModels.Space(2), FeatureInteraction.Plain, 4, random));
+        var rows = new SparseRowsBuilder();
+        rows.Add(10);
+        rows.EndRow();
+        var examples = new ExampleSet(rows.Build(), [0]);
+
+        Should.Throw<ArgumentException>(() => scorer.Score(examples, new float[1])).Message.ShouldContain("up to 10");
+        Should.Throw<ArgumentException>(() => new Scorer(RandomModels.Model(RandomModels.Space(3), FeatureInteraction.Plain, 4, random)).Score(examples, new float[2])).Message.ShouldContain("2 places");
     }
 }
