@@ -9,137 +9,212 @@ using Spectre.Console;
 
 namespace RecService.Benchmarks;
 
-/// <summary>Training, scoring and ranking on generated data, by number of factors and by kernel: medians of several rounds, on one thread.</summary>
+/// <summary>
+/// Training and scoring throughput by shape and number of factors, beside the bare loop and the floor of memory. All contestants take turns, round after round, so
+/// that ratios hold on a machine whose speed changes.
+/// </summary>
 internal static class EngineBenchmark
 {
-    private const int Rounds = 5;
-    private const int Catalogue = 50_000;
-    private const int RankedRequests = 100;
+    private const int ScoringPasses = 3;
 
-    public static int Run()
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Web) { WriteIndented = true };
+
+    public static int Run(int rounds)
     {
-        var (space, examples) = Examples();
+        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 150);
         var results = new List<Result>();
-        foreach (var factors in new[] { 8, 16, 64 })
+        foreach (var shape in Shape.All)
         {
-            foreach (var kernel in FactorizationKernel.All)
-                results.Add(Measure(space, examples, factors, kernel));
+            var truth = shape.Truth();
+            var examples = truth.Draw(shape.Rows);
+            foreach (var factors in new[] { 8, 16, 64 })
+            {
+                results.Add(Measure(shape, truth.Space, examples, factors, rounds));
+                AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape.Name}, k = {factors}: {results[^1].AdaGrad:F1} M examples/s"));
+            }
         }
-        Print(results, examples.Count);
+
+        var costs = KindsOfRows.Measure(rounds);
+        Print(results, costs, rounds);
         var file = Path.GetFullPath(Path.Combine("artifacts", "bench-engine.json"));
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        File.WriteAllText(file, JsonSerializer.Serialize(results, JsonSerializerOptions.Web));
+        File.WriteAllText(file, JsonSerializer.Serialize(
+            new { kernel = FactorizationKernel.Default.Name, processors = Environment.ProcessorCount, rounds, unit = "million examples a second, medians", results, costs },
+            Json));
         AnsiConsole.WriteLine($"Written to {file}");
         return 0;
     }
 
-    private static Result Measure(FeatureSpace space, ExampleSet examples, int factors, FactorizationKernel kernel)
+    /// <summary>Settings that a shape is trained with.</summary>
+    public static TrainingSettings Settings(int factors, int rows, Solver solver = Solver.AdaGrad, int threads = 1) => new()
     {
-        var trainer = new Trainer(new() { Factors = factors, Epochs = 1, KernelName = kernel.Name });
-        TrainingResult trained = trainer.Train(space, examples);
-        var scorer = new Scorer(trained.Model, kernel);
-        var items = RandomItems(space, Catalogue);
-        var ranker = new ItemRanker(trained.Model, items, kernel);
-        var row = new RowBuffer();
-        var sum = 0f;
+        Factors = factors,
+        Solver = solver,
+        Threads = threads,
+        LearningRate = solver switch { Solver.AdaGrad => 0.05f, Solver.Sgd => 0.005f, _ => 0.001f },
+        L2Linear = 0.001f,
+        L2Factors = 0.001f,
+        // Enough of them that a run takes tenths of a second.
+        Epochs = Math.Max(4, 1_500_000 / rows),
+    };
+
+    /// <summary>Millions of examples a second: the median epoch of a run, the first left out.</summary>
+    public static double Train(FeatureSpace space, ExampleSet examples, TrainingSettings settings, NegativeSampling? negatives = null)
+    {
+        var trainer = new Trainer(settings) { ThreadStarted = Affinity.Pin };
+        var run = trainer.Train(space, examples, negatives: negatives);
+        Affinity.Unpin();
+        return Median(run.Epochs.Skip(1).Select(epoch => examples.Count / epoch.LearningTime.TotalSeconds / 1e6));
+    }
+
+    public static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    private static Result Measure(Shape shape, FeatureSpace space, ExampleSet examples, int factors, int rounds)
+    {
+        using var bare = new BareRun(shape, examples, factors);
+        var scorer = new Scorer(new Trainer(Settings(factors, shape.Rows) with { Epochs = 1 }).Train(space, examples).Model);
+        var scores = new float[examples.Count];
+        var samples = Enumerable.Range(0, 7).Select(_ => new List<double>()).ToArray();
+        for (var round = -1; round < rounds; round++)
+        {
+            double[] rates =
+            [
+                bare.Floor(),
+                bare.Learn(),
+                Train(space, examples, Settings(factors, shape.Rows)),
+                Train(space, examples, Settings(factors, shape.Rows, threads: 2)),
+                Train(space, examples, Settings(factors, shape.Rows, Solver.Sgd)),
+                Train(space, examples, Settings(factors, shape.Rows, Solver.Adam)),
+                Score(),
+            ];
+            for (var i = 0; i < rates.Length && round >= 0; i++)
+                samples[i].Add(rates[i]);
+        }
+
+        double Ratio(int a, int b) => Median(samples[a].Zip(samples[b], (x, y) => x / y));
         return new(
-            factors,
-            kernel.Name,
-            Median(() => trainer.Train(space, examples), examples.Count),
-            Median(() =>
+            shape.Name, factors, Median(samples[0]), Median(samples[1]), Median(samples[2]), Ratio(2, 1), Ratio(2, 0), Median(samples[4]), Median(samples[5]),
+            Median(samples[3]), Ratio(3, 2), Median(samples[6]), Ratio(6, 2));
+
+        double Score()
+        {
+            Affinity.Pin(0);
+            var times = new List<double>();
+            for (var pass = 0; pass < ScoringPasses; pass++)
             {
-                for (var example = 0; example < examples.Count; example++)
-                    sum += scorer.Score(examples.Gather(example, row));
-            }, examples.Count),
-            Median(() =>
-            {
-                for (var request = 0; request < RankedRequests; request++)
-                    sum += ranker.Top(examples.Blocks[0][request], count: 10)[0].Score;
-            }, (long)RankedRequests * Catalogue));
-    }
+                var start = Stopwatch.GetTimestamp();
+                scorer.Score(examples, scores);
+                times.Add(examples.Count / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e6);
+            }
 
-    /// <summary>Ratings of the generator as rows of user, item and context features.</summary>
-    private static (FeatureSpace Space, ExampleSet Examples) Examples()
-    {
-        var truth = GroundTruth.Create(new() { Users = 5_000, Items = 2_000, Interactions = 200_000 });
-        var users = truth.Users.Select((u, i) => (u.Id, i)).ToDictionary(u => u.Id, u => u.i, StringComparer.Ordinal);
-        var items = truth.Items.Select((t, i) => (t.Id, i)).ToDictionary(t => t.Id, t => t.i, StringComparer.Ordinal);
-        var interactions = truth.Interactions().ToList();
-        var contexts = interactions.Select(i => i.ToContextFeatures()).ToList();
-        var builder = new FeatureIndexBuilder();
-        foreach (var user in truth.Users)
-            builder.CountUser(user.ToFeatures(), 1);
-        foreach (var item in truth.Items)
-            builder.CountItem(item.ToFeatures(), 1);
-        foreach (var context in contexts)
-            builder.CountContext(context, 1);
-        var (space, index) = builder.Build(minimumCount: 1);
-        return (space, new(
-            [Rows(truth.Users.Select(u => u.ToFeatures()), index.AppendUser), Rows(truth.Items.Select(i => i.ToFeatures()), index.AppendItem), Rows(contexts, index.AppendContext)],
-            [[.. interactions.Select(i => users[i.UserId])], [.. interactions.Select(i => items[i.ItemId])], null],
-            [.. interactions.Select(i => (float)i.Value!.Value)]));
-    }
-
-    private static SparseRows Rows(IEnumerable<EntityFeatures> entities, Action<EntityFeatures, RowBuffer> append)
-    {
-        var rows = new SparseRowsBuilder();
-        var buffer = new RowBuffer();
-        foreach (var entity in entities)
-        {
-            buffer.Clear();
-            append(entity, buffer);
-            rows.Add(buffer.Row);
-            rows.EndRow();
+            Affinity.Unpin();
+            return Median(times);
         }
-        return rows.Build();
     }
 
-    /// <summary>Items of one id and three tags each, to rank a larger catalogue than the ratings have.</summary>
-    private static SparseRows RandomItems(FeatureSpace space, int count)
+    private static void Print(List<Result> results, List<KindsOfRows.Cost> costs, int rounds)
     {
-        var random = new RandomSource(1);
-        var byField = Enumerable.Range(0, space.ColumnCount).ToLookup(column => space.Fields[space.ColumnFields[column]], StringComparer.Ordinal);
-        int[] ids = [.. byField["item"]];
-        int[] tags = [.. byField["tag"]];
-        var rows = new SparseRowsBuilder();
-        for (var item = 0; item < count; item++)
+        AnsiConsole.WriteLine();
+        AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"Millions of examples a second, medians of {rounds} rounds in which all take turns; {FactorizationKernel.Default.Name}, {Environment.ProcessorCount} processors."));
+        foreach (var shape in Shape.All)
         {
-            rows.Add(ids[random.Below(ids.Length)]);
-            for (var tag = 0; tag < 3; tag++)
-                rows.Add(tags[random.Below(tags.Length)], 1 / MathF.Sqrt(3));
-            rows.EndRow();
+            AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape.Name}: {shape.FieldSizes.Length} fields, {shape.Features:N0} features, {shape.Rows:N0} rows"));
         }
-        return rows.Build();
-    }
 
-    /// <summary>Millions a second.</summary>
-    private static double Median(Action work, long count)
-    {
-        var rates = new double[Rounds];
-        for (var round = 0; round < Rounds; round++)
+        var table = new Table().AddColumns("shape", "k", "floor", "bare loop", "AdaGrad", "of bare", "of floor", "SGD", "Adam", "2 threads", "speed-up", "scoring", "of AdaGrad");
+        foreach (var r in results)
         {
-            var start = Stopwatch.GetTimestamp();
-            work();
-            rates[round] = count / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e6;
+            table.AddRow(
+                r.Shape, r.Factors.ToString(CultureInfo.InvariantCulture), Rate(r.Floor), Rate(r.Bare), Rate(r.AdaGrad), Percent(r.OfBare), Percent(r.OfFloor), Rate(r.Sgd),
+                Rate(r.Adam), Rate(r.TwoThreads), Times(r.SpeedUp), Rate(r.Scoring), Times(r.ScoringOfTraining));
         }
-        Array.Sort(rates);
-        return rates[Rounds / 2];
-    }
 
-    private static void Print(List<Result> results, int examples)
-    {
-        AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{examples:N0} generated ratings, a catalogue of {Catalogue:N0} items; millions a second, median of {Rounds}, one thread"));
-        var table = new Table().AddColumns("k", "kernel", "train, examples", "score, rows", "rank, items");
-        foreach (var result in results)
-        {
-            table.AddRow(result.Factors.ToString(CultureInfo.InvariantCulture), result.Kernel,
-                result.TrainedExamples.ToString("F2", CultureInfo.InvariantCulture),
-                result.ScoredRows.ToString("F2", CultureInfo.InvariantCulture),
-                result.RankedItems.ToString("F1", CultureInfo.InvariantCulture));
-        }
         AnsiConsole.Write(table);
+        AnsiConsole.WriteLine("What other rows, losses and ways cost, beside one-hot rows with squared loss in the same rounds (shape B, k = 16):");
+        var other = new Table().AddColumns("", "M examples/s", "of one-hot");
+        foreach (var cost in costs)
+            other.AddRow(cost.What, Rate(cost.Rate), Percent(cost.OfOneHot));
+        AnsiConsole.Write(other);
+
+        static string Rate(double value) => value.ToString("F1", CultureInfo.InvariantCulture);
+        static string Percent(double value) => value.ToString("P0", CultureInfo.InvariantCulture);
+        static string Times(double value) => value.ToString("F2", CultureInfo.InvariantCulture) + " ×";
     }
 
-    /// <summary>Millions of examples trained, rows scored and items ranked a second.</summary>
-    private sealed record Result(int Factors, string Kernel, double TrainedExamples, double ScoredRows, double RankedItems);
+    /// <summary>The bare loop and the floor on the same rows, which each keep their own memory.</summary>
+    private sealed unsafe class BareRun : IDisposable
+    {
+        private const int Passes = 4;
+        private const int RowsAhead = 8;
+
+        private readonly NativeArray<int> _rows;
+        private readonly NativeArray<float> _targets;
+        private readonly NativeArray<float> _factors;
+        private readonly NativeArray<float> _weights;
+        private readonly int _count;
+        private readonly int _width;
+        private readonly int _k;
+
+        public BareRun(Shape shape, ExampleSet examples, int k)
+        {
+            (_count, _width, _k) = (shape.Rows, shape.FieldSizes.Length, k);
+            _rows = new((nuint)((_count + RowsAhead + 1) * _width));
+            _targets = new((nuint)_count);
+            _factors = new((nuint)shape.Features * (nuint)(2 * k));
+            _weights = new((nuint)shape.Features * 2);
+            for (var n = 0; n < _count; n++)
+            {
+                examples.Blocks[0][n].Columns.CopyTo(new(_rows.Pointer + (n * _width), _width));
+                _targets.Pointer[n] = examples.Targets[n];
+            }
+
+            var random = new RandomSource(1);
+            for (nuint i = 0; i < _factors.Length; i++)
+                _factors.Pointer[i] = (i / (nuint)k) % 2 == 0 ? 0.02f * (float)random.NextNormal() : 1;
+            for (nuint i = 1; i < _weights.Length; i += 2)
+                _weights.Pointer[i] = 1;
+        }
+
+        /// <summary>The rate of the bare loop, with or without fetching ahead, whichever is faster.</summary>
+        public double Learn() => Math.Max(
+            Rate(() => BareLoop.Learn(_rows.Pointer, _targets.Pointer, _count, _width, _factors.Pointer, _weights.Pointer, _k, 0)),
+            Rate(() => BareLoop.Learn(_rows.Pointer, _targets.Pointer, _count, _width, _factors.Pointer, _weights.Pointer, _k, RowsAhead)));
+
+        public double Floor() => Math.Max(
+            Rate(() => MemoryFloor.Touch(_rows.Pointer, _count, _width, _factors.Pointer, 2 * _k, _weights.Pointer, 0)),
+            Rate(() => MemoryFloor.Touch(_rows.Pointer, _count, _width, _factors.Pointer, 2 * _k, _weights.Pointer, RowsAhead)));
+
+        public void Dispose()
+        {
+            _rows.Dispose();
+            _targets.Dispose();
+            _factors.Dispose();
+            _weights.Dispose();
+        }
+
+        private double Rate(Action pass)
+        {
+            Affinity.Pin(0);
+            var rates = new List<double>();
+            for (var n = 0; n < Passes; n++)
+            {
+                var start = Stopwatch.GetTimestamp();
+                pass();
+                rates.Add(_count / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e6);
+            }
+
+            Affinity.Unpin();
+            return Median(rates.Skip(1));
+        }
+    }
+
+    /// <summary>Millions of examples a second, and ratios.</summary>
+    private sealed record Result(
+        string Shape, int Factors, double Floor, double Bare, double AdaGrad, double OfBare, double OfFloor, double Sgd, double Adam, double TwoThreads, double SpeedUp,
+        double Scoring, double ScoringOfTraining);
 }

@@ -52,8 +52,12 @@ public sealed class FeatureSpace
             }
         }
 
+        IsSortedByField = IsSorted(columnFields);
         FactorCount = columnFactors is null ? columnFields.Length : CountFactors(columnFactors, columnFields.Length);
     }
+
+    /// <summary>Whether the columns of a field lie together, in the order of the fields: then two columns of one field have only its columns between them.</summary>
+    internal bool IsSortedByField { get; }
 
     /// <summary>Names of the fields, by field index.</summary>
     public IReadOnlyList<string> Fields => _fields;
@@ -90,6 +94,19 @@ public sealed class FeatureSpace
 
     /// <summary>A space in which every column is a feature of one field, in which nothing crosses unless the interaction is plain.</summary>
     public static FeatureSpace OfOneField(int columnCount, string field = OnlyField) => new([field], new int[columnCount]);
+
+    private static bool IsSorted(int[] columnFields)
+    {
+        for (var column = 1; column < columnFields.Length; column++)
+        {
+            if (columnFields[column] < columnFields[column - 1])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static int CountFactors(int[] columnFactors, int columnCount)
     {

@@ -9,6 +9,7 @@ public sealed class SparseRows
     private readonly int[] _columns;
     private readonly float[] _values;
     private readonly int _width;
+    private (int Least, int Greatest)[]? _placeRanges;
 
     /// <param name="count">Number of rows.</param>
     /// <param name="offsets">First entry of each row and, last, the number of entries; empty when every row has the same number of them.</param>
@@ -46,6 +47,9 @@ public sealed class SparseRows
     /// <summary>Number of entries of every row, or null when it is not the same.</summary>
     internal int? Width => _offsets.Length == 0 ? _width : null;
 
+    /// <summary>For each place of a row, the least and the greatest column that stands there; null unless every row has the same number of entries and all values are 1.</summary>
+    internal (int Least, int Greatest)[]? PlaceRanges => _placeRanges ??= FindPlaceRanges();
+
     /// <summary>The entries of one row.</summary>
     public SparseRow this[int row]
     {
@@ -60,6 +64,27 @@ public sealed class SparseRows
 
     /// <summary>Index of the first entry of <paramref name="row"/> among the entries of all rows; <paramref name="row"/> may be <see cref="Count"/>.</summary>
     internal int OffsetOf(int row) => _offsets.Length == 0 ? row * _width : _offsets[row];
+
+    private (int Least, int Greatest)[]? FindPlaceRanges()
+    {
+        if (_offsets.Length > 0 || _values.Length > 0 || Count == 0)
+        {
+            return null;
+        }
+
+        var least = _columns.AsSpan(0, _width).ToArray();
+        var greatest = _columns.AsSpan(0, _width).ToArray();
+        for (var entry = 0; entry < _columns.Length && _width > 0;)
+        {
+            for (var place = 0; place < least.Length; place++, entry++)
+            {
+                least[place] = Math.Min(least[place], _columns[entry]);
+                greatest[place] = Math.Max(greatest[place], _columns[entry]);
+            }
+        }
+
+        return [.. least.Zip(greatest)];
+    }
 
     /// <summary>Rows of a dense matrix in row-major order.</summary>
     /// <param name="dense">rows × columns values.</param>

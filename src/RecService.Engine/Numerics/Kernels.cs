@@ -21,17 +21,14 @@ internal static class Kernels
     /// <summary>A kernel that learns.</summary>
     /// <param name="shape">Rows and latent vectors.</param>
     /// <param name="solver">How parameters step.</param>
-    /// <param name="loss">What is minimised.</param>
-    public static RowLearner Learner(KernelShape shape, Solver solver, Loss loss) => solver switch
+    /// <param name="pairs">Whether rows come in pairs of a positive and its negative.</param>
+    public static RowLearner Learner(KernelShape shape, Solver solver, bool pairs) => solver switch
     {
-        Solver.Sgd => Learner<GradientDescent>(shape, loss),
-        Solver.AdaGrad => Learner<AdaGrad>(shape, loss),
-        Solver.Adam => Learner<Adam>(shape, loss),
+        Solver.Sgd => Learner<GradientDescent>(shape, pairs),
+        Solver.AdaGrad => Learner<AdaGrad>(shape, pairs),
+        Solver.Adam => Learner<Adam>(shape, pairs),
         _ => throw new ArgumentOutOfRangeException(nameof(solver), solver, "There is no such solver."),
     };
-
-    /// <summary>A kernel that learns in two passes, which deterministic threads need.</summary>
-    public static GroupedLearner TwoPassLearner(KernelShape shape, Solver solver, Loss loss) => (GroupedLearner)Learner(shape.General, solver, loss);
 
     /// <summary>A kernel that scores.</summary>
     public static RowScorer Scorer(KernelShape shape) => OfRegisters<ScorerMaker, RowScorer>(shape);
@@ -44,14 +41,9 @@ internal static class Kernels
         _ => Adam.Planes,
     };
 
-    private static RowLearner Learner<TSolver>(KernelShape shape, Loss loss)
-        where TSolver : struct, ISolver<TSolver> => loss switch
-        {
-            Loss.Squared => OfRegisters<LearnerMaker<TSolver, SquaredLoss>, RowLearner>(shape),
-            Loss.Logistic => OfRegisters<LearnerMaker<TSolver, LogisticLoss>, RowLearner>(shape),
-            Loss.Bpr => OfRegisters<PairLearnerMaker<TSolver>, RowLearner>(shape.General),
-            _ => throw new ArgumentOutOfRangeException(nameof(loss), loss, "There is no such loss."),
-        };
+    private static RowLearner Learner<TSolver>(KernelShape shape, bool pairs)
+        where TSolver : struct, ISolver<TSolver> =>
+        pairs ? OfRegisters<PairLearnerMaker<TSolver>, RowLearner>(shape.General) : OfRegisters<LearnerMaker<TSolver>, RowLearner>(shape);
 
     private static TKernel OfRegisters<TMaker, TKernel>(KernelShape shape)
         where TMaker : IKernelMaker<TKernel> => shape.Kernel switch
@@ -95,18 +87,17 @@ internal static class Kernels
             where TInteraction : IInteraction;
     }
 
-    private readonly struct LearnerMaker<TSolver, TLoss> : IKernelMaker<RowLearner>
+    private readonly struct LearnerMaker<TSolver> : IKernelMaker<RowLearner>
         where TSolver : struct, ISolver<TSolver>
-        where TLoss : ILoss
     {
         public static RowLearner OneHot<TVector, TLanes, TRegisters>()
             where TLanes : ILanes<TVector>
-            where TRegisters : IRegisters => new OneHotLearner<TVector, TLanes, TRegisters, TSolver, TLoss>();
+            where TRegisters : IRegisters => new OneHotLearner<TVector, TLanes, TRegisters, TSolver>();
 
         public static RowLearner Grouped<TVector, TLanes, TRegisters, TInteraction>()
             where TLanes : ILanes<TVector>
             where TRegisters : IRegisters
-            where TInteraction : IInteraction => new GroupedLearner<TVector, TLanes, TRegisters, TInteraction, TSolver, TLoss>();
+            where TInteraction : IInteraction => new GroupedLearner<TVector, TLanes, TRegisters, TInteraction, TSolver>();
     }
 
     private readonly struct PairLearnerMaker<TSolver> : IKernelMaker<RowLearner>

@@ -31,33 +31,25 @@ internal readonly struct AnyRegisters : IRegisters
 
 /// <summary>
 /// Learns from rows in which every entry is the only one of its field and has the value 1, for latent vectors that fit into registers: the sum of a row's
-/// vectors never leaves them. What <see cref="GroupedLearner{TVector, TLanes, TRegisters, TInteraction, TSolver, TLoss}"/> does for every kind of row.
+/// vectors does not leave them. What <see cref="GroupedLearner{TVector, TLanes, TRegisters, TInteraction, TSolver}"/> does for every kind of row.
 /// </summary>
 /// <remarks>There must be no call in the loops: a call makes the compiler spill all vector registers around it, wherever it stands.</remarks>
-internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver, TLoss> : RowLearner
+internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver> : RowLearner
     where TLanes : ILanes<TVector>
     where TRegisters : IRegisters
     where TSolver : struct, ISolver<TSolver>
-    where TLoss : ILoss
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Learn(in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, float* scores)
+    public override void Forward(in RowBatch rows, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores)
     {
-        var solver = TSolver.Of(context);
         var factors = tables.Factors;
         var weights = tables.Weights;
-        var plane = (nuint)(TLanes.Width * TRegisters.Count);
-        var block = (nuint)TSolver.Planes * plane;
-        var bias = tables.Bias;
-        var biasRow = tables.WeightRowAt(bias);
-        var (l2Weights, l2Factors) = (context.L2[0], TLanes.Of(context.L2[1]));
-        var ahead = tables.FetchAhead;
-        nint width = batch.Width;
-        var entries = batch.Entries;
-        var last = entries + (width * batch.Count);
-        var targets = batch.Targets;
-        var exampleWeights = batch.Weights;
-        for (; entries != last; entries += width, targets++, scores++)
+        var block = (nuint)(TSolver.Planes * TLanes.Width * TRegisters.Count);
+        nint ahead = tables.FetchAhead;
+        nint width = rows.Width;
+        var entries = rows.Entries;
+        var last = entries + (width * rows.Count);
+        for (; entries != last; entries += width, scratch += scratchOfRow, scores++)
         {
             var end = entries + width;
             if (ahead != 0)
@@ -99,49 +91,85 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver,
                 }
             }
 
+            TLanes.Store(sum0, scratch);
             if (TRegisters.Count > 1)
             {
+                TLanes.Store(sum1, scratch + TLanes.Width);
                 cross0 = TLanes.Add(cross0, cross1);
             }
 
-            // The bias comes last: it is what one row waits for until the one before it is done.
-            var score = TLanes.Sum(cross0) + linear + *bias;
-            *scores = score;
-            var slope = TLoss.Slope(score, *targets);
+            if (TRegisters.Count > 2)
+            {
+                TLanes.Store(sum2, scratch + (2 * TLanes.Width));
+                TLanes.Store(sum3, scratch + (3 * TLanes.Width));
+            }
+
+            *scores = TLanes.Sum(cross0) + linear;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    protected override void Backward(
+        in RowBatch rows, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* slopes, Ownership ownership)
+    {
+        var solver = TSolver.Of(context);
+        var factors = tables.Factors;
+        var weights = tables.Weights;
+        var plane = (nuint)(TLanes.Width * TRegisters.Count);
+        var block = (nuint)TSolver.Planes * plane;
+        var bias = tables.Bias;
+        var biasRow = tables.WeightRowAt(bias);
+        var (l2Weights, l2Factors) = (context.L2[0], TLanes.Of(context.L2[1]));
+        nint width = rows.Width;
+        var entries = rows.Entries;
+        var last = entries + (width * rows.Count);
+        var exampleWeights = rows.Weights;
+        for (; entries != last; scratch += scratchOfRow, slopes++)
+        {
+            var end = entries + width;
+            var slope = *slopes;
             var (l2WeightsOfRow, l2FactorsOfRow) = (l2Weights, l2Factors);
             if (exampleWeights is not null)
             {
                 var weight = *exampleWeights++;
-                slope *= weight;
                 l2WeightsOfRow *= weight;
                 l2FactorsOfRow = TLanes.Multiply(l2FactorsOfRow, TLanes.Of(weight));
             }
 
             TSolver.Step<float, Lanes1>(*bias, slope, solver.WeightRate(biasRow), bias, 1);
-            var slopes = TLanes.Of(slope);
-            for (var entry = entries; entry != end; entry++)
+            var slopesOfRow = TLanes.Of(slope);
+            var sum0 = TLanes.Load(scratch);
+            var sum1 = TRegisters.Count > 1 ? TLanes.Load(scratch + TLanes.Width) : TLanes.Zero;
+            var sum2 = TRegisters.Count > 2 ? TLanes.Load(scratch + (2 * TLanes.Width)) : TLanes.Zero;
+            var sum3 = TRegisters.Count > 2 ? TLanes.Load(scratch + (3 * TLanes.Width)) : TLanes.Zero;
+            for (; entries != end; entries++)
             {
-                nuint row = (uint)*entry;
+                nuint row = (uint)*entries;
+                if (!ownership.Has(row))
+                {
+                    continue;
+                }
+
                 var at = factors + (row * block);
                 var rate = TLanes.Of(solver.FactorRate(row));
                 // ∂y/∂v_i = S − v_i
                 var value = TLanes.Load(at);
-                TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopes, TLanes.Subtract(sum0, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
+                TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum0, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
                 if (TRegisters.Count > 1)
                 {
                     at += TLanes.Width;
                     value = TLanes.Load(at);
-                    TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopes, TLanes.Subtract(sum1, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
+                    TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum1, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
                 }
 
                 if (TRegisters.Count > 2)
                 {
                     at += TLanes.Width;
                     value = TLanes.Load(at);
-                    TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopes, TLanes.Subtract(sum2, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
+                    TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum2, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
                     at += TLanes.Width;
                     value = TLanes.Load(at);
-                    TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopes, TLanes.Subtract(sum3, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
+                    TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum3, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
                 }
 
                 var weightAt = weights + (row * (nuint)TSolver.Planes);

@@ -54,6 +54,7 @@ internal unsafe struct RowBatch
     }
 
     /// <summary>Some of the rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly RowBatch Slice(int from, int count)
     {
         var start = Offsets is null ? from * (nint)Width : 0;

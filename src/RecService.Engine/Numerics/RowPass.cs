@@ -12,6 +12,18 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     where TRegisters : IRegisters
     where TInteraction : IInteraction
 {
+    /// <summary>The scores of rows without the bias.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Forward(in RowBatch rows, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores)
+    {
+        for (var n = 0; n < rows.Count; n++)
+        {
+            var row = rows[n];
+            row.Fetch(tables);
+            scores[n] = Forward(row, tables, scratch + (n * (nint)scratchOfRow));
+        }
+    }
+
     /// <summary>The score of a row without the bias.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Forward(in RowBatch.Row row, in ParameterTables tables, float* scratch)
@@ -124,7 +136,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
         return TLanes.Sum(cross);
     }
 
-    /// <summary>∂cross/∂p of the group of an entry, from what <see cref="Forward"/> left.</summary>
+    /// <summary>∂cross/∂p of the group of an entry, from what the forward pass left.</summary>
     /// <param name="row">The row.</param>
     /// <param name="entry">The entry.</param>
     /// <param name="group">Its group, 0 for the row's first.</param>

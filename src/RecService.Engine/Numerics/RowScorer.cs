@@ -8,7 +8,7 @@ internal abstract unsafe class RowScorer
     /// <summary>Scores each row of a batch.</summary>
     /// <param name="batch">The rows; targets and weights are not read.</param>
     /// <param name="tables">The parameters.</param>
-    /// <param name="scratch">Room for the pooled vectors of a row, as <see cref="GroupedLearner.ScratchOf"/> says.</param>
+    /// <param name="scratch">Room for the pooled vectors of a row, as <see cref="RowLearner.ScratchOf"/> says.</param>
     /// <param name="scores">Receives the score of each row.</param>
     public abstract void Score(in RowBatch batch, in ParameterTables tables, float* scratch, float* scores);
 }
@@ -91,11 +91,10 @@ internal sealed unsafe class GroupedScorer<TVector, TLanes, TRegisters, TInterac
     public override void Score(in RowBatch batch, in ParameterTables tables, float* scratch, float* scores)
     {
         var bias = *tables.Bias;
+        RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(batch, tables, scratch, 0, scores);
         for (var n = 0; n < batch.Count; n++)
         {
-            var row = batch[n];
-            row.Fetch(tables);
-            scores[n] = RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(row, tables, scratch) + bias;
+            scores[n] += bias;
         }
     }
 }

@@ -14,8 +14,9 @@ internal static unsafe class ExampleScorer
     public static void Score(FactorizationModel model, string kernel, ExampleSet examples, Span<float> scores)
     {
         var layout = RowLayout.Of(model.Space, examples, model.Interaction, oneHotAllowed: true);
-        var scorer = Kernels.Scorer(new(kernel, model.Interaction, layout.OneHot, model.Stride));
-        using var scratch = new NativeArray<float>((nuint)GroupedLearner.ScratchOf(layout.MaximumGroups, model.Stride));
+        var stride = ParameterTable.StrideOf(model.Factors);
+        var scorer = Kernels.Scorer(new(kernel, model.Interaction, layout.OneHot, stride));
+        using var scratch = new NativeArray<float>((nuint)RowLearner.ScratchOf(layout.MaximumGroups, stride));
         using var buffer = new BatchBuffer();
         var row = new RowBuffer();
         var numbering = RowNumbering.Natural(model.Space);
@@ -29,7 +30,7 @@ internal static unsafe class ExampleScorer
                 FactorBlock = (nuint)model.Stride,
                 Weights = weights,
                 WeightBlock = 1,
-                Stride = model.Stride,
+                Stride = stride,
                 Bias = &bias,
                 FieldWeights = fieldWeights,
                 FieldCount = model.Space.FieldCount,

@@ -11,7 +11,7 @@ internal sealed unsafe class BatchBuffer : IDisposable
     private NativeArray<int> _entries = new(4096);
     private NativeArray<int> _weightRows = new(4096);
     private NativeArray<float> _values = new(4096);
-    private NativeArray<int> _offsets = new(1024);
+    private NativeArray<int> _offsets = new(1025);
     private NativeArray<float> _targets = new(1024);
     private NativeArray<float> _weights = new(1024);
     private readonly NativeArray<float> _one = NativeArray<float>.Of(1);
@@ -47,35 +47,48 @@ internal sealed unsafe class BatchBuffer : IDisposable
         _offsets.Pointer[0] = 0;
     }
 
-    /// <summary>Appends entries to the current row.</summary>
-    public void Append(in RowBatch.Row part)
+    /// <summary>Appends a row of a block to the current row.</summary>
+    public void Append(in RowBatch block, int row)
     {
-        Reserve(ref _entries, _count + part.Length + RowBatch.Lookahead);
-        Reserve(ref _weightRows, _count + part.Length + RowBatch.Lookahead);
-        Reserve(ref _values, _count + part.Length);
-        for (var e = 0; e < part.Length; e++, _count++)
+        var start = block.Offsets is null ? row * (nint)block.Width : block.Offsets[row];
+        var length = block.Offsets is null ? block.Width : block.Offsets[row + 1] - (int)start;
+        Reserve(length);
+        var entries = block.Entries + start;
+        var toEntries = _entries.Pointer + _count;
+        var (hot, offset) = (HotFactors, FactorOffset);
+        for (var e = 0; e < length; e++)
         {
-            var entry = part.Entries[e];
-            _entries.Pointer[_count] = entry + ((entry & RowBatch.RowMask) < HotFactors ? FactorOffset : 0);
-            if (_hasWeightRows)
-            {
-                var row = (int)part.WeightRow(e);
-                _weightRows.Pointer[_count] = row + (row < HotWeights ? WeightOffset : 0);
-            }
+            var entry = entries[e];
+            toEntries[e] = entry + ((entry & RowBatch.RowMask) < hot ? offset : 0);
+        }
 
-            if (_hasValues)
+        if (_hasWeightRows)
+        {
+            var weightRows = block.WeightRows + start;
+            var toWeightRows = _weightRows.Pointer + _count;
+            for (var e = 0; e < length; e++)
             {
-                _values.Pointer[_count] = part.Value(e);
+                toWeightRows[e] = weightRows[e] + (weightRows[e] < HotWeights ? WeightOffset : 0);
             }
         }
+
+        if (_hasValues)
+        {
+            var toValues = _values.Pointer + _count;
+            for (var e = 0; e < length; e++)
+            {
+                toValues[e] = block.Values[(start + e) * block.ValueStep];
+            }
+        }
+
+        _count += length;
     }
 
     /// <summary>Appends the entries of a row, put together by field where they are pooled.</summary>
     public void Append(SparseRow row, bool grouped, FeatureSpace space, RowNumbering numbering)
     {
-        Reserve(ref _entries, _count + row.Length + RowBatch.Lookahead);
-        Reserve(ref _weightRows, _count + row.Length + RowBatch.Lookahead);
-        Reserve(ref _values, _count + row.Length);
+        Reserve(row.Length);
+        var fields = space.ColumnFields;
         var order = grouped ? (_order ??= new(space)).Sort(row) : default;
         var lastField = -1;
         for (var e = 0; e < row.Length; e++, _count++)
@@ -83,14 +96,8 @@ internal sealed unsafe class BatchBuffer : IDisposable
             var entry = grouped ? order[e] : e;
             var column = row.Columns[entry];
             var factorRow = numbering.FactorRowOf(column);
-            factorRow += factorRow < HotFactors ? FactorOffset : 0;
-            if (grouped && space.ColumnFields[column] != lastField)
-            {
-                factorRow |= RowBatch.GroupStart;
-                lastField = space.ColumnFields[column];
-            }
-
-            _entries.Pointer[_count] = factorRow;
+            _entries.Pointer[_count] = (factorRow + (factorRow < HotFactors ? FactorOffset : 0)) | (grouped && fields[column] != lastField ? RowBatch.GroupStart : 0);
+            lastField = fields[column];
             if (_hasWeightRows)
             {
                 var weightRow = numbering.WeightRowOf(column);
@@ -107,9 +114,13 @@ internal sealed unsafe class BatchBuffer : IDisposable
     /// <summary>Ends the current row.</summary>
     public void EndRow(float target, float weight)
     {
-        Reserve(ref _targets, _rows + 1);
-        Reserve(ref _weights, _rows + 1);
-        Reserve(ref _offsets, _rows + 2);
+        if ((nuint)_rows == _targets.Length)
+        {
+            Grow(ref _targets, _rows + 1);
+            Grow(ref _weights, _rows + 1);
+            Grow(ref _offsets, _rows + 2);
+        }
+
         _targets.Pointer[_rows] = target;
         _weights.Pointer[_rows] = weight;
         _offsets.Pointer[++_rows] = _count;
@@ -140,12 +151,12 @@ internal sealed unsafe class BatchBuffer : IDisposable
     {
         var first = batch.Offsets is null ? 0 : batch.Offsets[0];
         var count = (batch.Offsets is null ? batch.Count * batch.Width : batch.Offsets[batch.Count] - first) + RowBatch.Lookahead;
-        Reserve(ref _entries, count);
+        Grow(ref _entries, count);
         Localise(batch.Entries + first, _entries.Pointer, count, HotFactors, FactorOffset);
         var hasWeightRows = batch.WeightRows != batch.Entries;
         if (hasWeightRows)
         {
-            Reserve(ref _weightRows, count);
+            Grow(ref _weightRows, count);
             Localise(batch.WeightRows + first, _weightRows.Pointer, count, HotWeights, WeightOffset);
         }
 
@@ -181,7 +192,19 @@ internal sealed unsafe class BatchBuffer : IDisposable
         }
     }
 
-    private static void Reserve<T>(ref NativeArray<T> array, int length)
+    /// <summary>Makes room for more entries, and for those that are read ahead.</summary>
+    private void Reserve(int more)
+    {
+        var needed = checked(_count + more + RowBatch.Lookahead);
+        if ((nuint)needed > _values.Length)
+        {
+            Grow(ref _entries, needed);
+            Grow(ref _weightRows, needed);
+            Grow(ref _values, needed);
+        }
+    }
+
+    private static void Grow<T>(ref NativeArray<T> array, int length)
         where T : unmanaged
     {
         if ((nuint)length <= array.Length)

@@ -24,7 +24,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     private readonly ParameterTable _table;
     private readonly TrainingSettings _settings;
     private readonly TargetScale _scale;
-    private readonly GroupedLearner _learner;
+    private readonly RowLearner _learner;
     private readonly WorkerTeam _team;
     private readonly SpinBarrier _ofOne = new(1);
     private readonly SpinBarrier _ofAll;
@@ -56,7 +56,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     /// <param name="learner">The kernel.</param>
     /// <param name="team">The threads.</param>
     /// <param name="overlap">How many features two rows have in common, on average.</param>
-    public DeterministicPass(TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, GroupedLearner learner, WorkerTeam team, double overlap)
+    public DeterministicPass(TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, RowLearner learner, WorkerTeam team, double overlap)
     {
         _rows = rows;
         _table = table;
@@ -69,7 +69,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
         _order = [.. Enumerable.Range(0, (rows.Count + _batchExamples - 1) / _batchExamples)];
         var greatest = settings.Solver == Solver.Sgd ? Math.Min(GreatestOverlap, GreatestDescent / settings.LearningRate) : GreatestOverlap;
         _group = (int)Math.Clamp(greatest / overlap, LeastGroup, BatchRows) / 2 * 2;
-        _scratchOfRow = GroupedLearner.ScratchOf(rows.Layout.MaximumGroups, table.Stride);
+        _scratchOfRow = RowLearner.ScratchOf(rows.Layout.MaximumGroups, table.Stride);
         _scratch = new((nuint)(_group * (long)_scratchOfRow));
         _scores = new((nuint)(_batchExamples * rows.RowsPerExample));
         _biased = new(_scores.Length);
@@ -127,10 +127,11 @@ internal sealed unsafe class DeterministicPass : ILearningPass
             {
                 var group = batch.Slice(from, Math.Min(_group, batch.Count - from));
                 var scores = _scores.Pointer + from;
+                var own = group.Count * thread / _barrier.Size;
                 _learner.Forward(
-                    group, group.Count * thread / _barrier.Size, group.Count * (thread + 1) / _barrier.Size, tables, _scratch.Pointer, _scratchOfRow, scores);
+                    group.Slice(own, (group.Count * (thread + 1) / _barrier.Size) - own), tables, _scratch.Pointer + (own * (nint)_scratchOfRow), _scratchOfRow, scores + own);
                 _barrier.Wait();
-                _learner.Backward(group, tables, _context, _scratch.Pointer, _scratchOfRow, scores, ownership, thread == 0 ? _biased.Pointer + from : null);
+                _learner.Step(_settings.Loss, group, tables, _context, _scratch.Pointer, _scratchOfRow, scores, ownership, thread == 0 ? _biased.Pointer + from : null);
                 if (thread == 0 && from + _group >= batch.Count)
                 {
                     Finish(step, batch);

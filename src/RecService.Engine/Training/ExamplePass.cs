@@ -36,14 +36,17 @@ internal abstract unsafe class ExamplePass : IDisposable
         _losses = new double[queue.Batches.Length];
         _weights = new double[queue.Batches.Length];
         var batchExamples = queue.Batches.Max(batch => batch.Count);
-        // Twice, for pairs of rows.
-        var scratch = 2 * GroupedLearner.ScratchOf(rows.Layout.MaximumGroups, stride);
+        ScratchOfRow = RowLearner.ScratchOf(rows.Layout.MaximumGroups, stride);
+        var scratch = RowLearner.RowsTogether(ScratchOfRow) * ScratchOfRow;
         _workers = [.. Enumerable.Range(0, team.Size).Select(thread => new Worker(buffer(thread), batchExamples * rows.RowsPerExample, scratch))];
         _work = Work;
     }
 
     /// <summary>The examples.</summary>
     public TrainingRows Rows { get; }
+
+    /// <summary>Floats that the forward pass of a row leaves.</summary>
+    protected int ScratchOfRow { get; }
 
     /// <summary>Examples of a batch of about so many rows: an even number, so that pairs stay together.</summary>
     public static int BatchExamplesOf(TrainingRows rows, int batchRows) => Math.Max(2, batchRows / rows.RowsPerExample / 2 * 2);

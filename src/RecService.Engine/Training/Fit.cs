@@ -26,7 +26,8 @@ internal sealed class Fit : IDisposable
     private readonly ILearningPass _learning;
     private readonly MeasuringPass? _measuring;
 
-    public Fit(TrainingSettings settings, FactorizationKernel kernel, FeatureSpace space, ExampleSet train, ExampleSet? holdout, NegativeSampling? negatives)
+    public Fit(
+        TrainingSettings settings, FactorizationKernel kernel, FeatureSpace space, ExampleSet train, ExampleSet? holdout, NegativeSampling? negatives, Action<int>? threadStarted)
     {
         _random = new(settings.Seed);
         _scale = TargetScale.Of(settings.Loss, train);
@@ -41,14 +42,15 @@ internal sealed class Fit : IDisposable
                 space, Shared(occurrences, partition), train.Count * HotShare, MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors)));
         _table = new(space, settings, numbering, threads, _scale);
         _table.Initialise(LossFunctions.InitialBias(settings.Loss, train, negatives), occurrences, _random);
-        _team = new(threads);
+        _team = new(threads, threadStarted);
 
         var layout = RowLayout.Of(space, train, settings.Interaction, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
         _rows = new(space, train, layout, numbering, settings.Loss, _scale, partition?.Order ?? order, negatives);
         var shape = new KernelShape(kernel.Name, settings.Interaction, layout.OneHot, _table.Stride);
+        var learner = Kernels.Learner(shape, settings.Solver, settings.Loss == Loss.Bpr);
         _learning = settings.Deterministic
-            ? new DeterministicPass(_rows, _table, settings, _scale, Kernels.TwoPassLearner(shape, settings.Solver, settings.Loss), _team, Overlap(occurrences))
-            : new FreePass(_rows, _table, settings, _scale, Kernels.Learner(shape, settings.Solver, settings.Loss), _team, Queue(partition));
+            ? new DeterministicPass(_rows, _table, settings, _scale, learner, _team, Overlap(occurrences))
+            : new FreePass(_rows, _table, settings, _scale, learner, _team, Queue(partition));
         if (holdout is not null)
         {
             var ofHoldout = RowLayout.Of(space, holdout, settings.Interaction, oneHotAllowed: true);

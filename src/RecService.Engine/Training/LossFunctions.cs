@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using RecService.Engine.Data;
 using RecService.Engine.Model;
@@ -37,6 +38,7 @@ internal static unsafe class LossFunctions
     /// <param name="count">Number of rows.</param>
     /// <param name="minimum">Scores are taken to be at least this much.</param>
     /// <param name="maximum">And at most this much.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (double Loss, double Weight) Sum(Loss loss, float* scores, float* targets, float* weights, int count, float minimum, float maximum)
     {
         var (sum, total) = (0.0, 0.0);
@@ -80,6 +82,7 @@ internal static unsafe class LossFunctions
         return margin > 0 ? Math.Log(1 + Math.Exp(-margin)) : Math.Log(1 + Math.Exp(margin)) - margin;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Value(Loss loss, Vector256<float> score, Vector256<float> target)
     {
         if (loss == Loss.Squared)

@@ -65,7 +65,7 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
         var progress = _progress[thread];
         var tables = _table.Tables(thread);
         tables.FetchAhead = progress.Fetching.Begin(tables.FetchAhead);
-        _learner.Learn(batch, tables, _context, scratch, scores);
+        _learner.Learn(_settings.Loss, batch, tables, _context, scratch, ScratchOfRow, scores);
         progress.Fetching.End(batch.Count);
         if (_replicas.Length > 0 && ++progress.SinceExchange >= ExchangeInterval)
         {

@@ -16,41 +16,49 @@ internal sealed unsafe class RowBlock : IDisposable
     /// <param name="order">The row to put at each place; null keeps the order.</param>
     /// <param name="numbering">The parameter rows of the columns.</param>
     /// <param name="grouped">Whether entries are put together by field and marked.</param>
+    /// <exception cref="ArgumentException">The rows have more entries together than an offset can count.</exception>
     public RowBlock(FeatureSpace space, SparseRows rows, int[]? order, RowNumbering numbering, bool grouped)
     {
         Count = order?.Length ?? rows.Count;
-        var entryCount = rows.EntryCount;
-        Width = WidthOf(rows);
+        Width = rows.Width ?? 0;
+        HasAnyValues = !rows.Values.IsEmpty;
+        var entryCount = EntriesOf(rows, order);
         _entries = new((nuint)(entryCount + RowBatch.Lookahead));
         _weightRows = numbering.IsSingle ? null : new((nuint)(entryCount + RowBatch.Lookahead));
-        HasAnyValues = HasValues(rows);
         _values = HasAnyValues ? new((nuint)entryCount) : NativeArray<float>.Of(1);
         _offsets = Width > 0 ? null : new((nuint)Count + 1);
-        var row = new FieldOrder(space);
+        var fields = space.ColumnFields;
+        var fieldOrder = new FieldOrder(space);
         var at = 0;
         for (var place = 0; place < Count; place++)
         {
-            var source = rows[order is null ? place : order[place]];
-            var sorted = grouped ? row.Sort(source) : default;
-            var lastField = -1;
-            for (var e = 0; e < source.Length; e++)
+            var row = rows[order is null ? place : order[place]];
+            if (numbering.IsNatural && !grouped)
             {
-                var entry = grouped ? sorted[e] : e;
-                var column = source.Columns[entry];
-                var field = space.ColumnFields[column];
-                _entries.Pointer[at] = numbering.FactorRowOf(column) | (grouped && field != lastField ? RowBatch.GroupStart : 0);
-                lastField = field;
-                if (_weightRows is not null)
+                row.Columns.CopyTo(new(_entries.Pointer + at, row.Length));
+                row.Values.CopyTo(new(_values.Pointer + at, row.Values.Length));
+                at += row.Length;
+            }
+            else
+            {
+                var sorted = grouped ? fieldOrder.Sort(row) : default;
+                var lastField = -1;
+                for (var e = 0; e < row.Length; e++, at++)
                 {
-                    _weightRows.Pointer[at] = numbering.WeightRowOf(column);
-                }
+                    var entry = grouped ? sorted[e] : e;
+                    var column = row.Columns[entry];
+                    _entries.Pointer[at] = numbering.FactorRowOf(column) | (grouped && fields[column] != lastField ? RowBatch.GroupStart : 0);
+                    lastField = fields[column];
+                    if (_weightRows is not null)
+                    {
+                        _weightRows.Pointer[at] = numbering.WeightRowOf(column);
+                    }
 
-                if (HasAnyValues)
-                {
-                    _values.Pointer[at] = source.ValueAt(entry);
+                    if (HasAnyValues)
+                    {
+                        _values.Pointer[at] = row.ValueAt(entry);
+                    }
                 }
-
-                at++;
             }
 
             if (_offsets is not null)
@@ -81,6 +89,23 @@ internal sealed unsafe class RowBlock : IDisposable
         Offsets = _offsets is null ? null : _offsets.Pointer,
     };
 
+    private static int EntriesOf(SparseRows rows, int[]? order)
+    {
+        var entries = rows.EntryCount;
+        if (order is not null)
+        {
+            entries = 0;
+            foreach (var row in order)
+            {
+                entries += rows[row].Length;
+            }
+        }
+
+        return entries <= int.MaxValue - RowBatch.Lookahead
+            ? (int)entries
+            : throw new ArgumentException($"The examples have {entries} entries together; {int.MaxValue - RowBatch.Lookahead} are the most.", nameof(rows));
+    }
+
     public void Dispose()
     {
         _entries.Dispose();
@@ -88,27 +113,6 @@ internal sealed unsafe class RowBlock : IDisposable
         _values.Dispose();
         _offsets?.Dispose();
     }
-
-    private static int WidthOf(SparseRows rows)
-    {
-        if (rows.Count == 0 || rows.EntryCount % rows.Count != 0)
-        {
-            return 0;
-        }
-
-        var width = rows[0].Length;
-        for (var r = 1; r < rows.Count; r++)
-        {
-            if (rows[r].Length != width)
-            {
-                return 0;
-            }
-        }
-
-        return width;
-    }
-
-    private static bool HasValues(SparseRows rows) => rows.Count > 0 && rows.EntryCount > 0 && Enumerable.Range(0, rows.Count).Any(r => !rows[r].Values.IsEmpty);
 }
 
 /// <summary>Puts the entries of a row together by field, in the order of the fields; of one field, as they came. Reused from row to row.</summary>

@@ -38,6 +38,12 @@ internal readonly record struct RowLayout(bool OneHot, bool Grouped, int Maximum
 
     private static (bool Uniform, bool Distinct, int MaximumEntries, HashSet<int> Fields) Scan(FeatureSpace space, SparseRows rows)
     {
+        if (space.IsSortedByField && rows.PlaceRanges is { } places && places.All(place => space.ColumnFields[place.Least] == space.ColumnFields[place.Greatest]))
+        {
+            HashSet<int> ofPlaces = [.. places.Select(place => space.ColumnFields[place.Least])];
+            return (true, ofPlaces.Count == places.Length, places.Length, ofPlaces);
+        }
+
         var columnFields = space.ColumnFields;
         var lastRow = new int[space.FieldCount];
         Array.Fill(lastRow, -1);

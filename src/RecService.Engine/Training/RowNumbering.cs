@@ -33,6 +33,9 @@ internal sealed class RowNumbering
     /// <summary>Rows from one thread's replicas to the next thread's: far enough that they never share a cache line, however short a row is.</summary>
     public static int Apart(int rows) => (rows + 63) / 64 * 64;
 
+    /// <summary>Whether both rows of every column have its own number.</summary>
+    public bool IsNatural => _weightRows is null && IsSingle;
+
     /// <summary>The order of the columns themselves.</summary>
     public static RowNumbering Natural(FeatureSpace space) => new(space, null, null, 0, 0);
 

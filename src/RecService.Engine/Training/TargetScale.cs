@@ -14,11 +14,16 @@ namespace RecService.Engine.Training;
 /// <param name="Clips">Whether predictions stay within the range of the targets.</param>
 internal sealed record TargetScale(float Mean, float Deviation, float Minimum, float Maximum, bool Clips)
 {
+    /// <summary>Whether targets are 1 when above 0, and 0 else.</summary>
+    public bool IsBinary { get; init; }
+
     public static TargetScale Of(Loss loss, ExampleSet examples)
     {
         if (loss != Loss.Squared)
         {
-            return loss == Loss.Logistic ? new(0, 1, 0, 1, Clips: false) : new(0, 1, float.NegativeInfinity, float.PositiveInfinity, Clips: false);
+            return loss == Loss.Logistic
+                ? new(0, 1, 0, 1, Clips: false) { IsBinary = true }
+                : new(0, 1, float.NegativeInfinity, float.PositiveInfinity, Clips: false);
         }
 
         var (weights, mean, squares) = (0.0, 0.0, 0.0);
@@ -50,7 +55,8 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
     /// <summary>The greatest score that counts, on this scale.</summary>
     public float GreatestScore => Clips ? Scaled(Maximum) : float.PositiveInfinity;
 
-    public float Scaled(float target) => (float)(((double)target - Mean) / Deviation);
+    /// <summary>What the kernels take for a target.</summary>
+    public float Scaled(float target) => IsBinary ? target > 0 ? 1 : 0 : (float)(((double)target - Mean) / Deviation);
 
     /// <summary>
     /// Whether a mean loss can be one of training that goes well. AdaGrad's steps shrink as gradients explode, so that a loss may stay finite and be of no use.

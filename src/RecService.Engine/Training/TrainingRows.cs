@@ -15,6 +15,8 @@ internal sealed unsafe class TrainingRows : IDisposable
     private readonly FeatureSpace _space;
     private readonly RowNumbering _numbering;
     private readonly RowBlock[] _blocks;
+    private readonly RowBatch[] _rowsOfBlocks;
+    private readonly bool _hasAnyValues;
     private readonly int[]? _order;
     private readonly bool _regroups;
     private readonly bool _pairs;
@@ -51,6 +53,8 @@ internal sealed unsafe class TrainingRows : IDisposable
             _order = order;
         }
 
+        _rowsOfBlocks = [.. _blocks.Select(block => block.Batch)];
+        _hasAnyValues = _blocks.Any(block => block.HasAnyValues);
         _regroups = layout.Grouped && SharesFields(space, examples);
         _targets = new((nuint)Count);
         _weights = examples.Weights is null ? null : new((nuint)Count);
@@ -86,13 +90,13 @@ internal sealed unsafe class TrainingRows : IDisposable
     {
         if (IsFlat)
         {
-            var batch = _blocks[0].Batch.Slice(from, count);
+            var batch = _rowsOfBlocks[0].Slice(from, count);
             batch.Targets = _targets.Pointer + from;
             batch.Weights = _weights is null ? null : _weights.Pointer + from;
             return buffer.HasReplicas ? buffer.Localise(batch) : batch;
         }
 
-        buffer.Start(_blocks.Any(block => block.HasAnyValues), !_numbering.IsSingle, _weights is not null, Layout.OneHot ? Layout.MaximumEntries : 0);
+        buffer.Start(_hasAnyValues, !_numbering.IsSingle, _weights is not null, Layout.OneHot ? Layout.MaximumEntries : 0);
         for (var n = from; n < from + count; n++)
         {
             Join(n, buffer, random);
@@ -156,17 +160,17 @@ internal sealed unsafe class TrainingRows : IDisposable
         }
 
         var itemBlock = _negatives?.ItemBlock ?? -1;
-        for (var block = 0; block < _blocks.Length; block++)
+        for (var block = 0; block < _rowsOfBlocks.Length; block++)
         {
             if (block != itemBlock)
             {
-                buffer.Append(_blocks[block].Batch[_examples.RowOf(block, example)]);
+                buffer.Append(_rowsOfBlocks[block], _examples.RowOf(block, example));
             }
         }
 
         if (itemBlock >= 0)
         {
-            buffer.Append(_blocks[itemBlock].Batch[item >= 0 ? item : _examples.RowOf(itemBlock, example)]);
+            buffer.Append(_rowsOfBlocks[itemBlock], item >= 0 ? item : _examples.RowOf(itemBlock, example));
         }
 
         buffer.EndRow(target, weight);

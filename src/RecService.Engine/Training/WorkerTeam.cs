@@ -13,14 +13,19 @@ internal sealed class WorkerTeam : IDisposable
 
     private readonly Thread[] _others;
     private readonly Exception?[] _errors;
+    private readonly Action<int>? _started;
     private readonly object _gate = new();
     private Action<int>? _work;
     private int _round;
     private int _busy;
 
-    public WorkerTeam(int size)
+    /// <param name="size">Number of threads.</param>
+    /// <param name="started">Called on each thread with its number before its first work.</param>
+    public WorkerTeam(int size, Action<int>? started = null)
     {
         Size = size;
+        _started = started;
+        started?.Invoke(0);
         _errors = new Exception?[size];
         _others = [.. Enumerable.Range(1, size - 1).Select(member => new Thread(() => Serve(member)) { IsBackground = true, Name = $"Training {member}" })];
         foreach (var thread in _others)
@@ -70,6 +75,7 @@ internal sealed class WorkerTeam : IDisposable
 
     private void Serve(int member)
     {
+        _started?.Invoke(member);
         for (var round = 1; ; round++)
         {
             Await(static (team, awaited) => Volatile.Read(ref team._round) >= awaited, round);

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using RecService.Engine.Data;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -147,12 +148,12 @@ public sealed class LearnerTests
         for (var x = -100.0; x <= 100; x += 0.0123)
         {
             var expected = 1 / (1 + Math.Exp(-(double)(float)x));
-            ((double)LogisticLoss.Sigmoid((float)x)).ShouldBe(expected, ((3 + Math.Abs(x)) * 1e-7 * expected) + 1.2e-38);
+            ((double)Slopes.Sigmoid(Vector256.Create((float)x))[0]).ShouldBe(expected, ((3 + Math.Abs(x)) * 1e-7 * expected) + 1.2e-38);
         }
 
-        LogisticLoss.Sigmoid(float.MaxValue).ShouldBe(1);
-        LogisticLoss.Sigmoid(-float.MaxValue).ShouldBeInRange(0, 1e-37f);
-        float.IsNaN(LogisticLoss.Sigmoid(float.NaN)).ShouldBeTrue();
+        Slopes.Sigmoid(Vector256.Create(float.MaxValue))[0].ShouldBe(1);
+        Slopes.Sigmoid(Vector256.Create(-float.MaxValue))[0].ShouldBeInRange(0, 1e-37f);
+        float.IsNaN(Slopes.Sigmoid(Vector256.Create(float.NaN))[0]).ShouldBeTrue();
     }
 
     /// <summary>One example, or a pair of them, of rows of one kind.</summary>
@@ -219,8 +220,8 @@ public sealed class LearnerTests
         var shape = new KernelShape(kernel, before.Interaction, layout.OneHot, table.Stride);
         using var team = new WorkerTeam(twoPasses ? threads : 1);
         using ILearningPass pass = twoPasses
-            ? new DeterministicPass(rows, table, settings, scale, Engine.Numerics.Kernels.TwoPassLearner(shape, solver, before.Loss), team, 1)
-            : new FreePass(rows, table, settings, scale, Engine.Numerics.Kernels.Learner(shape, solver, before.Loss), team, new SharedQueue(rows.Count, 2));
+            ? new DeterministicPass(rows, table, settings, scale, Engine.Numerics.Kernels.Learner(shape, solver, before.Loss == Loss.Bpr), team, 1)
+            : new FreePass(rows, table, settings, scale, Engine.Numerics.Kernels.Learner(shape, solver, before.Loss == Loss.Bpr), team, new SharedQueue(rows.Count, 2));
         pass.Learn(1, new RandomSource(1), CancellationToken.None);
         return table.ToModel(null);
     }
