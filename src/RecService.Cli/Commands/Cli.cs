@@ -1,24 +1,81 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Training;
 
 namespace RecService.Cli.Commands;
 
-/// <summary>How every command ends: 0, or 1 with a message on standard error, or 130 when it was interrupted.</summary>
+/// <summary>
+/// How every command ends: 0; 1 with a line on standard error when it fails; 2 with a line on standard error when it was not called as it wants to be; 130 when it was
+/// interrupted.
+/// </summary>
 internal static class Cli
 {
-    public static async Task<int> RunAsync(RootCommand root, string[] args)
+    private const int Failed = 1;
+    private const int Misused = 2;
+    private const int Interrupted = 130;
+
+    public static async Task<int> RunAsync(string[] args, StandardStreams streams)
     {
+        var root = new RootCommand("Trains, evaluates and applies factorization machines on files, and shows the recommendation service RecService.")
+        {
+            TrainCommand.Create(streams),
+            PredictCommand.Create(streams),
+            EvaluateCommand.Create(streams),
+            RankCommand.Create(streams),
+            ConvertCommand.Create(streams),
+            GenerateCommand.Create(streams),
+            DemoCommand.Create(),
+        };
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExample((HelpAction)help.Action!);
+
+        var parsed = root.Parse(args);
+        if (parsed.Action is ParseErrorAction)
+        {
+            var command = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
+            await streams.Error.WriteLineAsync($"recservice: {parsed.Errors[0].Message} See 'recservice{command} --help'.");
+            return Misused;
+        }
+
         try
         {
-            return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-        }
-        catch (CommandFailedException failure)
-        {
-            await Console.Error.WriteLineAsync($"recservice: {failure.Message}");
-            return 1;
+            var configuration = new InvocationConfiguration { Output = streams.Output, Error = streams.Error, EnableDefaultExceptionHandler = false };
+            var status = await parsed.InvokeAsync(configuration);
+            await streams.Output.FlushAsync();
+            return status;
         }
         catch (OperationCanceledException)
         {
-            return 130;
+            return Interrupted;
+        }
+        catch (Exception failure) when (ReasonOf(failure) is { } reason)
+        {
+            await streams.Error.WriteLineAsync($"recservice: {reason.ReplaceLineEndings(" ")}");
+            return Failed;
         }
     }
+
+    /// <summary>Has a command do its work on another thread, so that an interruption is answered whatever the work is at.</summary>
+    public static void SetWork(this Command command, Action<ParseResult, CancellationToken> work) =>
+        command.SetAction((parsed, cancellation) => Task.Run(
+            () =>
+            {
+                work(parsed, cancellation);
+                return 0;
+            },
+            cancellation));
+
+    /// <summary>Why a command failed, for the user; null for what can only be a mistake in the program.</summary>
+    private static string? ReasonOf(Exception failure) => failure switch
+    {
+        CommandFailedException or DataFormatException or ModelFormatException or TrainingDivergedException or IOException or UnauthorizedAccessException => failure.Message,
+        ArgumentNullException => null,
+        // The name of a parameter says nothing to the user.
+        ArgumentException { ParamName: { } parameter } => failure.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal),
+        ArgumentException or ArithmeticException => failure.Message,
+        _ => null,
+    };
 }
