@@ -1,4 +1,4 @@
 using RecService.Cli.Commands;
 
 using var streams = StandardStreams.OfProcess();
-return await Cli.RunAsync(args, streams);
+return await CommandLine.RunAsync(args, streams);

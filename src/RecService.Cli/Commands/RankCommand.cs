@@ -28,7 +28,7 @@ internal sealed class RankCommand
         "--baseline", "Rank by this instead of a model: how many users chose an item, or how near it is to what the user chose.", null, ("popularity", Baseline.Popularity), ("item-knn", Baseline.ItemKnn));
 
     private readonly NumberOption<int> _neighbours = Options.Count("--neighbours", "With --baseline item-knn: nearest items by cosine that each item is compared with.", 100);
-    private readonly NumberOption<int> _negatives = Options.Count("--negatives", "Negatives drawn for each positive, in each epoch anew.", 1);
+    private readonly NumberOption<int> _negatives = Options.Count("--negatives", "Negatives drawn for each positive, in each epoch anew; by default 1 for bpr, 8 for logistic.");
     private readonly ModelOption _model = new();
     private readonly Option<bool> _json = Options.Json();
     private readonly TrainingOptions _training = new(64, "pooled", ("bpr", Loss.Bpr), ("logistic", Loss.Logistic));
@@ -124,8 +124,8 @@ internal sealed class RankCommand
 
     private Func<RankingEvaluator, RankingMetrics?> Train(ParseResult parsed, RankingData data, ProgressLog log, JsonObject report, CancellationToken cancellation)
     {
-        var settings = _training.SettingsIn(parsed, _training.InteractionIn(parsed)!.Value);
-        var negatives = _negatives.In(parsed);
+        var settings = _training.SettingsIn(parsed);
+        var negatives = parsed.GetValue(_negatives) ?? (settings.Loss == Loss.Bpr ? 1 : 8);
         var (positives, sampling) = data.TrainExamples(negatives);
         var valid = data.ValidExamples(negatives, settings.Seed);
         var rows = (long)positives.Count * (settings.Loss == Loss.Bpr ? negatives : 1 + negatives);

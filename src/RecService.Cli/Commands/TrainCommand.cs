@@ -45,6 +45,7 @@ internal sealed class TrainCommand
     {
         var json = parsed.GetValue(_json);
         var log = ProgressLog.Of(streams, json);
+        var settings = _training.SettingsIn(parsed);
         _model.Check(parsed);
 
         var start = Stopwatch.GetTimestamp();
@@ -53,7 +54,7 @@ internal sealed class TrainCommand
         var test = Read(_test, train.Space);
         var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
-        var settings = _training.SettingsIn(parsed, InteractionIn(parsed, train.Space));
+        settings = settings with { Interaction = InteractionFor(train.Space, parsed) };
         var task = settings.Loss == Loss.Bpr ? TaskOfPairs(parsed, train, valid, test, settings.Seed) : TaskOfRows(train, valid, test);
         start = Stopwatch.GetTimestamp();
         var result = log.Epochs(
@@ -117,7 +118,7 @@ internal sealed class TrainCommand
         }
     }
 
-    private FeatureInteraction InteractionIn(ParseResult parsed, FeatureSpace space)
+    private FeatureInteraction InteractionFor(FeatureSpace space, ParseResult parsed)
     {
         var interaction = _training.InteractionIn(parsed);
         if (space.FieldCount == 1 && interaction is FeatureInteraction.FieldPooled or FeatureInteraction.FieldWeighted)

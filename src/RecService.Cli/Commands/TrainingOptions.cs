@@ -82,13 +82,13 @@ internal sealed class TrainingOptions
     public int ThreadsIn(ParseResult parsed) => _threads.In(parsed);
 
     /// <summary>The settings; those that are not given are the ones to start from for the loss and the solver.</summary>
-    public TrainingSettings SettingsIn(ParseResult parsed, FeatureInteraction interaction)
+    public TrainingSettings SettingsIn(ParseResult parsed)
     {
         var defaults = TrainingSettings.For(LossIn(parsed), _solver.In(parsed)!.Value);
         var l2 = parsed.GetValue(_l2);
         return defaults with
         {
-            Interaction = interaction,
+            Interaction = InteractionIn(parsed) ?? defaults.Interaction,
             Factors = _factors.In(parsed),
             Epochs = _epochs.In(parsed),
             LearningRate = parsed.GetValue(_rate) ?? defaults.LearningRate,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using RecService.Cli.Commands;
 
 namespace RecService.Cli.Ranking;
 
@@ -76,6 +77,8 @@ internal sealed class RankingFiles(Stream standardInput)
             contexts.Add(Contexts.Add(reader.From(2)));
         }
 
+        if (users.Count == 0)
+            throw new CommandFailedException($"{path}: there are no pairs");
         return new([.. users], [.. items], [.. contexts]);
     }
 

@@ -84,7 +84,7 @@ public sealed record TrainingSettings
         var settings = For(loss) with { Solver = solver };
         return solver switch
         {
-            Solver.Sgd => settings with { LearningRate = 0.01f },
+            Solver.Sgd => settings with { LearningRate = loss == Loss.Squared ? 0.01f : 0.05f },
             Solver.Adam => settings with { LearningRate = 0.002f },
             _ => settings,
         };

@@ -11,7 +11,7 @@ namespace RecService.Cli.Commands;
 /// How every command ends: 0; 1 with a line on standard error when it fails; 2 with a line on standard error when it was not called as it wants to be; 130 when it was
 /// interrupted.
 /// </summary>
-internal static class Cli
+internal static class CommandLine
 {
     private const int Failed = 1;
     private const int Misused = 2;
@@ -35,8 +35,9 @@ internal static class Cli
         var parsed = root.Parse(args);
         if (parsed.Action is ParseErrorAction)
         {
+            var reason = parsed.UnmatchedTokens is [var word, ..] ? $"'{word}' is no command, and no option of one." : parsed.Errors[0].Message;
             var command = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
-            await streams.Error.WriteLineAsync($"recservice: {parsed.Errors[0].Message} See 'recservice{command} --help'.");
+            await streams.Error.WriteLineAsync($"recservice: {reason} See 'recservice{command} --help'.");
             return Misused;
         }
 
@@ -45,11 +46,11 @@ internal static class Cli
             var configuration = new InvocationConfiguration { Output = streams.Output, Error = streams.Error, EnableDefaultExceptionHandler = false };
             var status = await parsed.InvokeAsync(configuration);
             await streams.Output.FlushAsync();
-            return status;
+            return status == Interrupted ? Interrupt(streams) : status;
         }
         catch (OperationCanceledException)
         {
-            return Interrupted;
+            return Interrupt(streams);
         }
         catch (Exception failure) when (ReasonOf(failure) is { } reason)
         {
@@ -67,6 +68,17 @@ internal static class Cli
                 return 0;
             },
             cancellation));
+
+    /// <summary>Ends a command that was interrupted, and perhaps left at what it was doing, with the cursor hidden behind a progress bar.</summary>
+    private static int Interrupt(StandardStreams streams)
+    {
+        const string ShowCursor = "\e[?25h";
+        if (streams.OutputIsTerminal)
+            streams.Output.Write(ShowCursor);
+        if (streams.ErrorIsTerminal)
+            streams.Error.Write(ShowCursor);
+        return Interrupted;
+    }
 
     /// <summary>Why a command failed, for the user; null for what can only be a mistake in the program.</summary>
     private static string? ReasonOf(Exception failure) => failure switch
