@@ -8,10 +8,12 @@ internal static class ConvertCommand
 {
     public static Command Create(StandardStreams streams)
     {
-        var input = Options.RequiredFile("--in", "Rows (libfm or libsvm text, libffm text, a cache; - for text from standard input) or a model (.rfm, .safetensors), told apart by the content.");
+        var input = Options.RequiredFile(
+            "--in", "Rows (libfm or libsvm text, libffm text, a cache; - for text from standard input) or a model (.rfm, .safetensors), told apart by the content.");
         var output = Options.RequiredFile(
             "--out",
-            $"Where to write; the extension tells the format: of rows .libfm, .libsvm or .svm, .ffm or .libffm, .cache; of a model {ModelFiles.Extensions}. With .gz behind it, it is compressed.");
+            "Where to write; the extension tells the format: of rows .libfm, .libsvm or .svm, .ffm or .libffm, .cache; "
+            + $"of a model {ModelFiles.Extensions}. With .gz behind it, it is compressed.");
         var format = Options.DataFormat();
         var command = new CommandWithExample(
             "convert",

@@ -32,7 +32,7 @@ internal static class EvaluateCommand
             var path = parsed.GetValue(data)!;
             var rows = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, scorer.Model.Space));
             var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            log.Line($"{path}: {Figures.Describe(rows)}");
+            log.Line(Figures.Describe(rows));
 
             var metrics = scorer.Model.Loss == Loss.Bpr
                 ? TestMetrics.OfOrder(scorer, rows.Examples, new PairwiseRows(rows.Space, parsed.GetValue(userFields)!).UsersOf(rows.Examples))

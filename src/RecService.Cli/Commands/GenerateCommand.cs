@@ -15,7 +15,8 @@ internal sealed class GenerateCommand
 
     private readonly Option<int[]> _fields = new("--fields")
     {
-        Description = "One-hot rows of fields with so many features: one feature of each field a row, with frequencies as those of real ids; targets of a known machine plus noise.",
+        Description = "One-hot rows of fields with so many features: one feature of each field a row, with frequencies as those of real ids; "
+            + "targets of a known machine plus noise.",
         HelpName = "N,N,…",
         AllowMultipleArgumentsPerToken = true,
         CustomParser = result =>
@@ -33,16 +34,26 @@ internal sealed class GenerateCommand
         },
     };
 
-    private readonly Option<bool> _ratings = Options.Flag("--ratings", "Rows of ratings by users of items with tags and attributes, on devices, by a known machine plus noise.");
-    private readonly Option<bool> _pairs = Options.Flag("--pairs", "Pairs of user and item for 'recservice rank': what such users view, the more likely the more they like it.");
+    private readonly Option<bool> _ratings = Options.Flag(
+        "--ratings", "Rows of ratings by users of items with tags and attributes, on devices, by a known machine plus noise.");
+
+    private readonly Option<bool> _pairs = Options.Flag(
+        "--pairs", "Pairs of user and item for 'recservice rank': what such users view, the more likely the more they like it.");
+
     private readonly Option<string?> _output = Options.RequiredFile("--out", "Where to write; with .gz behind the name, compressed.");
     private readonly NumberOption<int> _rows = Options.Count("--rows", "Rows to write.", 100_000);
-    private readonly Option<string?> _testOutput = Options.File("--test-out", "Where to write more rows of the same truth; of ratings and pairs, others than those of --out.");
+    private readonly Option<string?> _testOutput = Options.File(
+        "--test-out", "Where to write more rows of the same truth; of ratings and pairs, others than those of --out.");
+
     private readonly NumberOption<int> _testRows = Options.Count("--test-rows", "Rows to write to --test-out.", 10_000);
     private readonly ChoiceOption<DataFormat> _format = Options.DataFormat();
     private readonly Option<bool> _binary = Options.Flag("--binary", "With --fields: targets 1 and 0, with probability sigmoid(y), instead of y plus noise.");
     private readonly NumberOption<double> _noise = new(
-        "--noise", "Standard deviation of the noise, which is the RMSE of the truth itself; that of the truth is 1 with --fields, 0.7 with --ratings.", number => number >= 0, "a number, 0 or more", 0.5);
+        "--noise",
+        "Standard deviation of the noise, which is the RMSE of the truth itself; that of the truth is 1 with --fields, 0.7 with --ratings.",
+        number => number >= 0,
+        "a number, 0 or more",
+        0.5);
 
     private readonly NumberOption<int> _factors = Options.Count("--k", "Length of the true latent vectors.", TruthFactors);
     private readonly NumberOption<int> _users = Options.Count("--users", "With --ratings and --pairs: users.", Defaults.Users, least: 2);
@@ -63,9 +74,10 @@ internal sealed class GenerateCommand
         };
         command.Validators.Add(result =>
         {
-            var kinds = new Option[] { options._fields, options._ratings, options._pairs }.Count(kind => result.GetResult(kind) is { Implicit: false });
-            if (kinds != 1)
+            if (new Option[] { options._fields, options._ratings, options._pairs }.Count(result.IsGiven) != 1)
                 result.AddError("One of --fields, --ratings and --pairs is needed, which say what to generate.");
+            else if (result.IsGiven(options._binary) && !result.IsGiven(options._fields))
+                result.AddError("--binary is for --fields only.");
         });
         command.SetWork((parsed, _) => options.Run(parsed, streams));
         return command;
@@ -92,7 +104,7 @@ internal sealed class GenerateCommand
         void Write(string path, DataFormat fileFormat, ExampleSet examples)
         {
             DataFiles.Write(path, fileFormat, space, examples);
-            log.Line($"{path}: {Figures.Describe(new(space, examples, UnknownEntries: 0))}");
+            log.Line(Figures.Describe(new(path, space, examples, UnknownEntries: 0)));
         }
     }
 
@@ -124,8 +136,22 @@ internal sealed class GenerateCommand
     private GroundTruth TruthOf(ParseResult parsed, int rows, int testRows)
     {
         var (users, items) = (_users.In(parsed), _items.In(parsed));
-        if ((long)rows + testRows > (long)users * items / 4)
-            throw new CommandFailedException($"{Figures.Count((long)rows + testRows)} rows are too many: {Figures.Count(users)} users and {Figures.Count(items)} items allow a quarter of their pairs, {Figures.Count((long)users * items / 4)}");
-        return GroundTruth.Create(new() { Users = users, Items = items, Interactions = rows, Factors = _factors.In(parsed), NoiseDeviation = _noise.In(parsed), Seed = _seed.In(parsed) });
+        var most = (long)users * items / 4;
+        if ((long)rows + testRows > most)
+        {
+            throw new CommandFailedException(
+                $"{Figures.Count((long)rows + testRows)} rows are too many: {Figures.Count(users)} users and {Figures.Count(items)} items "
+                + $"allow a quarter of their pairs, {Figures.Count(most)}");
+        }
+
+        return GroundTruth.Create(new()
+        {
+            Users = users,
+            Items = items,
+            Interactions = rows,
+            Factors = _factors.In(parsed),
+            NoiseDeviation = _noise.In(parsed),
+            Seed = _seed.In(parsed),
+        });
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
@@ -74,6 +75,9 @@ internal static class Options
     /// <summary>The name of an option as a key of JSON: <c>itemFeatures</c> of <c>--item-features</c>.</summary>
     public static string KeyOf(Option option) => JsonNamingPolicy.CamelCase.ConvertName(
         string.Concat(option.Name.Split('-', StringSplitOptions.RemoveEmptyEntries).Select(word => char.ToUpperInvariant(word[0]) + word[1..])));
+
+    /// <summary>Whether an option stands on the command line, rather than having its default.</summary>
+    public static bool IsGiven(this CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
 
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 

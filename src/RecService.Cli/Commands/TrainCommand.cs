@@ -14,7 +14,9 @@ namespace RecService.Cli.Commands;
 /// <summary><c>recservice train</c>.</summary>
 internal sealed class TrainCommand
 {
-    private readonly Option<string?> _train = Options.RequiredFile("--train", "Rows to learn from: libfm or libsvm text, libffm text, or a cache by 'recservice convert'; as such or gzipped; - for standard input.");
+    private readonly Option<string?> _train = Options.RequiredFile(
+        "--train", "Rows to learn from: libfm or libsvm text, libffm text, or a cache by 'recservice convert'; as such or gzipped; - for standard input.");
+
     private readonly Option<string?> _valid = Options.File("--valid", "Rows that tell when to stop and which epoch to keep.");
     private readonly Option<string?> _test = Options.File("--test", "Rows to measure the model by.");
     private readonly ModelOption _model = new();
@@ -37,6 +39,12 @@ internal sealed class TrainCommand
         command.Add(options._negatives);
         command.Add(options._userFields);
         command.Add(options._json);
+        command.Validators.Add(result =>
+        {
+            var forPairs = new Option[] { options._negatives, options._userFields }.FirstOrDefault(result.IsGiven);
+            if (forPairs is not null && result.GetValue(options._training.Loss) != "bpr")
+                result.AddError($"{forPairs.Name} is for --loss bpr only.");
+        });
         command.SetWork((parsed, cancellation) => options.Run(parsed, streams, cancellation));
         return command;
     }
@@ -54,7 +62,7 @@ internal sealed class TrainCommand
         var test = Read(_test, train.Space);
         var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
-        settings = settings with { Interaction = InteractionFor(train.Space, parsed) };
+        settings = settings with { Interaction = InteractionFor(train, parsed) };
         var task = settings.Loss == Loss.Bpr ? TaskOfPairs(parsed, train, valid, test, settings.Seed) : TaskOfRows(train, valid, test);
         start = Stopwatch.GetTimestamp();
         var result = log.Epochs(
@@ -89,7 +97,7 @@ internal sealed class TrainCommand
             if (parsed.GetValue(option) is not { } path)
                 return null;
             var data = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, space));
-            log.Line($"{path}: {Figures.Describe(data)}");
+            log.Line(Figures.Describe(data));
             return data;
         }
     }
@@ -105,29 +113,33 @@ internal sealed class TrainCommand
     {
         var negatives = _negatives.In(parsed);
         var rows = new PairwiseRows(train.Space, parsed.GetValue(_userFields)!);
-        var (positives, sampling) = rows.Add(train.Examples, negatives);
+        var (positives, sampling) = rows.Add(train, negatives);
         var (ofValid, ofTest) = (Held(valid), Held(test));
-        return new(positives, ofValid, sampling, (long)negatives * positives.Count, ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, ofTest, ofTest.Rows[0]!));
+        return new(
+            positives,
+            ofValid,
+            sampling,
+            (long)negatives * positives.Count,
+            ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, ofTest, ofTest.Rows[sampling.UserBlock]!));
 
         ExampleSet? Held(DataSet? data)
         {
             if (data is null)
                 return null;
-            var (held, ofHeld) = rows.Add(data.Examples, negatives);
+            var (held, ofHeld) = rows.Add(data, negatives);
             return ofHeld.Materialize(held, seed);
         }
     }
 
-    private FeatureInteraction InteractionFor(FeatureSpace space, ParseResult parsed)
+    private FeatureInteraction InteractionFor(DataSet train, ParseResult parsed)
     {
         var interaction = _training.InteractionIn(parsed);
-        if (space.FieldCount == 1 && interaction is FeatureInteraction.FieldPooled or FeatureInteraction.FieldWeighted)
-        {
-            throw new CommandFailedException(
-                $"{parsed.GetValue(_train)}: all features are of one field, so that there are no fields to cross: --interaction must be plain, or the rows must be of libffm");
-        }
-
-        return interaction ?? (space.FieldCount == 1 ? FeatureInteraction.Plain : FeatureInteraction.FieldPooled);
+        if (train.Space.FieldCount > 1)
+            return interaction ?? FeatureInteraction.FieldPooled;
+        return interaction is null or FeatureInteraction.Plain
+            ? FeatureInteraction.Plain
+            : throw new CommandFailedException(
+                $"{train.Name}: all features are of one field, so that no fields cross: --interaction must be plain, or the rows must be of libffm");
     }
 
     private JsonObject SettingsOf(ParseResult parsed, TrainingSettings settings)

@@ -13,9 +13,10 @@ internal sealed class TrainingOptions
 
     private static readonly TrainingSettings Defaults = new();
 
-    private readonly ChoiceOption<Loss> _loss;
     private readonly ChoiceOption<FeatureInteraction> _interaction;
-    private readonly ChoiceOption<Solver> _solver = new("--solver", "How parameters step.", "adagrad", ("sgd", Solver.Sgd), ("adagrad", Solver.AdaGrad), ("adam", Solver.Adam));
+    private readonly ChoiceOption<Solver> _solver = new(
+        "--solver", "How parameters step.", "adagrad", ("sgd", Solver.Sgd), ("adagrad", Solver.AdaGrad), ("adam", Solver.Adam));
+
     private readonly NumberOption<int> _factors;
     private readonly NumberOption<int> _epochs = Options.Count("--epochs", "Passes over the rows at most.", 20);
     private readonly NumberOption<float> _rate = Options.Positive("--rate", $"Learning rate, {ByLossAndSolver}.");
@@ -30,7 +31,9 @@ internal sealed class TrainingOptions
     private readonly NumberOption<float> _l2 = Options.NotNegative("--l2", "L2 regularisation per occurrence of a feature, of weights and factors alike.");
     private readonly NumberOption<float> _l2Linear = Options.NotNegative("--l2-linear", $"L2 of weights, {ByLossAndSolver}.");
     private readonly NumberOption<float> _l2Factors = Options.NotNegative("--l2-factors", $"L2 of factors, {ByLossAndSolver}.");
-    private readonly NumberOption<float> _initialDeviation = Options.Positive("--init-stdev", "Standard deviation of the initial factors, by default one that suits the loss.");
+    private readonly NumberOption<float> _initialDeviation = Options.Positive(
+        "--init-stdev", "Standard deviation of the initial factors, by default one that suits the loss.");
+
     private readonly NumberOption<int> _patience = Options.Count("--patience", "With --valid: epochs without a better metric before training stops.", Defaults.Patience);
     private readonly NumberOption<ulong> _seed = Options.Seed("Seed of initial factors, order of rows and negatives.");
     private readonly NumberOption<int> _threads = new("--threads", "Threads to learn with.", number => number is >= 1 and <= 256, "a whole number from 1 to 256", 1);
@@ -47,7 +50,7 @@ internal sealed class TrainingOptions
     public TrainingOptions(int factors, string? interaction, params (string Word, Loss Value)[] losses)
     {
         _factors = new("--k", "Length of the latent vectors; 0 trains a linear model.", number => number is >= 0 and <= 4096, "a whole number from 0 to 4096", factors);
-        _loss = new("--loss", "What is minimised.", losses[0].Word, losses);
+        Loss = new("--loss", "What is minimised.", losses[0].Word, losses);
         _interaction = new(
             "--interaction",
             "Which features cross: those of different fields, pooled by field; all with all; or as the first, with a learned weight for each two fields."
@@ -58,11 +61,15 @@ internal sealed class TrainingOptions
             ("weighted", FeatureInteraction.FieldWeighted));
     }
 
+    /// <summary>What is minimised.</summary>
+    public ChoiceOption<Loss> Loss { get; }
+
     public void AddTo(Command command)
     {
         foreach (var option in new Option[]
         {
-            _loss, _interaction, _solver, _factors, _epochs, _rate, _schedule, _l2, _l2Linear, _l2Factors, _initialDeviation, _patience, _seed, _threads, _deterministic, _kernel,
+            Loss, _interaction, _solver, _factors, _epochs, _rate, _schedule, _l2, _l2Linear, _l2Factors, _initialDeviation, _patience, _seed, _threads, _deterministic,
+            _kernel,
         })
         {
             command.Options.Add(option);
@@ -70,12 +77,10 @@ internal sealed class TrainingOptions
 
         command.Validators.Add(result =>
         {
-            if (result.GetResult(_l2) is not null && (result.GetResult(_l2Linear) ?? result.GetResult(_l2Factors)) is not null)
+            if (result.IsGiven(_l2) && (result.IsGiven(_l2Linear) || result.IsGiven(_l2Factors)))
                 result.AddError("--l2 is for weights and factors alike; --l2-linear and --l2-factors cannot stand beside it.");
         });
     }
-
-    public Loss LossIn(ParseResult parsed) => _loss.In(parsed)!.Value;
 
     public FeatureInteraction? InteractionIn(ParseResult parsed) => _interaction.In(parsed);
 
@@ -84,7 +89,7 @@ internal sealed class TrainingOptions
     /// <summary>The settings; those that are not given are the ones to start from for the loss and the solver.</summary>
     public TrainingSettings SettingsIn(ParseResult parsed)
     {
-        var defaults = TrainingSettings.For(LossIn(parsed), _solver.In(parsed)!.Value);
+        var defaults = TrainingSettings.For(Loss.In(parsed)!.Value, _solver.In(parsed)!.Value);
         var l2 = parsed.GetValue(_l2);
         return defaults with
         {
@@ -107,7 +112,7 @@ internal sealed class TrainingOptions
     /// <summary>Settings by the names of their options.</summary>
     public JsonObject Describe(TrainingSettings settings) => new()
     {
-        ["loss"] = _loss.WordFor(settings.Loss),
+        ["loss"] = Loss.WordFor(settings.Loss),
         ["interaction"] = _interaction.WordFor(settings.Interaction),
         ["solver"] = _solver.WordFor(settings.Solver),
         ["k"] = settings.Factors,

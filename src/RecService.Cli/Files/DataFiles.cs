@@ -4,10 +4,11 @@ using RecService.Engine.Data;
 namespace RecService.Cli.Files;
 
 /// <summary>Examples as a file holds them.</summary>
+/// <param name="Name">What messages call the file.</param>
 /// <param name="Space">The columns: the file's own, or those that it was read against.</param>
 /// <param name="Examples">The examples.</param>
 /// <param name="UnknownEntries">Entries that were left out because the columns have none for them.</param>
-internal sealed record DataSet(FeatureSpace Space, ExampleSet Examples, long UnknownEntries);
+internal sealed record DataSet(string Name, FeatureSpace Space, ExampleSet Examples, long UnknownEntries);
 
 /// <summary>The kinds of files that hold examples.</summary>
 internal enum DataFormat
@@ -38,7 +39,7 @@ internal static class DataFiles
             var data = ExampleFile.IsStartOf(file.Start) ? ReadCache(file, space) : ReadText(file, space);
             return data.Examples.Count > 0 ? data : throw new CommandFailedException($"{file.Name}: there are no rows.");
         }
-        catch (Exception refusal) when (refusal is DataFormatException { Line: null } or InvalidDataException or ArgumentException)
+        catch (Exception refusal) when (refusal is DataFormatException { Line: null } or InvalidDataException)
         {
             throw new CommandFailedException($"{file.Name}: {refusal.Message}", refusal);
         }
@@ -66,17 +67,20 @@ internal static class DataFiles
     private static DataSet ReadText(InputFile file, FeatureSpace? space)
     {
         var data = space is null ? SparseTextData.Read(file.Content, file.Name) : SparseTextData.Read(file.Content, file.Name, space);
-        return new(data.Space, data.Examples, data.UnknownEntries);
+        return new(file.Name, data.Space, data.Examples, data.UnknownEntries);
     }
 
     private static DataSet ReadCache(InputFile file, FeatureSpace? space)
     {
         var (own, examples) = ExampleFile.Load(file.Content);
-        return space is null || own.HasSameColumnsAs(space) ? new(space ?? own, examples, 0) : Translate(own, examples, space);
+        if (space is null || own.HasSameColumnsAs(space))
+            return new(file.Name, space ?? own, examples, UnknownEntries: 0);
+        var (translated, unknown) = Translate(own, examples, space);
+        return new(file.Name, space, translated, unknown);
     }
 
     /// <summary>Finds the columns of another space for what entries mean, as if they were text.</summary>
-    private static DataSet Translate(FeatureSpace own, ExampleSet examples, FeatureSpace space)
+    private static (ExampleSet Examples, long UnknownEntries) Translate(FeatureSpace own, ExampleSet examples, FeatureSpace space)
     {
         var sameFields = own.Fields.SequenceEqual(space.Fields, StringComparer.Ordinal);
         if (!sameFields && !(HasNumbersAsFields(own) && HasNumbersAsFields(space)))
@@ -106,7 +110,7 @@ internal static class DataFiles
             rows.EndRow();
         }
 
-        return new(space, new ExampleSet(rows.Build(), examples.Targets, examples.Weights), unknown);
+        return (new(rows.Build(), examples.Targets, examples.Weights), unknown);
     }
 
     private static bool HasNumbersAsFields(FeatureSpace space) => space.Fields.All(field => ushort.TryParse(field, out _));

@@ -35,7 +35,10 @@ internal sealed class PairwiseRows
         }
 
         if (!_isUserField.Contains(false))
-            throw new CommandFailedException("every field is one of users, so that there are no items to choose from: pairwise learning needs rows of several fields (libffm)");
+        {
+            throw new CommandFailedException(
+                "every field is one of users, so that there are no items to choose from: pairwise learning needs rows of several fields (libffm)");
+        }
     }
 
     /// <summary>The user of each row.</summary>
@@ -53,13 +56,15 @@ internal sealed class PairwiseRows
     }
 
     /// <summary>
-    /// The positive rows, as users joined with items: those with a target above 0. Other rows say no more than that there are such items. To be called for the rows to learn from first.
+    /// The positive rows, as users joined with items: those with a target above 0. Other rows say no more than that there are such items. To be called for the rows to
+    /// learn from first.
     /// </summary>
-    /// <param name="examples">The rows.</param>
+    /// <param name="data">The rows.</param>
     /// <param name="negatives">Negatives for each positive.</param>
     /// <returns>The positives, and how they get negatives: drawn from the items of the rows up to now, less those that the user has chosen in them.</returns>
-    public (ExampleSet Positives, NegativeSampling Negatives) Add(ExampleSet examples, int negatives)
+    public (ExampleSet Positives, NegativeSampling Negatives) Add(DataSet data, int negatives)
     {
+        var examples = data.Examples;
         var first = _positiveUsers.Count;
         var (row, userSide, itemSide) = (new RowBuffer(), new RowBuffer(), new RowBuffer());
         for (var example = 0; example < examples.Count; example++)
@@ -73,6 +78,8 @@ internal sealed class PairwiseRows
             }
         }
 
+        if (_positiveUsers.Count == first)
+            throw new CommandFailedException($"{data.Name}: no row has a target above 0, so that nothing was chosen");
         int[] users = [.. _positiveUsers.Skip(first)];
         int[] items = [.. _positiveItems.Skip(first)];
         var targets = new float[users.Length];

@@ -13,7 +13,7 @@ internal static class Figures
 
     /// <summary>What a file of examples holds.</summary>
     public static string Describe(DataSet data) =>
-        $"{Counted(data.Examples.Count, "row")}, {Counted(data.Space.ColumnCount, "feature")} in {Counted(data.Space.FieldCount, "field")}"
+        $"{data.Name}: {Counted(data.Examples.Count, "row")}, {Counted(data.Space.ColumnCount, "feature")} in {Counted(data.Space.FieldCount, "field")}"
         + (data.UnknownEntries == 0 ? "" : $"; left out, as training has no such features: {Count(data.UnknownEntries)} entries");
 
     public static string Metric(double? value) => value?.ToString("0.0000", CultureInfo.InvariantCulture) ?? "-";

@@ -49,10 +49,10 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
 
         string Text(EpochReport epoch)
         {
-            double? valid = epoch.HoldoutLoss is { } loss ? Figures.Reported(settings.Loss, loss) : null;
+            var trainLoss = Figures.Metric(Figures.Reported(settings.Loss, epoch.TrainLoss));
+            var validLoss = Figures.Metric(epoch.HoldoutLoss is { } loss ? Figures.Reported(settings.Loss, loss) : null);
             var seconds = epoch.LearningTime.TotalSeconds;
-            return FormattableString.Invariant(
-                $"{epoch.Epoch,5}  {Figures.Metric(Figures.Reported(settings.Loss, epoch.TrainLoss)),15}  {Figures.Metric(valid),15}  {seconds,7:0.000}  {rows / seconds / 1e6,9:0.00}");
+            return FormattableString.Invariant($"{epoch.Epoch,5}  {trainLoss,15}  {validLoss,15}  {seconds,7:0.000}  {rows / seconds / 1e6,9:0.00}");
         }
     }
 

@@ -34,9 +34,8 @@ internal static class Report
     {
         const string Status = "/proc/self/status";
         const string Peak = "VmHWM:";
-        var line = File.Exists(Status) ? File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(Peak, StringComparison.Ordinal)) : null;
-        if (line is not null)
-            return 1024 * long.Parse(line[Peak.Length..].Replace("kB", "", StringComparison.Ordinal), NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
+        if (File.Exists(Status) && File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(Peak, StringComparison.Ordinal)) is { } line)
+            return 1024 * long.Parse(line.AsSpan(Peak.Length).TrimEnd("kB"), NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
         using var process = System.Diagnostics.Process.GetCurrentProcess();
         return process.PeakWorkingSet64;
     }

@@ -23,7 +23,7 @@ internal sealed record RankingData(RankingRows Rows, Choices Train, Choices? Val
 
     /// <summary>The positives to learn from, and how they get negatives: from the items of training, so that items that it has not stay unknown.</summary>
     public (ExampleSet Positives, NegativeSampling Negatives) TrainExamples(int negatives) => (
-        Positives(Train, Rows.TrainUsers, Rows.TrainItems),
+        Positives(Train, Rows.TrainUsers, Rows.TrainItems, Rows.TrainContexts),
         new(UserBlock, ItemBlock, negatives, RowSets.FromPairs(Rows.TrainUsers.Count, Train.Users, Train.Items)));
 
     /// <summary>The positives that tell when to stop, each followed by negatives from the whole catalogue.</summary>
@@ -32,7 +32,7 @@ internal sealed record RankingData(RankingRows Rows, Choices Train, Choices? Val
         if (Valid is null)
             return null;
         var chosen = RowSets.FromPairs(Rows.Users.Count, [.. Train.Users, .. Valid.Users], [.. Train.Items, .. Valid.Items]);
-        return new NegativeSampling(UserBlock, ItemBlock, negatives, chosen).Materialize(Positives(Valid, Rows.Users, Rows.Items), seed);
+        return new NegativeSampling(UserBlock, ItemBlock, negatives, chosen).Materialize(Positives(Valid, Rows.Users, Rows.Items, Rows.Contexts), seed);
     }
 
     /// <summary>What measures rankings of the catalogue, less what its users are known to have.</summary>
@@ -44,12 +44,12 @@ internal sealed record RankingData(RankingRows Rows, Choices Train, Choices? Val
         return new(Rows.Items.Count, known, Candidates) { Cutoffs = [10, 20], Threads = threads };
     }
 
-    private ExampleSet Positives(Choices choices, SparseRows users, SparseRows items)
+    private static ExampleSet Positives(Choices choices, SparseRows users, SparseRows items, SparseRows? contexts)
     {
         var targets = new float[choices.Count];
         targets.AsSpan().Fill(1f);
-        return Rows.Contexts is { } contexts
-            ? new([users, items, contexts], [choices.Users, choices.Items, choices.Contexts], targets)
-            : new([users, items], [choices.Users, choices.Items], targets);
+        return contexts is null
+            ? new([users, items], [choices.Users, choices.Items], targets)
+            : new([users, items, contexts], [choices.Users, choices.Items, choices.Contexts], targets);
     }
 }

@@ -21,7 +21,7 @@ internal sealed class RankingRows
         (TrainUsers, Users) = Entities(files.Users, users, "user.id", files.UserFeatures, "user.tags");
         (TrainItems, Items) = Entities(files.Items, items, "item.id", files.ItemFeatures, itemFeaturesApart ? "tag" : "item.tags");
         if (files.ContextFields > 0)
-            Contexts = ContextRows(files, contexts);
+            (TrainContexts, Contexts) = ContextRows(files, contexts);
         Space = new(_fields, [.. _columnFields]);
         Index = FeatureIndex.Of(_features);
     }
@@ -43,6 +43,9 @@ internal sealed class RankingRows
 
     /// <summary>A row for each item.</summary>
     public SparseRows Items { get; }
+
+    /// <summary>A row for each context of training; null when there are none.</summary>
+    public SparseRows? TrainContexts { get; }
 
     /// <summary>A row for each context; null when there are none.</summary>
     public SparseRows? Contexts { get; }
@@ -68,10 +71,10 @@ internal sealed class RankingRows
         SparseRows? train = null;
         for (var entity = 0; entity < ids.Count; entity++)
         {
+            if (entity == trained)
+                train = rows.Build();
             if (entity < trained)
                 rows.Add(firstId + entity);
-            else
-                train ??= rows.Build();
             foreach (var (feature, value) in known[entity])
             {
                 if (featureColumns[feature] >= 0)
@@ -85,12 +88,15 @@ internal sealed class RankingRows
         return (train ?? all, all);
     }
 
-    private SparseRows ContextRows(RankingFiles files, int trained)
+    private (SparseRows Train, SparseRows All) ContextRows(RankingFiles files, int trained)
     {
         var columns = new Dictionary<(int Part, string Value), int>();
         var rows = new SparseRowsBuilder();
+        SparseRows? train = null;
         for (var context = 0; context < files.Contexts.Count; context++)
         {
+            if (context == trained)
+                train = rows.Build();
             var parts = files.Contexts[context].Split('\t');
             for (var part = 0; part < parts.Length; part++)
             {
@@ -103,7 +109,8 @@ internal sealed class RankingRows
             rows.EndRow();
         }
 
-        return rows.Build();
+        var all = rows.Build();
+        return (train ?? all, all);
     }
 
     private int AddColumn(string group, string category)

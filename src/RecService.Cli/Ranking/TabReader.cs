@@ -1,6 +1,7 @@
 using System.Text;
 using RecService.Cli.Commands;
 using RecService.Cli.Files;
+using RecService.Cli.Output;
 using RecService.Engine.Data;
 
 namespace RecService.Cli.Ranking;
@@ -54,7 +55,7 @@ internal sealed class TabReader : IDisposable
         foreach (var range in _text.AsSpan().Split('\t'))
             _ranges.Add(range);
         if (Count < _least || (Count > _cells.Length && _cells[^1] != "…"))
-            throw Refusal(0, $"the line has {Figures(Count)}; it must be {string.Join(", ", _cells[.._least])}{(_cells.Length > _least ? $"[, {string.Join(", ", _cells[_least..])}]" : "")} with tabs between.");
+            throw Refusal(0, $"the line has {Figures.Counted(Count, "cell")}; it must be {Form()}.");
         for (var cell = 0; cell < Count; cell++)
         {
             if (this[cell].IsEmpty)
@@ -74,7 +75,8 @@ internal sealed class TabReader : IDisposable
         _file.Dispose();
     }
 
-    private static string Figures(int cells) => cells == 1 ? "1 cell" : FormattableString.Invariant($"{cells} cells");
+    private string Form() =>
+        string.Join(", ", _cells[.._least]) + (_cells.Length > _least ? $"[, {string.Join(", ", _cells[_least..])}]" : "") + (_cells.Length > 1 ? " with tabs between" : "");
 
     private string? NextLine()
     {

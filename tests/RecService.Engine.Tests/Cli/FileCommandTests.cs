@@ -50,7 +50,8 @@ public sealed class FileCommandTests : CliTest
         var rows = Write("a.ffm", "1 0:0:1 1:2:0.5\n2 0:1:1 1:3:1\n");
         await OutputAsync("train", "--train", rows, "--epochs", "1", "--model", PathOf("a.rfm"));
 
-        (await FailureAsync(1, "convert", "--in", PathOf("a.rfm"), "--out", PathOf("b.ffm"))).ShouldContain("a.rfm holds a model: the extension of --out must be .rfm, .safetensors or .txt");
+        (await FailureAsync(1, "convert", "--in", PathOf("a.rfm"), "--out", PathOf("b.ffm")))
+            .ShouldContain("a.rfm holds a model: the extension of --out must be .rfm, .safetensors or .txt");
         (await FailureAsync(1, "convert", "--in", rows, "--out", PathOf("b.rfm"))).ShouldContain("tells no format of rows");
         (await FailureAsync(2, "convert", "--in", rows)).ShouldContain("Option '--out' is required.");
         File.Exists(PathOf("b.rfm")).ShouldBeFalse();
@@ -89,7 +90,8 @@ public sealed class FileCommandTests : CliTest
     public async Task Generated_ratings_can_be_learned_nearly_to_their_noise()
     {
         await OutputAsync(
-            "generate", "--ratings", "--users", "200", "--items", "120", "--rows", "5000", "--k", "2", "--noise", "0.1", "--out", PathOf("train.ffm"), "--test-rows", "800", "--test-out", PathOf("test.ffm"));
+            "generate", "--ratings", "--users", "200", "--items", "120", "--rows", "5000", "--k", "2", "--noise", "0.1",
+            "--out", PathOf("train.ffm"), "--test-rows", "800", "--test-out", PathOf("test.ffm"));
 
         var report = await ReportAsync("train", "--train", PathOf("train.ffm"), "--test", PathOf("test.ffm"), "--k", "8", "--epochs", "60", "--l2", "0.0005");
 
@@ -100,7 +102,8 @@ public sealed class FileCommandTests : CliTest
     [Fact]
     public async Task Generated_pairs_are_distinct_and_those_of_the_test_are_others()
     {
-        await OutputAsync("generate", "--pairs", "--users", "50", "--items", "40", "--rows", "300", "--out", PathOf("train.tsv"), "--test-rows", "60", "--test-out", PathOf("test.tsv"));
+        await OutputAsync(
+            "generate", "--pairs", "--users", "50", "--items", "40", "--rows", "300", "--out", PathOf("train.tsv"), "--test-rows", "60", "--test-out", PathOf("test.tsv"));
 
         var train = File.ReadAllLines(PathOf("train.tsv"));
         var test = File.ReadAllLines(PathOf("test.tsv"));
@@ -115,8 +118,10 @@ public sealed class FileCommandTests : CliTest
     {
         (await FailureAsync(2, "generate", "--out", PathOf("a.ffm"))).ShouldContain("One of --fields, --ratings and --pairs is needed");
         (await FailureAsync(2, "generate", "--pairs", "--ratings", "--out", PathOf("a.ffm"))).ShouldContain("One of --fields, --ratings and --pairs is needed");
+        (await FailureAsync(2, "generate", "--ratings", "--binary", "--out", PathOf("a.ffm"))).ShouldContain("--binary is for --fields only.");
         (await FailureAsync(2, "generate", "--fields", "3,x", "--out", PathOf("a.ffm"))).ShouldContain("--fields has 'x'");
         (await FailureAsync(1, "generate", "--fields", "3", "--out", PathOf("a.bin"))).ShouldContain("tells no format of rows");
-        (await FailureAsync(1, "generate", "--ratings", "--users", "10", "--items", "10", "--rows", "26", "--out", PathOf("a.ffm"))).ShouldContain("26 rows are too many: 10 users and 10 items allow a quarter of their pairs, 25");
+        (await FailureAsync(1, "generate", "--ratings", "--users", "10", "--items", "10", "--rows", "26", "--out", PathOf("a.ffm")))
+            .ShouldContain("26 rows are too many: 10 users and 10 items allow a quarter of their pairs, 25");
     }
 }

@@ -19,7 +19,9 @@ public sealed class RankCommandTests : CliTest
 
         var report = await ReportAsync("rank", "--train", train, "--test", test, "--baseline", "popularity");
 
-        Keys(report).ShouldBe(["settings", "epochs", "bestEpoch", "users", "items", "pairs", "queries", "test", "parseSeconds", "trainSeconds", "rankSeconds", "peakMemoryBytes"]);
+        Keys(report).ShouldBe([
+            "settings", "epochs", "bestEpoch", "trainSeconds", "users", "items", "pairs", "queries", "test", "parseSeconds", "rankSeconds", "peakMemoryBytes",
+        ]);
         report["users"]!.GetValue<int>().ShouldBe(4);
         report["items"]!.GetValue<int>().ShouldBe(4);
         report["pairs"]!.GetValue<int>().ShouldBe(6);
@@ -80,10 +82,11 @@ public sealed class RankCommandTests : CliTest
     public async Task A_model_ranks_items_that_training_has_not_by_their_features(string loss, string interaction, string field)
     {
         // Even users choose even items, and parity is a feature of each item. Items 20 to 29 are in no pair of training.
-        var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 20) where (user + item) % 2 == 0 && (user + item) % 5 != 0 select $"{user}\t{item}\n";
-        var train = Write("train.tsv", string.Concat(pairs));
-        var test = Write("test.tsv", string.Concat(from user in Enumerable.Range(0, 20) from item in Enumerable.Range(20, 10) where (user + item) % 2 == 0 select $"{user}\t{item}\n"));
-        var features = Write("features.tsv", string.Concat(Enumerable.Range(0, 30).Select(item => $"{item}\t{(item % 2 == 0 ? "even" : "odd")}{(item % 3 == 0 ? "\t0.9" : "")}\n{item}\tnumber\n")));
+        var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 30) where (user + item) % 2 == 0 select (user, item);
+        var train = Write("train.tsv", string.Concat(pairs.Where(pair => pair.item < 20 && (pair.user + pair.item) % 5 != 0).Select(Line)));
+        var test = Write("test.tsv", string.Concat(pairs.Where(pair => pair.item >= 20).Select(Line)));
+        var features = Write("features.tsv", string.Concat(Enumerable.Range(0, 30).Select(item =>
+            $"{item}\t{(item % 2 == 0 ? "even" : "odd")}{(item % 3 == 0 ? "\t0.9" : "")}\n{item}\tnumber\n")));
         var candidates = Write("candidates.tsv", string.Concat(Enumerable.Range(20, 10).Select(item => $"{item}\n")));
         var model = PathOf("model.rfm");
 
@@ -106,6 +109,8 @@ public sealed class RankCommandTests : CliTest
         names.ShouldContain("item.id 19");
         names.ShouldNotContain("item.id 20");
         names.ShouldContain(field == "tag" ? "tag even" : "item.tags even");
+
+        static string Line((int User, int Item) pair) => $"{pair.User}\t{pair.Item}\n";
     }
 
     [Fact]
@@ -114,7 +119,8 @@ public sealed class RankCommandTests : CliTest
         var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 12) where (user + item) % 2 == 0 select $"{user}\t{item}\n";
         var train = Write("train.tsv", string.Concat(pairs));
         var test = Write("test.tsv", string.Concat(Enumerable.Range(0, 12).Select(item => $"{(item % 2 == 0 ? "eve" : "olaf")}\t{item}\n")));
-        var features = Write("features.tsv", string.Concat(Enumerable.Range(0, 20).Select(user => $"{user}\t{(user % 2 == 0 ? "even" : "odd")}\n")) + "eve\teven\nolaf\todd\n");
+        var known = Enumerable.Range(0, 20).Select(user => $"{user}\t{(user % 2 == 0 ? "even" : "odd")}\n");
+        var features = Write("features.tsv", string.Concat(known) + "eve\teven\nolaf\todd\n");
 
         var report = await ReportAsync("rank", "--train", train, "--test", test, "--user-features", features, "--k", "8", "--epochs", "40");
 
@@ -148,10 +154,10 @@ public sealed class RankCommandTests : CliTest
     [Fact]
     public async Task Validation_pairs_choose_the_epoch()
     {
-        await OutputAsync("generate", "--pairs", "--users", "60", "--items", "50", "--rows", "600", "--out", PathOf("train.tsv"), "--test-rows", "100", "--test-out", PathOf("test.tsv"));
+        var (train, test) = (PathOf("train.tsv"), PathOf("test.tsv"));
+        await OutputAsync("generate", "--pairs", "--users", "60", "--items", "50", "--rows", "600", "--out", train, "--test-rows", "100", "--test-out", test);
 
-        var report = await ReportAsync(
-            "rank", "--train", PathOf("train.tsv"), "--valid", PathOf("test.tsv"), "--test", PathOf("test.tsv"), "--epochs", "30", "--patience", "2", "--k", "4", "--threads", "2");
+        var report = await ReportAsync("rank", "--train", train, "--valid", test, "--test", test, "--epochs", "30", "--patience", "2", "--k", "4", "--threads", "2");
 
         var valid = report["epochs"]!.AsArray().Select(epoch => Number(epoch!["validMetric"])).ToArray();
         report["bestEpoch"]!.GetValue<int>().ShouldBe(1 + Array.IndexOf(valid, valid.Min()));
@@ -163,16 +169,21 @@ public sealed class RankCommandTests : CliTest
         var good = Write("good.tsv", "ann\ttea\nbob\tcoffee\n");
         string[] args = ["rank", "--baseline", "popularity", "--train", good, "--test"];
 
-        (await FailureAsync(1, [.. args, Write("bad.tsv", "ann\ttea\n\nbob\n")])).ShouldContain("bad.tsv(3,1): the line has 1 cell; it must be user, item[, context, …] with tabs between.");
-        (await FailureAsync(1, [.. args, Write("bad.tsv", "ann\ttea\tnow\n")])).ShouldContain("bad.tsv(1,1): the line has 3 cells; the first line of the training pairs has 2.");
-        (await FailureAsync(1, [.. args, Write("bad.tsv", "änn\t\n")])).ShouldContain("bad.tsv(1,6): the cell is empty.");
-        (await FailureAsync(1, [.. args, Write("bad.tsv", "\n")])).ShouldContain("bad.tsv: there are no pairs");
-        (await FailureAsync(1, [.. args, good, "--item-features", Write("bad.tsv", "tea\thot\t1\ntea\tblack\tvery\n")])).ShouldContain("bad.tsv(2,11): the value 'very' is not a finite number.");
-        (await FailureAsync(1, [.. args, good, "--item-features", Write("bad.tsv", "tea\thot\ntea\thot\n")])).ShouldContain("bad.tsv(2,5): the item 'tea' has the feature 'hot' already.");
-        (await FailureAsync(1, [.. args, good, "--candidates", Write("bad.tsv", "tea\tcoffee\n")])).ShouldContain("bad.tsv(1,1): the line has 2 cells; it must be item");
+        await TestFails("ann\ttea\n\nbob\n", "bad.tsv(3,1): the line has 1 cell; it must be user, item[, context, …] with tabs between.");
+        await TestFails("ann\ttea\tnow\n", "bad.tsv(1,1): the line has 3 cells; the first line of the training pairs has 2.");
+        await TestFails("änn\t\n", "bad.tsv(1,6): the cell is empty.");
+        await TestFails("\n", "bad.tsv: there are no pairs");
+        await OptionFails("--item-features", "tea\thot\t1\ntea\tblack\tvery\n", "bad.tsv(2,11): the value 'very' is not a finite number.");
+        await OptionFails("--item-features", "tea\thot\ntea\thot\n", "bad.tsv(2,5): the item 'tea' has the feature 'hot' already.");
+        await OptionFails("--candidates", "tea\tcoffee\n", "bad.tsv(1,1): the line has 2 cells; it must be item.");
         File.WriteAllBytes(PathOf("bad.tsv"), [(byte)'a', (byte)'\t', 0xFF, (byte)'\n']);
         (await FailureAsync(1, [.. args, PathOf("bad.tsv")])).ShouldContain("bad.tsv: what follows line 0 is not UTF-8 text");
         (await FailureAsync(2, "rank", "--train", good)).ShouldContain("Option '--test' is required.");
+        (await FailureAsync(2, [.. args, good, "--model", PathOf("model.rfm")])).ShouldContain("--baseline trains no model");
+
+        async Task TestFails(string text, string message) => (await FailureAsync(1, [.. args, Write("bad.tsv", text)])).ShouldContain(message);
+
+        async Task OptionFails(string option, string text, string message) => (await FailureAsync(1, [.. args, good, option, Write("bad.tsv", text)])).ShouldContain(message);
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.IO.Compression;
 using System.Text.Json.Nodes;
+using RecService.Engine.Model;
+using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Cli;
 
@@ -17,8 +19,8 @@ public sealed class TrainCommandTests : CliTest
             ["settings", "rows", "features", "fields", "unknownEntries", "epochs", "bestEpoch", "test", "parseSeconds", "trainSeconds", "peakMemoryBytes"]);
         var settings = report["settings"]!.AsObject();
         Keys(settings).ShouldBe([
-            "loss", "interaction", "solver", "k", "epochs", "rate", "schedule", "l2Linear", "l2Factors", "initStdev", "patience", "seed", "threads", "deterministic", "kernel",
-            "train", "valid", "test", "model",
+            "loss", "interaction", "solver", "k", "epochs", "rate", "schedule", "l2Linear", "l2Factors", "initStdev", "patience", "seed", "threads", "deterministic",
+            "kernel", "train", "valid", "test", "model",
         ]);
         settings["interaction"]!.GetValue<string>().ShouldBe("pooled");
         settings["k"]!.GetValue<int>().ShouldBe(4);
@@ -135,7 +137,8 @@ public sealed class TrainCommandTests : CliTest
         var (trainFile, testFile, model) = (Write("train.ffm", train.ToString()), Write("test.ffm", test.ToString()), PathOf("model.rfm"));
 
         var report = await ReportAsync(
-            "train", "--train", trainFile, "--valid", testFile, "--test", testFile, "--loss", "bpr", "--negatives", "3", "--epochs", "60", "--patience", "60", "--k", "8", "--model", model);
+            "train", "--train", trainFile, "--valid", testFile, "--test", testFile, "--loss", "bpr", "--negatives", "3", "--epochs", "60", "--patience", "60", "--k", "8",
+            "--model", model);
 
         report["settings"]!["negatives"]!.GetValue<int>().ShouldBe(3);
         Keys(report["test"]).ShouldBe(["pairLoss", "auc"]);
@@ -155,8 +158,10 @@ public sealed class TrainCommandTests : CliTest
     {
         var train = Write("train.ffm", "1 7:0:1 3:1:1 5:2:1\n1 7:3:1 3:4:1 5:5:1\n");
 
-        (await FailureAsync(1, "train", "--train", train, "--loss", "bpr", "--user-fields", "7,8")).ShouldContain("there is no field '8' for --user-fields; there are 3, 5, 7");
+        (await FailureAsync(1, "train", "--train", train, "--loss", "bpr", "--user-fields", "7,8"))
+            .ShouldContain("there is no field '8' for --user-fields; there are 3, 5, 7");
         (await FailureAsync(1, "train", "--train", train, "--loss", "bpr", "--user-fields", "7", "3", "5")).ShouldContain("every field is one of users");
+        (await FailureAsync(1, "train", "--train", Write("none.ffm", "0 0:0:1 1:1:1\n"), "--loss", "bpr")).ShouldContain("none.ffm: no row has a target above 0");
         var report = await ReportAsync("train", "--train", train, "--loss", "bpr", "--user-fields", "7,3", "--epochs", "1");
         report["settings"]!["userFields"]!.ToJsonString().ShouldBe("""["7","3"]""");
     }
@@ -227,7 +232,8 @@ public sealed class TrainCommandTests : CliTest
         settings["deterministic"]!.GetValue<bool>().ShouldBeTrue();
         settings["kernel"]!.GetValue<string>().ShouldBe("scalar");
 
-        settings = (await ReportAsync("train", "--train", train, "--l2-factors", "0.125", "--epochs", "1"))["settings"]!.AsObject();
+        settings = (await ReportAsync("train", "--train", train, "--solver", "sgd", "--l2-factors", "0.125", "--epochs", "1"))["settings"]!.AsObject();
+        settings["rate"]!.GetValue<float>().ShouldBe(TrainingSettings.For(Loss.Squared, Solver.Sgd).LearningRate);
         settings["l2Linear"]!.ToJsonString().ShouldBe("0.01");
         settings["l2Factors"]!.ToJsonString().ShouldBe("0.125");
     }
@@ -307,6 +313,8 @@ public sealed class TrainCommandTests : CliTest
     [InlineData("--seed is '-1'", "--seed", "-1")]
     [InlineData("--l2 is for weights and factors alike", "--l2", "1", "--l2-linear", "1")]
     [InlineData("--model is 'model.bin'; its extension must be .rfm, .safetensors or .txt.", "--model", "model.bin")]
+    [InlineData("--negatives is for --loss bpr only.", "--negatives", "4")]
+    [InlineData("--user-fields is for --loss bpr only.", "--user-fields", "0", "--loss", "logistic")]
     [InlineData("Required argument missing for option: '--valid'.", "--valid")]
     public async Task Wrong_options_end_with_2_before_anything_is_read(string message, params string[] options)
     {
