@@ -20,6 +20,7 @@ usage: ./build.sh COMMAND
                  recommendations and keep serving until Ctrl-C; --once stops after printing
   run [ARGS]     start the service in the foreground, with the embedded database unless a connection string is set;
                  ARGS are settings, for instance --Training:Factors=32
+  cli [ARGS]     the command line tool `recservice`; ARGS are its own, for instance train --help
   test [ARGS]    all tests; ARGS go to `dotnet test`, for instance --filter NAME
   check          formatting, a build without warnings, and all tests
   bench [NAME]   benchmarks
@@ -279,6 +280,12 @@ finish() { # PID of the service: stops it and ends with its own exit code
   exit "$status"
 }
 
+cli() {
+  need_dotnet
+  build "$root/src/RecService.Cli" </dev/null >&2
+  exec dotnet "$(release_of "$root/src/RecService.Cli" recservice)" "$@"
+}
+
 tests() {
   need_dotnet
   [[ -n ${RECSERVICE_TEST_DATABASE:-} ]] || need_postgres
@@ -319,6 +326,7 @@ command=${1:-help}
 case $command in
   demo) demo "$@" ;;
   run) run "$@" ;;
+  cli) cli "$@" ;;
   test) tests "$@" ;;
   check) check "$@" ;;
   bench) bench "$@" ;;

@@ -1,5 +1,4 @@
-using System.CommandLine;
 using RecService.Cli.Commands;
 
-var root = new RootCommand("Works with RecService, a recommendation service.") { DemoCommand.Create() };
-return await Cli.RunAsync(root, args);
+using var streams = StandardStreams.OfProcess();
+return await CommandLine.RunAsync(args, streams);

@@ -17,6 +17,9 @@ public static class ExampleFile
     private static readonly SealedFormat Format =
         new("data file", "RSEX"u8, FormatVersion, FormatVersion, (message, inner) => inner is null ? new DataFormatException(message) : new DataFormatException(message, inner));
 
+    /// <summary>Whether a file that starts with these bytes, at least 8, is one of these.</summary>
+    public static bool IsStartOf(ReadOnlySpan<byte> bytes) => Format.IsStartOf(bytes);
+
     /// <summary>Writes a data set; the stream need not be seekable and stays open.</summary>
     /// <exception cref="ArgumentException">The examples have columns outside the space.</exception>
     public static void Save(Stream stream, FeatureSpace space, ExampleSet examples)

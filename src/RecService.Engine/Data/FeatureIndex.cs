@@ -71,9 +71,9 @@ public sealed class FeatureIndex
         return new(groups);
     }
 
-    /// <summary>The index that has these features.</summary>
+    /// <summary>The index that has these features: for columns that another than <see cref="FeatureIndexBuilder"/> has made.</summary>
     /// <exception cref="ArgumentException">A feature stands twice, a column is negative, or the statistics of a numeric one cannot standardise.</exception>
-    internal static FeatureIndex Of(IEnumerable<IndexedFeature> features)
+    public static FeatureIndex Of(IEnumerable<IndexedFeature> features)
     {
         var groups = new Dictionary<string, (Dictionary<string, int> Categories, NumericFeature? Numeric)>(StringComparer.Ordinal);
         foreach (var feature in features)

@@ -32,6 +32,9 @@ internal sealed class SealedFormat
         BinaryPrimitives.WriteInt32LittleEndian(_prefix.AsSpan(_prefix.Length - sizeof(int)), version);
     }
 
+    /// <summary>Whether a file that starts with these bytes is of this kind, whatever its version.</summary>
+    public bool IsStartOf(ReadOnlySpan<byte> bytes) => bytes.StartsWith(_prefix.AsSpan(0, _prefix.Length - sizeof(int)));
+
     /// <summary>Writes a file with the content that <paramref name="write"/> writes; the stream need not be seekable and stays open.</summary>
     public void Save(Stream stream, Action<BinaryWriter> write)
     {

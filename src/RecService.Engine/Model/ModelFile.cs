@@ -21,6 +21,9 @@ public static class ModelFile
     private static readonly SealedFormat Format =
         new("model file", "RSFM"u8, OldestVersion, FormatVersion, (message, inner) => inner is null ? new ModelFormatException(message) : new ModelFormatException(message, inner));
 
+    /// <summary>Whether a file that starts with these bytes, at least 8, is one of these.</summary>
+    public static bool IsStartOf(ReadOnlySpan<byte> bytes) => Format.IsStartOf(bytes);
+
     /// <summary>Writes <paramref name="model"/>; the stream need not be seekable and stays open.</summary>
     public static void Save(Stream stream, FactorizationModel model)
     {

@@ -78,6 +78,18 @@ public sealed record TrainingSettings
         ? new()
         : new() { Loss = loss, LearningRate = 0.2f, L2Linear = 0.005f, L2Factors = 0.02f, InitialDeviation = 0.1f, InitialAccumulator = 1 };
 
+    /// <summary>Settings to start from for a loss and a solver: those of the loss, with a rate that suits the solver.</summary>
+    public static TrainingSettings For(Loss loss, Solver solver)
+    {
+        var settings = For(loss) with { Solver = solver };
+        return solver switch
+        {
+            Solver.Sgd => settings with { LearningRate = loss == Loss.Squared ? 0.01f : 0.05f },
+            Solver.Adam => settings with { LearningRate = 0.002f },
+            _ => settings,
+        };
+    }
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="ArgumentException">A setting is out of range; the message names it.</exception>
     public void Validate()

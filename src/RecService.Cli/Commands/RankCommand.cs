@@ -1,0 +1,187 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using RecService.Cli.Output;
+using RecService.Cli.Ranking;
+using RecService.Engine.Evaluation;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+using RecService.Engine.Scoring;
+using RecService.Engine.Training;
+
+namespace RecService.Cli.Commands;
+
+/// <summary><c>recservice rank</c>.</summary>
+internal sealed class RankCommand
+{
+    private readonly Option<string?> _train = Options.RequiredFile(
+        "--train", "Pairs to learn from, each a positive: user, item[, context…] a line, with tabs between; ids are any texts.");
+
+    private readonly Option<string?> _valid = Options.File("--valid", "Pairs that tell when to stop and which epoch to keep, each with negatives drawn once.");
+    private readonly Option<string?> _test = Options.RequiredFile(
+        "--test", "Pairs to measure by: for each user, and context, where these items come among all of the catalogue.");
+
+    private readonly Option<string?> _itemFeatures = Options.File(
+        "--item-features", "What is known of items: item, feature[, value] a line; a value left out is 1/√n for an item of n features.");
+
+    private readonly Option<string?> _userFeatures = Options.File("--user-features", "What is known of users, likewise; they are pooled with the users' ids.");
+    private readonly ChoiceOption<bool> _itemFeatureField = new(
+        "--item-feature-field",
+        "The field of item features: one of their own, which crosses with the items' ids, or that of the ids.",
+        "tag",
+        ("tag", true),
+        ("item", false));
+
+    private readonly Option<string?> _candidates = Options.File(
+        "--candidates",
+        "The items to rank, one a line; all of the catalogue without it: those of the training, validation and test pairs and of the item features.");
+
+    private readonly Option<string?> _exclude = Options.File("--exclude", "Pairs to leave out of the ranking, beside the user's training pairs.");
+    private readonly ChoiceOption<Baseline> _baseline = new(
+        "--baseline",
+        "Rank by this instead of a model: how many users chose an item, or how near it is to what the user chose.",
+        null,
+        ("popularity", Baseline.Popularity),
+        ("item-knn", Baseline.ItemKnn));
+
+    private readonly NumberOption<int> _neighbours = Options.Count(
+        "--neighbours", "With --baseline item-knn: nearest items by cosine that each item is compared with.", 100);
+
+    private readonly NumberOption<int> _negatives = Options.Count(
+        "--negatives", "Negatives drawn for each positive, in each epoch anew; by default 1 for bpr, 8 for logistic.");
+
+    private readonly ModelOption _model = new();
+    private readonly Option<bool> _json = Options.Json();
+    private readonly TrainingOptions _training = new(64, "pooled", ("bpr", Loss.Bpr), ("logistic", Loss.Logistic));
+
+    private enum Baseline
+    {
+        Popularity,
+        ItemKnn,
+    }
+
+    public static Command Create(StandardStreams streams)
+    {
+        var options = new RankCommand();
+        var command = new CommandWithExample(
+            "rank",
+            "Trains a model on pairs of users and items, and measures how it ranks the whole catalogue, less the user's training items.",
+            "recservice rank --train fit.tsv --valid valid.tsv --test test.tsv --item-features tags.tsv --loss bpr --k 64 --json")
+        {
+            options._train, options._valid, options._test, options._itemFeatures, options._userFeatures, options._itemFeatureField, options._candidates, options._exclude,
+            options._baseline, options._neighbours, options._model,
+        };
+        options._training.AddTo(command);
+        command.Add(options._negatives);
+        command.Add(options._json);
+        command.Validators.Add(result =>
+        {
+            if (result.IsGiven(options._baseline) && result.IsGiven(options._model))
+                result.AddError("--baseline trains no model that --model could write.");
+        });
+        command.SetWork((parsed, cancellation) => options.Run(parsed, streams, cancellation));
+        return command;
+    }
+
+    private void Run(ParseResult parsed, StandardStreams streams, CancellationToken cancellation)
+    {
+        var json = parsed.GetValue(_json);
+        var log = ProgressLog.Of(streams, json);
+        var settings = _training.SettingsIn(parsed);
+        _model.Check(parsed);
+
+        var start = Stopwatch.GetTimestamp();
+        var data = log.While("reading", () => Read(parsed, streams.Input));
+        var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        log.Line(
+            $"{Figures.Counted(data.Train.Count, "pair")} to learn from; "
+            + $"{Figures.Counted(data.Rows.Users.Count, "user")}, {Figures.Counted(data.Rows.Items.Count, "item")}; {Figures.Counted(data.Rows.Space.ColumnCount, "feature")} in {Figures.Counted(data.Rows.Space.FieldCount, "field")}");
+
+        var report = new JsonObject();
+        var rank = _baseline.In(parsed) is { } baseline ? RankBy(baseline, parsed, data, report) : Train(settings, parsed, data, log, report, cancellation);
+        start = Stopwatch.GetTimestamp();
+        var metrics = log.While("ranking", () => RankingReport.Of(rank(data.Evaluator(_training.ThreadsIn(parsed)))!));
+        var rankSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        log.Line($"{Figures.Counted(data.Queries.Count, "query", "queries")}");
+        foreach (var line in RankingReport.Lines(metrics))
+            log.Line(line);
+        if (json)
+        {
+            report["users"] = data.Rows.Users.Count;
+            report["items"] = data.Rows.Items.Count;
+            report["pairs"] = data.Train.Count;
+            report["queries"] = data.Queries.Count;
+            report["test"] = metrics;
+            report["parseSeconds"] = parseSeconds;
+            report["rankSeconds"] = rankSeconds;
+            report["peakMemoryBytes"] = Report.PeakMemoryBytes();
+            Report.Write(streams.Output, report);
+        }
+    }
+
+    private RankingData Read(ParseResult parsed, Stream standardInput)
+    {
+        var files = new RankingFiles(standardInput);
+        var train = files.ReadPairs(parsed.GetValue(_train)!);
+        var (users, items, contexts) = (files.Users.Count, files.Items.Count, files.Contexts.Count);
+        var valid = parsed.GetValue(_valid) is { } validFile ? files.ReadPairs(validFile) : null;
+        var test = files.ReadPairs(parsed.GetValue(_test)!);
+        if (parsed.GetValue(_userFeatures) is { } ofUsers)
+            files.ReadUserFeatures(ofUsers);
+        if (parsed.GetValue(_itemFeatures) is { } ofItems)
+            files.ReadItemFeatures(ofItems);
+        var candidates = parsed.GetValue(_candidates) is { } candidatesFile ? files.ReadItems(candidatesFile) : null;
+        var excluded = parsed.GetValue(_exclude) is { } excludeFile ? files.ReadKnownPairs(excludeFile) : null;
+        return new(new(files, users, items, contexts, _itemFeatureField.In(parsed)!.Value), train, valid, test, candidates, excluded);
+    }
+
+    private Func<RankingEvaluator, RankingMetrics?> RankBy(Baseline baseline, ParseResult parsed, RankingData data, JsonObject report)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var items = data.Rows.Items.Count;
+        var neighbours = _neighbours.In(parsed);
+        ItemScores score = baseline == Baseline.Popularity ? new PopularityRanker(items, data.Met).Score : new ItemKnnRanker(items, data.Met, neighbours).Score;
+        report["settings"] = WithFiles(parsed, new() { ["baseline"] = _baseline.WordFor(baseline), ["neighbours"] = baseline == Baseline.ItemKnn ? neighbours : null });
+        report["epochs"] = new JsonArray();
+        report["bestEpoch"] = null;
+        report["trainSeconds"] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return evaluator => evaluator.Evaluate(data.Queries, score);
+    }
+
+    private Func<RankingEvaluator, RankingMetrics?> Train(
+        TrainingSettings settings, ParseResult parsed, RankingData data, ProgressLog log, JsonObject report, CancellationToken cancellation)
+    {
+        var negatives = parsed.GetValue(_negatives) ?? (settings.Loss == Loss.Bpr ? 1 : 8);
+        var (positives, sampling) = data.TrainExamples(negatives);
+        var valid = data.ValidExamples(negatives, settings.Seed);
+        var rows = (long)positives.Count * (settings.Loss == Loss.Bpr ? negatives : 1 + negatives);
+        var start = Stopwatch.GetTimestamp();
+        var result = log.Epochs(
+            settings,
+            rows,
+            progress => new Trainer(settings).Train(data.Rows.Space, positives, valid, sampling, data.Rows.Index, progress, cancellation));
+        var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        log.Line($"best epoch {result.BestEpoch}");
+        _model.Write(parsed, result.Model);
+
+        var described = _training.Describe(settings);
+        described["negatives"] = negatives;
+        described["itemFeatureField"] = parsed.GetValue(_itemFeatureField);
+        report["settings"] = WithFiles(parsed, described);
+        report["epochs"] = Report.Epochs(result, settings.Loss, rows);
+        report["bestEpoch"] = result.BestEpoch;
+        report["trainSeconds"] = trainSeconds;
+        return evaluator =>
+        {
+            var ranker = new ItemRanker(result.Model, data.Rows.Items, FactorizationKernel.ByName(settings.KernelName!));
+            return evaluator.Evaluate(data.Queries, ranker, data.Rows.Users, data.Rows.Contexts, cancellation);
+        };
+    }
+
+    private JsonObject WithFiles(ParseResult parsed, JsonObject settings)
+    {
+        foreach (var file in new[] { _train, _valid, _test, _itemFeatures, _userFeatures, _candidates, _exclude, _model })
+            settings[Options.KeyOf(file)] = parsed.GetValue(file);
+        return settings;
+    }
+}

@@ -1,0 +1,166 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using RecService.Cli.Files;
+using RecService.Cli.Output;
+using RecService.Engine.Data;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+using RecService.Engine.Scoring;
+using RecService.Engine.Training;
+
+namespace RecService.Cli.Commands;
+
+/// <summary><c>recservice train</c>.</summary>
+internal sealed class TrainCommand
+{
+    private readonly Option<string?> _train = Options.RequiredFile(
+        "--train", "Rows to learn from: libfm or libsvm text, libffm text, or a cache by 'recservice convert'; as such or gzipped; - for standard input.");
+
+    private readonly Option<string?> _valid = Options.File("--valid", "Rows that tell when to stop and which epoch to keep.");
+    private readonly Option<string?> _test = Options.File("--test", "Rows to measure the model by.");
+    private readonly ModelOption _model = new();
+    private readonly Option<bool> _json = Options.Json();
+    private readonly Option<string[]> _userFields = Options.UserFields();
+    private readonly NumberOption<int> _negatives = Options.Count("--negatives", "With --loss bpr: negatives drawn for each positive, in each epoch anew.", 1);
+    private readonly TrainingOptions _training = new(16, null, ("squared", Loss.Squared), ("logistic", Loss.Logistic), ("bpr", Loss.Bpr));
+
+    public static Command Create(StandardStreams streams)
+    {
+        var options = new TrainCommand();
+        var command = new CommandWithExample(
+            "train",
+            "Trains a model on rows in files, measures it and writes it.",
+            "recservice train --train a.ffm --valid b.ffm --test c.ffm --loss logistic --solver adagrad --k 16 --model out.rfm")
+        {
+            options._train, options._valid, options._test, options._model,
+        };
+        options._training.AddTo(command);
+        command.Add(options._negatives);
+        command.Add(options._userFields);
+        command.Add(options._json);
+        command.Validators.Add(result =>
+        {
+            var forPairs = new Option[] { options._negatives, options._userFields }.FirstOrDefault(result.IsGiven);
+            if (forPairs is not null && result.GetValue(options._training.Loss) != "bpr")
+                result.AddError($"{forPairs.Name} is for --loss bpr only.");
+        });
+        command.SetWork((parsed, cancellation) => options.Run(parsed, streams, cancellation));
+        return command;
+    }
+
+    private void Run(ParseResult parsed, StandardStreams streams, CancellationToken cancellation)
+    {
+        var json = parsed.GetValue(_json);
+        var log = ProgressLog.Of(streams, json);
+        var settings = _training.SettingsIn(parsed);
+        _model.Check(parsed);
+
+        var start = Stopwatch.GetTimestamp();
+        var train = Read(_train)!;
+        var valid = Read(_valid, train.Space);
+        var test = Read(_test, train.Space);
+        var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+
+        settings = settings with { Interaction = InteractionFor(train, parsed) };
+        var task = settings.Loss == Loss.Bpr ? TaskOfPairs(parsed, train, valid, test, settings.Seed) : TaskOfRows(train, valid, test);
+        start = Stopwatch.GetTimestamp();
+        var result = log.Epochs(
+            settings,
+            task.RowsPerEpoch,
+            progress => new Trainer(settings).Train(train.Space, task.Train, task.Valid, task.Negatives, progress: progress, cancellationToken: cancellation));
+        var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        _model.Write(parsed, result.Model);
+        var metrics = task.Measure?.Invoke(new Scorer(result.Model, FactorizationKernel.ByName(settings.KernelName!)));
+
+        log.Line($"best epoch {result.BestEpoch}{(metrics is null ? "" : $"; test {TestMetrics.Text(metrics)}")}");
+        if (json)
+        {
+            Report.Write(streams.Output, new()
+            {
+                ["settings"] = SettingsOf(parsed, settings),
+                ["rows"] = new JsonObject { ["train"] = train.Examples.Count, ["valid"] = valid?.Examples.Count, ["test"] = test?.Examples.Count },
+                ["features"] = train.Space.ColumnCount,
+                ["fields"] = train.Space.FieldCount,
+                ["unknownEntries"] = new JsonObject { ["valid"] = valid?.UnknownEntries, ["test"] = test?.UnknownEntries },
+                ["epochs"] = Report.Epochs(result, settings.Loss, task.RowsPerEpoch),
+                ["bestEpoch"] = result.BestEpoch,
+                ["test"] = metrics,
+                ["parseSeconds"] = parseSeconds,
+                ["trainSeconds"] = trainSeconds,
+                ["peakMemoryBytes"] = Report.PeakMemoryBytes(),
+            });
+        }
+
+        DataSet? Read(Option<string?> option, FeatureSpace? space = null)
+        {
+            if (parsed.GetValue(option) is not { } path)
+                return null;
+            var data = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, space));
+            log.Line(Figures.Describe(data));
+            return data;
+        }
+    }
+
+    private static TrainingTask TaskOfRows(DataSet train, DataSet? valid, DataSet? test) => new(
+        train.Examples,
+        valid?.Examples,
+        null,
+        train.Examples.Count,
+        test is null ? null : scorer => TestMetrics.OfPredictions(scorer, test.Examples));
+
+    private TrainingTask TaskOfPairs(ParseResult parsed, DataSet train, DataSet? valid, DataSet? test, ulong seed)
+    {
+        var negatives = _negatives.In(parsed);
+        var rows = new PairwiseRows(train.Space, parsed.GetValue(_userFields)!);
+        var (positives, sampling) = rows.Add(train, negatives);
+        var (ofValid, ofTest) = (Held(valid), Held(test));
+        return new(
+            positives,
+            ofValid,
+            sampling,
+            (long)negatives * positives.Count,
+            ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, ofTest, ofTest.Rows[sampling.UserBlock]!));
+
+        ExampleSet? Held(DataSet? data)
+        {
+            if (data is null)
+                return null;
+            var (held, ofHeld) = rows.Add(data, negatives);
+            return ofHeld.Materialize(held, seed);
+        }
+    }
+
+    private FeatureInteraction InteractionFor(DataSet train, ParseResult parsed)
+    {
+        var interaction = _training.InteractionIn(parsed);
+        if (train.Space.FieldCount > 1)
+            return interaction ?? FeatureInteraction.FieldPooled;
+        return interaction is null or FeatureInteraction.Plain
+            ? FeatureInteraction.Plain
+            : throw new CommandFailedException(
+                $"{train.Name}: all features are of one field, so that no fields cross: --interaction must be plain, or the rows must be of libffm");
+    }
+
+    private JsonObject SettingsOf(ParseResult parsed, TrainingSettings settings)
+    {
+        var described = _training.Describe(settings);
+        if (settings.Loss == Loss.Bpr)
+        {
+            described["negatives"] = _negatives.In(parsed);
+            described["userFields"] = new JsonArray([.. parsed.GetValue(_userFields)!.Select(field => JsonValue.Create(field))]);
+        }
+
+        foreach (var file in new[] { _train, _valid, _test, _model })
+            described[Options.KeyOf(file)] = parsed.GetValue(file);
+        return described;
+    }
+
+    /// <summary>What there is to learn.</summary>
+    /// <param name="Train">The examples to learn from.</param>
+    /// <param name="Valid">Those that tell when to stop.</param>
+    /// <param name="Negatives">How positives get negatives.</param>
+    /// <param name="RowsPerEpoch">Rows, or pairs, that an epoch learns from.</param>
+    /// <param name="Measure">Measures what was learned.</param>
+    private sealed record TrainingTask(ExampleSet Train, ExampleSet? Valid, NegativeSampling? Negatives, long RowsPerEpoch, Func<Scorer, JsonObject>? Measure);
+}

@@ -1,0 +1,131 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
+using RecService.Engine.Training;
+
+namespace RecService.Cli.Commands;
+
+/// <summary>How a model is trained: the options of every command that trains.</summary>
+internal sealed class TrainingOptions
+{
+    private const string ByLossAndSolver = "by default one that suits loss and solver";
+
+    private static readonly TrainingSettings Defaults = new();
+
+    private readonly ChoiceOption<FeatureInteraction> _interaction;
+    private readonly ChoiceOption<Solver> _solver = new(
+        "--solver", "How parameters step.", "adagrad", ("sgd", Solver.Sgd), ("adagrad", Solver.AdaGrad), ("adam", Solver.Adam));
+
+    private readonly NumberOption<int> _factors;
+    private readonly NumberOption<int> _epochs = Options.Count("--epochs", "Passes over the rows at most.", 20);
+    private readonly NumberOption<float> _rate = Options.Positive("--rate", $"Learning rate, {ByLossAndSolver}.");
+    private readonly ChoiceOption<RateSchedule> _schedule = new(
+        "--schedule",
+        "How the rate changes by epoch: not; as 1/sqrt(epoch); along half a cosine to nearly 0 at the last of --epochs.",
+        "constant",
+        ("constant", RateSchedule.Constant),
+        ("inverse-sqrt", RateSchedule.InverseSquareRoot),
+        ("cosine", RateSchedule.Cosine));
+
+    private readonly NumberOption<float> _l2 = Options.NotNegative("--l2", "L2 regularisation per occurrence of a feature, of weights and factors alike.");
+    private readonly NumberOption<float> _l2Linear = Options.NotNegative("--l2-linear", $"L2 of weights, {ByLossAndSolver}.");
+    private readonly NumberOption<float> _l2Factors = Options.NotNegative("--l2-factors", $"L2 of factors, {ByLossAndSolver}.");
+    private readonly NumberOption<float> _initialDeviation = Options.Positive(
+        "--init-stdev", "Standard deviation of the initial factors, by default one that suits the loss.");
+
+    private readonly NumberOption<int> _patience = Options.Count("--patience", "With --valid: epochs without a better metric before training stops.", Defaults.Patience);
+    private readonly NumberOption<ulong> _seed = Options.Seed("Seed of initial factors, order of rows and negatives.");
+    private readonly NumberOption<int> _threads = new("--threads", "Threads to learn with.", number => number is >= 1 and <= 256, "a whole number from 1 to 256", 1);
+    private readonly Option<bool> _deterministic = Options.Flag("--deterministic", "The same model with any number of threads, at the cost of speed.");
+    private readonly Option<string?> _kernel = new("--kernel")
+    {
+        Description = $"The inner loops to compute with, by default the machine's best: {string.Join(", ", FactorizationKernel.All.Select(kernel => kernel.Name))}.",
+        HelpName = "NAME",
+    };
+
+    /// <param name="factors">k unless it is given.</param>
+    /// <param name="interaction">The interaction unless it is given; null when the data decide.</param>
+    /// <param name="losses">The losses to choose from, the default one first.</param>
+    public TrainingOptions(int factors, string? interaction, params (string Word, Loss Value)[] losses)
+    {
+        _factors = new("--k", "Length of the latent vectors; 0 trains a linear model.", number => number is >= 0 and <= 4096, "a whole number from 0 to 4096", factors);
+        Loss = new("--loss", "What is minimised.", losses[0].Word, losses);
+        _interaction = new(
+            "--interaction",
+            "Which features cross: those of different fields, pooled by field; all with all; or as the first, with a learned weight for each two fields."
+                + (interaction is null ? " By default pooled where rows have several fields, else plain." : ""),
+            interaction,
+            ("pooled", FeatureInteraction.FieldPooled),
+            ("plain", FeatureInteraction.Plain),
+            ("weighted", FeatureInteraction.FieldWeighted));
+    }
+
+    /// <summary>What is minimised.</summary>
+    public ChoiceOption<Loss> Loss { get; }
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[]
+        {
+            Loss, _interaction, _solver, _factors, _epochs, _rate, _schedule, _l2, _l2Linear, _l2Factors, _initialDeviation, _patience, _seed, _threads, _deterministic,
+            _kernel,
+        })
+        {
+            command.Options.Add(option);
+        }
+
+        command.Validators.Add(result =>
+        {
+            if (result.IsGiven(_l2) && (result.IsGiven(_l2Linear) || result.IsGiven(_l2Factors)))
+                result.AddError("--l2 is for weights and factors alike; --l2-linear and --l2-factors cannot stand beside it.");
+        });
+    }
+
+    public FeatureInteraction? InteractionIn(ParseResult parsed) => _interaction.In(parsed);
+
+    public int ThreadsIn(ParseResult parsed) => _threads.In(parsed);
+
+    /// <summary>The settings; those that are not given are the ones to start from for the loss and the solver.</summary>
+    public TrainingSettings SettingsIn(ParseResult parsed)
+    {
+        var defaults = TrainingSettings.For(Loss.In(parsed)!.Value, _solver.In(parsed)!.Value);
+        var l2 = parsed.GetValue(_l2);
+        return defaults with
+        {
+            Interaction = InteractionIn(parsed) ?? defaults.Interaction,
+            Factors = _factors.In(parsed),
+            Epochs = _epochs.In(parsed),
+            LearningRate = parsed.GetValue(_rate) ?? defaults.LearningRate,
+            Schedule = _schedule.In(parsed)!.Value,
+            L2Linear = parsed.GetValue(_l2Linear) ?? l2 ?? defaults.L2Linear,
+            L2Factors = parsed.GetValue(_l2Factors) ?? l2 ?? defaults.L2Factors,
+            InitialDeviation = parsed.GetValue(_initialDeviation) ?? defaults.InitialDeviation,
+            Patience = _patience.In(parsed),
+            Seed = _seed.In(parsed),
+            Threads = _threads.In(parsed),
+            Deterministic = parsed.GetValue(_deterministic),
+            KernelName = (parsed.GetValue(_kernel) is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default).Name,
+        };
+    }
+
+    /// <summary>Settings by the names of their options.</summary>
+    public JsonObject Describe(TrainingSettings settings) => new()
+    {
+        ["loss"] = Loss.WordFor(settings.Loss),
+        ["interaction"] = _interaction.WordFor(settings.Interaction),
+        ["solver"] = _solver.WordFor(settings.Solver),
+        ["k"] = settings.Factors,
+        ["epochs"] = settings.Epochs,
+        ["rate"] = settings.LearningRate,
+        ["schedule"] = _schedule.WordFor(settings.Schedule),
+        ["l2Linear"] = settings.L2Linear,
+        ["l2Factors"] = settings.L2Factors,
+        ["initStdev"] = settings.InitialDeviation,
+        ["patience"] = settings.Patience,
+        ["seed"] = settings.Seed,
+        ["threads"] = settings.Threads,
+        ["deterministic"] = settings.Deterministic,
+        ["kernel"] = settings.KernelName,
+    };
+}

@@ -1,0 +1,71 @@
+using System.Text;
+using RecService.Cli.Commands;
+using RecService.Engine.Model;
+
+namespace RecService.Cli.Files;
+
+/// <summary>The kinds of files that hold models.</summary>
+internal enum ModelFormat
+{
+    Rfm,
+    Safetensors,
+    Text,
+}
+
+/// <summary>Files of models: those to read are told apart by their content, those to write by their extension.</summary>
+internal static class ModelFiles
+{
+    public const string Extensions = ".rfm, .safetensors or .txt";
+
+    private const int SafetensorsPrefix = 8;
+
+    /// <summary>Whether a file that starts with these bytes holds a model that can be read.</summary>
+    public static bool IsStartOf(ReadOnlySpan<byte> bytes) => ModelFile.IsStartOf(bytes) || IsSafetensors(bytes);
+
+    public static FactorizationModel Read(string path, Stream standardInput)
+    {
+        using var file = InputFile.Open(path, standardInput);
+        return Read(file);
+    }
+
+    public static FactorizationModel Read(InputFile file)
+    {
+        try
+        {
+            return IsSafetensors(file.Start) ? SafetensorsFile.Import(file.Content) : ModelFile.Load(file.Content);
+        }
+        catch (Exception refusal) when (refusal is ModelFormatException or InvalidDataException)
+        {
+            throw new CommandFailedException($"{file.Name}: {refusal.Message}", refusal);
+        }
+    }
+
+    public static void Write(string path, ModelFormat format, FactorizationModel model)
+    {
+        using var file = OutputFile.Create(path);
+        switch (format)
+        {
+            case ModelFormat.Rfm:
+                ModelFile.Save(file, model);
+                break;
+            case ModelFormat.Safetensors:
+                SafetensorsFile.Export(file, model);
+                break;
+            default:
+                using (var text = new StreamWriter(file, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 64 * 1024))
+                    ModelText.Export(text, model);
+                break;
+        }
+    }
+
+    /// <summary>The format that the extension of a file tells; null when it tells none.</summary>
+    public static ModelFormat? FormatOf(string path) => OutputFile.ExtensionOf(path) switch
+    {
+        ".rfm" => ModelFormat.Rfm,
+        ".safetensors" => ModelFormat.Safetensors,
+        ".txt" => ModelFormat.Text,
+        _ => null,
+    };
+
+    private static bool IsSafetensors(ReadOnlySpan<byte> bytes) => bytes.Length > SafetensorsPrefix && bytes[SafetensorsPrefix] == '{';
+}

@@ -1,0 +1,60 @@
+using RecService.Cli.Commands;
+using RecService.Engine.Model;
+using RecService.Engine.Training;
+using Spectre.Console;
+
+namespace RecService.Cli.Output;
+
+/// <summary>Says what goes on: by lines, and on a terminal with something that moves while it lasts.</summary>
+/// <param name="writer">Where to.</param>
+/// <param name="isTerminal">Whether that is a terminal.</param>
+internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
+{
+    /// <summary>The log of a command: to standard output, or to standard error where the former is for an object of JSON alone.</summary>
+    public static ProgressLog Of(StandardStreams streams, bool json) =>
+        json ? new(streams.Error, streams.ErrorIsTerminal) : new(streams.Output, streams.OutputIsTerminal);
+
+    public void Line(string text = "")
+    {
+        writer.WriteLine(text);
+        writer.Flush();
+    }
+
+    /// <summary>Does something of which nobody knows how far it is.</summary>
+    public T While<T>(string what, Func<T> work) =>
+        isTerminal ? Terminal().Status().Start(Markup.Escape(what), _ => work()) : work();
+
+    /// <summary>Trains, with a line for each epoch and on a terminal a bar for all of them.</summary>
+    /// <param name="settings">The settings.</param>
+    /// <param name="rows">Rows, or pairs of rows, that an epoch learns from.</param>
+    /// <param name="train">Trains, and tells each epoch.</param>
+    public TrainingResult Epochs(TrainingSettings settings, long rows, Func<Action<EpochReport>, TrainingResult> train)
+    {
+        var name = Figures.NameOf(settings.Loss);
+        Line($"epoch  {"train " + name,15}  {"valid " + name,15}  seconds  {(settings.Loss == Loss.Bpr ? "M pairs/s" : "M rows/s"),9}");
+        if (!isTerminal)
+            return train(epoch => Line(Text(epoch)));
+        var console = Terminal();
+        return console.Progress().AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Start(context =>
+            {
+                var bar = context.AddTask("training", maxValue: settings.Epochs);
+                return train(epoch =>
+                {
+                    console.WriteLine(Text(epoch));
+                    bar.Increment(1);
+                });
+            });
+
+        string Text(EpochReport epoch)
+        {
+            var trainLoss = Figures.Metric(Figures.Reported(settings.Loss, epoch.TrainLoss));
+            var validLoss = Figures.Metric(epoch.HoldoutLoss is { } loss ? Figures.Reported(settings.Loss, loss) : null);
+            var seconds = epoch.LearningTime.TotalSeconds;
+            return FormattableString.Invariant($"{epoch.Epoch,5}  {trainLoss,15}  {validLoss,15}  {seconds,7:0.000}  {rows / seconds / 1e6,9:0.00}");
+        }
+    }
+
+    private IAnsiConsole Terminal() => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
+}

@@ -1,0 +1,134 @@
+using System.Globalization;
+using RecService.Cli.Commands;
+
+namespace RecService.Cli.Ranking;
+
+/// <summary>Who chose what in which context, by numbers.</summary>
+internal sealed record Choices(int[] Users, int[] Items, int[] Contexts)
+{
+    public int Count => Users.Length;
+}
+
+/// <summary>What is known of users or of items.</summary>
+internal sealed class KnownFeatures
+{
+    private readonly List<List<(int Feature, float? Value)>> _lists = [];
+
+    public Ids Names { get; } = new();
+
+    /// <summary>Number of entities, those without features included.</summary>
+    public int Count => _lists.Count;
+
+    /// <summary>The features of an entity: values as given, else 1/√n of n features.</summary>
+    public IEnumerable<(int Feature, float Value)> this[int entity]
+    {
+        get
+        {
+            var list = entity < _lists.Count ? _lists[entity] : [];
+            return list.Select(known => (known.Feature, known.Value ?? (1 / MathF.Sqrt(list.Count))));
+        }
+    }
+
+    /// <returns>Whether the entity had not the feature before.</returns>
+    public bool Add(int entity, ReadOnlySpan<char> name, float? value)
+    {
+        while (_lists.Count <= entity)
+            _lists.Add([]);
+        var feature = Names.Add(name);
+        if (_lists[entity].Exists(known => known.Feature == feature))
+            return false;
+        _lists[entity].Add((feature, value));
+        return true;
+    }
+}
+
+/// <summary>What the files of a ranking say, with numbers for ids: those of the training pairs come first.</summary>
+/// <param name="standardInput">What <c>-</c> stands for.</param>
+internal sealed class RankingFiles(Stream standardInput)
+{
+    private int? _contextFields;
+
+    public Ids Users { get; } = new();
+
+    public Ids Items { get; } = new();
+
+    /// <summary>The contexts: their parts with tabs between.</summary>
+    public Ids Contexts { get; } = new();
+
+    /// <summary>Number of parts that every context has.</summary>
+    public int ContextFields => _contextFields ?? 0;
+
+    public KnownFeatures UserFeatures { get; } = new();
+
+    public KnownFeatures ItemFeatures { get; } = new();
+
+    /// <summary>Reads pairs of user and item, with the parts of a context behind them; as many in every file and line.</summary>
+    public Choices ReadPairs(string path)
+    {
+        var (users, items, contexts) = (new List<int>(), new List<int>(), new List<int>());
+        using var reader = new TabReader(path, standardInput, 2, "user", "item", "context", "…");
+        while (reader.Read())
+        {
+            _contextFields ??= reader.Count - 2;
+            if (reader.Count - 2 != _contextFields)
+                throw reader.Refusal(0, FormattableString.Invariant($"the line has {reader.Count} cells; the first line of the training pairs has {_contextFields + 2}."));
+            users.Add(Users.Add(reader[0]));
+            items.Add(Items.Add(reader[1]));
+            contexts.Add(Contexts.Add(reader.From(2)));
+        }
+
+        if (users.Count == 0)
+            throw new CommandFailedException($"{path}: there are no pairs");
+        return new([.. users], [.. items], [.. contexts]);
+    }
+
+    /// <summary>Reads pairs of user and item, whatever follows them, and leaves out those that are not known.</summary>
+    public Choices ReadKnownPairs(string path)
+    {
+        var (users, items) = (new List<int>(), new List<int>());
+        using var reader = new TabReader(path, standardInput, 2, "user", "item", "…");
+        while (reader.Read())
+        {
+            var (user, item) = (Users.Find(reader[0]), Items.Find(reader[1]));
+            if (user >= 0 && item >= 0)
+            {
+                users.Add(user);
+                items.Add(item);
+            }
+        }
+
+        return new([.. users], [.. items], []);
+    }
+
+    /// <summary>Reads items, one a line.</summary>
+    public int[] ReadItems(string path)
+    {
+        var items = new List<int>();
+        using var reader = new TabReader(path, standardInput, 1, "item");
+        while (reader.Read())
+            items.Add(Items.Add(reader[0]));
+        return [.. items];
+    }
+
+    public void ReadUserFeatures(string path) => ReadFeatures(path, "user", Users, UserFeatures);
+
+    public void ReadItemFeatures(string path) => ReadFeatures(path, "item", Items, ItemFeatures);
+
+    private void ReadFeatures(string path, string noun, Ids entities, KnownFeatures features)
+    {
+        using var reader = new TabReader(path, standardInput, 2, noun, "feature", "value");
+        while (reader.Read())
+        {
+            float? value = null;
+            if (reader.Count > 2)
+            {
+                if (!float.TryParse(reader[2], NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !float.IsFinite(number))
+                    throw reader.Refusal(2, $"the value '{reader[2]}' is not a finite number.");
+                value = number;
+            }
+
+            if (!features.Add(entities.Add(reader[0]), reader[1], value))
+                throw reader.Refusal(1, $"the {noun} '{reader[0]}' has the feature '{reader[1]}' already.");
+        }
+    }
+}

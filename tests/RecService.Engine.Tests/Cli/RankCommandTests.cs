@@ -1,0 +1,201 @@
+using System.Text.Json.Nodes;
+using RecService.Engine.Model;
+
+namespace RecService.Engine.Tests.Cli;
+
+public sealed class RankCommandTests : CliTest
+{
+    private static readonly string[] Metrics =
+        ["hr@10", "ndcg@10", "recall@10", "hr@20", "ndcg@20", "recall@20", "mrr", "coverage@10", "coverage@20"];
+
+    /// <summary>Tea is liked by three, coffee by two, milk by one, and nobody has met water.</summary>
+    private const string Drinks = "ann\ttea\nbob\ttea\ncid\ttea\nbob\tcoffee\ncid\tcoffee\ncid\tmilk\n";
+
+    [Fact]
+    public async Task Items_are_ranked_by_popularity_less_what_the_user_has()
+    {
+        var train = Write("train.tsv", Drinks);
+        var test = Write("test.tsv", "ann\tmilk\nbob\twater\n\ndan\tcoffee\n");
+
+        var report = await ReportAsync("rank", "--train", train, "--test", test, "--baseline", "popularity");
+
+        Keys(report).ShouldBe([
+            "settings", "epochs", "bestEpoch", "trainSeconds", "users", "items", "pairs", "queries", "test", "parseSeconds", "rankSeconds", "peakMemoryBytes",
+        ]);
+        report["users"]!.GetValue<int>().ShouldBe(4);
+        report["items"]!.GetValue<int>().ShouldBe(4);
+        report["pairs"]!.GetValue<int>().ShouldBe(6);
+        report["queries"]!.GetValue<int>().ShouldBe(3);
+        report["epochs"]!.AsArray().ShouldBeEmpty();
+        report["bestEpoch"].ShouldBeNull();
+        var metrics = report["test"]!.AsObject();
+        Keys(metrics).ShouldBe([.. Metrics, "ci95"]);
+        Keys(metrics["ci95"]).ShouldBe(Metrics);
+        foreach (var metric in Metrics)
+        {
+            var interval = metrics["ci95"]![metric]!.AsArray();
+            interval.Count.ShouldBe(2);
+            Number(metrics[metric]).ShouldBeInRange(Number(interval[0]), Number(interval[1]));
+        }
+
+        // Ann: coffee, milk, water. Bob: milk, water. Dan, whom nobody knows: tea, coffee, milk, water.
+        Number(metrics["mrr"]).ShouldBe((1.0 / 2 + 1.0 / 2 + 1.0 / 2) / 3, 1e-12);
+        Number(metrics["ndcg@10"]).ShouldBe(1 / Math.Log2(3), 1e-12);
+        Number(metrics["hr@10"]).ShouldBe(1);
+        Number(metrics["coverage@10"]).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Candidates_and_exclusions_narrow_the_ranking()
+    {
+        var train = Write("train.tsv", Drinks);
+        var test = Write("test.tsv", "ann\tmilk\nbob\twater\ndan\tcoffee\n");
+        string[] args = ["rank", "--train", train, "--test", test, "--baseline", "popularity"];
+
+        // Ann: milk, water. Bob and Dan as before; pairs that nobody knows exclude nothing.
+        var excluded = await ReportAsync([.. args, "--exclude", Write("exclude.tsv", "ann\tcoffee\tyesterday\neve\ttea\nbob\tjuice\n")]);
+        Number(excluded["test"]!["mrr"]).ShouldBe((1 + 1.0 / 2 + 1.0 / 2) / 3, 1e-12);
+
+        // Ann: milk, water, juice. Bob: milk, water and juice, which tie. Dan's coffee is no candidate.
+        var candidates = await ReportAsync([.. args, "--candidates", Write("candidates.tsv", "milk\nwater\njuice\n")]);
+        candidates["items"]!.GetValue<int>().ShouldBe(5);
+        Number(candidates["test"]!["mrr"]).ShouldBe((1 + 1.0 / 3 + 0) / 3, 1e-12);
+    }
+
+    [Fact]
+    public async Task Near_items_are_those_that_the_same_users_chose()
+    {
+        var train = Write("train.tsv", "ann\ttea\nbob\ttea\nbob\tcake\ncid\tcoffee\ncid\tbun\ndan\tcoffee\ndan\tbun\n");
+        var test = Write("test.tsv", "ann\tcake\n");
+
+        var report = await ReportAsync("rank", "--train", train, "--test", test, "--baseline", "item-knn", "--neighbours", "5");
+
+        report["settings"]!["neighbours"]!.GetValue<int>().ShouldBe(5);
+        Number(report["test"]!["mrr"]).ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("bpr", "pooled", "tag")]
+    [InlineData("bpr", "weighted", "tag")]
+    [InlineData("logistic", "pooled", "item")]
+    [InlineData("logistic", "plain", "tag")]
+    public async Task A_model_ranks_items_that_training_has_not_by_their_features(string loss, string interaction, string field)
+    {
+        // Even users choose even items, and parity is a feature of each item. Items 20 to 29 are in no pair of training.
+        var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 30) where (user + item) % 2 == 0 select (user, item);
+        var train = Write("train.tsv", string.Concat(pairs.Where(pair => pair.item < 20 && (pair.user + pair.item) % 5 != 0).Select(Line)));
+        var test = Write("test.tsv", string.Concat(pairs.Where(pair => pair.item >= 20).Select(Line)));
+        var features = Write("features.tsv", string.Concat(Enumerable.Range(0, 30).Select(item =>
+            $"{item}\t{(item % 2 == 0 ? "even" : "odd")}{(item % 3 == 0 ? "\t0.9" : "")}\n{item}\tnumber\n")));
+        var candidates = Write("candidates.tsv", string.Concat(Enumerable.Range(20, 10).Select(item => $"{item}\n")));
+        var model = PathOf("model.rfm");
+
+        var report = await ReportAsync(
+            "rank", "--train", train, "--test", test, "--item-features", features, "--candidates", candidates, "--loss", loss, "--interaction", interaction,
+            "--item-feature-field", field, "--k", "8", "--epochs", "30", "--negatives", "2", "--model", model);
+
+        // Five of ten candidates are right, and all of them come before the others.
+        Number(report["test"]!["ndcg@10"]).ShouldBe(1, 1e-12);
+        Number(report["test"]!["recall@10"]).ShouldBe(1);
+        report["epochs"]!.AsArray().Count.ShouldBe(30);
+        Keys(report["epochs"]![0]).ShouldBe(["epoch", "seconds", "examplesPerSecond", "trainLoss", "validMetric"]);
+        report["settings"]!["itemFeatureField"]!.GetValue<string>().ShouldBe(field);
+
+        using var file = File.OpenRead(model);
+        var stored = ModelFile.Load(file);
+        stored.Space.Fields.ShouldBe(field == "tag" ? ["user", "item", "tag"] : ["user", "item"]);
+        var names = stored.Features.ShouldNotBeNull().Features.Select(feature => $"{feature.Group} {feature.Category}").ToArray();
+        names.ShouldContain("user.id 7");
+        names.ShouldContain("item.id 19");
+        names.ShouldNotContain("item.id 20");
+        names.ShouldContain(field == "tag" ? "tag even" : "item.tags even");
+
+        static string Line((int User, int Item) pair) => $"{pair.User}\t{pair.Item}\n";
+    }
+
+    [Fact]
+    public async Task Features_of_users_make_up_for_users_that_training_has_not()
+    {
+        var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 12) where (user + item) % 2 == 0 select $"{user}\t{item}\n";
+        var train = Write("train.tsv", string.Concat(pairs));
+        var test = Write("test.tsv", string.Concat(Enumerable.Range(0, 12).Select(item => $"{(item % 2 == 0 ? "eve" : "olaf")}\t{item}\n")));
+        var known = Enumerable.Range(0, 20).Select(user => $"{user}\t{(user % 2 == 0 ? "even" : "odd")}\n");
+        var features = Write("features.tsv", string.Concat(known) + "eve\teven\nolaf\todd\n");
+
+        var report = await ReportAsync("rank", "--train", train, "--test", test, "--user-features", features, "--k", "8", "--epochs", "40");
+
+        Number(report["test"]!["ndcg@10"]).ShouldBe(1, 1e-12);
+    }
+
+    [Fact]
+    public async Task Contexts_are_fields_and_make_queries_of_their_own()
+    {
+        // In the morning everyone wants hot drinks, in the evening cold ones; one of each is held out.
+        string[] hot = ["coffee", "tea", "cocoa"], cold = ["wine", "beer", "juice"];
+        var (train, test) = (new StringWriter(), new StringWriter());
+        for (var user = 0; user < 12; user++)
+        {
+            for (var drink = 0; drink < 3; drink++)
+            {
+                var held = drink == user % 3;
+                (held ? test : train).Write($"{user}\t{hot[drink]}\tmorning\t{user % 2}\n{user}\t{cold[drink]}\tevening\t{(held ? "never" : user % 2)}\n");
+            }
+        }
+
+        var (trainFile, testFile, model) = (Write("train.tsv", train.ToString()), Write("test.tsv", test.ToString()), PathOf("model.rfm"));
+        var report = await ReportAsync("rank", "--train", trainFile, "--test", testFile, "--k", "4", "--epochs", "30", "--model", model);
+
+        report["queries"]!.GetValue<int>().ShouldBe(24);
+        Number(report["test"]!["mrr"]).ShouldBe(1);
+        using var file = File.OpenRead(model);
+        ModelFile.Load(file).Space.Fields.ShouldBe(["user", "item", "context1", "context2"]);
+    }
+
+    [Fact]
+    public async Task Validation_pairs_choose_the_epoch()
+    {
+        var (train, test) = (PathOf("train.tsv"), PathOf("test.tsv"));
+        await OutputAsync("generate", "--pairs", "--users", "60", "--items", "50", "--rows", "600", "--out", train, "--test-rows", "100", "--test-out", test);
+
+        var report = await ReportAsync("rank", "--train", train, "--valid", test, "--test", test, "--epochs", "30", "--patience", "2", "--k", "4", "--threads", "2");
+
+        var valid = report["epochs"]!.AsArray().Select(epoch => Number(epoch!["validMetric"])).ToArray();
+        report["bestEpoch"]!.GetValue<int>().ShouldBe(1 + Array.IndexOf(valid, valid.Min()));
+    }
+
+    [Fact]
+    public async Task Bad_lines_are_named()
+    {
+        var good = Write("good.tsv", "ann\ttea\nbob\tcoffee\n");
+        string[] args = ["rank", "--baseline", "popularity", "--train", good, "--test"];
+
+        await TestFails("ann\ttea\n\nbob\n", "bad.tsv(3,1): the line has 1 cell; it must be user, item[, context, …] with tabs between.");
+        await TestFails("ann\ttea\tnow\n", "bad.tsv(1,1): the line has 3 cells; the first line of the training pairs has 2.");
+        await TestFails("änn\t\n", "bad.tsv(1,6): the cell is empty.");
+        await TestFails("\n", "bad.tsv: there are no pairs");
+        await OptionFails("--item-features", "tea\thot\t1\ntea\tblack\tvery\n", "bad.tsv(2,11): the value 'very' is not a finite number.");
+        await OptionFails("--item-features", "tea\thot\ntea\thot\n", "bad.tsv(2,5): the item 'tea' has the feature 'hot' already.");
+        await OptionFails("--candidates", "tea\tcoffee\n", "bad.tsv(1,1): the line has 2 cells; it must be item.");
+        File.WriteAllBytes(PathOf("bad.tsv"), [(byte)'a', (byte)'\t', 0xFF, (byte)'\n']);
+        (await FailureAsync(1, [.. args, PathOf("bad.tsv")])).ShouldContain("bad.tsv: what follows line 0 is not UTF-8 text");
+        (await FailureAsync(2, "rank", "--train", good)).ShouldContain("Option '--test' is required.");
+        (await FailureAsync(2, [.. args, good, "--model", PathOf("model.rfm")])).ShouldContain("--baseline trains no model");
+
+        async Task TestFails(string text, string message) => (await FailureAsync(1, [.. args, Write("bad.tsv", text)])).ShouldContain(message);
+
+        async Task OptionFails(string option, string text, string message) => (await FailureAsync(1, [.. args, good, option, Write("bad.tsv", text)])).ShouldContain(message);
+    }
+
+    [Fact]
+    public async Task The_baselines_have_the_known_figures()
+    {
+        var folder = Repository.SharedData("ml-latest-small-ranking");
+        Assert.SkipWhen(folder is null, "There is no folder shared/data/ml-latest-small-ranking beside the repository.");
+        string[] args = ["rank", "--train", Path.Combine(folder, "train.tsv"), "--test", Path.Combine(folder, "test.tsv"), "--threads", "2", "--baseline"];
+
+        Figures(await ReportAsync([.. args, "popularity"])).ShouldBe([0.0417, 0.0194, 0.0626, 0.0245], 5e-5);
+        Figures(await ReportAsync([.. args, "item-knn"])).ShouldBe([0.0611, 0.0337, 0.1133, 0.0468], 5e-5);
+
+        static double[] Figures(JsonObject report) => [.. new[] { "hr@10", "ndcg@10", "hr@20", "ndcg@20" }.Select(metric => Number(report["test"]![metric]))];
+    }
+}

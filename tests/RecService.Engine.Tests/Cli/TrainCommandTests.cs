@@ -1,0 +1,335 @@
+using System.Globalization;
+using System.IO.Compression;
+using System.Text.Json.Nodes;
+using RecService.Engine.Model;
+using RecService.Engine.Training;
+
+namespace RecService.Engine.Tests.Cli;
+
+public sealed class TrainCommandTests : CliTest
+{
+    [Fact]
+    public async Task One_object_tells_settings_epochs_and_metrics()
+    {
+        var (train, test) = await GenerateAsync("ffm");
+
+        var report = await ReportAsync("train", "--train", train, "--valid", test, "--test", test, "--epochs", "5", "--k", "4");
+
+        Keys(report).ShouldBe(
+            ["settings", "rows", "features", "fields", "unknownEntries", "epochs", "bestEpoch", "test", "parseSeconds", "trainSeconds", "peakMemoryBytes"]);
+        var settings = report["settings"]!.AsObject();
+        Keys(settings).ShouldBe([
+            "loss", "interaction", "solver", "k", "epochs", "rate", "schedule", "l2Linear", "l2Factors", "initStdev", "patience", "seed", "threads", "deterministic",
+            "kernel", "train", "valid", "test", "model",
+        ]);
+        settings["interaction"]!.GetValue<string>().ShouldBe("pooled");
+        settings["k"]!.GetValue<int>().ShouldBe(4);
+        settings["train"]!.GetValue<string>().ShouldBe(train);
+        settings["model"].ShouldBeNull();
+        report["rows"]!.ToJsonString().ShouldBe("""{"train":3000,"valid":1000,"test":1000}""");
+        Keys(report["test"]).ShouldBe(["rmse", "mae"]);
+        Number(report["test"]!["rmse"]).ShouldBeInRange(0.5, 1.2);
+
+        var epochs = report["epochs"]!.AsArray();
+        epochs.Count.ShouldBe(5);
+        foreach (var (epoch, number) in epochs.Select((epoch, index) => (epoch, index + 1)))
+        {
+            Keys(epoch).ShouldBe(["epoch", "seconds", "examplesPerSecond", "trainLoss", "validMetric"]);
+            Number(epoch!["epoch"]).ShouldBe(number);
+            Number(epoch["seconds"]).ShouldBeGreaterThan(0);
+            Number(epoch["examplesPerSecond"]).ShouldBe(3000 / Number(epoch["seconds"]), 1);
+        }
+
+        report["bestEpoch"]!.GetValue<int>().ShouldBeInRange(1, 5);
+        Number(report["parseSeconds"]).ShouldBeGreaterThan(0);
+        report["peakMemoryBytes"]!.GetValue<long>().ShouldBeGreaterThan(1_000_000);
+    }
+
+    [Fact]
+    public async Task The_losses_of_epochs_are_in_the_units_of_the_metrics()
+    {
+        var (train, test) = await GenerateAsync("ffm");
+        var model = PathOf("model.rfm");
+
+        var report = await ReportAsync("train", "--train", train, "--valid", test, "--epochs", "8", "--model", model);
+
+        report["test"].ShouldBeNull();
+        var best = report["epochs"]!.AsArray().Min(epoch => Number(epoch!["validMetric"]));
+        var evaluated = await ReportAsync("evaluate", "--model", model, "--data", test);
+        Number(evaluated["test"]!["rmse"]).ShouldBe(best, 1e-5);
+        // Each row before it was learned from, so that the first epoch is not far from what knows nothing.
+        Number(report["epochs"]![0]!["trainLoss"]).ShouldBeInRange(0.9, 1.3);
+    }
+
+    [Theory]
+    [InlineData("squared", "rfm")]
+    [InlineData("squared", "safetensors")]
+    [InlineData("logistic", "rfm")]
+    [InlineData("logistic", "safetensors")]
+    public async Task A_stored_model_evaluates_as_it_did_when_it_was_trained(string loss, string extension)
+    {
+        var (train, test) = await GenerateAsync("ffm", loss == "logistic" ? ["--binary"] : []);
+        var model = PathOf($"model.{extension}");
+
+        var trained = await ReportAsync("train", "--train", train, "--test", test, "--loss", loss, "--interaction", "weighted", "--epochs", "3", "--model", model);
+        var evaluated = await ReportAsync("evaluate", "--model", model, "--data", test);
+
+        Keys(evaluated).ShouldBe(["settings", "rows", "unknownEntries", "test", "parseSeconds", "peakMemoryBytes"]);
+        Keys(trained["test"]).ShouldBe(loss == "squared" ? ["rmse", "mae"] : ["logLoss", "auc"]);
+        evaluated["test"]!.ToJsonString().ShouldBe(trained["test"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Predictions_are_what_is_evaluated()
+    {
+        var (train, test) = await GenerateAsync("ffm");
+        var (model, file) = (PathOf("model.rfm"), PathOf("predictions.txt"));
+        await OutputAsync("train", "--train", train, "--epochs", "3", "--model", model);
+        var rmse = Number((await ReportAsync("evaluate", "--model", model, "--data", test))["test"]!["rmse"]);
+
+        var printed = await OutputAsync("predict", "--model", model, "--data", test);
+        await OutputAsync("predict", "--model", model, "--data", test, "--out", file);
+
+        File.ReadAllText(file).ShouldBe(printed);
+        var predictions = Numbers(printed);
+        var targets = File.ReadLines(test).Select(line => double.Parse(line.Split(' ')[0], CultureInfo.InvariantCulture)).ToArray();
+        predictions.Length.ShouldBe(targets.Length);
+        Math.Sqrt(predictions.Zip(targets, (prediction, target) => Math.Pow(prediction - target, 2)).Average()).ShouldBe(rmse, 1e-9);
+    }
+
+    [Fact]
+    public async Task Ratings_are_clipped_to_the_range_of_training_and_scores_are_not()
+    {
+        var train = Write("train.ffm", "1 0:0:1 1:1:1\n3 0:0:1 1:2:1\n2 0:3:1 1:1:1\n3 0:3:1 1:2:1\n");
+        var data = Write("data.ffm", "0 0:0:1 1:1:50\n0 0:3:1 1:2:50\n");
+        var model = PathOf("model.rfm");
+        await OutputAsync("train", "--train", train, "--epochs", "50", "--model", model);
+
+        Numbers(await OutputAsync("predict", "--model", model, "--data", data)).ShouldBe([1, 3]);
+        Numbers(await OutputAsync("predict", "--model", model, "--data", data, "--scores")).ShouldAllBe(score => score < 1 || score > 3);
+    }
+
+    [Fact]
+    public async Task Logistic_predictions_are_probabilities_of_targets_above_0()
+    {
+        var train = Write("train.ffm", string.Concat(Enumerable.Repeat("0.5 0:0:1 1:2:1\n-3 0:1:1 1:2:1\n0 0:1:1 1:3:1\n7 0:0:1 1:3:1\n", 20)));
+        var model = PathOf("model.rfm");
+        await OutputAsync("train", "--train", train, "--loss", "logistic", "--epochs", "20", "--model", model);
+
+        var probabilities = Numbers(await OutputAsync("predict", "--model", model, "--data", train));
+        var scores = Numbers(await OutputAsync("predict", "--model", model, "--data", train, "--scores"));
+
+        probabilities.Take(4).Select(probability => probability > 0.5).ShouldBe([true, false, false, true]);
+        probabilities.ShouldBe(scores.Select(score => 1 / (1 + Math.Exp(-score))), 1e-6);
+    }
+
+    [Fact]
+    public async Task Pairs_of_rows_are_learned_by_drawing_what_the_user_has_not_chosen()
+    {
+        // Users 0 to 9 choose among items 10 to 14, the others among 15 to 19; one choice of each is held out.
+        var (train, test) = (new StringWriter(), new StringWriter());
+        for (var user = 0; user < 10; user++)
+        {
+            for (var choice = 0; choice < 5; choice++)
+                (choice == user % 5 ? test : train).Write($"1 0:{user}:1 1:{(user < 5 ? 10 : 15) + choice}:1\n");
+        }
+
+        var (trainFile, testFile, model) = (Write("train.ffm", train.ToString()), Write("test.ffm", test.ToString()), PathOf("model.rfm"));
+
+        var report = await ReportAsync(
+            "train", "--train", trainFile, "--valid", testFile, "--test", testFile, "--loss", "bpr", "--negatives", "3", "--epochs", "60", "--patience", "60", "--k", "8",
+            "--model", model);
+
+        report["settings"]!["negatives"]!.GetValue<int>().ShouldBe(3);
+        Keys(report["test"]).ShouldBe(["pairLoss", "auc"]);
+        Number(report["test"]!["auc"]).ShouldBeGreaterThan(0.9);
+        Number(report["test"]!["pairLoss"]).ShouldBeLessThan(0.5);
+        Number(report["epochs"]![0]!["examplesPerSecond"]).ShouldBe(40 * 3 / Number(report["epochs"]![0]!["seconds"]), 1);
+
+        // Rows as they stand: each user's held-out item, and one of the other group's.
+        var rows = Write("rows.ffm", test + string.Concat(Enumerable.Range(0, 10).Select(user => $"0 0:{user}:1 1:{(user < 5 ? 15 : 10)}:1\n")));
+        var evaluated = await ReportAsync("evaluate", "--model", model, "--data", rows);
+        Keys(evaluated["test"]).ShouldBe(["auc"]);
+        Number(evaluated["test"]!["auc"]).ShouldBeGreaterThan(0.9);
+    }
+
+    [Fact]
+    public async Task Which_fields_are_the_users_can_be_said()
+    {
+        var train = Write("train.ffm", "1 7:0:1 3:1:1 5:2:1\n1 7:3:1 3:4:1 5:5:1\n");
+
+        (await FailureAsync(1, "train", "--train", train, "--loss", "bpr", "--user-fields", "7,8"))
+            .ShouldContain("there is no field '8' for --user-fields; there are 3, 5, 7");
+        (await FailureAsync(1, "train", "--train", train, "--loss", "bpr", "--user-fields", "7", "3", "5")).ShouldContain("every field is one of users");
+        (await FailureAsync(1, "train", "--train", Write("none.ffm", "0 0:0:1 1:1:1\n"), "--loss", "bpr")).ShouldContain("none.ffm: no row has a target above 0");
+        var report = await ReportAsync("train", "--train", train, "--loss", "bpr", "--user-fields", "7,3", "--epochs", "1");
+        report["settings"]!["userFields"]!.ToJsonString().ShouldBe("""["7","3"]""");
+    }
+
+    [Fact]
+    public async Task Features_without_fields_cross_with_each_other_and_cannot_be_pooled()
+    {
+        var (train, test) = await GenerateAsync("libfm");
+
+        var report = await ReportAsync("train", "--train", train, "--test", test, "--epochs", "2");
+        report["settings"]!["interaction"]!.GetValue<string>().ShouldBe("plain");
+        report["fields"]!.GetValue<int>().ShouldBe(1);
+
+        foreach (var interaction in new[] { "pooled", "weighted" })
+            (await FailureAsync(1, "train", "--train", train, "--interaction", interaction)).ShouldContain("all features are of one field");
+    }
+
+    [Fact]
+    public async Task Features_that_training_has_not_are_left_out_and_counted()
+    {
+        var train = Write("train.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:2:1\n");
+        var test = Write("test.ffm", "1 0:0:1 1:9:1\n2 5:0:1 1:2:1\n");
+
+        var report = await ReportAsync("train", "--train", train, "--test", test, "--epochs", "1");
+
+        report["unknownEntries"]!["test"]!.GetValue<int>().ShouldBe(2);
+        report["unknownEntries"]!["valid"].ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Text_gzip_caches_and_standard_input_are_told_apart_by_their_content()
+    {
+        var (train, test) = await GenerateAsync("ffm");
+        string[] rest = ["--test", test, "--epochs", "2"];
+        var expected = (await ReportAsync(["train", "--train", train, .. rest]))["test"]!.ToJsonString();
+
+        using (var compressed = new GZipStream(File.Create(PathOf("anything")), CompressionLevel.Fastest))
+            compressed.Write(File.ReadAllBytes(train));
+        (await ReportAsync(["train", "--train", PathOf("anything"), .. rest]))["test"]!.ToJsonString().ShouldBe(expected);
+
+        await OutputAsync("convert", "--in", train, "--out", PathOf("train.cache"));
+        // Made by itself, so that it has columns of its own.
+        await OutputAsync("convert", "--in", test, "--out", PathOf("test.cache.gz"));
+        (await ReportAsync("train", "--train", PathOf("train.cache"), "--test", PathOf("test.cache.gz"), "--epochs", "2"))["test"]!.ToJsonString().ShouldBe(expected);
+
+        var piped = await RunWithInputAsync(File.ReadAllText(train), ["train", "--train", "-", .. rest, "--json"]);
+        JsonNode.Parse(piped.Output)!["test"]!.ToJsonString().ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task Options_become_settings()
+    {
+        var (train, _) = await GenerateAsync("ffm");
+
+        var settings = (await ReportAsync(
+            "train", "--train", train, "--solver", "adam", "--rate", "0.003", "--l2", "0.25", "--init-stdev", "0.5", "--schedule", "cosine", "--patience", "7", "--seed", "5",
+            "--threads", "2", "--deterministic", "--kernel", "scalar", "--epochs", "2", "--k", "3"))["settings"]!.AsObject();
+
+        settings["solver"]!.GetValue<string>().ShouldBe("adam");
+        settings["rate"]!.ToJsonString().ShouldBe("0.003");
+        settings["l2Linear"]!.ToJsonString().ShouldBe("0.25");
+        settings["l2Factors"]!.ToJsonString().ShouldBe("0.25");
+        settings["initStdev"]!.ToJsonString().ShouldBe("0.5");
+        settings["schedule"]!.GetValue<string>().ShouldBe("cosine");
+        settings["patience"]!.GetValue<int>().ShouldBe(7);
+        settings["seed"]!.GetValue<int>().ShouldBe(5);
+        settings["threads"]!.GetValue<int>().ShouldBe(2);
+        settings["deterministic"]!.GetValue<bool>().ShouldBeTrue();
+        settings["kernel"]!.GetValue<string>().ShouldBe("scalar");
+
+        settings = (await ReportAsync("train", "--train", train, "--solver", "sgd", "--l2-factors", "0.125", "--epochs", "1"))["settings"]!.AsObject();
+        settings["rate"]!.GetValue<float>().ShouldBe(TrainingSettings.For(Loss.Squared, Solver.Sgd).LearningRate);
+        settings["l2Linear"]!.ToJsonString().ShouldBe("0.01");
+        settings["l2Factors"]!.ToJsonString().ShouldBe("0.125");
+    }
+
+    [Fact]
+    public async Task The_seed_makes_the_model()
+    {
+        var (train, _) = await GenerateAsync("ffm");
+        foreach (var (name, seed) in new[] { ("a", "3"), ("b", "3"), ("c", "4") })
+            await OutputAsync("train", "--train", train, "--epochs", "2", "--seed", seed, "--model", PathOf($"{name}.rfm"));
+
+        File.ReadAllBytes(PathOf("a.rfm")).ShouldBe(File.ReadAllBytes(PathOf("b.rfm")));
+        File.ReadAllBytes(PathOf("a.rfm")).ShouldNotBe(File.ReadAllBytes(PathOf("c.rfm")));
+    }
+
+    [Fact]
+    public async Task In_a_pipe_there_are_lines_and_nothing_that_moves()
+    {
+        var (train, test) = await GenerateAsync("ffm");
+        string[] args = ["train", "--train", train, "--valid", test, "--test", test, "--epochs", "3"];
+
+        var output = await OutputAsync(args);
+        var json = await RunAsync([.. args, "--json"]);
+
+        foreach (var text in new[] { output, json.Error })
+        {
+            text.Where(c => char.IsControl(c) && c != '\n').ShouldBeEmpty();
+            var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            lines.Length.ShouldBe(3 + 1 + 3 + 1);
+            lines[0].ShouldBe($"{train}: 3,000 rows, 70 features in 2 fields");
+            lines[3].ShouldStartWith("epoch  ");
+            lines[^1].ShouldMatch(@"^best epoch \d; test rmse 0\.\d{4}, mae 0\.\d{4}$");
+        }
+    }
+
+    [Fact]
+    public async Task A_model_as_text_can_be_written()
+    {
+        var (train, _) = await GenerateAsync("ffm");
+
+        await OutputAsync("train", "--train", train, "--epochs", "1", "--model", PathOf("model.txt"));
+
+        File.ReadLines(PathOf("model.txt")).First().ShouldBe("recservice-model\t1");
+        (await FailureAsync(1, "predict", "--model", PathOf("model.txt"), "--data", train)).ShouldContain("model.txt: This is no model file");
+    }
+
+    [Fact]
+    public async Task What_fails_says_where_and_why()
+    {
+        var good = Write("good.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:2:1\n");
+        var bad = Write("bad.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:x:1\n");
+
+        (await FailureAsync(1, "train", "--train", PathOf("absent.ffm"))).ShouldContain("absent.ffm");
+        (await FailureAsync(1, "train", "--train", bad)).ShouldContain("bad.ffm(2,11): the index 'x' is not a whole number");
+        (await FailureAsync(1, "train", "--train", good, "--test", bad)).ShouldContain("bad.ffm(2,11)");
+        (await FailureAsync(1, "train", "--train", Write("empty.ffm", "\n"))).ShouldContain("empty.ffm: there are no rows.");
+        (await FailureAsync(1, "train", "--train", good, "--rate", "1e30", "--epochs", "50")).ShouldContain("Training diverged in epoch");
+        (await FailureAsync(1, "train", "--train", good, "--kernel", "abacus")).ShouldContain("There is no kernel 'abacus'");
+        (await FailureAsync(1, "train", "--train", good, "--model", PathOf("absent/model.rfm"))).ShouldContain("there is no folder");
+        (await FailureAsync(1, "evaluate", "--model", good, "--data", good)).ShouldContain("good.ffm: This is no model file");
+
+        await OutputAsync("convert", "--in", good, "--out", PathOf("good.cache"));
+        var cache = File.ReadAllBytes(PathOf("good.cache"));
+        cache[^40] ^= 1;
+        File.WriteAllBytes(PathOf("damaged.cache"), cache);
+        (await FailureAsync(1, "train", "--train", PathOf("damaged.cache"))).ShouldContain("damaged.cache: The data file");
+    }
+
+    [Theory]
+    [InlineData("'--bogus' is no command", "--bogus")]
+    [InlineData("--k is 'many'; it must be a whole number from 0 to 4096.", "--k", "many")]
+    [InlineData("--k is '5000'", "--k", "5000")]
+    [InlineData("--rate is '0'; it must be a number above 0.", "--rate", "0")]
+    [InlineData("--rate is 'NaN'", "--rate", "NaN")]
+    [InlineData("--loss is 'hinge'; it must be squared, logistic or bpr.", "--loss", "hinge")]
+    [InlineData("--threads is '0'", "--threads", "0")]
+    [InlineData("--seed is '-1'", "--seed", "-1")]
+    [InlineData("--l2 is for weights and factors alike", "--l2", "1", "--l2-linear", "1")]
+    [InlineData("--model is 'model.bin'; its extension must be .rfm, .safetensors or .txt.", "--model", "model.bin")]
+    [InlineData("--negatives is for --loss bpr only.", "--negatives", "4")]
+    [InlineData("--user-fields is for --loss bpr only.", "--user-fields", "0", "--loss", "logistic")]
+    [InlineData("Required argument missing for option: '--valid'.", "--valid")]
+    public async Task Wrong_options_end_with_2_before_anything_is_read(string message, params string[] options)
+    {
+        var error = await FailureAsync(2, ["train", "--train", PathOf("absent.ffm"), .. options]);
+        error.ShouldContain(message);
+        error.ShouldEndWith(" See 'recservice train --help'.\n");
+    }
+
+    private async Task<(string Train, string Test)> GenerateAsync(string extension, params string[] options)
+    {
+        var (train, test) = (PathOf($"train.{extension}"), PathOf($"test.{extension}"));
+        await OutputAsync(["generate", "--fields", "40,30", "--rows", "3000", "--out", train, "--test-rows", "1000", "--test-out", test, .. options]);
+        return (train, test);
+    }
+
+    private static double[] Numbers(string lines) =>
+        [.. lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
+}
