@@ -40,7 +40,7 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
     where TSolver : struct, ISolver<TSolver>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Forward(in RowBatch rows, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores)
+    public override void Forward(in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores)
     {
         var factors = tables.Factors;
         var weights = tables.Weights;
@@ -67,6 +67,7 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
             TVector cross0 = TLanes.Zero, cross1 = TLanes.Zero;
             for (var entry = entries; entry != end; entry++)
             {
+                next.FetchVector(factors, block, (nuint)(TLanes.Width * TRegisters.Count), weights, (nuint)TSolver.Planes);
                 nuint row = (uint)*entry;
                 var at = factors + (row * block);
                 linear += weights[row * (nuint)TSolver.Planes];
@@ -110,7 +111,7 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override void Backward(
-        in RowBatch rows, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* slopes, Ownership ownership)
+        in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* slopes, Ownership ownership)
     {
         var solver = TSolver.Of(context);
         var factors = tables.Factors;
@@ -144,6 +145,7 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
             var sum3 = TRegisters.Count > 2 ? TLanes.Load(scratch + (3 * TLanes.Width)) : TLanes.Zero;
             for (; entries != end; entries++)
             {
+                next.FetchSums(factors, block, plane);
                 nuint row = (uint)*entries;
                 if (!ownership.Has(row))
                 {

@@ -12,7 +12,7 @@ internal unsafe struct RowBatch
     public const int RowMask = int.MaxValue;
 
     /// <summary>How many entries beyond the last one may be read, to fetch the parameters of rows to come.</summary>
-    public const int Lookahead = 64;
+    public const int Lookahead = 16;
 
     /// <summary>Number of rows.</summary>
     public int Count;
@@ -67,6 +67,57 @@ internal unsafe struct RowBatch
         slice.Targets = Targets is null ? null : Targets + from;
         slice.Weights = Weights is null ? null : Weights + from;
         return slice;
+    }
+
+    /// <summary>The entries of all rows.</summary>
+    public readonly EntryRange Range
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get
+        {
+            var start = Offsets is null ? 0 : Offsets[0];
+            return new(Entries + start, WeightRows + start, Offsets is null ? Count * (nint)Width : Offsets[Count] - start);
+        }
+    }
+
+    /// <summary>Entries of neighbouring rows, whose parameters are fetched one entry after the other.</summary>
+    public struct EntryRange(int* entries, int* weightRows, nint count)
+    {
+        private readonly nint _weightRows = (nint)weightRows - (nint)entries;
+        private readonly int* _end = entries + count;
+        private int* _entry = entries;
+
+        /// <summary>Fetches the latent vector and the weight of the next entry, if there is one: what a forward pass needs.</summary>
+        /// <param name="factors">The factor table.</param>
+        /// <param name="factorBlock">Floats of a factor row.</param>
+        /// <param name="stride">Floats of a latent vector.</param>
+        /// <param name="weights">The weight table.</param>
+        /// <param name="weightBlock">Floats of a weight row.</param>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void FetchVector(float* factors, nuint factorBlock, nuint stride, float* weights, nuint weightBlock)
+        {
+            if (_entry == _end)
+            {
+                return;
+            }
+
+            Cache.Prefetch(factors + ((uint)(*_entry & RowMask) * factorBlock), stride);
+            Cache.Prefetch(weights + ((uint)(*(int*)((byte*)_entry + _weightRows) & RowMask) * weightBlock));
+            _entry++;
+        }
+
+        /// <summary>Fetches the solver's sums of the next entry, if there is one.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void FetchSums(float* factors, nuint factorBlock, nuint stride)
+        {
+            if (_entry == _end)
+            {
+                return;
+            }
+
+            Cache.Prefetch(factors + ((uint)(*_entry & RowMask) * factorBlock) + stride, factorBlock - stride);
+            _entry++;
+        }
     }
 
     /// <summary>One row of a batch.</summary>
@@ -139,6 +190,9 @@ internal unsafe struct ParameterTables
     /// <summary>The weight row that a pointer into <see cref="Weights"/> is in.</summary>
     public readonly nuint WeightRowAt(float* weight) => (nuint)(weight - Weights) / WeightBlock;
 
-    /// <summary>How many entries ahead parameters are fetched, up to <see cref="RowBatch.Lookahead"/>; 0 where the tables stay in the near caches by themselves.</summary>
+    /// <summary>How many entries ahead a forward pass fetches parameters, up to <see cref="RowBatch.Lookahead"/>; 0 for not at all.</summary>
     public int FetchAhead;
+
+    /// <summary>Whether a backward pass fetches the parameters of the rows that are next to go forward.</summary>
+    public bool FetchNext;
 }

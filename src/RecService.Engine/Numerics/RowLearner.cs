@@ -43,17 +43,19 @@ internal abstract unsafe class RowLearner
         for (var from = 0; from < batch.Count; from += together)
         {
             var rows = batch.Slice(from, Math.Min(together, batch.Count - from));
-            Forward(rows, tables, scratch, scratchOfRow, scores + from);
-            Step(loss, rows, tables, context, scratch, scratchOfRow, scores + from, default, scores + from);
+            var next = tables.FetchNext ? batch.Slice(from + rows.Count, Math.Min(together, batch.Count - from - rows.Count)).Range : default;
+            Forward(rows, next, tables, scratch, scratchOfRow, scores + from);
+            Step(loss, rows, next, tables, context, scratch, scratchOfRow, scores + from, default, scores + from);
         }
     }
 
     /// <summary>The forward pass: scores without the bias, and what the backward pass needs.</summary>
-    public abstract void Forward(in RowBatch rows, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores);
+    public abstract void Forward(in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores);
 
     /// <summary>What follows the forward pass of rows, limited to the parameters of one owner and to the bias, of which every owner has a replica; rows in their order.</summary>
     /// <param name="loss">What is minimised.</param>
     /// <param name="rows">The rows.</param>
+    /// <param name="next">Entries whose parameters are to be fetched meanwhile.</param>
     /// <param name="tables">The parameters.</param>
     /// <param name="context">What the solver needs.</param>
     /// <param name="scratch">What the forward pass left.</param>
@@ -63,20 +65,21 @@ internal abstract unsafe class RowLearner
     /// <param name="biased">Receives the scores with the bias; may be <paramref name="scores"/>, or null.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Step(
-        Loss loss, in RowBatch rows, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores, Ownership ownership, float* biased)
+        Loss loss, in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores,
+        Ownership ownership, float* biased)
     {
         var slopes = stackalloc float[MostRows];
         for (var from = 0; from < rows.Count; from += MostRows)
         {
             var part = rows.Slice(from, Math.Min(MostRows, rows.Count - from));
             Slopes.Of(loss, part, *tables.Bias, scores + from, biased is null ? null : biased + from, slopes);
-            Backward(part, tables, context, scratch + (from * (nint)scratchOfRow), scratchOfRow, slopes, ownership);
+            Backward(part, next, tables, context, scratch + (from * (nint)scratchOfRow), scratchOfRow, slopes, ownership);
         }
     }
 
     /// <summary>The backward pass: steps down the slopes ∂L/∂y of rows, weights of examples included.</summary>
     protected abstract void Backward(
-        in RowBatch rows, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* slopes, Ownership ownership);
+        in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* slopes, Ownership ownership);
 }
 
 /// <summary>Which parameters a thread may change: each row of a table has one owner. By default there is one owner of all.</summary>

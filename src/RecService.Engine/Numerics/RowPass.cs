@@ -14,25 +14,26 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
 {
     /// <summary>The scores of rows without the bias.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Forward(in RowBatch rows, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores)
+    public static void Forward(in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores)
     {
         for (var n = 0; n < rows.Count; n++)
         {
             var row = rows[n];
             row.Fetch(tables);
-            scores[n] = Forward(row, tables, scratch + (n * (nint)scratchOfRow));
+            scores[n] = Forward(row, ref next, tables, scratch + (n * (nint)scratchOfRow));
         }
     }
 
     /// <summary>The score of a row without the bias.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Forward(in RowBatch.Row row, in ParameterTables tables, float* scratch)
+    public static float Forward(in RowBatch.Row row, ref RowBatch.EntryRange next, in ParameterTables tables, float* scratch)
     {
         var linear = 0f;
         var weights = tables.Weights;
         var weightBlock = tables.WeightBlock;
         for (var entry = 0; entry < row.Length; entry++)
         {
+            next.FetchVector(tables.Factors, tables.FactorBlock, (nuint)tables.Stride, weights, weightBlock);
             linear += weights[row.WeightRow(entry) * weightBlock] * row.Value(entry);
         }
 

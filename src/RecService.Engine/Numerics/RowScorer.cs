@@ -91,7 +91,7 @@ internal sealed unsafe class GroupedScorer<TVector, TLanes, TRegisters, TInterac
     public override void Score(in RowBatch batch, in ParameterTables tables, float* scratch, float* scores)
     {
         var bias = *tables.Bias;
-        RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(batch, tables, scratch, 0, scores);
+        RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(batch, default, tables, scratch, 0, scores);
         for (var n = 0; n < batch.Count; n++)
         {
             scores[n] += bias;

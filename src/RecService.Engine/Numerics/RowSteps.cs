@@ -27,16 +27,17 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
 
     /// <summary>Steps all parameters of a row.</summary>
     /// <param name="row">The row.</param>
+    /// <param name="next">Entries whose parameters are to be fetched meanwhile.</param>
     /// <param name="slope">∂L/∂y, times the weight of the example.</param>
     /// <param name="weight">Weight of the example, which scales L2 too.</param>
     /// <param name="scratch">What the forward pass left.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Row(in RowBatch.Row row, float slope, float weight, float* scratch)
+    public void Row(in RowBatch.Row row, ref RowBatch.EntryRange next, float slope, float weight, float* scratch)
     {
         Bias(slope);
 
         var groups = TInteraction.IsWeighted ? RowPass<TVector, TLanes, TRegisters, TInteraction>.GroupsOf(row) : 0;
-        Entries(row, 0, groups, slope, weight, scratch);
+        Entries(row, ref next, 0, groups, slope, weight, scratch);
         if (TInteraction.IsWeighted)
         {
             FieldWeights(row, slope, weight, scratch);
@@ -46,11 +47,12 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
     /// <summary>Steps the parameters of two rows down a slope by the difference of their scores. Entries that both begin with step once, and the bias cancels out.</summary>
     /// <param name="positive">The row that is to score higher.</param>
     /// <param name="negative">The other row.</param>
+    /// <param name="next">Entries whose parameters are to be fetched meanwhile.</param>
     /// <param name="slope">∂L/∂(y⁺ − y⁻), times the weight of the example.</param>
     /// <param name="weight">Weight of the example, which scales L2 too.</param>
     /// <param name="positiveScratch">What the forward pass of <paramref name="positive"/> left.</param>
     /// <param name="negativeScratch">What the forward pass of <paramref name="negative"/> left.</param>
-    public void Pair(in RowBatch.Row positive, in RowBatch.Row negative, float slope, float weight, float* positiveScratch, float* negativeScratch)
+    public void Pair(in RowBatch.Row positive, in RowBatch.Row negative, ref RowBatch.EntryRange next, float slope, float weight, float* positiveScratch, float* negativeScratch)
     {
         var shared = 0;
         while (shared < positive.Length && shared < negative.Length && positive.Entries[shared] == negative.Entries[shared]
@@ -85,8 +87,8 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
             }
         }
 
-        Entries(positive, shared, positiveGroups, slope, weight, positiveScratch);
-        Entries(negative, shared, negativeGroups, -slope, weight, negativeScratch);
+        Entries(positive, ref next, shared, positiveGroups, slope, weight, positiveScratch);
+        Entries(negative, ref next, shared, negativeGroups, -slope, weight, negativeScratch);
         if (TInteraction.IsWeighted)
         {
             FieldWeights(positive, slope, weight, positiveScratch);
@@ -100,7 +102,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Entries(in RowBatch.Row row, int from, int groups, float slope, float weight, float* scratch)
+    private void Entries(in RowBatch.Row row, ref RowBatch.EntryRange next, int from, int groups, float slope, float weight, float* scratch)
     {
         // Copied, because the compiler must suppose that steps change what the references lead to.
         var factors = _tables.Factors;
@@ -112,6 +114,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
         var group = 0;
         for (var entry = 0; entry < row.Length; entry++)
         {
+            next.FetchSums(factors, factorBlock, (nuint)stride);
             if (!TInteraction.IsPlain)
             {
                 group += entry > 0 && row.StartsGroup(entry) ? 1 : 0;

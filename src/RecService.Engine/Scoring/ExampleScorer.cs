@@ -35,7 +35,7 @@ internal static unsafe class ExampleScorer
                 FieldWeights = fieldWeights,
                 FieldCount = model.Space.FieldCount,
                 Fields = fields,
-                FetchAhead = 16,
+                FetchAhead = RowBatch.Lookahead,
             };
             if (layout.OneHot && examples.Blocks.Count == 1 && examples.Rows[0] is null)
             {

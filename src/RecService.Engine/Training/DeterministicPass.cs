@@ -117,7 +117,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     private void Work(int thread)
     {
         // The bias is stepped by every thread alike, each on a replica: it is in every row, and must not be a group behind.
-        var tables = _table.Shared with { Bias = _table.Tables(thread).Bias };
+        var tables = _table.Shared with { Bias = _table.Tables(thread).Bias, FetchAhead = RowBatch.Lookahead };
         _table.CopyBias(_table.Shared, tables);
         var ownership = new Ownership(thread, _barrier.Size);
         for (var step = 0; step < _order.Length && !_isCancelled; step++)
@@ -129,9 +129,9 @@ internal sealed unsafe class DeterministicPass : ILearningPass
                 var scores = _scores.Pointer + from;
                 var own = group.Count * thread / _barrier.Size;
                 _learner.Forward(
-                    group.Slice(own, (group.Count * (thread + 1) / _barrier.Size) - own), tables, _scratch.Pointer + (own * (nint)_scratchOfRow), _scratchOfRow, scores + own);
+                    group.Slice(own, (group.Count * (thread + 1) / _barrier.Size) - own), default, tables, _scratch.Pointer + (own * (nint)_scratchOfRow), _scratchOfRow, scores + own);
                 _barrier.Wait();
-                _learner.Step(_settings.Loss, group, tables, _context, _scratch.Pointer, _scratchOfRow, scores, ownership, thread == 0 ? _biased.Pointer + from : null);
+                _learner.Step(_settings.Loss, group, default, tables, _context, _scratch.Pointer, _scratchOfRow, scores, ownership, thread == 0 ? _biased.Pointer + from : null);
                 if (thread == 0 && from + _group >= batch.Count)
                 {
                     Finish(step, batch);

@@ -17,17 +17,16 @@ internal sealed class FetchTrial
     private int _batches;
     private long _start;
 
-    /// <summary>How far ahead to fetch for the next batch.</summary>
-    /// <param name="ahead">The distance, where fetching pays.</param>
-    public int Begin(int ahead)
+    /// <summary>Whether to fetch in the next batch.</summary>
+    public bool Begin()
     {
         if (_batches >= WarmUp + Trials)
         {
-            return _best[1] < _best[0] ? ahead : 0;
+            return _best[1] < _best[0];
         }
 
         _start = Stopwatch.GetTimestamp();
-        return _batches % 2 * ahead;
+        return _batches % 2 == 1;
     }
 
     /// <summary>Tells that the batch is done.</summary>

@@ -34,12 +34,14 @@ internal sealed class Fit : IDisposable
         var occurrences = Occurrences.Of(space, train, negatives);
         var threads = settings.Deterministic ? settings.Threads : Math.Clamp(train.Count / LeastExamplesOfThread, 1, settings.Threads);
         var order = Order(train.Count, pairs: settings.Loss == Loss.Bpr && negatives is null);
-        var isFlat = train.Blocks.Count == 1 && negatives is null;
-        var partition = threads > 1 && isFlat && settings.Loss != Loss.Bpr && !settings.Deterministic ? RowPartition.Of(train, order, occurrences, threads) : null;
-        var numbering = threads == 1 || settings.Deterministic
+        var partition = settings.Deterministic || settings.Loss == Loss.Bpr || negatives is not null || train.Blocks.Count > 1
+            ? null
+            : RowPartition.Of(train, order, occurrences, threads, ParameterTable.BytesOf(space, settings));
+        var numbering = settings.Deterministic || (threads == 1 && partition is null)
             ? RowNumbering.Natural(space)
             : RowNumbering.HotFirst(
-                space, Shared(occurrences, partition), train.Count * HotShare, MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors)));
+                space, occurrences, partition is null ? default : partition.PartOf, threads == 1 ? double.PositiveInfinity : train.Count * HotShare,
+                MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors)));
         _table = new(space, settings, numbering, threads, _scale);
         _table.Initialise(LossFunctions.InitialBias(settings.Loss, train, negatives), occurrences, _random);
         _team = new(threads, threadStarted);
@@ -97,10 +99,6 @@ internal sealed class Fit : IDisposable
         var rows = (double)_rows.Count * _rows.RowsPerExample;
         return occurrences.Sum(count => count / rows * (count / rows));
     }
-
-    /// <summary>Occurrences of the columns that threads share.</summary>
-    private static double[] Shared(double[] occurrences, RowPartition? partition) =>
-        partition is null ? occurrences : [.. occurrences.Select((count, column) => partition.IsPartitioned(column) ? 0 : count)];
 
     private BatchQueue Queue(RowPartition? partition)
     {

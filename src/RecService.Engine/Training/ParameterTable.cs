@@ -93,7 +93,6 @@ internal sealed unsafe class ParameterTable : IDisposable
             FieldWeights = WeightAt(specials + 1),
             FieldCount = _space.FieldCount,
             Fields = _fields is null ? null : _fields.Pointer,
-            FetchAhead = FetchAhead,
         };
     }
 
@@ -331,11 +330,12 @@ internal sealed unsafe class ParameterTable : IDisposable
         _bestWeights?.Dispose();
     }
 
+    /// <summary>Bytes of the parameters and the solver's sums.</summary>
+    public static long BytesOf(FeatureSpace space, TrainingSettings settings) =>
+        sizeof(float) * (long)Kernels.PlanesOf(settings.Solver) * (((long)space.FactorCount * StrideOf(settings.Factors)) + space.ColumnCount);
+
     /// <summary>Floats that latent vectors of a length take in training.</summary>
     public static int StrideOf(int factors) => factors is > 0 and <= 8 ? 8 : FactorizationModel.StrideOf(factors);
-
-    /// <summary>Entries whose parameters take about 4 KiB: early enough for the far caches, and not so early that they are gone from the nearest one again.</summary>
-    private int FetchAhead => Math.Clamp(4096 / Math.Max(1, (int)Block * sizeof(float)), 8, 16);
 
     private nuint Block => (nuint)(Stride * _planes);
 

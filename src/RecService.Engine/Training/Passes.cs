@@ -64,7 +64,7 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
     {
         var progress = _progress[thread];
         var tables = _table.Tables(thread);
-        tables.FetchAhead = progress.Fetching.Begin(tables.FetchAhead);
+        tables.FetchNext = progress.Fetching.Begin();
         _learner.Learn(_settings.Loss, batch, tables, _context, scratch, ScratchOfRow, scores);
         progress.Fetching.End(batch.Count);
         if (_replicas.Length > 0 && ++progress.SinceExchange >= ExchangeInterval)
@@ -115,7 +115,7 @@ internal sealed unsafe class MeasuringPass(
 
     protected override void Do(int thread, in RowBatch batch, float* scratch, float* scores)
     {
-        var tables = table.Shared;
+        var tables = table.Shared with { FetchAhead = RowBatch.Lookahead };
         scorer.Score(batch, tables, scratch, scores);
     }
 }

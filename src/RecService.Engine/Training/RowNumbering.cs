@@ -39,26 +39,35 @@ internal sealed class RowNumbering
     /// <summary>The order of the columns themselves.</summary>
     public static RowNumbering Natural(FeatureSpace space) => new(space, null, null, 0, 0);
 
-    /// <summary>The most frequent rows first.</summary>
+    /// <summary>The most frequent of the columns that threads share first, then the others part by part, so that threads in different parts do not meet in a cache line.</summary>
     /// <param name="space">The columns.</param>
     /// <param name="occurrences">How often each column occurs in an epoch.</param>
+    /// <param name="partOf">The part of each column, −1 for those that threads share; empty when they share all.</param>
     /// <param name="threshold">Rows that occur at least so often get replicas.</param>
     /// <param name="most">How many rows of each table get replicas at most.</param>
-    public static RowNumbering HotFirst(FeatureSpace space, double[] occurrences, double threshold, int most)
+    public static RowNumbering HotFirst(FeatureSpace space, double[] occurrences, ReadOnlySpan<int> partOf, double threshold, int most)
     {
-        var (weightRows, hotWeights) = Number(occurrences, threshold, most);
+        var (weightRows, hotWeights) = Number(occurrences, partOf, threshold, most);
         if (space.ColumnFactors.IsEmpty)
         {
             return new(space, weightRows, weightRows, hotWeights, hotWeights);
         }
 
         var ofFactors = new double[space.FactorCount];
+        var partOfFactors = new int[partOf.IsEmpty ? 0 : space.FactorCount];
+        Array.Fill(partOfFactors, int.MaxValue);
         for (var column = 0; column < occurrences.Length; column++)
         {
-            ofFactors[space.FactorOf(column)] += occurrences[column];
+            var factor = space.FactorOf(column);
+            ofFactors[factor] += occurrences[column];
+            if (!partOf.IsEmpty)
+            {
+                // Shared between a column of a part and another one, it is shared between threads.
+                partOfFactors[factor] = partOfFactors[factor] == int.MaxValue || partOfFactors[factor] == partOf[column] ? partOf[column] : -1;
+            }
         }
 
-        var (factorRows, hotFactors) = Number(ofFactors, threshold, most);
+        var (factorRows, hotFactors) = Number(ofFactors, partOfFactors, threshold, most);
         return new(space, weightRows, factorRows, hotWeights, hotFactors);
     }
 
@@ -71,35 +80,38 @@ internal sealed class RowNumbering
     /// <summary>The row of a column in the table of latent vectors.</summary>
     public int FactorRowOf(int column) => RowOfFactor(_space.FactorOf(column));
 
-    private static (int[] Rows, int Hot) Number(double[] occurrences, double threshold, int most)
+    private static (int[] Rows, int Hot) Number(double[] occurrences, ReadOnlySpan<int> partOf, double threshold, int most)
     {
         var hot = new List<int>();
+        var others = new List<(int Part, int Row)>();
         for (var i = 0; i < occurrences.Length; i++)
         {
-            if (occurrences[i] >= threshold)
+            var part = partOf.IsEmpty ? -1 : partOf[i];
+            if (part < 0 && occurrences[i] >= threshold)
             {
                 hot.Add(i);
+            }
+            else
+            {
+                others.Add((part, i));
             }
         }
 
         hot.Sort((a, b) => occurrences[b].CompareTo(occurrences[a]) is var order && order != 0 ? order : a.CompareTo(b));
-        hot.RemoveRange(Math.Min(most, hot.Count), hot.Count - Math.Min(most, hot.Count));
+        others.AddRange(hot.Skip(most).Select(i => (-1, i)));
+        others.Sort();
         var rows = new int[occurrences.Length];
-        Array.Fill(rows, -1);
-        for (var i = 0; i < hot.Count; i++)
+        var next = 0;
+        foreach (var i in hot.Take(most))
         {
-            rows[hot[i]] = i;
+            rows[i] = next++;
         }
 
-        var next = hot.Count;
-        foreach (ref var row in rows.AsSpan())
+        foreach (var (_, i) in others)
         {
-            if (row < 0)
-            {
-                row = next++;
-            }
+            rows[i] = next++;
         }
 
-        return (rows, hot.Count);
+        return (rows, Math.Min(most, hot.Count));
     }
 }

@@ -5,7 +5,8 @@ namespace RecService.Engine.Training;
 /// <summary>
 /// Deals examples out to cells, so that threads never meet at a parameter of the partitioned columns: columns are divided into parts by two entries of a row, as
 /// users and items are in matrix factorization (Gemulla et al., "Large-scale matrix factorization with distributed stochastic gradient descent", KDD 2011), a
-/// cell holds the rows of one part of each, and threads work in cells that have no part in common.
+/// cell holds the rows of one part of each, and threads work in cells that have no part in common. A single thread gains by it too, when a cell's parameters fit into
+/// the near caches and all of them do not.
 /// </summary>
 /// <remarks>An entry can divide when all rows have it and its columns stand at no other place of a row, as those of the first two fields mostly do.</remarks>
 internal sealed class RowPartition
@@ -13,14 +14,17 @@ internal sealed class RowPartition
     /// <summary>With fewer rows a cell would be done before its parameters are in the caches.</summary>
     private const int LeastRowsOfCell = 1024;
 
-    private readonly bool[] _isPartitioned;
+    /// <summary>What a core can keep to itself, roughly.</summary>
+    private const long NearCacheBytes = 512 * 1024;
 
-    private RowPartition(int parts, int[] order, int[] starts, bool[] isPartitioned)
+    private readonly int[] _partOf;
+
+    private RowPartition(int parts, int[] order, int[] starts, int[] partOf)
     {
         Parts = parts;
         Order = order;
         Starts = starts;
-        _isPartitioned = isPartitioned;
+        _partOf = partOf;
     }
 
     /// <summary>P; there are P × P cells, row by row.</summary>
@@ -32,17 +36,19 @@ internal sealed class RowPartition
     /// <summary>Where each cell begins in <see cref="Order"/>, and the last ends.</summary>
     public int[] Starts { get; }
 
-    /// <summary>Whether a column belongs to a part.</summary>
-    public bool IsPartitioned(int column) => _isPartitioned[column];
+    /// <summary>The part of each column, 0 … P − 1 for those of the first entry, P … 2 P − 1 for those of the second; −1 for other columns.</summary>
+    public ReadOnlySpan<int> PartOf => _partOf;
 
     /// <summary>Deals out the examples; null where rows have no two entries to divide by, or are too few.</summary>
     /// <param name="examples">Examples of a single block.</param>
     /// <param name="order">Their order, which is kept within each cell.</param>
     /// <param name="occurrences">How often each column occurs.</param>
-    /// <param name="threads">Threads, at least 2.</param>
-    public static RowPartition? Of(ExampleSet examples, int[] order, double[] occurrences, int threads)
+    /// <param name="threads">Threads that must find cells without parts in common.</param>
+    /// <param name="bytes">Bytes of all parameters, of which those of a cell are to stay in a near cache.</param>
+    public static RowPartition? Of(ExampleSet examples, int[] order, double[] occurrences, int threads, long bytes)
     {
-        var parts = (int)Math.Min(4 * threads, Math.Sqrt((double)order.Length / LeastRowsOfCell));
+        var wanted = Math.Max(threads > 1 ? 4 * threads : 1, bytes / NearCacheBytes);
+        var parts = (int)Math.Min(wanted, Math.Sqrt((double)order.Length / LeastRowsOfCell));
         if (parts < 2 * threads)
         {
             return null;
@@ -55,24 +61,17 @@ internal sealed class RowPartition
             return null;
         }
 
-        var isPartitioned = new bool[occurrences.Length];
         var partOf = new int[occurrences.Length];
-        foreach (var column in dividers.SelectMany(divider => divider.Columns))
-        {
-            isPartitioned[column] = true;
-        }
-
-        foreach (var (_, columns) in dividers)
-        {
-            Divide(columns, occurrences, parts, partOf);
-        }
+        Array.Fill(partOf, -1);
+        Divide(dividers[0].Columns, occurrences, parts, 0, partOf);
+        Divide(dividers[1].Columns, occurrences, parts, parts, partOf);
 
         var cells = new int[order.Length];
         var starts = new int[(parts * parts) + 1];
         for (var n = 0; n < order.Length; n++)
         {
             var columns = examples.Blocks[0][examples.RowOf(0, order[n])].Columns;
-            cells[n] = (partOf[columns[dividers[0].Place]] * parts) + partOf[columns[dividers[1].Place]];
+            cells[n] = (partOf[columns[dividers[0].Place]] * parts) + partOf[columns[dividers[1].Place]] - parts;
             starts[cells[n] + 1]++;
         }
 
@@ -88,7 +87,7 @@ internal sealed class RowPartition
             sorted[next[cells[n]]++] = order[n];
         }
 
-        return new(parts, sorted, starts, isPartitioned);
+        return new(parts, sorted, starts, partOf);
     }
 
     /// <summary>The places of a row that every row has, with the columns that stand there and nowhere else.</summary>
@@ -135,14 +134,14 @@ internal sealed class RowPartition
     }
 
     /// <summary>Divides columns into parts that occur about equally often: the most frequent first, each into the part that has least so far.</summary>
-    private static void Divide(List<int> columns, double[] occurrences, int parts, int[] partOf)
+    private static void Divide(List<int> columns, double[] occurrences, int parts, int firstPart, int[] partOf)
     {
         columns.Sort((a, b) => occurrences[b].CompareTo(occurrences[a]) is var order && order != 0 ? order : a.CompareTo(b));
         var loads = new PriorityQueue<int, (double Load, int Part)>(Enumerable.Range(0, parts).Select(part => (part, (0.0, part))));
         foreach (var column in columns)
         {
             loads.TryPeek(out var part, out var load);
-            partOf[column] = part;
+            partOf[column] = firstPart + part;
             loads.DequeueEnqueue(part, (load.Load + occurrences[column], part));
         }
     }
