@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Data;
@@ -82,6 +83,7 @@ public sealed class NegativeSampling
     }
 
     /// <summary>Draws an item row that is not among the user's positives; −1 when there is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal int Draw(int userRow, int itemCount, RandomSource random)
     {
         var positives = Positives[userRow];

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace RecService.Engine.Numerics;
 
@@ -26,6 +27,7 @@ public sealed class RandomSource
     }
 
     /// <summary>64 uniform bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Next()
     {
         var result = BitOperations.RotateLeft(_s1 * 5, 7) * 9;
@@ -40,6 +42,7 @@ public sealed class RandomSource
     }
 
     /// <summary>A whole number, uniform in [0, bound) (Lemire, 2019).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Below(int bound)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(bound, 1);

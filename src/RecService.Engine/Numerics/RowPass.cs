@@ -93,6 +93,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
         return TLanes.Sum(cross);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Weighted(in RowBatch.Row row, in ParameterTables tables, float* scratch, int stride)
     {
         var factors = tables.Factors;
@@ -153,6 +154,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
         : TLanes.Subtract(TLanes.Load(scratch + d), TLanes.Load(scratch + ((1 + group) * stride) + d));
 
     /// <summary>Number of groups of a row, which plain rows do not have.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int GroupsOf(in RowBatch.Row row)
     {
         var groups = 0;
@@ -168,6 +170,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     }
 
     /// <summary>First entry of the group after that which starts at <paramref name="entry"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int NextGroup(in RowBatch.Row row, int entry)
     {
         do
@@ -179,6 +182,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     }
 
     /// <summary>r of the fields of two entries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float* FieldWeight(in RowBatch.Row row, int entryA, int entryB, in ParameterTables tables)
     {
         var (f, g) = (tables.Fields[row.WeightRow(entryA)], tables.Fields[row.WeightRow(entryB)]);

@@ -52,6 +52,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
     /// <param name="weight">Weight of the example, which scales L2 too.</param>
     /// <param name="positiveScratch">What the forward pass of <paramref name="positive"/> left.</param>
     /// <param name="negativeScratch">What the forward pass of <paramref name="negative"/> left.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Pair(in RowBatch.Row positive, in RowBatch.Row negative, ref RowBatch.EntryRange next, float slope, float weight, float* positiveScratch, float* negativeScratch)
     {
         var shared = 0;
@@ -153,6 +154,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
     }
 
     /// <summary>∂y/∂r_fg = ⟨p_f, p_g⟩; L2 pulls towards 1, where nothing is known.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void FieldWeights(in RowBatch.Row row, float slope, float weight, float* scratch)
     {
         if (!_ownership.IsFirst)

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using RecService.Engine.Data;
 using RecService.Engine.Numerics;
@@ -47,7 +48,34 @@ internal sealed unsafe class BatchBuffer : IDisposable
         _offsets.Pointer[0] = 0;
     }
 
+    /// <summary>Entries so far.</summary>
+    public int EntryCount => _count;
+
+    /// <summary>Appends entries that are there already.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Repeat(int first, int count)
+    {
+        Reserve(count);
+        for (var e = 0; e < count; e++)
+        {
+            _entries.Pointer[_count + e] = _entries.Pointer[first + e];
+        }
+
+        if (_hasWeightRows)
+        {
+            new Span<int>(_weightRows.Pointer + first, count).CopyTo(new(_weightRows.Pointer + _count, count));
+        }
+
+        if (_hasValues)
+        {
+            new Span<float>(_values.Pointer + first, count).CopyTo(new(_values.Pointer + _count, count));
+        }
+
+        _count += count;
+    }
+
     /// <summary>Appends a row of a block to the current row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Append(in RowBatch block, int row)
     {
         var start = block.Offsets is null ? row * (nint)block.Width : block.Offsets[row];
@@ -112,6 +140,7 @@ internal sealed unsafe class BatchBuffer : IDisposable
     }
 
     /// <summary>Ends the current row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void EndRow(float target, float weight)
     {
         if ((nuint)_rows == _targets.Length)
@@ -193,15 +222,20 @@ internal sealed unsafe class BatchBuffer : IDisposable
     }
 
     /// <summary>Makes room for more entries, and for those that are read ahead.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Reserve(int more)
     {
-        var needed = checked(_count + more + RowBatch.Lookahead);
-        if ((nuint)needed > _values.Length)
+        if ((uint)(_count + more + RowBatch.Lookahead) > _values.Length)
         {
-            Grow(ref _entries, needed);
-            Grow(ref _weightRows, needed);
-            Grow(ref _values, needed);
+            GrowEntries(checked(_count + more + RowBatch.Lookahead));
         }
+    }
+
+    private void GrowEntries(int needed)
+    {
+        Grow(ref _entries, needed);
+        Grow(ref _weightRows, needed);
+        Grow(ref _values, needed);
     }
 
     private static void Grow<T>(ref NativeArray<T> array, int length)

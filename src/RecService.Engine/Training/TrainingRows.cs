@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using RecService.Engine.Data;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -17,6 +18,7 @@ internal sealed unsafe class TrainingRows : IDisposable
     private readonly RowBlock[] _blocks;
     private readonly RowBatch[] _rowsOfBlocks;
     private readonly bool _hasAnyValues;
+    private readonly int[][] _rowsOfExamples;
     private readonly int[]? _order;
     private readonly bool _regroups;
     private readonly bool _pairs;
@@ -50,12 +52,15 @@ internal sealed unsafe class TrainingRows : IDisposable
         else
         {
             _blocks = [.. examples.Blocks.Select(block => new RowBlock(space, block, null, numbering, layout.Grouped))];
-            _order = order;
         }
+
+        _order = order;
 
         _rowsOfBlocks = [.. _blocks.Select(block => block.Batch)];
         _hasAnyValues = _blocks.Any(block => block.HasAnyValues);
-        _regroups = layout.Grouped && SharesFields(space, examples);
+        _regroups = !IsFlat && layout.Grouped && SharesFields(space, examples);
+        // In the order of reading: to look them up by example would miss the caches for each.
+        _rowsOfExamples = IsFlat || _regroups ? [] : [.. Enumerable.Range(0, _blocks.Length).Select(block => RowsInOrder(examples, block, order))];
         _targets = new((nuint)Count);
         _weights = examples.Weights is null ? null : new((nuint)Count);
         for (var n = 0; n < Count; n++)
@@ -86,6 +91,7 @@ internal sealed unsafe class TrainingRows : IDisposable
     /// <param name="count">How many.</param>
     /// <param name="buffer">Room of the calling thread; the batch is valid until its next use.</param>
     /// <param name="random">Draws the negatives.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RowBatch Read(int from, int count, BatchBuffer buffer, RandomSource random)
     {
         if (IsFlat)
@@ -99,7 +105,14 @@ internal sealed unsafe class TrainingRows : IDisposable
         buffer.Start(_hasAnyValues, !_numbering.IsSingle, _weights is not null, Layout.OneHot ? Layout.MaximumEntries : 0);
         for (var n = from; n < from + count; n++)
         {
-            Join(n, buffer, random);
+            if (_regroups)
+            {
+                JoinAndSort(n, buffer, random);
+            }
+            else
+            {
+                Join(n, buffer, random);
+            }
         }
 
         return buffer.ToBatch();
@@ -116,64 +129,111 @@ internal sealed unsafe class TrainingRows : IDisposable
         _weights?.Dispose();
     }
 
+    /// <summary>Appends an example, and its negatives. In rows with negatives the item comes last, so that those of an example begin alike.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Join(int n, BatchBuffer buffer, RandomSource random)
     {
-        var example = _order is null ? n : _order[n];
         var (target, weight) = (_targets.Pointer[n], _weights is null ? 1 : _weights.Pointer[n]);
         if (_negatives is null)
         {
-            Append(example, -1, target, weight, buffer);
-            return;
-        }
-
-        if (!_pairs)
-        {
-            Append(example, -1, target, weight, buffer);
-        }
-
-        for (var negative = 0; negative < _negatives.PerPositive; negative++)
-        {
-            var item = _negatives.Draw(_examples.RowOf(_negatives.UserBlock, example), _blocks[_negatives.ItemBlock].Count, random);
-            if (item < 0)
-            {
-                continue;
-            }
-
-            if (_pairs)
-            {
-                Append(example, -1, target, weight, buffer);
-            }
-
-            Append(example, item, 0, weight, buffer);
-        }
-    }
-
-    /// <summary>Appends the row of an example, with another item where one is given. In pairwise learning the item comes last, so that pairs begin alike.</summary>
-    private void Append(int example, int item, float target, float weight, BatchBuffer buffer)
-    {
-        if (_regroups)
-        {
-            var joined = item < 0 ? _examples.Gather(example, buffer.Joined) : _examples.GatherWith(example, _negatives!.ItemBlock, item, buffer.Joined);
-            buffer.Append(joined, grouped: true, _space, _numbering);
+            AppendBlocks(n, -1, buffer);
             buffer.EndRow(target, weight);
             return;
         }
 
-        var itemBlock = _negatives?.ItemBlock ?? -1;
+        var itemBlock = _negatives.ItemBlock;
+        var (user, items) = (_rowsOfExamples[_negatives.UserBlock][n], _blocks[itemBlock].Count);
+        var first = buffer.EntryCount;
+        var (beforeItem, positive) = (-1, -1);
+        for (var draw = _pairs ? 0 : -1; draw < _negatives.PerPositive; draw++)
+        {
+            var item = draw < 0 ? -1 : _negatives.Draw(user, items, random);
+            if (draw >= 0 && item < 0)
+            {
+                return;
+            }
+
+            if (positive < 0)
+            {
+                beforeItem = AppendBlocks(n, itemBlock, buffer);
+                buffer.Append(_rowsOfBlocks[itemBlock], _rowsOfExamples[itemBlock][n]);
+                positive = buffer.EntryCount - first;
+                buffer.EndRow(target, weight);
+            }
+            else if (_pairs)
+            {
+                buffer.Repeat(first, positive);
+                buffer.EndRow(target, weight);
+            }
+
+            if (item >= 0)
+            {
+                buffer.Repeat(first, beforeItem);
+                buffer.Append(_rowsOfBlocks[itemBlock], item);
+                buffer.EndRow(0, weight);
+            }
+        }
+    }
+
+    /// <summary>Appends the rows of all blocks but one; returns the number of entries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int AppendBlocks(int n, int except, BatchBuffer buffer)
+    {
+        var first = buffer.EntryCount;
         for (var block = 0; block < _rowsOfBlocks.Length; block++)
         {
-            if (block != itemBlock)
+            if (block != except)
             {
-                buffer.Append(_rowsOfBlocks[block], _examples.RowOf(block, example));
+                buffer.Append(_rowsOfBlocks[block], _rowsOfExamples[block][n]);
             }
         }
 
-        if (itemBlock >= 0)
+        return buffer.EntryCount - first;
+    }
+
+    /// <summary>Appends an example and its negatives where blocks share fields, so that the entries of a joined row have to be put together by field.</summary>
+    private void JoinAndSort(int n, BatchBuffer buffer, RandomSource random)
+    {
+        var example = _order is null ? n : _order[n];
+        var (target, weight) = (_targets.Pointer[n], _weights is null ? 1 : _weights.Pointer[n]);
+        if (_negatives is null || !_pairs)
         {
-            buffer.Append(_rowsOfBlocks[itemBlock], item >= 0 ? item : _examples.RowOf(itemBlock, example));
+            AppendSorted(example, -1, target, weight, buffer);
         }
 
+        for (var draw = 0; draw < _negatives?.PerPositive; draw++)
+        {
+            var item = _negatives.Draw(_examples.RowOf(_negatives.UserBlock, example), _blocks[_negatives.ItemBlock].Count, random);
+            if (item < 0)
+            {
+                return;
+            }
+
+            if (_pairs)
+            {
+                AppendSorted(example, -1, target, weight, buffer);
+            }
+
+            AppendSorted(example, item, 0, weight, buffer);
+        }
+    }
+
+    private void AppendSorted(int example, int item, float target, float weight, BatchBuffer buffer)
+    {
+        var joined = item < 0 ? _examples.Gather(example, buffer.Joined) : _examples.GatherWith(example, _negatives!.ItemBlock, item, buffer.Joined);
+        buffer.Append(joined, grouped: true, _space, _numbering);
         buffer.EndRow(target, weight);
+    }
+
+    private static int[] RowsInOrder(ExampleSet examples, int block, int[]? order)
+    {
+        var rows = new int[order?.Length ?? examples.Count];
+        for (var n = 0; n < rows.Length; n++)
+        {
+            rows[n] = examples.RowOf(block, order is null ? n : order[n]);
+        }
+
+        return rows;
     }
 
     private static bool SharesFields(FeatureSpace space, ExampleSet examples)
