@@ -51,11 +51,11 @@ internal static class TrainingFit
         var elapsed = TimeSpan.Zero;
         // Only the positives of the rows that are trained on are spared: sparing held-out ones would give them away.
         var negatives = options.Objective == TrainingObjective.Implicit ? Negatives(set, options, rows) : null;
-        return new Trainer(settings).Train(set.Space, set.Examples(rows), holdout, negatives, set.Index, report =>
+        return new Trainer(settings).Train(set.Space, set.Examples(rows), holdout, negatives, set.Index, progress: report =>
         {
             elapsed += report.Elapsed;
             progress(new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds));
-        }, cancellationToken);
+        }, cancellationToken: cancellationToken);
     }
 
     private static NegativeSampling Negatives(TrainingSet set, TrainingOptions options, int[] rows) =>

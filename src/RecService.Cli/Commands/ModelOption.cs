@@ -19,12 +19,8 @@ internal sealed class ModelOption : Option<string?>
         });
     }
 
-    /// <summary>Fails where the model could not be written, which had better be known before it is trained.</summary>
-    public void Check(ParseResult parsed)
-    {
-        if (parsed.GetValue(this) is { } path && Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
-            throw new CommandFailedException($"there is no folder {folder} for the model");
-    }
+    /// <inheritdoc cref="OutputFile.CheckFolder"/>
+    public void Check(ParseResult parsed) => OutputFile.CheckFolder(parsed.GetValue(this), "model");
 
     public void Write(ParseResult parsed, FactorizationModel model)
     {

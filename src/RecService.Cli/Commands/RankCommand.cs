@@ -159,7 +159,7 @@ internal sealed class RankCommand
         var result = log.Epochs(
             settings,
             rows,
-            progress => new Trainer(settings).Train(data.Rows.Space, positives, valid, sampling, data.Rows.Index, progress, cancellation));
+            progress => new Trainer(settings).Train(data.Rows.Space, positives, valid, sampling, data.Rows.Index, progress: progress, cancellationToken: cancellation));
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         log.Line($"best epoch {result.BestEpoch}");
         _model.Write(parsed, result.Model);

@@ -20,6 +20,12 @@ internal sealed class TrainCommand
     private readonly Option<string?> _valid = Options.File("--valid", "Rows that tell when to stop and which epoch to keep.");
     private readonly Option<string?> _test = Options.File("--test", "Rows to measure the model by.");
     private readonly ModelOption _model = new();
+    private readonly Option<string?> _warmStart = Options.File(
+        "--warm-start", "A state or model to start from. Features are the same by field and number; new ones start as ever, those that are gone are dropped.");
+
+    private readonly Option<string?> _state = Options.File(
+        "--state", "Where to write the state: the model with the solver's sums, for a later --warm-start.");
+
     private readonly Option<bool> _json = Options.Json();
     private readonly Option<string[]> _userFields = Options.UserFields();
     private readonly NumberOption<int> _negatives = Options.Count("--negatives", "With --loss bpr: negatives drawn for each positive, in each epoch anew.", 1);
@@ -33,7 +39,7 @@ internal sealed class TrainCommand
             "Trains a model on rows in files, measures it and writes it.",
             "recservice train --train a.ffm --valid b.ffm --test c.ffm --loss logistic --solver adagrad --k 16 --model out.rfm")
         {
-            options._train, options._valid, options._test, options._model,
+            options._train, options._valid, options._test, options._model, options._warmStart, options._state,
         };
         options._training.AddTo(command);
         command.Add(options._negatives);
@@ -55,11 +61,13 @@ internal sealed class TrainCommand
         var log = ProgressLog.Of(streams, json);
         var settings = _training.SettingsIn(parsed);
         _model.Check(parsed);
+        OutputFile.CheckFolder(parsed.GetValue(_state), "state");
 
         var start = Stopwatch.GetTimestamp();
         var train = Read(_train)!;
         var valid = Read(_valid, train.Space);
         var test = Read(_test, train.Space);
+        var from = parsed.GetValue(_warmStart) is { } former ? ModelFiles.ReadState(former, streams.Input) : null;
         var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         settings = settings with { Interaction = InteractionFor(train, parsed) };
@@ -68,9 +76,11 @@ internal sealed class TrainCommand
         var result = log.Epochs(
             settings,
             task.RowsPerEpoch,
-            progress => new Trainer(settings).Train(train.Space, task.Train, task.Valid, task.Negatives, progress: progress, cancellationToken: cancellation));
+            progress => Train(new(settings) { KeepsState = parsed.GetValue(_state) is not null }, task, train.Space, from, progress, cancellation));
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         _model.Write(parsed, result.Model);
+        if (parsed.GetValue(_state) is { } state)
+            ModelFiles.WriteState(state, result.State!);
         var metrics = task.Measure?.Invoke(new Scorer(result.Model, FactorizationKernel.ByName(settings.KernelName!)));
 
         log.Line($"best epoch {result.BestEpoch}{(metrics is null ? "" : $"; test {TestMetrics.Text(metrics)}")}");
@@ -84,6 +94,7 @@ internal sealed class TrainCommand
                 ["fields"] = train.Space.FieldCount,
                 ["unknownEntries"] = new JsonObject { ["valid"] = valid?.UnknownEntries, ["test"] = test?.UnknownEntries },
                 ["epochs"] = Report.Epochs(result, settings.Loss, task.RowsPerEpoch),
+                ["startValidMetric"] = result.StartHoldoutLoss is { } startLoss ? Figures.Reported(settings.Loss, startLoss) : null,
                 ["bestEpoch"] = result.BestEpoch,
                 ["test"] = metrics,
                 ["parseSeconds"] = parseSeconds,
@@ -99,6 +110,18 @@ internal sealed class TrainCommand
             var data = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, space));
             log.Line(Figures.Describe(data));
             return data;
+        }
+    }
+
+    private TrainingResult Train(Trainer trainer, TrainingTask task, FeatureSpace space, TrainingState? from, Action<EpochReport> progress, CancellationToken cancellation)
+    {
+        try
+        {
+            return trainer.Train(space, task.Train, task.Valid, task.Negatives, start: from, progress: progress, cancellationToken: cancellation);
+        }
+        catch (ArgumentException refusal) when (refusal.ParamName == "start")
+        {
+            throw new CommandFailedException($"{_warmStart.Name} does not fit: {refusal.Message}", refusal);
         }
     }
 
@@ -151,7 +174,7 @@ internal sealed class TrainCommand
             described["userFields"] = new JsonArray([.. parsed.GetValue(_userFields)!.Select(field => JsonValue.Create(field))]);
         }
 
-        foreach (var file in new[] { _train, _valid, _test, _model })
+        foreach (var file in new[] { _train, _valid, _test, _model, _warmStart, _state })
             described[Options.KeyOf(file)] = parsed.GetValue(file);
         return described;
     }

@@ -1,6 +1,7 @@
 using System.Text;
 using RecService.Cli.Commands;
 using RecService.Engine.Model;
+using RecService.Engine.Training;
 
 namespace RecService.Cli.Files;
 
@@ -28,16 +29,20 @@ internal static class ModelFiles
         return Read(file);
     }
 
-    public static FactorizationModel Read(InputFile file)
+    public static FactorizationModel Read(InputFile file) =>
+        Read(file, content => IsSafetensors(file.Start) ? SafetensorsFile.Import(content) : ModelFile.Load(content));
+
+    /// <summary>Reads the state of a training, or a model as the state of one of which nothing else is known.</summary>
+    public static TrainingState ReadState(string path, Stream standardInput)
     {
-        try
-        {
-            return IsSafetensors(file.Start) ? SafetensorsFile.Import(file.Content) : ModelFile.Load(file.Content);
-        }
-        catch (Exception refusal) when (refusal is ModelFormatException or InvalidDataException)
-        {
-            throw new CommandFailedException($"{file.Name}: {refusal.Message}", refusal);
-        }
+        using var file = InputFile.Open(path, standardInput);
+        return IsStartOf(file.Start) ? TrainingState.Of(Read(file)) : Read(file, TrainingState.Load);
+    }
+
+    public static void WriteState(string path, TrainingState state)
+    {
+        using var file = OutputFile.Create(path);
+        state.Save(file);
     }
 
     public static void Write(string path, ModelFormat format, FactorizationModel model)
@@ -66,6 +71,18 @@ internal static class ModelFiles
         ".txt" => ModelFormat.Text,
         _ => null,
     };
+
+    private static T Read<T>(InputFile file, Func<Stream, T> read)
+    {
+        try
+        {
+            return read(file.Content);
+        }
+        catch (Exception refusal) when (refusal is ModelFormatException or InvalidDataException)
+        {
+            throw new CommandFailedException($"{file.Name}: {refusal.Message}", refusal);
+        }
+    }
 
     private static bool IsSafetensors(ReadOnlySpan<byte> bytes) => bytes.Length > SafetensorsPrefix && bytes[SafetensorsPrefix] == '{';
 }

@@ -28,48 +28,27 @@ public static class ModelFile
     public static void Save(Stream stream, FactorizationModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        Format.Save(stream, writer =>
-        {
-            writer.WriteHeader(HeaderOf(model), ModelHeaderJson.Default.ModelHeader);
-            writer.WriteNumbers(model.Space.ColumnFields);
-            writer.WriteNumbers(model.Space.ColumnFactors);
-            writer.WriteNumbers(model.Weights);
-            NumberStream.WriteFactors(writer.BaseStream, model);
-            writer.WriteNumbers(model.FieldWeights);
-            model.Features?.Write(writer);
-        });
+        Format.Save(stream, writer => Write(writer, model));
     }
 
     /// <summary>Reads a model to the end of the stream, which need not be seekable and stays open.</summary>
     /// <exception cref="ModelFormatException">The stream holds no model, a damaged one, or one of another format version.</exception>
     public static FactorizationModel Load(Stream stream) => Format.Load(stream, Read);
 
-    private static ModelHeader HeaderOf(FactorizationModel model) => new(
-        model.Interaction,
-        model.Loss,
-        model.Factors,
-        model.Bias,
-        float.IsNegativeInfinity(model.TargetMinimum) ? null : model.TargetMinimum,
-        float.IsPositiveInfinity(model.TargetMaximum) ? null : model.TargetMaximum,
-        [.. model.Space.Fields],
-        model.Space.ColumnCount,
-        model.Space.FactorCount,
-        [.. SectionsOf(shared: !model.Space.ColumnFactors.IsEmpty, weighted: !model.FieldWeights.IsEmpty, features: model.Features is not null)]);
-
-    private static IEnumerable<string> SectionsOf(bool shared, bool weighted, bool features)
+    /// <summary>Writes the content of a file.</summary>
+    internal static void Write(BinaryWriter writer, FactorizationModel model)
     {
-        yield return "columnFields";
-        if (shared)
-            yield return "columnFactors";
-        yield return "weights";
-        yield return "factors";
-        if (weighted)
-            yield return "fieldWeights";
-        if (features)
-            yield return "features";
+        writer.WriteHeader(HeaderOf(model), ModelHeaderJson.Default.ModelHeader);
+        writer.WriteNumbers(model.Space.ColumnFields);
+        writer.WriteNumbers(model.Space.ColumnFactors);
+        writer.WriteNumbers(model.Weights);
+        NumberStream.WriteFactors(writer.BaseStream, model);
+        writer.WriteNumbers(model.FieldWeights);
+        model.Features?.Write(writer);
     }
 
-    private static FactorizationModel Read(BinaryReader reader)
+    /// <summary>Reads the content of a file.</summary>
+    internal static FactorizationModel Read(BinaryReader reader)
     {
         var header = reader.ReadHeader(ModelHeaderJson.Default.ModelHeader);
         if (header.Columns < 0 || header.FactorRows < 0 || header.Factors < 0)
@@ -100,5 +79,30 @@ public static class ModelFile
             header.TargetMaximum ?? float.PositiveInfinity,
             features ? FeatureIndex.Read(reader) : null,
             fieldWeights);
+    }
+
+    private static ModelHeader HeaderOf(FactorizationModel model) => new(
+        model.Interaction,
+        model.Loss,
+        model.Factors,
+        model.Bias,
+        float.IsNegativeInfinity(model.TargetMinimum) ? null : model.TargetMinimum,
+        float.IsPositiveInfinity(model.TargetMaximum) ? null : model.TargetMaximum,
+        [.. model.Space.Fields],
+        model.Space.ColumnCount,
+        model.Space.FactorCount,
+        [.. SectionsOf(shared: !model.Space.ColumnFactors.IsEmpty, weighted: !model.FieldWeights.IsEmpty, features: model.Features is not null)]);
+
+    private static IEnumerable<string> SectionsOf(bool shared, bool weighted, bool features)
+    {
+        yield return "columnFields";
+        if (shared)
+            yield return "columnFactors";
+        yield return "weights";
+        yield return "factors";
+        if (weighted)
+            yield return "fieldWeights";
+        if (features)
+            yield return "features";
     }
 }

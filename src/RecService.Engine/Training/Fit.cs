@@ -23,6 +23,7 @@ internal sealed class Fit : IDisposable
     private readonly TrainingRows _rows;
     private readonly TrainingRows? _holdoutRows;
     private readonly ParameterTable _table;
+    private readonly ModelTranslation _translation;
     private readonly ILearningPass _learning;
     private readonly MeasuringPass? _measuring;
 
@@ -42,7 +43,8 @@ internal sealed class Fit : IDisposable
             : RowNumbering.HotFirst(
                 space, occurrences, partition is null ? default : partition.PartOf, threads == 1 ? double.PositiveInfinity : train.Count * HotShare,
                 MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors)));
-        _table = new(space, settings, numbering, threads, _scale);
+        _translation = new(space, settings, numbering, _scale);
+        _table = new(space, settings, numbering, threads);
         _table.Initialise(LossFunctions.InitialBias(settings.Loss, train, negatives), occurrences, _random);
         _team = new(threads, threadStarted);
 
@@ -69,19 +71,29 @@ internal sealed class Fit : IDisposable
         var trainLoss = _learning.Learn(epoch, _random, cancellationToken);
         var learningTime = Stopwatch.GetElapsedTime(start);
         var holdoutLoss = _measuring?.Measure(cancellationToken);
-        if (!_scale.IsPlausible(trainLoss) || (holdoutLoss is { } measured && !_scale.IsPlausible(measured)) || !_table.IsFinite())
-        {
-            throw new TrainingDivergedException(epoch);
-        }
-
+        CheckSense(epoch, trainLoss, holdoutLoss);
         return new(epoch, trainLoss, holdoutLoss, Stopwatch.GetElapsedTime(start), learningTime);
     }
 
-    /// <summary>Keeps the parameters as they are now.</summary>
-    public void Keep() => _table.Keep();
+    /// <summary>Goes on from a former run, and measures the holdout.</summary>
+    /// <exception cref="TrainingDivergedException">The state makes no sense of the examples.</exception>
+    public double? Start(TrainingState state, ReadOnlySpan<int> formerColumns, CancellationToken cancellationToken)
+    {
+        _translation.Start(_table.Current, state, formerColumns);
+        var holdoutLoss = _measuring?.Measure(cancellationToken);
+        CheckSense(0, 0, holdoutLoss);
+        return holdoutLoss;
+    }
 
-    /// <summary>The model that was kept last; without a holdout, the model as it is.</summary>
-    public FactorizationModel ToModel(FeatureIndex? features) => _table.ToModel(features);
+    /// <summary>Keeps the parameters as they are now.</summary>
+    /// <param name="state">Whether for <see cref="ToState"/> too.</param>
+    public void Keep(bool state) => _table.Keep(sums: state);
+
+    /// <summary>The model that was kept last; where none was, the model as it is.</summary>
+    public FactorizationModel ToModel(FeatureIndex? features) => _translation.ToModel(_table.Kept, features);
+
+    /// <summary>The state that was kept last; where none was, the state as it is.</summary>
+    public TrainingState ToState(FactorizationModel model) => _translation.ToState(_table.Kept, model);
 
     public void Dispose()
     {
@@ -91,6 +103,14 @@ internal sealed class Fit : IDisposable
         _rows.Dispose();
         _holdoutRows?.Dispose();
         _table.Dispose();
+    }
+
+    private void CheckSense(int epoch, double trainLoss, double? holdoutLoss)
+    {
+        if (!_scale.IsPlausible(trainLoss) || (holdoutLoss is { } measured && !_scale.IsPlausible(measured)) || !_translation.IsFinite(_table.Current))
+        {
+            throw new TrainingDivergedException(epoch);
+        }
     }
 
     /// <summary>How many columns two rows have in common, on average.</summary>

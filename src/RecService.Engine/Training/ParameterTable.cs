@@ -28,24 +28,20 @@ internal sealed unsafe class ParameterTable : IDisposable
     private readonly NativeArray<float>? _corrections;
     private readonly NativeArray<float> _l2;
     private readonly NativeArray<int>? _fields;
-    private readonly TargetScale _scale;
-    private NativeArray<float>? _bestFactors;
-    private NativeArray<float>? _bestWeights;
+    private ParameterCopy? _kept;
 
     /// <param name="space">The columns.</param>
     /// <param name="settings">The settings.</param>
     /// <param name="numbering">The rows of the columns.</param>
     /// <param name="threads">Threads that have replicas; 1 for none.</param>
-    /// <param name="scale">The scale of the targets.</param>
-    public ParameterTable(FeatureSpace space, TrainingSettings settings, RowNumbering numbering, int threads, TargetScale scale)
+    public ParameterTable(FeatureSpace space, TrainingSettings settings, RowNumbering numbering, int threads)
     {
         _space = space;
         _settings = settings;
         _numbering = numbering;
-        _scale = scale;
         _threads = threads;
         _planes = Kernels.PlanesOf(settings.Solver);
-        _specials = 1 + (settings.Interaction == FeatureInteraction.FieldWeighted ? space.FieldCount * space.FieldCount : 0);
+        _specials = ModelTranslation.SpecialsOf(space, settings.Interaction);
         _specialRows = threads == 1 ? _specials : RowNumbering.Apart(_specials);
         var replicas = threads == 1 ? 0 : threads;
         var factorRows = (nuint)(space.FactorCount + ((long)replicas * RowNumbering.Apart(numbering.HotFactors)));
@@ -120,8 +116,8 @@ internal sealed unsafe class ParameterTable : IDisposable
         L2 = _l2.Pointer,
         L2Step = _l2.Length > 2 ? 2u : 0,
         L2FieldWeights = _settings.L2FieldWeights,
-        FactorTouches = _factorTouches is null ? null : _factorTouches.Pointer,
-        WeightTouches = _weightTouches is null ? null : _weightTouches.Pointer,
+        FactorTouches = Touches(_factorTouches),
+        WeightTouches = Touches(_weightTouches),
         Corrections = _corrections is null ? null : _corrections.Pointer,
     };
 
@@ -137,9 +133,9 @@ internal sealed unsafe class ParameterTable : IDisposable
     /// <summary>The rows that threads have replicas of.</summary>
     public ReplicatedRows[] Replicated() =>
     [
-        new(_factors.Pointer, _planes, Stride, 0, _space.FactorCount, _numbering.HotFactors),
-        new(_weights.Pointer, _planes, 1, 0, _space.ColumnCount, _numbering.HotWeights),
-        new(_weights.Pointer, _planes, 1, (int)FirstSpecial, (int)FirstSpecial + _specialRows, _specials),
+        new(_factors.Pointer, _planes, Stride, 0, _space.FactorCount, _numbering.HotFactors, Touches(_factorTouches)),
+        new(_weights.Pointer, _planes, 1, 0, _space.ColumnCount, _numbering.HotWeights, Touches(_weightTouches)),
+        new(_weights.Pointer, _planes, 1, (int)FirstSpecial, (int)FirstSpecial + _specialRows, _specials, Touches(_weightTouches)),
     ];
 
     /// <summary>Draws latent vectors, and sets the other parameters to where they start.</summary>
@@ -179,142 +175,24 @@ internal sealed unsafe class ParameterTable : IDisposable
         }
     }
 
-    /// <summary>Takes parameters over from a model: the bias, the field weights where it has the same fields, and the columns that it has too.</summary>
-    /// <param name="model">The model, of the same number of factors.</param>
-    /// <param name="columns">For each column its column in <paramref name="model"/>, or −1.</param>
-    public void Take(FactorizationModel model, ReadOnlySpan<int> columns)
+    /// <summary>The parameters of the model as they are, read after all threads are done.</summary>
+    public ParameterSource Current => new()
     {
-        var shared = Shared;
-        *shared.Bias = (model.Bias - _scale.Mean) / _scale.Deviation;
-        for (var column = 0; column < columns.Length; column++)
-        {
-            var former = columns[column];
-            if (former < 0)
-            {
-                continue;
-            }
+        Tables = Shared,
+        Planes = _planes,
+        FactorTouches = Touches(_factorTouches),
+        WeightTouches = Touches(_weightTouches),
+    };
 
-            *At(shared, (nuint)_numbering.WeightRowOf(column)) = model.Weights[former] / _scale.Deviation;
-            var vector = shared.Factors + ((nuint)_numbering.FactorRowOf(column) * shared.FactorBlock);
-            var factors = model.FactorsOf(former);
-            for (var d = 0; d < factors.Length; d++)
-            {
-                vector[d] = factors[d] / _scale.RootDeviation;
-            }
-        }
+    /// <summary>Those that were kept last; where none were, those there are.</summary>
+    public ParameterSource Kept => _kept?.Source ?? Current;
 
-        if (_specials == 1 || model.FieldWeights.IsEmpty)
-        {
-            return;
-        }
-
-        for (var f = 0; f < _space.FieldCount; f++)
-        {
-            for (var g = f + 1; g < _space.FieldCount; g++)
-            {
-                var (formerF, formerG) = (FieldOf(model, _space.Fields[f]), FieldOf(model, _space.Fields[g]));
-                if (formerF >= 0 && formerG >= 0)
-                {
-                    shared.FieldWeights[((f * _space.FieldCount) + g) * _planes] = model.FieldWeight(formerF, formerG);
-                }
-            }
-        }
-
-        static int FieldOf(FactorizationModel model, string field) => model.Space.Fields.ToList().IndexOf(field);
-    }
-
-    /// <summary>Whether every parameter of the model is a finite number.</summary>
-    public bool IsFinite()
+    /// <summary>Keeps the parameters as they are now.</summary>
+    /// <param name="sums">Whether what the solver keeps of them is kept too; the same each time.</param>
+    public void Keep(bool sums)
     {
-        var shared = Shared;
-        for (var row = 0; row < _space.FactorCount; row++)
-        {
-            var vector = shared.Factors + ((nuint)row * shared.FactorBlock);
-            for (var d = 0; d < _settings.Factors; d++)
-            {
-                if (!float.IsFinite(vector[d] * _scale.RootDeviation))
-                {
-                    return false;
-                }
-            }
-        }
-
-        for (var row = 0; row < _space.ColumnCount; row++)
-        {
-            if (!float.IsFinite(*At(shared, (nuint)row) * _scale.Deviation))
-            {
-                return false;
-            }
-        }
-
-        for (var special = 0; special < _specials; special++)
-        {
-            if (!float.IsFinite(shared.Bias[special * _planes] * _scale.Deviation))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    /// <summary>Keeps the parameters as they are now, for <see cref="ToModel"/>.</summary>
-    public void Keep()
-    {
-        _bestFactors ??= new((nuint)_space.FactorCount * (nuint)Stride);
-        _bestWeights ??= new((nuint)(_space.ColumnCount + _specials));
-        var shared = Shared;
-        for (nuint row = 0; row < (nuint)_space.FactorCount; row++)
-        {
-            new Span<float>(shared.Factors + (row * Block), Stride).CopyTo(new(_bestFactors.Pointer + (row * (nuint)Stride), Stride));
-        }
-
-        for (nuint row = 0; row < (nuint)_space.ColumnCount; row++)
-        {
-            _bestWeights.Pointer[row] = *At(shared, row);
-        }
-
-        for (nuint special = 0; special < (nuint)_specials; special++)
-        {
-            _bestWeights.Pointer[(nuint)_space.ColumnCount + special] = shared.Bias[special * (nuint)_planes];
-        }
-    }
-
-    /// <summary>The model that was kept last, or that is there now; y = mean + deviation · (the score within training).</summary>
-    public FactorizationModel ToModel(FeatureIndex? features)
-    {
-        var source = _bestFactors is null || _bestWeights is null
-            ? Shared
-            : Shared with
-            {
-                Factors = _bestFactors.Pointer,
-                FactorBlock = (nuint)Stride,
-                Weights = _bestWeights.Pointer,
-                WeightBlock = 1,
-                Bias = _bestWeights.Pointer + _space.ColumnCount,
-                FieldWeights = _bestWeights.Pointer + _space.ColumnCount + 1,
-            };
-        var weights = new float[_space.ColumnCount];
-        for (var column = 0; column < weights.Length; column++)
-        {
-            weights[column] = _scale.Deviation * *At(source, (nuint)_numbering.WeightRowOf(column));
-        }
-
-        var (k, stride) = (_settings.Factors, FactorizationModel.StrideOf(_settings.Factors));
-        var factors = new float[checked(_space.FactorCount * stride)];
-        for (var factor = 0; factor < _space.FactorCount; factor++)
-        {
-            var vector = source.Factors + ((nuint)_numbering.RowOfFactor(factor) * source.FactorBlock);
-            for (var d = 0; d < k; d++)
-            {
-                // ⟨v_i, v_j⟩ scales with the square of the vectors.
-                factors[(factor * stride) + d] = _scale.RootDeviation * vector[d];
-            }
-        }
-
-        return new(
-            _space, _settings.Interaction, _settings.Loss, k, _scale.Mean + (_scale.Deviation * *source.Bias), weights, factors,
-            _scale.Minimum, _scale.Maximum, features, FieldWeightsOf(source));
+        _kept ??= new(_space, Stride, _specials, sums ? _planes : 1, sums && _factorTouches is not null);
+        _kept.CopyFrom(Current);
     }
 
     public void Dispose()
@@ -326,8 +204,7 @@ internal sealed unsafe class ParameterTable : IDisposable
         _corrections?.Dispose();
         _l2.Dispose();
         _fields?.Dispose();
-        _bestFactors?.Dispose();
-        _bestWeights?.Dispose();
+        _kept?.Dispose();
     }
 
     /// <summary>Bytes of the parameters and the solver's sums.</summary>
@@ -342,29 +219,9 @@ internal sealed unsafe class ParameterTable : IDisposable
     /// <summary>The shared bias.</summary>
     private nuint FirstSpecial => (nuint)(_space.ColumnCount + ((_threads == 1 ? 0L : _threads) * RowNumbering.Apart(_numbering.HotWeights)));
 
+    private static int* Touches(NativeArray<int>? counts) => counts is null ? null : counts.Pointer;
+
     private float* WeightAt(nuint row) => _weights.Pointer + (row * (nuint)_planes);
-
-    private static float* At(in ParameterTables tables, nuint weightRow) => tables.Weights + (weightRow * tables.WeightBlock);
-
-    private float[]? FieldWeightsOf(in ParameterTables source)
-    {
-        if (_specials == 1)
-        {
-            return null;
-        }
-
-        var fields = _space.FieldCount;
-        var weights = new float[fields * fields];
-        for (var f = 0; f < fields; f++)
-        {
-            for (var g = f + 1; g < fields; g++)
-            {
-                weights[(f * fields) + g] = weights[(g * fields) + f] = source.FieldWeights[(nuint)((f * fields) + g) * source.WeightBlock];
-            }
-        }
-
-        return weights;
-    }
 
     private void FillSums(NativeArray<float> table, int length)
     {

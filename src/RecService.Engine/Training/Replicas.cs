@@ -9,7 +9,8 @@ namespace RecService.Engine.Training;
 /// <param name="shared">The first of the shared rows.</param>
 /// <param name="replicas">The first replica of the first thread; those of the next thread follow.</param>
 /// <param name="count">How many rows.</param>
-internal readonly unsafe struct ReplicatedRows(float* table, int planes, int length, int shared, int replicas, int count)
+/// <param name="touches">How often each row of the table was touched; null where nobody counts.</param>
+internal readonly unsafe struct ReplicatedRows(float* table, int planes, int length, int shared, int replicas, int count, int* touches)
 {
     public nuint Floats => (nuint)count * (nuint)(planes * length);
 
@@ -21,7 +22,13 @@ internal readonly unsafe struct ReplicatedRows(float* table, int planes, int len
 
     public float* Shared => table + ((nuint)shared * (nuint)(planes * length));
 
-    public float* Replica(int thread) => table + ((nuint)(replicas + (thread * (long)RowNumbering.Apart(count))) * (nuint)(planes * length));
+    public float* Replica(int thread) => table + (ReplicaRow(thread) * (nuint)(planes * length));
+
+    public Span<int> SharedTouches => touches is null ? default : new(touches + shared, count);
+
+    public Span<int> ReplicaTouches(int thread) => touches is null ? default : new(touches + ReplicaRow(thread), count);
+
+    private nuint ReplicaRow(int thread) => (nuint)(replicas + (thread * (long)RowNumbering.Apart(count)));
 }
 
 /// <summary>
@@ -62,6 +69,7 @@ internal sealed unsafe class Replicas : IDisposable
                 var rows = _rows[i];
                 Buffer.MemoryCopy(rows.Shared, rows.Replica(_thread), rows.Floats * sizeof(float), rows.Floats * sizeof(float));
                 Buffer.MemoryCopy(rows.Shared, _bases[i].Pointer, rows.Floats * sizeof(float), rows.Floats * sizeof(float));
+                rows.SharedTouches.CopyTo(rows.ReplicaTouches(_thread));
             }
         }
     }
@@ -74,6 +82,7 @@ internal sealed unsafe class Replicas : IDisposable
             for (var i = 0; i < _rows.Length; i++)
             {
                 Exchange(_rows[i], _bases[i].Pointer);
+                ExchangeTouches(_rows[i]);
             }
         }
     }
@@ -83,6 +92,17 @@ internal sealed unsafe class Replicas : IDisposable
         foreach (var array in _bases)
         {
             array.Dispose();
+        }
+    }
+
+    /// <summary>Means of moments that have seen as many gradients each are corrected as one of them is.</summary>
+    private void ExchangeTouches(ReplicatedRows rows)
+    {
+        var shared = rows.SharedTouches;
+        var replica = rows.ReplicaTouches(_thread);
+        for (var row = 0; row < shared.Length; row++)
+        {
+            shared[row] = Math.Max(shared[row], replica[row]);
         }
     }
 

@@ -16,9 +16,16 @@ public readonly record struct EpochReport(int Epoch, double TrainLoss, double? H
 
 /// <summary>What training came to.</summary>
 /// <param name="Model">The model as it stood after <paramref name="BestEpoch"/>.</param>
-/// <param name="BestEpoch">The epoch with the lowest holdout loss; without a holdout, the last.</param>
+/// <param name="BestEpoch">The epoch with the lowest holdout loss, 0 being the start from a former run; without a holdout, the last.</param>
 /// <param name="Epochs">Every epoch that ran.</param>
-public sealed record TrainingResult(FactorizationModel Model, int BestEpoch, IReadOnlyList<EpochReport> Epochs);
+public sealed record TrainingResult(FactorizationModel Model, int BestEpoch, IReadOnlyList<EpochReport> Epochs)
+{
+    /// <summary>Of a run that started from a former one: the holdout loss before the first epoch.</summary>
+    public double? StartHoldoutLoss { get; init; }
+
+    /// <summary>Where a later run can start from; null unless <see cref="Trainer.KeepsState"/>.</summary>
+    public TrainingState? State { get; init; }
+}
 
 /// <summary>
 /// Trains factorization machines by stochastic gradient descent on shuffled examples. The same settings and data give the same model with one thread, and with any number
@@ -39,6 +46,9 @@ public sealed class Trainer
         _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
     }
 
+    /// <summary>Whether the result has the state of the run, which takes as much memory again as the parameters and the solver's sums.</summary>
+    public bool KeepsState { get; init; }
+
     /// <summary>Called on each thread, with its number, before it begins: to pin threads to processors when speed is measured.</summary>
     internal Action<int>? ThreadStarted { get; init; }
 
@@ -52,10 +62,17 @@ public sealed class Trainer
     /// </param>
     /// <param name="negatives">For implicit feedback: how each positive gets its negatives.</param>
     /// <param name="features">The index that made the columns, to be stored with the model.</param>
+    /// <param name="start">
+    /// Where to start from: a former run of the same loss and number of factors. Features that it has not start as ever, those that are gone are dropped; features are the same by
+    /// name, or without <paramref name="features"/> by field and number. The holdout should have been held out from it too: else it tells nothing.
+    /// </param>
     /// <param name="progress">Called after each epoch, on the calling thread.</param>
     /// <param name="cancellationToken">Ends training within a thousand examples.</param>
-    /// <returns>The model of the best epoch. Latent vectors that no training example touches are 0: they would say nothing but noise.</returns>
-    /// <exception cref="ArgumentException">There are no examples or no pairs, all weigh 0, or they have columns outside the space.</exception>
+    /// <returns>The model of the best epoch. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but noise.</returns>
+    /// <exception cref="ArgumentException">
+    /// There are no examples or no pairs, all weigh 0, or they have columns outside the space; or the start is of another loss or number of factors, or it cannot be told which of its
+    /// features are which.
+    /// </exception>
     /// <exception cref="TrainingDivergedException">The loss grew without bound, or a parameter is no longer a finite number.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public TrainingResult Train(
@@ -64,6 +81,7 @@ public sealed class Trainer
         ExampleSet? holdout = null,
         NegativeSampling? negatives = null,
         FeatureIndex? features = null,
+        TrainingState? start = null,
         Action<EpochReport>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -76,6 +94,7 @@ public sealed class Trainer
         }
 
         negatives?.Check(train);
+        var formerColumns = start is null ? null : FormerColumnsOf(start, space, features);
         if (_settings.Loss == Loss.Bpr)
         {
             train = negatives is null ? Pairs.Of(train, nameof(train)) : train;
@@ -84,7 +103,13 @@ public sealed class Trainer
 
         using var fit = new Fit(_settings, _kernel, space, train, holdout, negatives, ThreadStarted);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
-        var bestLoss = double.PositiveInfinity;
+        var startLoss = start is null ? null : fit.Start(start, formerColumns, cancellationToken);
+        var bestLoss = startLoss ?? double.PositiveInfinity;
+        if (startLoss is not null)
+        {
+            fit.Keep(KeepsState);
+        }
+
         var bestEpoch = 0;
         for (var epoch = 1; epoch <= _settings.Epochs && epoch - bestEpoch <= _settings.Patience; epoch++)
         {
@@ -98,11 +123,23 @@ public sealed class Trainer
             {
                 bestLoss = holdoutLoss;
                 bestEpoch = epoch;
-                fit.Keep();
+                fit.Keep(KeepsState);
             }
         }
 
-        return new(fit.ToModel(features), bestEpoch, epochs);
+        var model = fit.ToModel(features);
+        return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
+    }
+
+    private int[] FormerColumnsOf(TrainingState start, FeatureSpace space, FeatureIndex? features)
+    {
+        if (start.Model.Loss != _settings.Loss || start.Model.Factors != _settings.Factors)
+        {
+            throw new ArgumentException(
+                $"The start has the loss {start.Model.Loss} and {start.Model.Factors} factors; {_settings.Loss} and {_settings.Factors} are to be trained.", nameof(start));
+        }
+
+        return FormerColumns.Of(start.Model, space, features);
     }
 
     private static void Check(FeatureSpace space, ExampleSet examples, string name)

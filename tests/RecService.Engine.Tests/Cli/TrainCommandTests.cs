@@ -16,11 +16,11 @@ public sealed class TrainCommandTests : CliTest
         var report = await ReportAsync("train", "--train", train, "--valid", test, "--test", test, "--epochs", "5", "--k", "4");
 
         Keys(report).ShouldBe(
-            ["settings", "rows", "features", "fields", "unknownEntries", "epochs", "bestEpoch", "test", "parseSeconds", "trainSeconds", "peakMemoryBytes"]);
+            ["settings", "rows", "features", "fields", "unknownEntries", "epochs", "startValidMetric", "bestEpoch", "test", "parseSeconds", "trainSeconds", "peakMemoryBytes"]);
         var settings = report["settings"]!.AsObject();
         Keys(settings).ShouldBe([
             "loss", "interaction", "solver", "k", "epochs", "rate", "schedule", "l2Linear", "l2Factors", "initStdev", "patience", "seed", "threads", "deterministic",
-            "kernel", "train", "valid", "test", "model",
+            "kernel", "train", "valid", "test", "model", "warmStart", "state",
         ]);
         settings["interaction"]!.GetValue<string>().ShouldBe("pooled");
         settings["k"]!.GetValue<int>().ShouldBe(4);
@@ -43,6 +43,26 @@ public sealed class TrainCommandTests : CliTest
         report["bestEpoch"]!.GetValue<int>().ShouldBeInRange(1, 5);
         Number(report["parseSeconds"]).ShouldBeGreaterThan(0);
         report["peakMemoryBytes"]!.GetValue<long>().ShouldBeGreaterThan(1_000_000);
+    }
+
+    [Fact]
+    public async Task A_run_starts_from_the_state_or_the_model_of_another()
+    {
+        var (train, test) = await GenerateAsync("ffm");
+        var (state, model) = (PathOf("former.state"), PathOf("former.rfm"));
+        string[] run = ["train", "--train", train, "--valid", test];
+        var former = await ReportAsync([.. run, "--k", "4", "--epochs", "8", "--state", state, "--model", model]);
+        former["startValidMetric"].ShouldBeNull();
+        var best = former["epochs"]!.AsArray().Min(epoch => Number(epoch!["validMetric"]));
+
+        foreach (var start in new[] { state, model })
+        {
+            var warm = await ReportAsync([.. run, "--k", "4", "--epochs", "2", "--warm-start", start]);
+            Number(warm["startValidMetric"]).ShouldBe(best, 1e-5);
+        }
+
+        (await FailureAsync(1, [.. run, "--k", "5", "--warm-start", state])).ShouldContain("--warm-start does not fit: The start has the loss Squared and 4 factors");
+        (await FailureAsync(1, [.. run, "--warm-start", train])).ShouldContain("no training state");
     }
 
     [Fact]

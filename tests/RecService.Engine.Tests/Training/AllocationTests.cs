@@ -21,7 +21,12 @@ public sealed class AllocationTests(ITestOutputHelper output)
         var (space, train, sampling) = negatives ? ThreadTests.Implicit(20_000) : (truth.Space, truth.Draw(40_000), null);
         var settings = new TrainingSettings
         {
-            Loss = negatives ? Loss.Logistic : Loss.Squared, Factors = 16, Epochs = 12, Patience = 12, Threads = threads, Deterministic = deterministic,
+            Loss = negatives ? Loss.Logistic : Loss.Squared,
+            Factors = 16,
+            Epochs = 12,
+            Patience = 12,
+            Threads = threads,
+            Deterministic = deterministic,
         };
         var totals = new List<long>(settings.Epochs);
 

@@ -212,9 +212,10 @@ public sealed class LearnerTests
         var space = before.Space;
         var scale = new TargetScale(0, 1, float.NegativeInfinity, float.PositiveInfinity, Clips: false);
         var numbering = RowNumbering.Natural(space);
-        using var table = new ParameterTable(space, settings, numbering, twoPasses ? threads : 1, scale);
+        using var table = new ParameterTable(space, settings, numbering, twoPasses ? threads : 1);
+        var translation = new ModelTranslation(space, settings, numbering, scale);
         table.Initialise(0, new double[space.ColumnCount], new RandomSource(1));
-        table.Take(before, Enumerable.Range(0, space.ColumnCount).ToArray());
+        translation.Start(table.Current, TrainingState.Of(before), Enumerable.Range(0, space.ColumnCount).ToArray());
         var layout = RowLayout.Of(space, examples, before.Interaction, oneHotAllowed: byField is null);
         using var rows = new TrainingRows(space, examples, layout, numbering, before.Loss, scale, null, null);
         var shape = new KernelShape(kernel, before.Interaction, layout.OneHot, table.Stride);
@@ -223,7 +224,7 @@ public sealed class LearnerTests
             ? new DeterministicPass(rows, table, settings, scale, Engine.Numerics.Kernels.Learner(shape, solver, before.Loss == Loss.Bpr), team, 1)
             : new FreePass(rows, table, settings, scale, Engine.Numerics.Kernels.Learner(shape, solver, before.Loss == Loss.Bpr), team, new SharedQueue(rows.Count, 2));
         pass.Learn(1, new RandomSource(1), CancellationToken.None);
-        return table.ToModel(null);
+        return translation.ToModel(table.Current, null);
     }
 
     private static void CheckStep(FactorizationModel before, FactorizationModel after, ExampleSet examples)
