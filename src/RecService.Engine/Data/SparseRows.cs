@@ -217,6 +217,13 @@ public sealed class SparseRowsBuilder
         }
     }
 
+    /// <summary>Adds all entries of <paramref name="row"/> and ends the row.</summary>
+    public void AddRow(SparseRow row)
+    {
+        Add(row);
+        EndRow();
+    }
+
     /// <summary>Ends the current row, which may be empty.</summary>
     public void EndRow()
     {

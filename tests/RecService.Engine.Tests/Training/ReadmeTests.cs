@@ -1,12 +1,14 @@
+// <train>
 using RecService.Engine.Data;
-using RecService.Engine.Model;
-using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;
+// </train>
+using RecService.Engine.Model;
+using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Tests.Training;
 
-/// <summary>The examples of the engine's readme, which are the lines between the marks below.</summary>
+/// <summary>The examples of the engine's readme, which are the lines between the marks of their names.</summary>
 public sealed class ReadmeTests(ITestOutputHelper output)
 {
     [Fact]
@@ -14,21 +16,16 @@ public sealed class ReadmeTests(ITestOutputHelper output)
     {
 #pragma warning disable xUnit1051 // The example has no test to be cancelled with.
         // <train>
-        var space = new FeatureSpace(["user", "item", "genre"], [0, 0, 1, 1, 1, 2, 2]);         // 2 users, 3 items, 2 genres
+        var space = new FeatureSpace(["user", "item", "genre"], [0, 0, 1, 1, 1, 2, 2]);         // the field of each column: 2 users, 3 items, 2 genres
         var rows = new SparseRowsBuilder();
-        foreach (var (user, item, genre) in new[] { (0, 2, 5), (0, 3, 6), (1, 2, 5), (1, 4, 6) })
-        {
-            rows.Add(user); rows.Add(item); rows.Add(genre, 1f); rows.EndRow();                 // (column, value), value 1 when left out
-        }
+        foreach (var columns in new int[][] { [0, 2, 5], [0, 3, 6], [1, 2, 5], [1, 4, 6] })     // user, item and genre of each rating
+            rows.AddRow(new(columns));                                                          // values may stand behind the columns; here all are 1
         var examples = new ExampleSet(rows.Build(), targets: [5, 1, 2, 4]);
-        var model = new Trainer(new TrainingSettings { Factors = 8, Epochs = 50 }).Train(space, examples).Model;
-        var scorer = new Scorer(model);
-        var rating = model.Predict(scorer.Score(new SparseRow([0, 4, 6])));                     // user 0, item 4 of genre 6
-        var explanation = scorer.Explain(new SparseRow([0, 4, 6]));                             // what each field and each pair adds
+        var model = new Trainer(new() { Factors = 8, Epochs = 50 }).Train(space, examples).Model;
+        Console.WriteLine(model.Predict(new Scorer(model).Score(new([0, 4, 6]))));              // user 0, item 4 of genre 6
         // </train>
 #pragma warning restore xUnit1051
-        rating.ShouldBeInRange(1, 5);
-        explanation.Pairs.Count.ShouldBe(3);
+        model.Predict(new Scorer(model).Score(new([0, 4, 6]))).ShouldBeInRange(1, 5);
     }
 
     [Fact]
@@ -118,11 +115,21 @@ public sealed class ReadmeTests(ITestOutputHelper output)
     {
         var root = Repository.Root.ShouldNotBeNull();
         var lines = File.ReadAllLines(Path.Combine(root, "tests", "RecService.Engine.Tests", "Training", "ReadmeTests.cs"));
-        var code = lines.SkipWhile(l => l.Trim() != $"// <{part}>").Skip(1).TakeWhile(l => l.Trim() != $"// </{part}>").ToArray();
-        var indent = code.Where(l => l.Length > 0).Min(l => l.Length - l.TrimStart().Length);
-        var expected = string.Join('\n', code.Select(l => l.Length == 0 ? l : l[indent..]));
+        var expected = string.Join("\n\n", MarkedBy(part, lines));
         expected.Length.ShouldBeGreaterThan(100);
         File.ReadAllText(Path.Combine(root, "src", "RecService.Engine", "README.md")).ReplaceLineEndings("\n").ShouldContain($"```csharp\n{expected}\n```");
+    }
+
+    /// <summary>Every piece of code between marks of a name, without its indentation.</summary>
+    private static IEnumerable<string> MarkedBy(string part, string[] lines)
+    {
+        var (begin, end) = ($"// <{part}>", $"// </{part}>");
+        foreach (var (number, _) in lines.Index().Where(line => line.Item.Trim() == begin))
+        {
+            var code = lines.Skip(number + 1).TakeWhile(line => line.Trim() != end).ToArray();
+            var indent = code.Where(line => line.Length > 0).Min(line => line.Length - line.TrimStart().Length);
+            yield return string.Join('\n', code.Select(line => line.Length == 0 ? line : line[indent..]));
+        }
     }
 
     private static FactorizationModel Fit(FeatureSpace space, ExampleSet examples) =>
