@@ -118,7 +118,11 @@ internal sealed unsafe class RowBlock : IDisposable
 /// <summary>Puts the entries of a row together by field, in the order of the fields; of one field, as they came. Reused from row to row.</summary>
 internal sealed class FieldOrder(FeatureSpace space)
 {
+    /// <summary>Rows with more entries are not sorted by insertion, whose time grows with the square of their number.</summary>
+    private const int MostInserted = 64;
+
     private int[] _order = new int[16];
+    private ulong[] _keys = [];
 
     /// <summary>The entries of a row in their new order; valid until the next call.</summary>
     public ReadOnlySpan<int> Sort(SparseRow row)
@@ -128,20 +132,54 @@ internal sealed class FieldOrder(FeatureSpace space)
             _order = new int[Math.Max(row.Length, 2 * _order.Length)];
         }
 
+        var order = _order.AsSpan(0, row.Length);
+        if (row.Length > MostInserted)
+        {
+            SortByKeys(row, order);
+        }
+        else
+        {
+            Insert(row, order);
+        }
+
+        return order;
+    }
+
+    private void Insert(SparseRow row, Span<int> order)
+    {
         var fields = space.ColumnFields;
         for (var e = 0; e < row.Length; e++)
         {
-            // By insertion: rows are short, and mostly in order.
             var field = fields[row.Columns[e]];
             var place = e;
-            for (; place > 0 && fields[row.Columns[_order[place - 1]]] > field; place--)
+            for (; place > 0 && fields[row.Columns[order[place - 1]]] > field; place--)
             {
-                _order[place] = _order[place - 1];
+                order[place] = order[place - 1];
             }
 
-            _order[place] = e;
+            order[place] = e;
+        }
+    }
+
+    /// <summary>Sorts by field and, as the sort itself keeps no order, by entry.</summary>
+    private void SortByKeys(SparseRow row, Span<int> order)
+    {
+        if (_keys.Length < row.Length)
+        {
+            _keys = new ulong[Math.Max(row.Length, 2 * _keys.Length)];
         }
 
-        return _order.AsSpan(0, row.Length);
+        var keys = _keys.AsSpan(0, row.Length);
+        var fields = space.ColumnFields;
+        for (var e = 0; e < keys.Length; e++)
+        {
+            keys[e] = ((ulong)fields[row.Columns[e]] << 32) | (uint)e;
+        }
+
+        keys.Sort();
+        for (var place = 0; place < keys.Length; place++)
+        {
+            order[place] = (int)(uint)keys[place];
+        }
     }
 }
