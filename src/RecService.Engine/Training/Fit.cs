@@ -89,11 +89,17 @@ internal sealed class Fit : IDisposable
     /// <param name="state">Whether for <see cref="ToState"/> too.</param>
     public void Keep(bool state) => _table.Keep(sums: state);
 
-    /// <summary>The model that was kept last; where none was, the model as it is.</summary>
-    public FactorizationModel ToModel(FeatureIndex? features) => _translation.ToModel(_table.Kept, features);
+    /// <summary>Ends learning: gives back the memory that no more than learning needs, before the model takes its own.</summary>
+    /// <returns>The model that was kept last; where none was, the model as it is.</returns>
+    public FactorizationModel ToModel(FeatureIndex? features)
+    {
+        _rows.Dispose();
+        _holdoutRows?.Dispose();
+        return _translation.ToModel(_table.End(), features);
+    }
 
-    /// <summary>The state that was kept last; where none was, the state as it is.</summary>
-    public TrainingState ToState(FactorizationModel model) => _translation.ToState(_table.Kept, model);
+    /// <summary>The state of the model, after <see cref="ToModel"/>.</summary>
+    public TrainingState ToState(FactorizationModel model) => _translation.ToState(_table.End(), model);
 
     public void Dispose()
     {
@@ -128,20 +134,13 @@ internal sealed class Fit : IDisposable
 
     private int[] Order(int count, bool pairs)
     {
-        var order = new int[count];
-        var step = pairs ? 2 : 1;
-        var units = new int[count / step];
+        var units = new int[pairs ? count / 2 : count];
         for (var unit = 0; unit < units.Length; unit++)
         {
             units[unit] = unit;
         }
 
         _random.Shuffle<int>(units);
-        for (var example = 0; example < count; example++)
-        {
-            order[example] = (units[example / step] * step) + (example % step);
-        }
-
-        return order;
+        return pairs ? [.. units.SelectMany(pair => new[] { 2 * pair, (2 * pair) + 1 })] : units;
     }
 }

@@ -12,6 +12,16 @@ internal static class Occurrences
         for (var block = 0; block < examples.Blocks.Count; block++)
         {
             var rows = examples.Blocks[block];
+            if (negatives is null && examples.Rows[block] is null)
+            {
+                for (var example = 0; example < examples.Count; example++)
+                {
+                    Add(rows[example], examples.WeightOf(example) > 0 ? 1 : 0);
+                }
+
+                continue;
+            }
+
             var uses = new double[rows.Count];
             if (block == negatives?.ItemBlock)
             {
@@ -28,13 +38,18 @@ internal static class Occurrences
 
             for (var row = 0; row < uses.Length; row++)
             {
-                foreach (var column in rows[row].Columns)
-                {
-                    occurrences[column] += uses[row];
-                }
+                Add(rows[row], uses[row]);
             }
         }
 
         return occurrences;
+
+        void Add(SparseRow row, double uses)
+        {
+            foreach (var column in row.Columns)
+            {
+                occurrences[column] += uses;
+            }
+        }
     }
 }

@@ -184,8 +184,18 @@ internal sealed unsafe class ParameterTable : IDisposable
         WeightTouches = Touches(_weightTouches),
     };
 
-    /// <summary>Those that were kept last; where none were, those there are.</summary>
-    public ParameterSource Kept => _kept?.Source ?? Current;
+    /// <summary>Those that were kept last, which then are the only ones left; where none were, those there are.</summary>
+    public ParameterSource End()
+    {
+        if (_kept is null)
+        {
+            return Current;
+        }
+
+        _factors.Dispose();
+        _weights.Dispose();
+        return _kept.Source;
+    }
 
     /// <summary>Keeps the parameters as they are now.</summary>
     /// <param name="sums">Whether what the solver keeps of them is kept too; the same each time.</param>

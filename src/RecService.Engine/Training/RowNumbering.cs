@@ -83,7 +83,7 @@ internal sealed class RowNumbering
     private static (int[] Rows, int Hot) Number(double[] occurrences, ReadOnlySpan<int> partOf, double threshold, int most)
     {
         var hot = new List<int>();
-        var others = new List<(int Part, int Row)>();
+        var others = new List<(int Part, int Row)>(occurrences.Length);
         for (var i = 0; i < occurrences.Length; i++)
         {
             var part = partOf.IsEmpty ? -1 : partOf[i];

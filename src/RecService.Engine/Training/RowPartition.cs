@@ -55,7 +55,7 @@ internal sealed class RowPartition
         }
 
         var dividers = Places(examples, occurrences.Length)
-            .Where(place => place.Columns.Count >= 8 * parts).OrderByDescending(place => place.Columns.Count).ThenBy(place => place.Place).Take(2).ToArray();
+            .Where(place => place.Columns.Length >= 8 * parts).OrderByDescending(place => place.Columns.Length).ThenBy(place => place.Place).Take(2).ToArray();
         if (dividers.Length < 2)
         {
             return null;
@@ -66,13 +66,10 @@ internal sealed class RowPartition
         Divide(dividers[0].Columns, occurrences, parts, 0, partOf);
         Divide(dividers[1].Columns, occurrences, parts, parts, partOf);
 
-        var cells = new int[order.Length];
         var starts = new int[(parts * parts) + 1];
-        for (var n = 0; n < order.Length; n++)
+        for (var example = 0; example < order.Length; example++)
         {
-            var columns = examples.Blocks[0][examples.RowOf(0, order[n])].Columns;
-            cells[n] = (partOf[columns[dividers[0].Place]] * parts) + partOf[columns[dividers[1].Place]] - parts;
-            starts[cells[n] + 1]++;
+            starts[CellOf(example) + 1]++;
         }
 
         for (var cell = 0; cell < parts * parts; cell++)
@@ -82,16 +79,22 @@ internal sealed class RowPartition
 
         var next = starts.AsSpan(0, parts * parts).ToArray();
         var sorted = new int[order.Length];
-        for (var n = 0; n < order.Length; n++)
+        foreach (var example in order)
         {
-            sorted[next[cells[n]]++] = order[n];
+            sorted[next[CellOf(example)]++] = example;
         }
 
         return new(parts, sorted, starts, partOf);
+
+        int CellOf(int example)
+        {
+            var columns = examples.Blocks[0][examples.RowOf(0, example)].Columns;
+            return (partOf[columns[dividers[0].Place]] * parts) + partOf[columns[dividers[1].Place]] - parts;
+        }
     }
 
     /// <summary>The places of a row that every row has, with the columns that stand there and nowhere else.</summary>
-    private static List<(int Place, List<int> Columns)> Places(ExampleSet examples, int columnCount)
+    private static List<(int Place, int[] Columns)> Places(ExampleSet examples, int columnCount)
     {
         const int unseen = -1;
         const int several = -2;
@@ -121,22 +124,34 @@ internal sealed class RowPartition
             }
         }
 
-        var places = new List<(int Place, List<int> Columns)>();
+        var places = new List<(int Place, int[] Columns)>();
         for (var place = 0; place < isExclusive.Length; place++)
         {
             if (isExclusive[place])
             {
-                places.Add((place, [.. Enumerable.Range(0, columnCount).Where(column => placeOf[column] == place)]));
+                places.Add((place, IndicesOf(place, placeOf)));
             }
         }
 
         return places;
     }
 
-    /// <summary>Divides columns into parts that occur about equally often: the most frequent first, each into the part that has least so far.</summary>
-    private static void Divide(List<int> columns, double[] occurrences, int parts, int firstPart, int[] partOf)
+    private static int[] IndicesOf(int number, int[] numbers)
     {
-        columns.Sort((a, b) => occurrences[b].CompareTo(occurrences[a]) is var order && order != 0 ? order : a.CompareTo(b));
+        var indices = new int[numbers.AsSpan().Count(number)];
+        var (found, from) = (0, 0);
+        for (; found < indices.Length; from = indices[found++] + 1)
+        {
+            indices[found] = Array.IndexOf(numbers, number, from);
+        }
+
+        return indices;
+    }
+
+    /// <summary>Divides columns into parts that occur about equally often: the most frequent first, each into the part that has least so far.</summary>
+    private static void Divide(int[] columns, double[] occurrences, int parts, int firstPart, int[] partOf)
+    {
+        Array.Sort(columns, (a, b) => occurrences[b].CompareTo(occurrences[a]) is var order && order != 0 ? order : a.CompareTo(b));
         var loads = new PriorityQueue<int, (double Load, int Part)>(Enumerable.Range(0, parts).Select(part => (part, (0.0, part))));
         foreach (var column in columns)
         {

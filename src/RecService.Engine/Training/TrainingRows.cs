@@ -46,7 +46,7 @@ internal sealed unsafe class TrainingRows : IDisposable
         IsFlat = examples.Blocks.Count == 1 && negatives is null;
         if (IsFlat)
         {
-            int[]? rows = order is null && examples.Rows[0] is null ? null : [.. Enumerable.Range(0, Count).Select(n => examples.RowOf(0, order is null ? n : order[n]))];
+            var rows = examples.Rows[0] is null ? order : RowsInOrder(examples, 0, order);
             _blocks = [new(space, examples.Blocks[0], rows, numbering, layout.Grouped)];
         }
         else
@@ -54,11 +54,10 @@ internal sealed unsafe class TrainingRows : IDisposable
             _blocks = [.. examples.Blocks.Select(block => new RowBlock(space, block, null, numbering, layout.Grouped))];
         }
 
-        _order = order;
-
         _rowsOfBlocks = [.. _blocks.Select(block => block.Batch)];
         _hasAnyValues = _blocks.Any(block => block.HasAnyValues);
         _regroups = !IsFlat && layout.Grouped && SharesFields(space, examples);
+        _order = _regroups ? order : null;
         // In the order of reading: to look them up by example would miss the caches for each.
         _rowsOfExamples = IsFlat || _regroups ? [] : [.. Enumerable.Range(0, _blocks.Length).Select(block => RowsInOrder(examples, block, order))];
         _targets = new((nuint)Count);
