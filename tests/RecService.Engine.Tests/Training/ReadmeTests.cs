@@ -29,6 +29,29 @@ public sealed class ReadmeTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void A_run_goes_on_where_another_stood()
+    {
+        var path = Path.GetTempFileName();
+        var settings = new TrainingSettings { Factors = 4, Epochs = 3 };
+        var truth = new OneHotTruth([20, 30]);
+        var (space, examples) = (truth.Space, truth.Draw(500, 0, binary: false));
+        var (newSpace, newExamples) = (truth.Space, truth.Draw(500, 1, binary: false));
+#pragma warning disable xUnit1051 // The example has no test to be cancelled with.
+        // <warm>
+        var former = new Trainer(settings) { KeepsState = true }.Train(space, examples);
+        using (var file = File.Create(path))
+            former.State!.Save(file);
+        // … and the next day, with other examples and features:
+        using var stored = File.OpenRead(path);
+        var next = new Trainer(settings) { KeepsState = true }.Train(newSpace, newExamples, start: TrainingState.Load(stored));
+        // </warm>
+#pragma warning restore xUnit1051
+        File.Delete(path);
+        var cold = new Trainer(settings).Train(newSpace, newExamples, cancellationToken: TestContext.Current.CancellationToken);
+        next.Epochs[0].TrainLoss.ShouldBeLessThan(cold.Epochs[0].TrainLoss);
+    }
+
+    [Fact]
     public void A_model_goes_through_a_file()
     {
         var path = Path.GetTempFileName();
@@ -107,6 +130,7 @@ public sealed class ReadmeTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData("train")]
+    [InlineData("warm")]
     [InlineData("models")]
     [InlineData("files")]
     [InlineData("layer")]
