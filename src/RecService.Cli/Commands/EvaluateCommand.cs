@@ -20,7 +20,7 @@ internal static class EvaluateCommand
         var command = new CommandWithExample(
             "evaluate",
             "Measures a model on rows in a file: RMSE and MAE, or log loss and AUC, or the AUC by user, as the model's loss wants it.",
-            "recservice evaluate --model out.rfm --data c.ffm --json")
+            "recservice evaluate --model model.rfm --data test.ffm --json")
         {
             model, data, userFields, json,
         };

@@ -93,7 +93,7 @@ internal static class Options
 
     public static Option<string[]> UserFields() => new("--user-fields")
     {
-        Description = "With --loss bpr: the fields whose entries say who the user is, by default the first; the others say what was chosen.",
+        Description = "For pairs (--loss bpr): the fields whose entries say who the user is, by default the first; the others say what was chosen.",
         HelpName = "FIELD,…",
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => [],

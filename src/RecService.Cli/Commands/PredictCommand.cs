@@ -18,7 +18,7 @@ internal static class PredictCommand
         var command = new CommandWithExample(
             "predict",
             "Predicts each row of a file: a value, or a probability, a line.",
-            "recservice predict --model out.rfm --data c.ffm --out c.predictions")
+            "recservice predict --model model.rfm --data test.ffm --out predictions.txt")
         {
             model, data, output, scores,
         };

@@ -66,7 +66,7 @@ internal sealed class RankCommand
         var command = new CommandWithExample(
             "rank",
             "Trains a model on pairs of users and items, and measures how it ranks the whole catalogue, less the user's training items.",
-            "recservice rank --train fit.tsv --valid valid.tsv --test test.tsv --item-features tags.tsv --loss bpr --k 64 --json")
+            "recservice rank --train train.tsv --test test.tsv --loss bpr --k 64 --json")
         {
             options._train, options._valid, options._test, options._itemFeatures, options._userFeatures, options._itemFeatureField, options._candidates, options._exclude,
             options._baseline, options._neighbours, options._model,

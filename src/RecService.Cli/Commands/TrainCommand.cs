@@ -37,7 +37,7 @@ internal sealed class TrainCommand
         var command = new CommandWithExample(
             "train",
             "Trains a model on rows in files, measures it and writes it.",
-            "recservice train --train a.ffm --valid b.ffm --test c.ffm --loss logistic --solver adagrad --k 16 --model out.rfm")
+            "recservice train --train train.ffm --test test.ffm --loss squared --solver adagrad --k 16 --model model.rfm")
         {
             options._train, options._valid, options._test, options._model, options._warmStart, options._state,
         };
