@@ -118,7 +118,7 @@ internal sealed unsafe class RowBlock : IDisposable
 /// <summary>Puts the entries of a row together by field, in the order of the fields; of one field, as they came. Reused from row to row.</summary>
 internal sealed class FieldOrder(FeatureSpace space)
 {
-    /// <summary>Rows with more entries are not sorted by insertion, whose time grows with the square of their number.</summary>
+    /// <summary>Rows with more entries are not sorted by insertion: it suits what is short or nearly in order, and else takes the square of their number.</summary>
     private const int MostInserted = 64;
 
     private int[] _order = new int[16];
