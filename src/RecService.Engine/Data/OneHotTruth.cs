@@ -84,19 +84,27 @@ public sealed class OneHotTruth
             }
 
             rows.EndRow();
-            var score = Score(row);
+            var score = TrueScore(row);
             targets[example] = binary ? random.NextDouble() < 1 / (1 + Math.Exp(-score)) ? 1 : 0 : (float)(score + (Noise * random.NextNormal()));
         }
 
         return new(rows.Build(), targets);
     }
 
-    private double Score(ReadOnlySpan<int> row)
+    /// <summary>y of a row, without noise: what no model can do better than predict.</summary>
+    /// <param name="columns">The columns of the row, one of each field.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is outside the space.</exception>
+    public double TrueScore(ReadOnlySpan<int> columns)
     {
+        foreach (var column in columns)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)column, (uint)_weights.Length, nameof(columns));
+        }
+
         var score = 0.0;
         Span<double> sum = stackalloc double[Factors];
         sum.Clear();
-        foreach (var column in row)
+        foreach (var column in columns)
         {
             score += _weights[column];
             for (var d = 0; d < Factors; d++)
