@@ -171,9 +171,7 @@ internal sealed unsafe class ParameterTable : IDisposable
         *shared.Bias = bias;
         for (var pair = 1; pair < _specials; pair++)
         {
-            // All alike, they leave open which fields' vectors grow alike and which oppositely where no choice suits all pairs of three fields; components that choose differently stay
-            // at odds. Drawn, they give the vectors one direction of fastest growth, which all components take.
-            shared.Bias[pair * _planes] = 1 + (float)random.NextNormal();
+            shared.Bias[pair * _planes] = 1;
         }
     }
 

@@ -41,10 +41,10 @@ public sealed record TrainingSettings
     public IReadOnlyDictionary<string, FieldL2>? L2ByField { get; init; }
 
     /// <summary>
-    /// What pulls the weights r of pairs of fields towards 1, per occurrence of the pair and times the weight of the example, not negative. They start from normal draws about 1, of
-    /// deviation 1. To read r for what it says of the data, take 0.001 or less: the default shrinks weak pairs noticeably.
+    /// What pulls the weights r of pairs of fields towards 1, per occurrence of the pair and times the weight of the example, not negative.
+    /// They start at 1, and a run can end in a local minimum of them: to read r for what it says of the data, keep the best of several seeds by holdout loss.
     /// </summary>
-    public float L2FieldWeights { get; init; } = 0.01f;
+    public float L2FieldWeights { get; init; } = 0.001f;
 
     /// <summary>Standard deviation of the initial factors, above 0.</summary>
     public float InitialDeviation { get; init; } = 0.02f;
@@ -52,7 +52,7 @@ public sealed record TrainingSettings
     /// <summary>What AdaGrad's sums of squared gradients start from, above 0: the larger, the gentler the first steps.</summary>
     public float InitialAccumulator { get; init; } = 3f;
 
-    /// <summary>Seed of the initial factors and weights of pairs of fields, the order of examples and the negatives.</summary>
+    /// <summary>Seed of the initial factors, the order of examples and the negatives.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>Epochs without a better holdout loss after which training stops, at least 1.</summary>
