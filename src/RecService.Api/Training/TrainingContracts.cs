@@ -123,7 +123,8 @@ internal static class TrainingJson
     public static IEnumerable<string> Differences(string a, string b)
     {
         var (first, second) = (JsonNode.Parse(a)!.AsObject(), JsonNode.Parse(b)!.AsObject());
-        return first.Concat(second).Select(property => property.Key).Distinct(StringComparer.Ordinal).Where(name => !JsonNode.DeepEquals(first[name], second[name])).Order(StringComparer.Ordinal);
+        return first.Concat(second).Select(property => property.Key).Distinct(StringComparer.Ordinal)
+            .Where(name => !JsonNode.DeepEquals(first[name], second[name])).Order(StringComparer.Ordinal);
     }
 
     public static T? Read<T>(string? json) => json is null ? default : JsonSerializer.Deserialize<T>(json, Options);

@@ -43,8 +43,8 @@ internal static class TrainingFit
         var fitting = new Trainer(settings) { KeepsState = options.WarmStart && options.Holdout == HoldoutKind.Hash };
         var fit = Train(set, fitting, options, set.FitRows, FitPhase, progress, cancellationToken, holdout, start);
         var metrics = Measure(set, options, fit.Model, holdout, cancellationToken);
-        // A warm refit goes on from the fit of its own run. A chain of refits would never be stopped by a holdout: each would learn the same rows again, past the epoch that is best for them.
-        // Even where the start was best, one epoch is due: the rows that are held out have not been learned from, and features may have come that only they have.
+        // A warm refit goes on from the fit of its own run. A chain of refits would never be stopped by a holdout: each would learn the same rows again, past the
+        // epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been learned from, and features may have come that only they have.
         var refitting = new Trainer(settings with { Epochs = Math.Max(1, fit.BestEpoch) });
         var refit = Train(set, refitting, options, set.AllRows, RefitPhase, progress, cancellationToken, start: start is null ? null : fit.State);
         return new(refit.Model, fit.BestEpoch, metrics, fit.StartHoldoutLoss, fit.State);
