@@ -94,7 +94,7 @@ internal static class ModelEndpoints
             return Gone(version);
         var connection = await source.OpenConnectionAsync(cancellationToken);
         context.Response.RegisterForDisposeAsync(connection);
-        var artifact = await ModelArtifacts.OpenReadAsync(connection, version, cancellationToken);
+        var artifact = await Artifacts.OfModels.OpenReadAsync(connection, version, cancellationToken);
         context.Response.ContentLength = model.SizeBytes;
         return TypedResults.Stream(artifact, "application/octet-stream", $"recservice-model-{version}.rfm");
     }

@@ -14,7 +14,7 @@ internal sealed class ModelLoader(NpgsqlDataSource database)
     public async Task<FactorizationModel> LoadAsync(long version, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var artifact = await ModelArtifacts.OpenReadAsync(connection, version, cancellationToken);
+        await using var artifact = await Artifacts.OfModels.OpenReadAsync(connection, version, cancellationToken);
         // The file is parsed by blocking reads, off the threads that serve requests.
         return await Task.Factory.StartNew(() => ModelFile.Load(artifact), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }

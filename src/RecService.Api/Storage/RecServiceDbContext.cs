@@ -13,6 +13,8 @@ internal sealed class RecServiceDbContext(DbContextOptions<RecServiceDbContext> 
 
     public DbSet<TrainingRun> TrainingRuns => Set<TrainingRun>();
 
+    public DbSet<TrainingStateChunk> TrainingStateChunks => Set<TrainingStateChunk>();
+
     public DbSet<StoredModel> Models => Set<StoredModel>();
 
     public DbSet<StoredModelChunk> ModelChunks => Set<StoredModelChunk>();

@@ -16,7 +16,9 @@ namespace RecService.Api.Training;
 /// <param name="CutoffAt">The moment of the store that it read; later changes are for the next run.</param>
 /// <param name="Rows">Rows used, and interactions dropped by reason.</param>
 /// <param name="Epochs">Losses by epoch: first those of the fit, then those of the refit on all rows.</param>
-/// <param name="BestEpoch">The epoch of the fit with the best holdout loss; the refit runs as many.</param>
+/// <param name="BestEpoch">The epoch of the fit with the best holdout loss, 0 for the state that it started from; the refit runs as many, at least one.</param>
+/// <param name="WarmStartedFrom">The run from whose state the fit started, and the refit from that of the fit; null when both started from scratch, and until the run has succeeded.</param>
+/// <param name="StartHoldoutLoss">The holdout loss of that state, before the first epoch.</param>
 /// <param name="Metrics">Metrics of the fit on the holdout; null without a holdout.</param>
 /// <param name="ModelVersion">The model that came of it.</param>
 /// <param name="Error">Why it failed or was cancelled.</param>
@@ -33,6 +35,8 @@ internal sealed record TrainingRunResponse(
     TrainingRowCounts? Rows,
     IReadOnlyList<TrainingEpoch> Epochs,
     int? BestEpoch,
+    long? WarmStartedFrom,
+    double? StartHoldoutLoss,
     TrainingMetrics? Metrics,
     long? ModelVersion,
     string? Error)
@@ -50,6 +54,8 @@ internal sealed record TrainingRunResponse(
         TrainingJson.Read<TrainingRowCounts>(run.Rows),
         TrainingJson.Read<TrainingEpoch[]>(run.Epochs) ?? [],
         run.BestEpoch,
+        run.WarmStartedFrom,
+        run.StartHoldoutLoss,
         TrainingJson.Read<TrainingMetrics>(run.Metrics),
         run.ModelVersion,
         run.Error);
@@ -112,6 +118,14 @@ internal static class TrainingJson
 
     /// <summary>Whether two texts hold the same JSON, however jsonb has ordered and spaced it.</summary>
     public static bool Same(string a, string b) => JsonNode.DeepEquals(JsonNode.Parse(a), JsonNode.Parse(b));
+
+    /// <summary>The names of the properties of two objects that are not the same in both, in ordinal order.</summary>
+    public static IEnumerable<string> Differences(string a, string b)
+    {
+        var (first, second) = (JsonNode.Parse(a)!.AsObject(), JsonNode.Parse(b)!.AsObject());
+        return first.Concat(second).Select(property => property.Key).Distinct(StringComparer.Ordinal)
+            .Where(name => !JsonNode.DeepEquals(first[name], second[name])).Order(StringComparer.Ordinal);
+    }
 
     public static T? Read<T>(string? json) => json is null ? default : JsonSerializer.Deserialize<T>(json, Options);
 }

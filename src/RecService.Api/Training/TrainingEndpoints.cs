@@ -19,6 +19,7 @@ internal static class TrainingEndpoints
         builder.Services.AddSingleton<IValidateOptions<TrainingOptions>, TrainingOptionsValidation>();
         builder.Services.AddSingleton<TrainingDataReader>();
         builder.Services.AddSingleton<TrainingRuns>();
+        builder.Services.AddSingleton<TrainingStates>();
         builder.Services.AddSingleton<TrainingRunner>();
         builder.Services.AddSingleton<TrainingService>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<TrainingService>());

@@ -8,9 +8,11 @@ namespace RecService.Api.Training;
 
 /// <summary>What came of a fit and its refit.</summary>
 /// <param name="Model">The model refitted on all rows.</param>
-/// <param name="BestEpoch">The epoch of the fit with the best holdout loss; the refit ran as many.</param>
+/// <param name="BestEpoch">The epoch of the fit with the best holdout loss, 0 for its start; the refit ran as many, at least one.</param>
 /// <param name="Metrics">Metrics of the fit, which has not seen the holdout; null without one.</param>
-internal sealed record TrainingOutcome(FactorizationModel Model, int BestEpoch, TrainingMetrics? Metrics);
+/// <param name="StartHoldoutLoss">The holdout loss that a fit started with that did not start cold.</param>
+/// <param name="State">Where the next run may start from: the state of the fit, which has not seen the holdout; null when none is to be kept.</param>
+internal sealed record TrainingOutcome(FactorizationModel Model, int BestEpoch, TrainingMetrics? Metrics, double? StartHoldoutLoss = null, TrainingState? State = null);
 
 /// <summary>Fits with a holdout, measures, and refits on all rows for the best number of epochs.</summary>
 internal static class TrainingFit
@@ -21,19 +23,31 @@ internal static class TrainingFit
     private const string FitPhase = "fit";
     private const string RefitPhase = "refit";
 
-    public static TrainingOutcome Run(TrainingSet set, TrainingOptions options, Action<TrainingEpoch> progress, CancellationToken cancellationToken)
+    /// <param name="set">The rows and their split.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="start">The state of the fit of a former run with the same holdout; null to start cold.</param>
+    /// <param name="progress">Called after each epoch.</param>
+    /// <param name="cancellationToken">Ends training.</param>
+    public static TrainingOutcome Run(TrainingSet set, TrainingOptions options, TrainingState? start, Action<TrainingEpoch> progress, CancellationToken cancellationToken)
     {
         if (set.AllRows.Length == 0)
             throw new InvalidOperationException(NoUsableRows);
         var settings = options.ToSettings();
-        if (set.HoldoutRows.Length == 0 || set.FitRows.Length == 0)
-            return new(Train(set, options, settings, set.AllRows, holdout: null, FitPhase, progress, cancellationToken).Model, settings.Epochs, Metrics: null);
+        if (!set.HasHoldout)
+        {
+            // Cold, and no state is kept: nothing would tell when to stop, and a later run may hold out what was learned here.
+            return new(Train(set, new(settings), options, set.AllRows, FitPhase, progress, cancellationToken).Model, settings.Epochs, Metrics: null);
+        }
 
         var holdout = Holdout(set, options, settings);
-        var fit = Train(set, options, settings, set.FitRows, holdout, FitPhase, progress, cancellationToken);
+        var fitting = new Trainer(settings) { KeepsState = options.WarmStart && options.Holdout == HoldoutKind.Hash };
+        var fit = Train(set, fitting, options, set.FitRows, FitPhase, progress, cancellationToken, holdout, start);
         var metrics = Measure(set, options, fit.Model, holdout, cancellationToken);
-        var refit = Train(set, options, settings with { Epochs = Math.Max(1, fit.BestEpoch) }, set.AllRows, holdout: null, RefitPhase, progress, cancellationToken);
-        return new(refit.Model, fit.BestEpoch, metrics);
+        // A warm refit goes on from the fit of its own run. A chain of refits would never be stopped by a holdout: each would learn the same rows again, past the
+        // epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been learned from, and features may have come that only they have.
+        var refitting = new Trainer(settings with { Epochs = Math.Max(1, fit.BestEpoch) });
+        var refit = Train(set, refitting, options, set.AllRows, RefitPhase, progress, cancellationToken, start: start is null ? null : fit.State);
+        return new(refit.Model, fit.BestEpoch, metrics, fit.StartHoldoutLoss, fit.State);
     }
 
     /// <summary>The held-out rows; with objective implicit, each with negatives that are drawn once, so that epochs are compared on the same.</summary>
@@ -45,17 +59,17 @@ internal static class TrainingFit
             : Negatives(set, options, set.AllRows).Materialize(rows, settings.Seed);
     }
 
-    private static TrainingResult Train(TrainingSet set, TrainingOptions options, TrainingSettings settings, int[] rows, ExampleSet? holdout, string phase,
-        Action<TrainingEpoch> progress, CancellationToken cancellationToken)
+    private static TrainingResult Train(TrainingSet set, Trainer trainer, TrainingOptions options, int[] rows, string phase, Action<TrainingEpoch> progress,
+        CancellationToken cancellationToken, ExampleSet? holdout = null, TrainingState? start = null)
     {
         var elapsed = TimeSpan.Zero;
         // Only the positives of the rows that are trained on are spared: sparing held-out ones would give them away.
         var negatives = options.Objective == TrainingObjective.Implicit ? Negatives(set, options, rows) : null;
-        return new Trainer(settings).Train(set.Space, set.Examples(rows), holdout, negatives, set.Index, progress: report =>
+        return trainer.Train(set.Space, set.Examples(rows), holdout, negatives, set.Index, start, report =>
         {
             elapsed += report.Elapsed;
             progress(new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds));
-        }, cancellationToken: cancellationToken);
+        }, cancellationToken);
     }
 
     private static NegativeSampling Negatives(TrainingSet set, TrainingOptions options, int[] rows) =>

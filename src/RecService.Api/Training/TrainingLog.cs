@@ -40,4 +40,16 @@ internal static partial class TrainingLog
 
     [LoggerMessage(EventId = 2011, Level = LogLevel.Information, Message = "Pruned the artifacts of {Models} old models")]
     public static partial void ModelsPruned(this ILogger logger, int models);
+
+    [LoggerMessage(EventId = 2014, Level = LogLevel.Information, Message = "Training run {RunId} starts from the state of run {FormerRunId}")]
+    public static partial void StartsWarm(this ILogger logger, long runId, long formerRunId);
+
+    [LoggerMessage(EventId = 2015, Level = LogLevel.Information, Message = "Training run {RunId} starts cold: {Reason}")]
+    public static partial void StartsCold(this ILogger logger, long runId, string reason);
+
+    [LoggerMessage(EventId = 2016, Level = LogLevel.Warning, Message = "Training run {RunId} starts cold: the state of run {FormerRunId} cannot be read")]
+    public static partial void StateUnreadable(this ILogger logger, long runId, long formerRunId, Exception exception);
+
+    [LoggerMessage(EventId = 2017, Level = LogLevel.Warning, Message = "Training run {RunId} starts again, cold: it could not go on from the state of run {FormerRunId}")]
+    public static partial void WarmStartFailed(this ILogger logger, long runId, long formerRunId, Exception exception);
 }

@@ -42,6 +42,13 @@ public sealed class InteractionTypeOptions
 /// <summary>Section <c>Training</c> of the configuration.</summary>
 public sealed class TrainingOptions
 {
+    /// <summary>Settings that say when, how long and how fast to train, not what.</summary>
+    private static readonly string[] NotOfTheModel =
+    [
+        nameof(Enabled), nameof(Schedule), nameof(Interval), nameof(Epochs), nameof(Patience), nameof(Seed), nameof(Threads), nameof(Deterministic), nameof(MinimumFeatureCount),
+        nameof(RankingSample), nameof(KeepModels),
+    ];
+
     /// <summary>Whether the schedule runs; training on demand works in any case.</summary>
     public bool Enabled { get; set; } = true;
 
@@ -63,8 +70,14 @@ public sealed class TrainingOptions
     /// <summary>The most epochs of a fit, 1 to 10,000.</summary>
     public int Epochs { get; set; } = 40;
 
-    /// <summary>The step size of AdaGrad, above 0; the engine's default when absent.</summary>
+    /// <summary>How parameters step down the gradient.</summary>
+    public Solver Solver { get; set; } = Solver.AdaGrad;
+
+    /// <summary>The step size, above 0; the engine's default for the objective and the solver when absent.</summary>
     public float? LearningRate { get; set; }
+
+    /// <summary>How the step size changes from epoch to epoch; it begins anew in every fit and refit, and <c>Cosine</c> spans the epochs of each.</summary>
+    public RateSchedule RateSchedule { get; set; } = RateSchedule.Constant;
 
     /// <summary>L2 regularisation of the linear weights; the engine's default when absent.</summary>
     public float? L2Linear { get; set; }
@@ -75,8 +88,17 @@ public sealed class TrainingOptions
     /// <summary>The standard deviation of the initial factors; the engine's default when absent.</summary>
     public float? InitialDeviation { get; set; }
 
-    /// <summary>The seed of shuffling, initialisation and negative sampling. The same data and seed give the same model.</summary>
+    /// <summary>
+    /// The seed of shuffling, initialisation and negative sampling. The same data and seed give the same model, unless <see cref="WarmStart"/> makes it depend on former runs, or
+    /// several <see cref="Threads"/> on their timing.
+    /// </summary>
     public int Seed { get; set; } = 1;
+
+    /// <summary>Threads to learn with, 1 to 256.</summary>
+    public int Threads { get; set; } = 1;
+
+    /// <summary>Whether the model is the same with any number of <see cref="Threads"/>, at the cost of speed.</summary>
+    public bool Deterministic { get; set; }
 
     /// <summary>Epochs without a better holdout loss before a fit stops, at least 1.</summary>
     public int Patience { get; set; } = 3;
@@ -86,6 +108,12 @@ public sealed class TrainingOptions
 
     /// <summary>Categories that occur in fewer training rows share the <c>other</c> feature of their field. At least 1.</summary>
     public int MinimumFeatureCount { get; set; } = 1;
+
+    /// <summary>
+    /// Whether a run starts from where the last one stood, which takes fewer epochs; with <see cref="HoldoutKind.Hash"/> only, and as long as the settings of the model stay the same.
+    /// The models of a long row of such runs may be worse than one that is trained from scratch.
+    /// </summary>
+    public bool WarmStart { get; set; }
 
     /// <summary>How rows are held out.</summary>
     public HoldoutKind Holdout { get; set; } = HoldoutKind.Hash;
@@ -113,20 +141,27 @@ public sealed class TrainingOptions
     /// <summary>The settings that the engine trains with.</summary>
     public TrainingSettings ToSettings()
     {
-        var defaults = TrainingSettings.For(Objective == TrainingObjective.Rating ? Engine.Model.Loss.Squared : Engine.Model.Loss.Logistic);
+        var defaults = TrainingSettings.For(Objective == TrainingObjective.Rating ? Engine.Model.Loss.Squared : Engine.Model.Loss.Logistic, Solver);
         return defaults with
         {
             Interaction = Interaction,
             Factors = Factors,
             Epochs = Epochs,
             LearningRate = LearningRate ?? defaults.LearningRate,
+            Schedule = RateSchedule,
             L2Linear = L2Linear ?? defaults.L2Linear,
             L2Factors = L2Factors ?? defaults.L2Factors,
             InitialDeviation = InitialDeviation ?? defaults.InitialDeviation,
             Seed = (ulong)Seed,
             Patience = Patience,
+            Threads = Threads,
+            Deterministic = Deterministic,
         };
     }
+
+    /// <summary>The names of the settings, as they are recorded, that differ from those of a former run and may make another model.</summary>
+    internal IReadOnlyList<string> DifferencesForTraining(string formerSettings) =>
+        [.. TrainingJson.Differences(formerSettings, TrainingJson.Write(this)).Except(NotOfTheModel, StringComparer.OrdinalIgnoreCase)];
 }
 
 internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptions>
@@ -149,6 +184,9 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
             "must lie between 00:00:01 and 31.00:00:00 (write it as [days.]hours:minutes:seconds).");
         Require(options.Factors is >= 1 and <= 1024, "Factors", "must lie between 1 and 1024.");
         Require(options.Epochs is >= 1 and <= 10_000, "Epochs", "must lie between 1 and 10000.");
+        Require(Enum.IsDefined(options.Solver), "Solver", "must be 'Sgd', 'AdaGrad' or 'Adam'.");
+        Require(Enum.IsDefined(options.RateSchedule), "RateSchedule", "must be 'Constant', 'InverseSquareRoot' or 'Cosine'.");
+        Require(options.Threads is >= 1 and <= 256, "Threads", "must lie between 1 and 256.");
         Require(options.LearningRate is null or > 0 and < float.PositiveInfinity, "LearningRate", "must be above 0.");
         Require(options.L2Linear is null or >= 0 and < float.PositiveInfinity, "L2Linear", "must not be negative.");
         Require(options.L2Factors is null or >= 0 and < float.PositiveInfinity, "L2Factors", "must not be negative.");

@@ -4,40 +4,58 @@ using NpgsqlTypes;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 using RecService.Engine.Model;
+using RecService.Engine.Training;
 
 namespace RecService.Api.Training;
 
 /// <summary>Executes one training run: read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
-internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, NpgsqlDataSource database, ActiveModelSignal activeModel, TimeProvider clock, ILogger<TrainingRunner> logger)
+internal sealed class TrainingRunner(
+    TrainingDataReader reader, TrainingRuns runs, TrainingStates states, NpgsqlDataSource database, ActiveModelSignal activeModel, TimeProvider clock, ILogger<TrainingRunner> logger)
 {
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
         var data = await reader.ReadAsync(options, cancellationToken);
         await runs.RecordCutoffAsync(run.RunId, data, cancellationToken);
+        var former = await states.FindAsync(run.RunId, options, cancellationToken);
         var epochs = Channel.CreateUnbounded<TrainingEpoch>(new() { SingleReader = true });
         var recording = RecordEpochsAsync(run.RunId, epochs.Reader);
         TrainingOutcome outcome;
         try
         {
-            outcome = await OnThreadOfItsOwn(() => Fit(run.RunId, data, options, epochs.Writer, cancellationToken));
+            outcome = await OnThreadOfItsOwn(() => Fit(run.RunId, data, options, former, epochs.Writer, cancellationToken));
         }
         finally
         {
             epochs.Writer.Complete();
             await recording;
         }
-        await StoreAsync(run, options, outcome, data.CutoffSnapshot, cancellationToken);
+        await StoreAsync(run, options, outcome, former?.RunId, data.CutoffSnapshot, cancellationToken);
     }
 
-    private TrainingOutcome Fit(long runId, TrainingData data, TrainingOptions options, ChannelWriter<TrainingEpoch> epochs, CancellationToken cancellationToken)
+    private TrainingOutcome Fit(long runId, TrainingData data, TrainingOptions options, FormerFit? former, ChannelWriter<TrainingEpoch> epochs, CancellationToken cancellationToken)
     {
         var set = TrainingSet.Create(data, options);
         logger.RowsRead(runId, data.Rows.Count, data.Users.Count, data.Items.Count, set.Space.ColumnCount);
-        return TrainingFit.Run(set, options, epoch =>
+        if (former is not null && set.HasHoldout)
+        {
+            logger.StartsWarm(runId, former.RunId);
+            try
+            {
+                return TrainingFit.Run(set, options, former.State, Report, cancellationToken);
+            }
+            catch (Exception exception) when (exception is TrainingDivergedException or ArgumentException)
+            {
+                // Failed runs leave the state where it is: without this, all that follow would fail by it too.
+                logger.WarmStartFailed(runId, former.RunId, exception);
+            }
+        }
+        return TrainingFit.Run(set, options, start: null, Report, cancellationToken);
+
+        void Report(TrainingEpoch epoch)
         {
             logger.EpochDone(runId, epoch.Phase, epoch.Epoch, epoch.TrainLoss, epoch.HoldoutLoss);
             epochs.TryWrite(epoch);
-        }, cancellationToken);
+        }
     }
 
     /// <summary>Below normal priority, so that requests come first when the cores are busy.</summary>
@@ -82,8 +100,8 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         }
     }
 
-    /// <summary>Stores the model, makes it the active one and ends the run, all or nothing.</summary>
-    private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, string cutoffSnapshot, CancellationToken cancellationToken)
+    /// <summary>Stores the model and the state, makes the model the active one and ends the run, all or nothing.</summary>
+    private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, long? formerRunId, string cutoffSnapshot, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -92,10 +110,11 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         var version = await InsertModelAsync(connection, run, options, outcome, metrics, now, cancellationToken);
         var (size, hash) = await OnThreadOfItsOwn(() =>
         {
-            using var artifact = ModelArtifacts.OpenWrite(connection, version);
+            using var artifact = Artifacts.OfModels.OpenWrite(connection, version);
             ModelFile.Save(artifact, outcome.Model);
             return artifact.Complete();
         });
+        await TrainingStates.ReplaceAsync(connection, run.RunId, outcome.State, cancellationToken);
         await using var finish = new NpgsqlBatch(connection)
         {
             BatchCommands =
@@ -108,7 +127,11 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
                 {
                     Parameters = { new() { Value = version }, new() { Value = now } },
                 },
-                new("UPDATE training_runs SET status = 'succeeded', finished_at = $2, metrics = $3, best_epoch = $4, model_version = $5 WHERE run_id = $1 AND status = 'running'")
+                new("""
+                    UPDATE training_runs
+                    SET status = 'succeeded', finished_at = $2, metrics = $3, best_epoch = $4, model_version = $5, warm_started_from = $6, start_holdout_loss = $7
+                    WHERE run_id = $1 AND status = 'running'
+                    """)
                 {
                     Parameters =
                     {
@@ -117,6 +140,8 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
                         new() { Value = (object?)metrics ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb },
                         new() { Value = outcome.BestEpoch },
                         new() { Value = version },
+                        new() { Value = outcome.StartHoldoutLoss is null ? DBNull.Value : formerRunId, NpgsqlDbType = NpgsqlDbType.Bigint },
+                        new() { Value = (object?)outcome.StartHoldoutLoss ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
                     },
                 },
             },

@@ -32,6 +32,9 @@ internal sealed class TrainingSet
     /// <summary>Rows that are held out.</summary>
     public int[] HoldoutRows { get; }
 
+    /// <summary>Whether there is something to learn from and something to measure it by.</summary>
+    public bool HasHoldout => FitRows.Length > 0 && HoldoutRows.Length > 0;
+
     /// <summary>All rows.</summary>
     public int[] AllRows => [.. Enumerable.Range(0, _data.Rows.Count)];
 

@@ -27,7 +27,9 @@ internal sealed class WorkerTeam : IDisposable
         _started = started;
         started?.Invoke(0);
         _errors = new Exception?[size];
-        _others = [.. Enumerable.Range(1, size - 1).Select(member => new Thread(() => Serve(member)) { IsBackground = true, Name = $"Training {member}" })];
+        // Whoever made training give way to other work did not mean one of its threads only.
+        var priority = Thread.CurrentThread.Priority;
+        _others = [.. Enumerable.Range(1, size - 1).Select(member => new Thread(() => Serve(member)) { IsBackground = true, Name = $"Training {member}", Priority = priority })];
         foreach (var thread in _others)
         {
             thread.Start();

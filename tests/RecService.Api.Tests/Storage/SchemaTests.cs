@@ -23,7 +23,7 @@ public sealed class SchemaTests(ServiceFixture service, DatabaseServer server) :
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => StartAsync(connectionString)));
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync();
-        (await connection.ScalarAsync<long>("SELECT count(*) FROM \"__EFMigrationsHistory\"", CancellationToken.None)).ShouldBe(1);
+        (await connection.ScalarAsync<long>("SELECT count(*) FROM \"__EFMigrationsHistory\"", CancellationToken.None)).ShouldBe(await MigrationsAsync());
         await connection.CloseAsync();
         await server.DropDatabaseAsync(connectionString);
     }
@@ -43,6 +43,12 @@ public sealed class SchemaTests(ServiceFixture service, DatabaseServer server) :
         var exception = await Should.ThrowAsync<StartupException>(() => StartAsync("Host=127.0.0.1;Port=1;Username=u", TimeSpan.FromMilliseconds(600)));
         exception.Message.ShouldContain("'127.0.0.1' port 1");
         exception.Message.ShouldContain("ConnectionStrings:RecService");
+    }
+
+    private async Task<long> MigrationsAsync()
+    {
+        await using var context = await service.Factory.Services.GetRequiredService<IDbContextFactory<RecServiceDbContext>>().CreateDbContextAsync();
+        return context.Database.GetMigrations().LongCount();
     }
 
     private static async Task StartAsync(string connectionString, TimeSpan? timeout = null)

@@ -31,6 +31,8 @@ internal sealed class TrainingRunConfiguration : IEntityTypeConfiguration<Traini
         builder.Property(run => run.Epochs).HasColumnName("epochs").HasColumnType("jsonb").HasDefaultValueSql("'[]'");
         builder.Property(run => run.Metrics).HasColumnName("metrics").HasColumnType("jsonb");
         builder.Property(run => run.BestEpoch).HasColumnName("best_epoch");
+        builder.Property(run => run.WarmStartedFrom).HasColumnName("warm_started_from");
+        builder.Property(run => run.StartHoldoutLoss).HasColumnName("start_holdout_loss");
         builder.Property(run => run.ModelVersion).HasColumnName("model_version");
         builder.Property(run => run.Error).HasColumnName("error");
     }

@@ -54,6 +54,12 @@ internal sealed class TrainingRun
 
     public int? BestEpoch { get; set; }
 
+    /// <summary>The run whose state the fit started from.</summary>
+    public long? WarmStartedFrom { get; set; }
+
+    /// <summary>The holdout loss of that state.</summary>
+    public double? StartHoldoutLoss { get; set; }
+
     public long? ModelVersion { get; set; }
 
     /// <summary>Why the run failed.</summary>

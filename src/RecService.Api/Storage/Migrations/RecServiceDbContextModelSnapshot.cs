@@ -336,6 +336,10 @@ namespace RecService.Api.Storage.Migrations
                         .HasColumnType("jsonb")
                         .HasColumnName("settings");
 
+                    b.Property<double?>("StartHoldoutLoss")
+                        .HasColumnType("double precision")
+                        .HasColumnName("start_holdout_loss");
+
                     b.Property<DateTimeOffset>("StartedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("started_at");
@@ -350,6 +354,10 @@ namespace RecService.Api.Storage.Migrations
                         .HasColumnType("text")
                         .HasColumnName("trigger");
 
+                    b.Property<long?>("WarmStartedFrom")
+                        .HasColumnType("bigint")
+                        .HasColumnName("warm_started_from");
+
                     b.HasKey("RunId")
                         .HasName("pk_training_runs");
 
@@ -359,6 +367,27 @@ namespace RecService.Api.Storage.Migrations
 
                             t.HasCheckConstraint("ck_training_runs_trigger", "trigger IN ('schedule', 'demand')");
                         });
+                });
+
+            modelBuilder.Entity("RecService.Api.Storage.Entities.TrainingStateChunk", b =>
+                {
+                    b.Property<long>("RunId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("ChunkIndex")
+                        .HasColumnType("integer")
+                        .HasColumnName("chunk_index");
+
+                    b.Property<byte[]>("Data")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("data");
+
+                    b.HasKey("RunId", "ChunkIndex")
+                        .HasName("pk_training_state_chunks");
+
+                    b.ToTable("training_state_chunks", (string)null);
                 });
 
             modelBuilder.Entity("RecService.Api.Storage.Entities.User", b =>
@@ -443,6 +472,16 @@ namespace RecService.Api.Storage.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_model_chunks_models");
+                });
+
+            modelBuilder.Entity("RecService.Api.Storage.Entities.TrainingStateChunk", b =>
+                {
+                    b.HasOne("RecService.Api.Storage.Entities.TrainingRun", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_training_state_chunks_training_runs");
                 });
 #pragma warning restore 612, 618
         }

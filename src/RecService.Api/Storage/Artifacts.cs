@@ -5,37 +5,49 @@ using NpgsqlTypes;
 
 namespace RecService.Api.Storage;
 
-/// <summary>Model files in the table <c>model_chunks</c>: rows of a few megabytes, so that an artifact may be larger than any single value of PostgreSQL.</summary>
-internal static class ModelArtifacts
+/// <summary>Files in a table of chunks: rows of a few megabytes, so that an artifact may be larger than any single value of PostgreSQL.</summary>
+internal sealed class Artifacts
 {
     private const int ChunkSize = 4 << 20;
 
-    /// <summary>A stream that stores what is written to it as the artifact of a model, in the connection's current transaction.</summary>
-    public static ArtifactWriter OpenWrite(NpgsqlConnection connection, long version) => new(connection, version);
+    private readonly string _copy;
+    private readonly string _select;
 
-    /// <summary>A forward-only stream over the artifact of a model; empty when there is none.</summary>
-    public static async Task<Stream> OpenReadAsync(NpgsqlConnection connection, long version, CancellationToken cancellationToken)
+    private Artifacts(string table, string key)
     {
-        var command = new NpgsqlCommand("SELECT data FROM model_chunks WHERE version = $1 ORDER BY chunk_index", connection)
-        {
-            Parameters = { new() { Value = version } },
-        };
+        _copy = $"COPY {table} ({key}, chunk_index, data) FROM STDIN (FORMAT BINARY)";
+        _select = $"SELECT data FROM {table} WHERE {key} = $1 ORDER BY chunk_index";
+    }
+
+    /// <summary>Model files, by version.</summary>
+    public static Artifacts OfModels { get; } = new("model_chunks", "version");
+
+    /// <summary>Training states, by run.</summary>
+    public static Artifacts OfTrainingStates { get; } = new("training_state_chunks", "run_id");
+
+    /// <summary>A stream that stores what is written to it as the artifact of a key, in the connection's current transaction.</summary>
+    public ArtifactWriter OpenWrite(NpgsqlConnection connection, long key) => new(connection, _copy, key);
+
+    /// <summary>A forward-only stream over the artifact of a key; empty when there is none.</summary>
+    public async Task<Stream> OpenReadAsync(NpgsqlConnection connection, long key, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand(_select, connection) { Parameters = { new() { Value = key } } };
         return new ArtifactReader(command, await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken));
     }
 
     internal sealed class ArtifactWriter : Stream
     {
         private readonly NpgsqlBinaryImporter _import;
-        private readonly long _version;
+        private readonly long _key;
         private readonly byte[] _chunk = new byte[ChunkSize];
         private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         private int _filled;
         private int _chunks;
 
-        internal ArtifactWriter(NpgsqlConnection connection, long version)
+        internal ArtifactWriter(NpgsqlConnection connection, string copy, long key)
         {
-            _version = version;
-            _import = connection.BeginBinaryImport("COPY model_chunks (version, chunk_index, data) FROM STDIN (FORMAT BINARY)");
+            _key = key;
+            _import = connection.BeginBinaryImport(copy);
         }
 
         public override bool CanRead => false;
@@ -91,7 +103,7 @@ internal static class ModelArtifacts
         private void StoreChunk()
         {
             _import.StartRow();
-            _import.Write(_version, NpgsqlDbType.Bigint);
+            _import.Write(_key, NpgsqlDbType.Bigint);
             _import.Write(_chunks, NpgsqlDbType.Integer);
             _import.Write(_chunk.AsSpan(0, _filled).ToArray(), NpgsqlDbType.Bytea);
             _chunks++;
