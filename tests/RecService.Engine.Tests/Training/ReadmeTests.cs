@@ -1,33 +1,14 @@
-// <train>
 using RecService.Engine.Data;
-using RecService.Engine.Scoring;
-using RecService.Engine.Training;
-// </train>
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Scoring;
+using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Training;
 
 /// <summary>The examples of the engine's readme, which are the lines between the marks of their names.</summary>
 public sealed class ReadmeTests(ITestOutputHelper output)
 {
-    [Fact]
-    public void Ten_lines_train_and_score_a_model()
-    {
-#pragma warning disable xUnit1051 // The example has no test to be cancelled with.
-        // <train>
-        var space = new FeatureSpace(["user", "item", "genre"], [0, 0, 1, 1, 1, 2, 2]);         // the field of each column: 2 users, 3 items, 2 genres
-        var rows = new SparseRowsBuilder();
-        foreach (var columns in new int[][] { [0, 2, 5], [0, 3, 6], [1, 2, 5], [1, 4, 6] })     // user, item and genre of each rating
-            rows.AddRow(new(columns));                                                          // values may stand behind the columns; here all are 1
-        var examples = new ExampleSet(rows.Build(), targets: [5, 1, 2, 4]);
-        var model = new Trainer(new() { Factors = 8, Epochs = 50 }).Train(space, examples).Model;
-        Console.WriteLine(model.Predict(new Scorer(model).Score(new([0, 4, 6]))));              // user 0, item 4 of genre 6
-        // </train>
-#pragma warning restore xUnit1051
-        model.Predict(new Scorer(model).Score(new([0, 4, 6]))).ShouldBeInRange(1, 5);
-    }
-
     [Fact]
     public void A_run_goes_on_where_another_stood()
     {
@@ -138,8 +119,8 @@ public sealed class ReadmeTests(ITestOutputHelper output)
     public void The_readme_shows_the_code_that_is_tested(string part)
     {
         var root = Repository.Root.ShouldNotBeNull();
-        var lines = File.ReadAllLines(Path.Combine(root, "tests", "RecService.Engine.Tests", "Training", "ReadmeTests.cs"));
-        var expected = string.Join("\n\n", MarkedBy(part, lines));
+        var folder = Path.Combine(root, "tests", "RecService.Engine.Tests", "Training");
+        var expected = string.Join("\n\n", Directory.GetFiles(folder, "Readme*.cs").SelectMany(file => MarkedBy(part, File.ReadAllLines(file))));
         expected.Length.ShouldBeGreaterThan(100);
         File.ReadAllText(Path.Combine(root, "src", "RecService.Engine", "README.md")).ReplaceLineEndings("\n").ShouldContain($"```csharp\n{expected}\n```");
     }
