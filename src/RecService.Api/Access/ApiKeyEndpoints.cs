@@ -52,6 +52,9 @@ internal static partial class ApiKeyEndpoints
         };
         database.ApiKeys.Add(stored);
         await database.SaveChangesAsync(cancellationToken);
+
+        // Times as they are stored, to the microsecond.
+        await database.Entry(stored).ReloadAsync(cancellationToken);
         await known.RefreshAsync(cancellationToken);
         LogCreated(logger, key.Prefix, string.Join(", ", stored.Roles), caller.Identity?.Name);
         return TypedResults.Created($"/v1/api-keys/{key.Prefix}", new NewApiKey(text, ApiKeyAnswer.From(stored)));

@@ -12,7 +12,7 @@ public sealed class ServiceProcess : IDisposable
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public ServiceProcess(params (string Key, string Value)[] settings)
+    public ServiceProcess(params (string Key, string? Value)[] settings)
     {
         var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location])
         {
@@ -23,6 +23,8 @@ public sealed class ServiceProcess : IDisposable
         };
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
+
+        // A setting without a value is not set.
         foreach (var (key, value) in settings.Prepend((TestKey.Setting, TestKey.Text)))
         {
             start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
