@@ -6,8 +6,6 @@ namespace RecService.Api.Tests.Storage;
 
 public sealed class ServiceProcessTests : IDisposable
 {
-    private static readonly (string, string)[] Embedded = [("Database:Embedded", "true")];
-
     private readonly string _directory = TemporaryDirectory.NewPath();
 
     [Fact]
@@ -174,6 +172,10 @@ public sealed class ServiceProcessTests : IDisposable
         }
     }
 
-    private ServiceProcess New(params (string Key, string Value)[] settings) => 
-        new([("Database:DataDirectory", _directory), .. settings.Any(setting => setting.Key == "ConnectionStrings:RecService") ? [] : Embedded, .. settings]);
+    private ServiceProcess New(params (string Key, string Value)[] settings)
+    {
+        // Asked for together with a connection string, the embedded database would be a contradiction.
+        var embedded = settings.Any(setting => setting.Key == "ConnectionStrings:RecService") ? null : "true";
+        return new([("Database:Embedded", embedded), ("Database:DataDirectory", _directory), .. settings]);
+    }
 }
