@@ -17,13 +17,14 @@ usage: ./build.sh COMMAND
 
   demo [--once] [--movielens DIR] [--user ID] [--seed N]
                  start the service with data of its own on http://localhost:8080, load data, train, print
-                 recommendations and keep serving until Ctrl-C; --once stops after printing
-  run [ARGS]     start the service in the foreground, with the embedded database unless a connection string is set;
+                 recommendations and an API key, and keep serving until Ctrl-C; --once stops after printing
+  run [ARGS]     start the service in the foreground, as Development unless ASPNETCORE_ENVIRONMENT says otherwise: with
+                 the embedded database unless a connection string is set, and an API key that the first start prints;
                  ARGS are settings, for instance --Training:Factors=32
   cli [ARGS]     the command line tool `recservice`; ARGS are its own, for instance train --help
   test [ARGS]    all tests; ARGS go to `dotnet test`, for instance --filter NAME
   check          formatting, a build without warnings, and all tests
-  bench [NAME]   benchmarks
+  bench [NAME]   benchmarks; `bench access URL` times refusals of a running service
   help           this text
 
 environment:
@@ -181,6 +182,8 @@ data_folder() { # of the service; the demo's lie beside it, as the service wants
   fi
 }
 
+new_key() { printf 'rs_bootstrap_%s' "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')"; }
+
 # Names of variables that configuration would read as a connection string, whatever their case.
 connection_variables() { compgen -e | grep -i '^ConnectionStrings__' || true; }
 
@@ -196,7 +199,7 @@ run() {
     [[ -z ${Database__DataDirectory:-} ]] || export Database__DataDirectory
   fi
   build "$service"
-  export ASPNETCORE_URLS=${ASPNETCORE_URLS:-http://localhost:$port}
+  export ASPNETCORE_URLS=${ASPNETCORE_URLS:-http://localhost:$port} ASPNETCORE_ENVIRONMENT=${ASPNETCORE_ENVIRONMENT:-Development}
   exec dotnet "$(release_of "$service" RecService.Api)" "$@"
 }
 
@@ -221,7 +224,7 @@ demo() {
   [[ $seed =~ ^[0-9]*$ ]] || fail "--seed is '$seed', which is not a number"
   [[ -z $movielens || -d $movielens ]] || fail "there is no folder '$movielens'"
 
-  local port data log name
+  local port data log name key
   port=$(port)
   data=$(data_folder)-demo${movielens:+-movielens}
   if [[ -n $seed && -z $movielens ]]; then data+=-$seed; fi # another seed makes other data under the same ids
@@ -242,11 +245,13 @@ demo() {
   # The demo has a database of its own, even where the environment names another for the service.
   for name in $(connection_variables); do unset "$name"; done
   say "Starting the service on http://localhost:$port (data in $data, log in $log) …"
+  key=${Access__BootstrapKey:-$(new_key)}
   local server client status=0
-  ASPNETCORE_URLS=http://localhost:$port Database__DataDirectory=$data Training__Objective=rating \
+  ASPNETCORE_ENVIRONMENT=Development ASPNETCORE_URLS=http://localhost:$port Database__DataDirectory=$data Training__Objective=rating Access__BootstrapKey=$key \
     start dotnet "$(release_of "$service" RecService.Api)" </dev/null >"$log" 2>&1
   server=$started
-  start dotnet "$(release_of "$root/src/RecService.Cli" recservice)" demo --url "http://localhost:$port" "${arguments[@]}"
+  # By the environment, as arguments can be read by everybody on the machine.
+  RECSERVICE_API_KEY=$key start dotnet "$(release_of "$root/src/RecService.Cli" recservice)" demo --url "http://localhost:$port" "${arguments[@]}"
   client=$started
   # Whichever ends first: a service that stops before the client has finished is an error.
   wait -n "$client" "$server" || status=$?
@@ -262,7 +267,8 @@ demo() {
     finish "$server"
   fi
 
-  say "Serving on http://localhost:$port until Ctrl-C."
+  say "Serving on http://localhost:$port until Ctrl-C, with this API key:"
+  say "  export KEY=$key"
   trap 'finish "$server"' INT TERM
   status=0
   wait "$server" || status=$?

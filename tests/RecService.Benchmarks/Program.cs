@@ -9,7 +9,9 @@ switch (args)
         return EngineBenchmark.Run(count);
     case ["ranking"]:
         return RankingBenchmark.Run();
+    case ["access", var url] when Uri.TryCreate(url, UriKind.Absolute, out var address):
+        return await AccessTiming.RunAsync(address);
     default:
-        Console.Error.WriteLine("usage: bench [engine [ROUNDS] | ranking]");
+        Console.Error.WriteLine("usage: bench [engine [ROUNDS] | ranking | access URL]");
         return 2;
 }

@@ -10,14 +10,15 @@ internal static class ItemEndpoints
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var items = routes.MapGroup("/v1/items").WithTags("Items");
+        var items = routes.MapGroup("/v1/items").WithTags("Items").Requires(Roles.Ingest);
 
         items.MapPut("/{itemId}", PutAsync).WithName("putItem").WithSummary("Store an item")
             .WithDescription("Replaces tags, attributes, availability and metadata. Items that are only named by interactions need not be stored.")
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
         items.MapGet("/{itemId}", GetAsync).WithName("getItem").WithSummary("Read an item").ProducesProblem(StatusCodes.Status404NotFound);
         items.MapDelete("/{itemId}", DeleteAsync).WithName("deleteItem").WithSummary("Delete an item").ProducesProblem(StatusCodes.Status404NotFound)
-            .WithDescription("Removes the item and all interactions with it. To keep them, store it with `available` false.");
+            .WithDescription("Removes the item and all interactions with it. To keep them, store it with `available` false.")
+            .WithoutTimeLimit();
         items.MapGet("", ListAsync).WithName("listItems").WithSummary("List items")
             .WithDescription("In the order of their ids, by code point.");
         items.MapPost("/import", ImportAsync).WithName("importItems").WithSummary("Import items")

@@ -10,14 +10,15 @@ internal static class UserEndpoints
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var users = routes.MapGroup("/v1/users").WithTags("Users");
+        var users = routes.MapGroup("/v1/users").WithTags("Users").Requires(Roles.Ingest);
 
         users.MapPut("/{userId}", PutAsync).WithName("putUser").WithSummary("Store a user")
             .WithDescription("Replaces tags and attributes. Users that are only named by interactions need not be stored.")
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
         users.MapGet("/{userId}", GetAsync).WithName("getUser").WithSummary("Read a user").ProducesProblem(StatusCodes.Status404NotFound);
         users.MapDelete("/{userId}", DeleteAsync).WithName("deleteUser").WithSummary("Erase a user").ProducesProblem(StatusCodes.Status404NotFound)
-            .WithDescription("Removes the user with tags, attributes and all interactions.");
+            .WithDescription("Removes the user with tags, attributes and all interactions.")
+            .WithoutTimeLimit();
         users.MapGet("", ListAsync).WithName("listUsers").WithSummary("List users")
             .WithDescription("In the order of their ids, by code point.");
         users.MapPost("/import", ImportAsync).WithName("importUsers").WithSummary("Import users")

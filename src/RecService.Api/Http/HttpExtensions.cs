@@ -1,14 +1,20 @@
 using Microsoft.AspNetCore.Http.Json;
+using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace RecService.Api.Http;
 
 internal static class HttpExtensions
 {
-    /// <summary>Adds what all endpoints share: strict JSON, and problems for errors.</summary>
+    /// <summary>Adds what all endpoints share: limits, strict JSON, and problems for errors.</summary>
     public static IHostApplicationBuilder AddHttpConventions(this IHostApplicationBuilder builder)
     {
         builder.Services.Configure<JsonOptions>(options => ApiJson.Configure(options.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        builder.Services.Configure<KestrelServerOptions>(RequestLimits.Configure);
+        builder.Services.AddRequestTimeouts();
+        builder.Services.Configure<RequestTimeoutOptions>(RequestLimits.Configure);
+        builder.Services.AddEdge();
         builder.Services.AddSingleton<ImportSlots>();
         builder.Services.AddRequestDecompression();
 
@@ -22,10 +28,25 @@ internal static class HttpExtensions
     /// <summary>To be called first of all middleware; calls UseRouting, which has to come after the paths are restored.</summary>
     public static WebApplication UseHttpConventions(this WebApplication app)
     {
+        app.UseTrustedProxies();
+        app.UseSecurityHeaders();
+        if (!app.Environment.IsDevelopment())
+        {
+            app.UseHsts();
+        }
+
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         app.UseEscapedPaths();
         app.UseRouting();
+        app.UseRequestTimeouts();
+        app.UseConfiguredOrigins();
+        return app;
+    }
+
+    /// <summary>To be called when the caller is known to be allowed what he asks for.</summary>
+    public static WebApplication UseRequestChecks(this WebApplication app)
+    {
         app.UseQueryParameterCheck();
 
         // After routing, as the endpoint says how much may come out of the compressed body.

@@ -31,8 +31,9 @@ internal sealed class ImportSlots : IDisposable
 
 internal static class ImportSlotExtensions
 {
-    /// <summary>All imports share the slots.</summary>
+    /// <summary>All imports share the slots, and each takes as long as its lines take to come.</summary>
     public static RouteHandlerBuilder WithImportSlot(this RouteHandlerBuilder endpoint) => endpoint
         .AddEndpointFilter((context, next) => context.HttpContext.RequestServices.GetRequiredService<ImportSlots>().InvokeAsync(context, next))
+        .WithoutTimeLimit()
         .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 }

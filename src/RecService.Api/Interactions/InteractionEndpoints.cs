@@ -19,14 +19,14 @@ internal static class InteractionEndpoints
     {
         var interactions = routes.MapGroup("/v1/interactions").WithTags("Interactions");
 
-        interactions.MapPost("", PostAsync).WithName("postInteractions").WithSummary("Store a batch of interactions")
+        interactions.MapPost("", PostAsync).WithName("postInteractions").WithSummary("Store a batch of interactions").Requires(Roles.Ingest)
             .WithDescription(
                 "Stores the valid interactions in one transaction and names the invalid ones. With an `interactionId` a retry is harmless. "
                 + "When all are rejected, the answer is 400. Unknown users and items are created.")
             .Accepts<InteractionBatch>("application/json")
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
-        interactions.MapPost("/import", ImportAsync).WithName("importInteractions").WithSummary("Import interactions")
+        interactions.MapPost("/import", ImportAsync).WithName("importInteractions").WithSummary("Import interactions").Requires(Roles.Ingest)
             .WithDescription(
                 "NDJSON (one interaction a line) or CSV (with a header row; tags separated by `|`; columns `context.<key>`), streamed, of any size. "
                 + "Valid lines are committed together; a broken connection stores none.")
@@ -34,10 +34,12 @@ internal static class InteractionEndpoints
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithImportSlot();
-        interactions.MapGet("", ListAsync).WithName("listInteractions").WithSummary("List interactions")
+        interactions.MapGet("", ListAsync).WithName("listInteractions").WithSummary("List interactions").Requires(Roles.Ingest)
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`), the last stored first.")
             .AddOpenApiOperationTransformer(DescribeTimes);
-        interactions.MapDelete("", DeleteAsync).WithName("deleteInteractions").WithSummary("Delete interactions")
+
+        // One request may empty the store, which the key of an application that ingests must not.
+        interactions.MapDelete("", DeleteAsync).WithName("deleteInteractions").WithSummary("Delete interactions").Requires(Roles.Admin).WithoutTimeLimit()
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`); at least one of them is required. Users and items stay.")
             .AddOpenApiOperationTransformer(DescribeTimes);
     }

@@ -1,8 +1,16 @@
 using Microsoft.AspNetCore.OpenApi;
+using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using RecService.Api.Http;
 
 namespace RecService.Api.Operations;
+
+/// <summary>Section <c>ApiDescription</c>.</summary>
+internal sealed class ApiDescriptionOptions
+{
+    /// <summary>Whether the OpenAPI document and Swagger UI are there.</summary>
+    public bool Enabled { get; set; } = true;
+}
 
 /// <summary>The OpenAPI document and Swagger UI.</summary>
 internal static class ApiDescription
@@ -17,9 +25,33 @@ internal static class ApiDescription
         ["Scoring"] = "Recommendations, scores and cross-feature vectors.",
         ["Training"] = "Training runs: on a schedule, and on demand.",
         ["Models"] = "The registry of trained models: rollback, pins, download.",
+        ["API keys"] = "Who may use the service, and for what.",
     };
 
-    public static void AddApiDescription(this IHostApplicationBuilder builder) => builder.Services.AddOpenApi(DocumentName, options =>
+    public static void AddApiDescription(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<ApiDescriptionOptions>().BindConfiguration("ApiDescription", binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        builder.Services.AddOpenApi(DocumentName, Describe);
+    }
+
+    public static void MapApiDescription(this WebApplication app)
+    {
+        if (!app.Services.GetRequiredService<IOptions<ApiDescriptionOptions>>().Value.Enabled)
+            return;
+
+        // The contract is no secret: it says nothing of the data, and a browser could not send a key for it.
+        app.MapOpenApi().AllowAnonymous();
+        app.MapSwaggerUI("swagger", ui =>
+        {
+            ui.SwaggerEndpoint($"/openapi/{DocumentName}.json", "RecService v1");
+            ui.DocumentTitle = "RecService";
+            ui.DisplayRequestDuration();
+            ui.EnableTryItOutByDefault();
+        }).AllowAnonymous();
+        app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
+    }
+
+    private static void Describe(OpenApiOptions options)
     {
         options.AddDocumentTransformer((document, _, _) =>
         {
@@ -33,7 +65,7 @@ internal static class ApiDescription
                 License = new() { Name = "MIT", Identifier = "MIT" },
             };
             document.Servers = [new() { Url = "/" }];
-            document.Security = [new()];
+            AccessDescription.AddSchemes(document);
             foreach (var tag in document.Tags ?? new HashSet<OpenApiTag>())
                 tag.Description = TagDescriptions.GetValueOrDefault(tag.Name ?? "");
             return Task.CompletedTask;
@@ -42,19 +74,7 @@ internal static class ApiDescription
         options.AddOperationTransformer(OperationExamples.ApplyAsync);
         options.AddOperationTransformer(DescribeBadRequest);
         options.AddOperationTransformer(DescribeLines);
-    });
-
-    public static void MapApiDescription(this WebApplication app)
-    {
-        app.MapOpenApi();
-        app.UseSwaggerUI(ui =>
-        {
-            ui.SwaggerEndpoint($"/openapi/{DocumentName}.json", "RecService v1");
-            ui.DocumentTitle = "RecService";
-            ui.DisplayRequestDuration();
-            ui.EnableTryItOutByDefault();
-        });
-        app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription();
+        options.AddOperationTransformer(AccessDescription.ApplyAsync);
     }
 
     /// <summary>What the converters of our own accept, which the generator cannot see.</summary>

@@ -11,6 +11,7 @@ internal static class OperationExamples
     private const string Item = "item-0001";
     private const string NewUser = "example-user";
     private const string NewItem = "example-item";
+    private const string KeyPrefix = "example0key1";
 
     private const string InteractionJson =
         $$$"""{"interactionId": "example-1", "userId": "{{{NewUser}}}", "itemId": "{{{Item}}}", "type": "rating", "value": 4.5, "occurredAt": "2026-01-01T12:00:00Z", "context": {"device": "phone"}}""";
@@ -42,6 +43,11 @@ internal static class OperationExamples
         ["getTrainingRun"] = new([new("runId", 1)]),
         ["cancelTrainingRun"] = new([new("runId", 1)]),
         ["watchTrainingRun"] = new([new("runId", 1)]),
+        ["createApiKey"] = new([], """{"name": "shop, scoring", "roles": ["score"], "expiresAt": "2099-01-01T00:00:00Z"}"""),
+        ["listApiKeys"] = new([new("limit", 10)]),
+        ["getApiKey"] = new([new("prefix", KeyPrefix)]),
+        ["rotateApiKey"] = new([new("prefix", KeyPrefix), new("graceSeconds", 3600)]),
+        ["revokeApiKey"] = new([new("prefix", KeyPrefix)]),
         ["listModels"] = new([new("limit", 10)]),
         ["getModel"] = new([new("version", 1)]),
         ["activateModel"] = new([new("version", 1)]),

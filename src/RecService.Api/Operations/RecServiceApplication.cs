@@ -1,3 +1,4 @@
+using RecService.Api.Access;
 using RecService.Api.Catalog;
 using RecService.Api.Http;
 using RecService.Api.Interactions;
@@ -16,6 +17,7 @@ public static class RecServiceApplication
     {
         builder.AddStorage();
         builder.AddHttpConventions();
+        builder.AddAccess();
         builder.AddPublishing();
         builder.AddTraining();
         builder.AddScoring();
@@ -30,6 +32,9 @@ public static class RecServiceApplication
     public static WebApplication UseRecService(this WebApplication app)
     {
         app.UseHttpConventions();
+        app.UseAccess();
+        app.UseRequestChecks();
+        app.MapAccess();
         app.MapCatalog();
         app.MapInteractions();
         app.MapScoring();

@@ -23,13 +23,13 @@ internal static class ModelEndpoints
 
     public static void MapModels(this IEndpointRouteBuilder endpoints)
     {
-        var group = endpoints.MapGroup("/v1/models").WithTags("Models");
+        var group = endpoints.MapGroup("/v1/models").WithTags("Models").Requires(Roles.Admin);
         group.MapGet("/", ListAsync).WithName("listModels").WithSummary("List models, newest first");
         group.MapGet("/{version:long}", GetAsync).WithName("getModel").WithSummary("Get a model's record").ProducesProblem(StatusCodes.Status404NotFound);
-        group.MapPost("/{version:long}/activate", ActivateAsync).WithName("activateModel").WithSummary("Serve this model")
+        group.MapPost("/{version:long}/activate", ActivateAsync).WithName("activateModel").WithSummary("Serve this model").WithoutTimeLimit()
             .WithDescription("Rolls back, or forward, to a stored model. The answer comes when this process serves it; a later training run publishes its own model again.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status410Gone);
-        group.MapGet("/{version:long}/export", ExportAsync).WithName("exportModel").WithSummary("Download a model's file")
+        group.MapGet("/{version:long}/export", ExportAsync).WithName("exportModel").WithSummary("Download a model's file").WithoutTimeLimit()
             .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status410Gone);
         group.MapPut("/{version:long}/pin", PinAsync).WithName("pinModel").WithSummary("Keep a model loadable for requests that name its version")

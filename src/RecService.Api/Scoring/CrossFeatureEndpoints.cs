@@ -13,7 +13,7 @@ internal static class CrossFeatureEndpoints
     private const int MaximumJsonNumbers = 4_000_000;
 
     public static void MapCrossFeatures(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapPost("/v1/cross-features", CrossFeaturesAsync).WithTags("Scoring").WithName("crossFeatures").WithSummary("Get cross-feature vectors")
+        endpoints.MapPost("/v1/cross-features", CrossFeaturesAsync).WithTags("Scoring").WithName("crossFeatures").WithSummary("Get cross-feature vectors").Requires(Roles.Score)
             .WithDescription("The inputs of downstream models: per row the cross vector (k numbers) and the pooled vector of each field. "
                 + "With `Accept: application/x-npy` the answer is one little-endian float32 array in C order: `part=cross` of shape (rows, k), `part=pooled` of shape (rows, fields, k); "
                 + "the headers `X-Model-Version` and `X-Fields` name the model and the fields. Each training changes the basis of the vectors: name a pinned `modelVersion`.")

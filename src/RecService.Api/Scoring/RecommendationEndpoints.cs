@@ -9,11 +9,11 @@ internal static class RecommendationEndpoints
 {
     public static void MapRecommendations(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapPost("/v1/recommendations", RecommendAsync).WithTags("Scoring").WithName("recommend").WithSummary("Recommend items")
+        endpoints.MapPost("/v1/recommendations", RecommendAsync).WithTags("Scoring").WithName("recommend").WithSummary("Recommend items").Requires(Roles.Score)
             .WithDescription("Ranks the catalogue for a user and the circumstances. Before the first model the ranking is by popularity, and `source` says so.");
-        endpoints.MapGet("/v1/recommendations/popular", PopularAsync).WithTags("Scoring").WithName("listPopularItems").WithSummary("List the most popular items")
+        endpoints.MapGet("/v1/recommendations/popular", PopularAsync).WithTags("Scoring").WithName("listPopularItems").WithSummary("List the most popular items").Requires(Roles.Score)
             .WithDescription("By the number of users who have interacted with an item.");
-        endpoints.MapGet("/v1/items/{itemId}/similar", SimilarAsync).WithTags("Scoring").WithName("listSimilarItems").WithSummary("List items like an item")
+        endpoints.MapGet("/v1/items/{itemId}/similar", SimilarAsync).WithTags("Scoring").WithName("listSimilarItems").WithSummary("List items like an item").Requires(Roles.Score)
             .WithDescription("By the cosine of the vectors that the model has learned for the items and their tags.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
     }

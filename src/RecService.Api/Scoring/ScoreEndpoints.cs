@@ -8,7 +8,7 @@ namespace RecService.Api.Scoring;
 internal static class ScoreEndpoints
 {
     public static void MapScores(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapPost("/v1/scores", ScoreAsync).WithTags("Scoring").WithName("scoreItems").WithSummary("Score and rank the caller's own candidates")
+        endpoints.MapPost("/v1/scores", ScoreAsync).WithTags("Scoring").WithName("scoreItems").WithSummary("Score and rank the caller's own candidates").Requires(Roles.Score)
             .WithDescription("Candidates are scored whether or not they are available or seen. Equal scores are ordered by id.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status410Gone);
 

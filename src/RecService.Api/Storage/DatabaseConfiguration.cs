@@ -12,19 +12,31 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
 {
     private const string ConnectionStringsSection = "ConnectionStrings";
     private const string ConnectionName = "RecService";
+    private const string EmbeddedKey = $"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Embedded)}";
     private const string ConnectionKey = $"{ConnectionStringsSection}:{ConnectionName}";
 
     private static readonly string[] OptionNames =
-        [nameof(DatabaseOptions.DataDirectory), nameof(DatabaseOptions.BinDirectory), nameof(DatabaseOptions.StartupTimeout)];
+        [nameof(DatabaseOptions.Embedded), nameof(DatabaseOptions.DataDirectory), nameof(DatabaseOptions.BinDirectory), nameof(DatabaseOptions.StartupTimeout)];
 
-    public static DatabaseConfiguration Read(IConfiguration configuration)
+    public static DatabaseConfiguration Read(IConfiguration configuration, bool isDevelopment)
     {
         RejectNearMisses(configuration);
         RejectUnknownConnections(configuration);
         var options = ReadOptions(configuration.GetSection(DatabaseOptions.Section));
         if (configuration[ConnectionKey] is { } connectionString)
         {
+            if (options.Embedded is true)
+            {
+                throw new StartupException($"'{EmbeddedKey}' asks for the embedded PostgreSQL and '{ConnectionKey}' for another one; remove one of them.");
+            }
+
             return new(options, CheckConnectionString(connectionString), Embedded: null);
+        }
+
+        if (!(options.Embedded ?? isDevelopment))
+        {
+            throw new StartupException(
+                $"There is no connection string ('{ConnectionKey}'), and '{EmbeddedKey}' is not true. Set the one for a PostgreSQL of your own, the other for an embedded one.");
         }
 
         var embedded = EmbeddedPostgresSettings.From(options);
@@ -97,6 +109,13 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
 
         // Parsed by hand, as the binder's errors would quote its own plumbing.
         var options = new DatabaseOptions { BinDirectory = section[nameof(DatabaseOptions.BinDirectory)] };
+        if (section[nameof(DatabaseOptions.Embedded)] is { } embedded)
+        {
+            options.Embedded = bool.TryParse(embedded, out var asked)
+                ? asked
+                : throw new StartupException($"The configuration key '{EmbeddedKey}' is neither true nor false.");
+        }
+
         if (section[nameof(DatabaseOptions.DataDirectory)] is { } directory)
         {
             options.DataDirectory = directory;
@@ -118,7 +137,7 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         if (string.IsNullOrWhiteSpace(connectionString))
         {
             throw new StartupException(
-                $"The configuration key '{ConnectionKey}' is blank; give it a connection string, or remove it to use the embedded PostgreSQL.");
+                $"The configuration key '{ConnectionKey}' is blank; give it a connection string, or remove it and set '{EmbeddedKey}' to use the embedded PostgreSQL.");
         }
 
         NpgsqlConnectionStringBuilder builder;

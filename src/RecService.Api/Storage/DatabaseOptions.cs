@@ -5,6 +5,9 @@ internal sealed class DatabaseOptions
 {
     public const string Section = "Database";
 
+    /// <summary>Whether the service starts a PostgreSQL of its own; absent: in Development, when there is no connection string.</summary>
+    public bool? Embedded { get; set; }
+
     /// <summary>Where the embedded PostgreSQL keeps its data.</summary>
     public string DataDirectory { get; set; } = DefaultDataDirectory();
 

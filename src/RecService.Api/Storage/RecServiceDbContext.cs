@@ -21,6 +21,8 @@ internal sealed class RecServiceDbContext(DbContextOptions<RecServiceDbContext> 
 
     public DbSet<ActiveModel> ActiveModels => Set<ActiveModel>();
 
+    public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder) =>
         modelBuilder.ApplyConfigurationsFromAssembly(typeof(RecServiceDbContext).Assembly);
 }

@@ -15,7 +15,8 @@ internal static class StorageExtensions
     {
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(provider => DatabaseConfiguration.Read(provider.GetRequiredService<IConfiguration>()));
+        services.AddSingleton(provider => DatabaseConfiguration.Read(
+            provider.GetRequiredService<IConfiguration>(), provider.GetRequiredService<IHostEnvironment>().IsDevelopment()));
         services.AddSingleton(provider => new EmbeddedPostgres(
             provider.GetRequiredService<DatabaseConfiguration>().Embedded ?? throw new InvalidOperationException("A connection string is configured."),
             provider.GetRequiredService<ILogger<EmbeddedPostgres>>()));

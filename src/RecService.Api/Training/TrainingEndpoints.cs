@@ -27,7 +27,7 @@ internal static class TrainingEndpoints
 
     public static void MapTraining(this IEndpointRouteBuilder endpoints)
     {
-        var group = endpoints.MapGroup("/v1/training-runs").WithTags("Training");
+        var group = endpoints.MapGroup("/v1/training-runs").WithTags("Training").Requires(Roles.Admin);
         group.MapPost("/", StartAsync).WithName("startTrainingRun").WithSummary("Start a training run")
             .WithDescription("Trains a model from the store as it is now and publishes it. One run goes on at a time: while one does, the answer is 409 with its address in Location.")
             .ProducesProblem(StatusCodes.Status409Conflict);
@@ -37,7 +37,7 @@ internal static class TrainingEndpoints
         group.MapPost("/{runId:long}/cancel", CancelAsync).WithName("cancelTrainingRun").WithSummary("Cancel a training run")
             .WithDescription("Asks the run to stop; the model that is served stays. A run that has ended is returned as it is.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
-        group.MapGet("/{runId:long}/events", EventsAsync).WithName("watchTrainingRun").WithSummary("Watch a training run")
+        group.MapGet("/{runId:long}/events", EventsAsync).WithName("watchTrainingRun").WithSummary("Watch a training run").WithoutTimeLimit()
             .WithDescription("Server-sent events: `epoch` with the losses of each epoch, those of the past first, then `finished` with the run.")
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream").ProducesProblem(StatusCodes.Status404NotFound);
     }

@@ -9,6 +9,7 @@ internal static class DemoCommand
     public static Command Create()
     {
         var url = new Option<string>("--url") { Description = "Address of the service.", DefaultValueFactory = _ => "http://localhost:8080" };
+        var key = new Option<string?>("--key") { Description = "API key with the role admin; without it, that of the environment variable RECSERVICE_API_KEY.", HelpName = "KEY" };
         var movieLens = new Option<DirectoryInfo?>("--movielens")
         {
             Description = "Folder of a MovieLens data set (ratings.csv, tags.csv, movies.csv); without it, data is generated.",
@@ -25,11 +26,11 @@ internal static class DemoCommand
             }
         });
 
-        var command = new Command("demo", "Loads data into a running service, trains, and prints what it recommends and why.") { url, movieLens, user, seed };
+        var command = new Command("demo", "Loads data into a running service, trains, and prints what it recommends and why.") { url, key, movieLens, user, seed };
         command.SetAction(async (parsed, cancellation) =>
         {
             var data = parsed.GetValue(movieLens) is { } folder ? MovieLensData.Open(folder.FullName) : GeneratedData.Create(parsed.GetValue(seed));
-            using var service = new RecServiceClient(AddressOf(parsed.GetValue(url)!));
+            using var service = new RecServiceClient(AddressOf(parsed.GetValue(url)!), parsed.GetValue(key) ?? Environment.GetEnvironmentVariable("RECSERVICE_API_KEY"));
             await new DemoRun(service, data, new DemoOutput()).RunAsync(parsed.GetValue(user) ?? data.UserId, cancellation);
             return 0;
         });

@@ -18,11 +18,15 @@ internal sealed class RecServiceClient : IDisposable
 
     private readonly HttpClient _http;
 
-    public RecServiceClient(Uri address)
+    public RecServiceClient(Uri address, string? apiKey)
     {
         // Imports and event streams last as long as they last; what may not hang is the connection.
         var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10) };
         _http = new HttpClient(handler, disposeHandler: true) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
+        if (apiKey is not null && !_http.DefaultRequestHeaders.TryAddWithoutValidation("X-Api-Key", apiKey))
+        {
+            throw new CommandFailedException("the API key has characters that no key has");
+        }
     }
 
     public Uri Address => _http.BaseAddress!;

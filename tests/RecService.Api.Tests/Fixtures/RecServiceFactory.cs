@@ -22,10 +22,17 @@ public sealed class RecServiceFactory : WebApplicationFactory<Program>
         }
     }
 
+    protected override void ConfigureClient(HttpClient client)
+    {
+        base.ConfigureClient(client);
+        client.DefaultRequestHeaders.Add(TestKey.Header, TestKey.Text);
+    }
+
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         builder.UseEnvironment("Production");
         builder.UseSetting("ConnectionStrings:RecService", _connectionString);
+        builder.UseSetting(TestKey.Setting, TestKey.Text);
         foreach (var (key, value) in _settings)
         {
             builder.UseSetting(key, value);

@@ -12,7 +12,7 @@ public sealed class ServiceProcess : IDisposable
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public ServiceProcess(params (string Key, string Value)[] settings)
+    public ServiceProcess(params (string Key, string? Value)[] settings)
     {
         var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location])
         {
@@ -23,7 +23,9 @@ public sealed class ServiceProcess : IDisposable
         };
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
-        foreach (var (key, value) in settings)
+
+        // A setting without a value is not set.
+        foreach (var (key, value) in settings.Prepend((TestKey.Setting, TestKey.Text)))
         {
             start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
@@ -55,7 +57,7 @@ public sealed class ServiceProcess : IDisposable
             throw new InvalidOperationException($"The service ended:\n{Output}");
         }
 
-        return new HttpClient { BaseAddress = await _address.Task };
+        return new HttpClient { BaseAddress = await _address.Task, DefaultRequestHeaders = { { TestKey.Header, TestKey.Text } } };
     }
 
     /// <summary>kill -9: the process gets no chance to do anything.</summary>

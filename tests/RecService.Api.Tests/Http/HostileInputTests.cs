@@ -63,7 +63,7 @@ public sealed class HostileInputTests(ServiceFixture service) : IClassFixture<Se
             imports.Add(import);
             await import.ConnectAsync(address.Host, address.Port);
             await import.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST /v1/users/import HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{{\"use\r\n"));
+                $"POST /v1/users/import HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{{\"use\r\n"));
         }
 
         await UntilAsync(HttpStatusCode.ServiceUnavailable);

@@ -48,7 +48,7 @@ public sealed class ImportTests(ServiceFixture service) : IClassFixture<ServiceF
             await socket.ConnectAsync(address.Host, address.Port);
             var stream = socket.GetStream();
             await stream.WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST {Path} HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Type: {NdJson}\r\nTransfer-Encoding: chunked\r\n\r\n"));
+                $"POST {Path} HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: {NdJson}\r\nTransfer-Encoding: chunked\r\n\r\n"));
             var lines = string.Concat(Enumerable.Range(0, 5000).Select(i => $$"""{"userId":"broken-u{{i}}","itemId":"broken-i","type":"view"}""" + "\n"));
             await stream.WriteAsync(Encoding.ASCII.GetBytes($"{lines.Length:x}\r\n{lines}\r\n"));
 

@@ -8,7 +8,22 @@ public sealed class DatabaseConfigurationTests
     private const string Good = "Host=db;Username=u;Password=secret";
 
     [Fact]
-    public void Without_a_connection_string_the_database_is_embedded()
+    public void Outside_Development_the_embedded_database_has_to_be_asked_for()
+    {
+        var message = Should.Throw<StartupException>(() => Read(isDevelopment: false)).Message;
+        message.ShouldContain("Database:Embedded");
+        message.ShouldContain("ConnectionStrings:RecService");
+        Should.Throw<StartupException>(() => Read(isDevelopment: false, ("Database:Embedded", "false"))).Message.ShouldContain("Database:Embedded");
+        Read(isDevelopment: false, ("Database:Embedded", "true")).Embedded.ShouldNotBeNull();
+        Read(isDevelopment: false, ("ConnectionStrings:RecService", Good)).Embedded.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_connection_string_and_an_embedded_database_are_a_contradiction() =>
+        Should.Throw<StartupException>(() => Read(("Database:Embedded", "true"), ("ConnectionStrings:RecService", Good))).Message.ShouldContain("Database:Embedded");
+
+    [Fact]
+    public void In_Development_without_a_connection_string_the_database_is_embedded()
     {
         var configuration = Read();
         configuration.Embedded.ShouldNotBeNull();
@@ -49,6 +64,7 @@ public sealed class DatabaseConfigurationTests
     [InlineData("Database:ConnectionString", Good)]
     [InlineData("Database:DataDir", "/data")]
     [InlineData("Database:DataDirectory", "")]
+    [InlineData("Database:Embedded", "yes")]
     [InlineData("Database:StartupTimeout", "soon")]
     [InlineData("Database:StartupTimeout", "-00:00:01")]
     public void A_slip_of_the_pen_stops_the_start_and_names_the_key(string key, string value)
@@ -72,6 +88,8 @@ public sealed class DatabaseConfigurationTests
         Read(("Database:DataDirectory", "/short")).Embedded!.SocketDirectory.ShouldBe("/short/socket");
     }
 
-    private static DatabaseConfiguration Read(params (string Key, string? Value)[] settings) => DatabaseConfiguration.Read(
-        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))).Build());
+    private static DatabaseConfiguration Read(params (string Key, string? Value)[] settings) => Read(isDevelopment: true, settings);
+
+    private static DatabaseConfiguration Read(bool isDevelopment, params (string Key, string? Value)[] settings) => DatabaseConfiguration.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))).Build(), isDevelopment);
 }

@@ -19,6 +19,7 @@ public sealed class SchemaTests(ServiceFixture service, DatabaseServer server) :
     [Fact]
     public async Task Replicas_that_start_together_migrate_once()
     {
+        await using var context = await service.Factory.Services.GetRequiredService<IDbContextFactory<RecServiceDbContext>>().CreateDbContextAsync();
         var connectionString = await server.CreateDatabaseAsync();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => StartAsync(connectionString)));
         await using var connection = new NpgsqlConnection(connectionString);

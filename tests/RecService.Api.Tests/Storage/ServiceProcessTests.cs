@@ -141,7 +141,7 @@ public sealed class ServiceProcessTests : IDisposable
         await socket.ConnectAsync(address.Host, address.Port);
         var stream = socket.GetStream();
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /v1/interactions/import HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"));
+            $"POST /v1/interactions/import HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"));
         var lines = string.Concat(Enumerable.Range(0, 5000).Select(i => $$"""{"userId":"import-u{{i}}","itemId":"import-i","type":"imported"}""" + "\n"));
         await stream.WriteAsync(Encoding.ASCII.GetBytes($"{lines.Length:x}\r\n{lines}\r\n"));
         return socket;
@@ -172,5 +172,10 @@ public sealed class ServiceProcessTests : IDisposable
         }
     }
 
-    private ServiceProcess New(params (string Key, string Value)[] settings) => new([("Database:DataDirectory", _directory), .. settings]);
+    private ServiceProcess New(params (string Key, string Value)[] settings)
+    {
+        // Asked for together with a connection string, the embedded database would be a contradiction.
+        var embedded = settings.Any(setting => setting.Key == "ConnectionStrings:RecService") ? null : "true";
+        return new([("Database:Embedded", embedded), ("Database:DataDirectory", _directory), .. settings]);
+    }
 }

@@ -90,5 +90,5 @@ public sealed class KilledTrainingTests : IDisposable
     }
 
     private ServiceProcess New(params (string Key, string Value)[] settings) =>
-        new([("Database:DataDirectory", _directory), ("Training:Enabled", "false"), ("Training:Objective", "Rating"), .. settings]);
+        new([("Database:Embedded", "true"), ("Database:DataDirectory", _directory), ("Training:Enabled", "false"), ("Training:Objective", "Rating"), .. settings]);
 }

@@ -48,6 +48,74 @@ namespace RecService.Api.Storage.Migrations
                         });
                 });
 
+            modelBuilder.Entity("RecService.Api.Storage.Entities.ApiKey", b =>
+                {
+                    b.Property<long>("KeyId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("key_id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("KeyId"));
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset?>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<DateTimeOffset?>("FormerExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("former_expires_at");
+
+                    b.Property<byte[]>("FormerHash")
+                        .HasColumnType("bytea")
+                        .HasColumnName("former_hash");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Prefix")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("prefix");
+
+                    b.Property<DateTimeOffset?>("RevokedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("revoked_at");
+
+                    b.PrimitiveCollection<string[]>("Roles")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("roles");
+
+                    b.Property<DateTimeOffset?>("RotatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("rotated_at");
+
+                    b.HasKey("KeyId")
+                        .HasName("pk_api_keys");
+
+                    b.HasIndex("Prefix")
+                        .IsUnique()
+                        .HasDatabaseName("ux_api_keys_prefix");
+
+                    b.ToTable("api_keys", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_api_keys_former", "(former_hash IS NULL) = (former_expires_at IS NULL)");
+
+                            t.HasCheckConstraint("ck_api_keys_roles", "roles <@ ARRAY['score', 'ingest', 'admin'] AND cardinality(roles) > 0");
+                        });
+                });
+
             modelBuilder.Entity("RecService.Api.Storage.Entities.Interaction", b =>
                 {
                     b.Property<long>("UserKey")

@@ -1,0 +1,171 @@
+using System.Globalization;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+using RecService.Api.Http;
+using RecService.Api.Storage;
+using RecService.Api.Storage.Entities;
+
+namespace RecService.Api.Access;
+
+internal static partial class ApiKeyEndpoints
+{
+    private const string ListName = "api-keys";
+    private const int MostGraceSeconds = 30 * 24 * 60 * 60;
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var keys = routes.MapGroup("/v1/api-keys").WithTags("API keys").Requires(Roles.Admin);
+
+        keys.MapPost("", CreateAsync).WithName("createApiKey").WithSummary("Make an API key")
+            .WithDescription("The answer is the only one that shows the key. Other processes take it within a second.")
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
+        keys.MapGet("", ListAsync).WithName("listApiKeys").WithSummary("List API keys, newest first");
+        keys.MapGet("/{prefix}", GetAsync).WithName("getApiKey").WithSummary("Read an API key's record").ProducesProblem(StatusCodes.Status404NotFound);
+        keys.MapPost("/{prefix}/rotate", RotateAsync).WithName("rotateApiKey").WithSummary("Give an API key a new secret")
+            .WithDescription("The former secret holds for another `graceSeconds`, by default 0; one that is older is void at once.")
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
+        keys.MapDelete("/{prefix}", RevokeAsync).WithName("revokeApiKey").WithSummary("Revoke an API key")
+            .WithDescription("For good: at once in the process that answers, within a second in the others. Its record stays.")
+            .ProducesProblem(StatusCodes.Status404NotFound);
+    }
+
+    private static async Task<Results<Created<NewApiKey>, ValidationProblem>> CreateAsync(
+        ApiKeyInput input, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var errors = Validate(input, now);
+        if (errors.Any)
+        {
+            return errors.ToProblem();
+        }
+
+        var key = KeyText.Generate(out var text);
+        var stored = new ApiKey
+        {
+            Prefix = key.Prefix,
+            Hash = key.Hash,
+            Name = input.Name,
+            Roles = [.. Roles.All.Where(input.Roles.Contains)],
+            CreatedAt = now,
+            ExpiresAt = input.ExpiresAt,
+        };
+        database.ApiKeys.Add(stored);
+        await database.SaveChangesAsync(cancellationToken);
+
+        // Times as they are stored, to the microsecond.
+        await database.Entry(stored).ReloadAsync(cancellationToken);
+        await known.RefreshAsync(cancellationToken);
+        LogCreated(logger, key.Prefix, string.Join(", ", stored.Roles), caller.Identity?.Name);
+        return TypedResults.Created($"/v1/api-keys/{key.Prefix}", new NewApiKey(text, ApiKeyAnswer.From(stored)));
+    }
+
+    private static async Task<Results<Ok<ApiKeyPage>, ValidationProblem>> ListAsync(
+        RecServiceDbContext database, int? limit, string? cursor, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        var size = Paging.Limit(errors, limit);
+        var below = Paging.AfterKey(errors, ListName, cursor) ?? long.MaxValue;
+        if (errors.Any)
+        {
+            return errors.ToProblem();
+        }
+
+        var page = await database.ApiKeys.AsNoTracking().Where(key => key.KeyId < below).OrderByDescending(key => key.KeyId).Take(size + 1).ToListAsync(cancellationToken);
+        var next = page.Count > size ? Paging.Cursor(ListName, page[size - 1].KeyId) : null;
+        return TypedResults.Ok(new ApiKeyPage([.. page.Take(size).Select(ApiKeyAnswer.From)], next));
+    }
+
+    private static async Task<Results<Ok<ApiKeyAnswer>, ProblemHttpResult>> GetAsync(string prefix, RecServiceDbContext database, CancellationToken cancellationToken) =>
+        await database.ApiKeys.AsNoTracking().SingleOrDefaultAsync(key => key.Prefix == prefix, cancellationToken) is { } key
+            ? TypedResults.Ok(ApiKeyAnswer.From(key))
+            : NotFound(prefix);
+
+    private static async Task<Results<Ok<NewApiKey>, ValidationProblem, ProblemHttpResult>> RotateAsync(
+        string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken,
+        int graceSeconds = 0)
+    {
+        if (graceSeconds is < 0 or > MostGraceSeconds)
+        {
+            return Problems.Invalid("graceSeconds", string.Create(CultureInfo.InvariantCulture, $"must be from 0 to {MostGraceSeconds}"));
+        }
+
+        var now = time.GetUtcNow();
+        DateTimeOffset? graceEnd = graceSeconds > 0 ? now.AddSeconds(graceSeconds) : null;
+        var text = KeyText.WithNewSecret(prefix, out var next);
+
+        // One statement, so that of two rotations at a time the later one keeps the secret of the earlier one, and a revocation stands.
+        var rotated = await database.ApiKeys.Where(key => key.Prefix == prefix && key.RevokedAt == null).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(key => key.FormerHash, key => graceEnd == null ? null : key.Hash)
+                .SetProperty(key => key.FormerExpiresAt, graceEnd)
+                .SetProperty(key => key.Hash, next.Hash)
+                .SetProperty(key => key.RotatedAt, now),
+            cancellationToken);
+        if (await database.ApiKeys.AsNoTracking().SingleOrDefaultAsync(key => key.Prefix == prefix, cancellationToken) is not { } stored)
+        {
+            return NotFound(prefix);
+        }
+
+        if (rotated == 0)
+        {
+            return Problems.Conflict("/problems/api-key-revoked", "The key has been revoked.", "A revoked key stays revoked; make another one.");
+        }
+
+        await known.RefreshAsync(cancellationToken);
+        LogRotated(logger, prefix, caller.Identity?.Name);
+        return TypedResults.Ok(new NewApiKey(text, ApiKeyAnswer.From(stored)));
+    }
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> RevokeAsync(
+        string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var found = await database.ApiKeys.Where(key => key.Prefix == prefix)
+            .ExecuteUpdateAsync(set => set.SetProperty(key => key.RevokedAt, key => key.RevokedAt ?? now), cancellationToken);
+        if (found == 0)
+        {
+            return NotFound(prefix);
+        }
+
+        await known.RefreshAsync(cancellationToken);
+        LogRevoked(logger, prefix, caller.Identity?.Name);
+        return TypedResults.NoContent();
+    }
+
+    private static FieldErrors Validate(ApiKeyInput input, DateTimeOffset now)
+    {
+        var errors = new FieldErrors();
+        if (input.Name.Length == 0)
+        {
+            errors.Add("name", "is required");
+        }
+        else if (ExternalId.TextProblem(input.Name, ApiKeyInput.MaxNameLength) is { } problem)
+        {
+            errors.Add("name", problem);
+        }
+
+        if (input.Roles.Count == 0 || input.Roles.Any(role => !Roles.All.Contains(role, StringComparer.Ordinal)))
+        {
+            errors.Add("roles", $"must be one or more of {string.Join(", ", Roles.All)}");
+        }
+
+        if (input.ExpiresAt <= now)
+        {
+            errors.Add("expiresAt", "must be in the future");
+        }
+
+        return errors;
+    }
+
+    private static ProblemHttpResult NotFound(string prefix) => Problems.NotFound("API key", prefix);
+
+    [LoggerMessage(LogLevel.Information, "API key {Prefix} was made with the roles {Roles} by {Caller}")]
+    private static partial void LogCreated(ILogger logger, string prefix, string roles, string? caller);
+
+    [LoggerMessage(LogLevel.Information, "API key {Prefix} was rotated by {Caller}")]
+    private static partial void LogRotated(ILogger logger, string prefix, string? caller);
+
+    [LoggerMessage(LogLevel.Information, "API key {Prefix} was revoked by {Caller}")]
+    private static partial void LogRevoked(ILogger logger, string prefix, string? caller);
+}

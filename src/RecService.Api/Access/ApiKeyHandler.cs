@@ -1,0 +1,81 @@
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
+using RecService.Api.Http;
+
+namespace RecService.Api.Access;
+
+/// <summary>Authenticates by the key in the header <c>X-Api-Key</c> or <c>Authorization: Bearer</c>, and answers 401 and 403 with problems.</summary>
+internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, KnownKeys keys)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
+{
+    public const string SchemeName = "ApiKey";
+    public const string HeaderName = "X-Api-Key";
+
+    private const string Bearer = "Bearer ";
+
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authenticate());
+
+    protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        var failure = (await HandleAuthenticateOnceSafeAsync()).Failure;
+        await AnswerAsync(
+            StatusCodes.Status401Unauthorized,
+            failure is null ? "" : ", error=\"invalid_token\"",
+            failure?.Message ?? $"An API key is needed, in the header {HeaderName} or as Authorization: Bearer.");
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
+    {
+        var role = Context.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>()?.Policy ?? Roles.Admin;
+        return AnswerAsync(StatusCodes.Status403Forbidden, $", error=\"insufficient_scope\", scope=\"{role}\"", $"The key '{Context.User.Identity?.Name}' does not have the role '{role}'.");
+    }
+
+    // What is wrong with a key that is well-formed is not said: nobody shall learn which prefixes there are.
+    private AuthenticateResult Authenticate()
+    {
+        var sent = Sent().Distinct(StringComparer.Ordinal).Take(2).ToList();
+        if (sent.Count == 0)
+        {
+            return AuthenticateResult.NoResult();
+        }
+
+        if (sent.Count > 1)
+        {
+            return AuthenticateResult.Fail("The request has more than one API key.");
+        }
+
+        if (!KeyText.TryParse(sent[0], out var key))
+        {
+            return AuthenticateResult.Fail("The API key is malformed.");
+        }
+
+        return keys.Find(key) is { } principal
+            ? AuthenticateResult.Success(new(principal, SchemeName))
+            : AuthenticateResult.Fail("The API key is not valid.");
+    }
+
+    // Other schemes of Authorization may be for a proxy on the way.
+    private IEnumerable<string> Sent()
+    {
+        foreach (var value in Request.Headers[HeaderName])
+        {
+            yield return value ?? "";
+        }
+
+        foreach (var value in Request.Headers.Authorization)
+        {
+            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true)
+            {
+                yield return value[Bearer.Length..].Trim();
+            }
+        }
+    }
+
+    private Task AnswerAsync(int status, string error, string detail)
+    {
+        Response.Headers.WWWAuthenticate = $"Bearer realm=\"RecService\"{error}";
+        return Problems.Of(status, detail).ExecuteAsync(Context);
+    }
+}

@@ -1,0 +1,132 @@
+using System.Security.Claims;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using RecService.Api.Http;
+using RecService.Api.Storage;
+using RecService.Api.Storage.Entities;
+
+namespace RecService.Api.Access;
+
+/// <summary>
+/// All keys that are valid, in memory: no request asks the database, so that unknown prefixes cost it nothing and known keys work on while it is
+/// away. Follows the table by looking at it, which takes no connection of its own and works through every pooler.
+/// </summary>
+internal sealed partial class KnownKeys(
+    IDbContextFactory<RecServiceDbContext> contexts, IOptions<AccessOptions> options, IHostEnvironment environment, TimeProvider clock, ILogger<KnownKeys> logger)
+    : BackgroundService
+{
+    /// <summary>Another replica's revocation has to be known within a second.</summary>
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
+
+    private readonly SemaphoreSlim _refreshing = new(1, 1);
+    private volatile Dictionary<string, KnownKey> _keys = [];
+
+    /// <summary>Who sent the key; null when it is none of the valid ones.</summary>
+    public ClaimsPrincipal? Find(KeyText sent)
+    {
+        var key = _keys.GetValueOrDefault(sent.Prefix, KnownKey.Nobody);
+        return key.Matches(sent.Hash, clock.GetUtcNow()) ? key.Principal : null;
+    }
+
+    /// <summary>Brings the keys up to date with the store: what was committed before the call is known after it.</summary>
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+            var stored = await context.ApiKeys.AsNoTracking().Where(key => key.RevokedAt == null).ToListAsync(cancellationToken);
+            var keys = stored.ToDictionary(key => key.Prefix, KnownKey.From, StringComparer.Ordinal);
+            if (KeyText.TryParse(options.Value.BootstrapKey, out var bootstrap))
+            {
+                keys[bootstrap.Prefix] = KnownKey.Configured(bootstrap);
+            }
+
+            _keys = keys;
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
+    }
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await RefreshAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        if (!_keys.Values.Any(key => key.IsAdminAt(now)))
+        {
+            await MakeFirstKeyAsync(now, cancellationToken);
+        }
+
+        await base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        _refreshing.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(PollInterval, clock);
+        var failing = false;
+        while (await NextAsync(timer, stoppingToken))
+        {
+            try
+            {
+                await RefreshAsync(stoppingToken);
+                failing = false;
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                // Once for each time that the store is away, not twice a second.
+                if (!failing)
+                {
+                    LogRefreshFailed(exception);
+                }
+
+                failing = true;
+            }
+        }
+    }
+
+    private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stoppingToken)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async Task MakeFirstKeyAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (!environment.IsDevelopment())
+        {
+            throw new StartupException(
+                $"No valid key with the role '{Roles.Admin}' is stored, and '{AccessOptions.BootstrapKeyName}' is not set, so nobody could use the service. "
+                + "Set it to a key of your own, for instance rs_bootstrap_$(openssl rand -hex 32).");
+        }
+
+        var key = KeyText.Generate(out var text);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.ApiKeys.Add(new ApiKey { Prefix = key.Prefix, Hash = key.Hash, Name = "first key", Roles = [Roles.Admin], CreatedAt = now });
+        await context.SaveChangesAsync(cancellationToken);
+        await RefreshAsync(cancellationToken);
+
+        // To the terminal, as logs may be sent elsewhere.
+        await Console.Out.WriteLineAsync($"The first API key, with the role '{Roles.Admin}'. It is shown this once only:\n\n    {text}\n");
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The API keys could not be read; those that are known hold on")]
+    private partial void LogRefreshFailed(Exception exception);
+}
