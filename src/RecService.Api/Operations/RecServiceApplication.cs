@@ -1,9 +1,11 @@
+using Microsoft.Extensions.Options;
 using RecService.Api.Catalog;
 using RecService.Api.Http;
 using RecService.Api.Interactions;
 using RecService.Api.Publishing;
 using RecService.Api.Scoring;
 using RecService.Api.Storage;
+using RecService.Api.Telemetry;
 using RecService.Api.Training;
 
 namespace RecService.Api.Operations;
@@ -14,6 +16,7 @@ public static class RecServiceApplication
     /// <summary>Adds everything the service consists of. Hosted services start in this order and stop in the reverse one.</summary>
     public static WebApplicationBuilder AddRecService(this WebApplicationBuilder builder)
     {
+        builder.AddTelemetry(services => services.GetRequiredService<IOptions<TrainingOptions>>().Value.Types.Keys);
         builder.AddStorage();
         builder.AddHttpConventions();
         builder.AddPublishing();
@@ -29,6 +32,7 @@ public static class RecServiceApplication
     /// <summary>Maps the pipeline and the endpoints.</summary>
     public static WebApplication UseRecService(this WebApplication app)
     {
+        app.UseRequestSpans();
         app.UseHttpConventions();
         app.MapCatalog();
         app.MapInteractions();

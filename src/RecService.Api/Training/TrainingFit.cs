@@ -1,3 +1,4 @@
+using RecService.Api.Telemetry;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
 using RecService.Engine.Model;
@@ -48,6 +49,7 @@ internal static class TrainingFit
     private static TrainingResult Train(TrainingSet set, TrainingOptions options, TrainingSettings settings, int[] rows, ExampleSet? holdout, string phase,
         Action<TrainingEpoch> progress, CancellationToken cancellationToken)
     {
+        using var span = Spans.Start(phase);
         var elapsed = TimeSpan.Zero;
         // Only the positives of the rows that are trained on are spared: sparing held-out ones would give them away.
         var negatives = options.Objective == TrainingObjective.Implicit ? Negatives(set, options, rows) : null;
@@ -63,6 +65,7 @@ internal static class TrainingFit
 
     private static TrainingMetrics Measure(TrainingSet set, TrainingOptions options, FactorizationModel model, ExampleSet holdout, CancellationToken cancellationToken)
     {
+        using var span = Spans.Start("measure");
         var scorer = new Scorer(model);
         var metrics = new TrainingMetrics(set.HoldoutRows.Length);
         if (options.Objective == TrainingObjective.Rating)

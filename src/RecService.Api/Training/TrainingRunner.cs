@@ -3,12 +3,13 @@ using Npgsql;
 using NpgsqlTypes;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
+using RecService.Api.Telemetry;
 using RecService.Engine.Model;
 
 namespace RecService.Api.Training;
 
 /// <summary>Executes one training run: read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
-internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, NpgsqlDataSource database, ActiveModelSignal activeModel, TimeProvider clock, ILogger<TrainingRunner> logger)
+internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, NpgsqlDataSource database, ActiveModelSignal activeModel, ServiceMetrics instruments, TimeProvider clock, ILogger<TrainingRunner> logger)
 {
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
@@ -35,6 +36,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         logger.RowsRead(runId, data.Rows.Count, data.Users.Count, data.Items.Count, set.Space.ColumnCount);
         return TrainingFit.Run(set, options, epoch =>
         {
+            instruments.EpochEnded(epoch.Phase, epoch.TrainLoss, epoch.HoldoutLoss);
             logger.EpochDone(runId, epoch.Phase, epoch.Epoch, epoch.TrainLoss, epoch.HoldoutLoss);
             epochs.TryWrite(epoch);
         }, cancellationToken);
@@ -77,7 +79,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
             }
             catch (Exception exception)
             {
-                logger.ProgressNotRecorded(runId, exception);
+                logger.ProgressNotRecorded(runId, exception.Discreet());
             }
         }
     }
@@ -85,6 +87,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
     /// <summary>Stores the model, makes it the active one and ends the run, all or nothing.</summary>
     private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, string cutoffSnapshot, CancellationToken cancellationToken)
     {
+        using var span = Spans.Start("store");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var now = clock.GetUtcNow();
