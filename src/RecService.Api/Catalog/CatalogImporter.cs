@@ -8,7 +8,8 @@ namespace RecService.Api.Catalog;
 internal static class CatalogImporter
 {
     public static async Task<ImportResult> RunAsync<TLine, TRow>(
-        HttpRequest request, string kind, CatalogImport<TRow> import, Func<FieldErrors, TLine, TRow> validate, ServiceMetrics metrics, CancellationToken cancellationToken)
+        HttpRequest request, string kind, CatalogImport<TRow> import, Func<FieldErrors, TLine, TRow> validate, ServiceMetrics metrics,
+        CancellationToken cancellationToken)
         where TLine : class
     {
         using var span = Spans.Start($"import {kind}");

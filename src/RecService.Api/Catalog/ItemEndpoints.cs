@@ -70,7 +70,8 @@ internal static class ItemEndpoints
     {
         await using var import = await store.BeginImportAsync(cancellationToken);
         return TypedResults.Ok(await CatalogImporter.RunAsync<ItemLine, ItemRow>(
-            request, ListName, import, (errors, line) => Validate(errors, line.ItemId, line.Tags, line.Attributes, line.Available, line.Metadata), metrics, cancellationToken));
+            request, ListName, import, (errors, line) => Validate(errors, line.ItemId, line.Tags, line.Attributes, line.Available, line.Metadata),
+            metrics, cancellationToken));
     }
 
     private static ItemRow Validate(

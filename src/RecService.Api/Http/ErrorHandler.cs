@@ -38,7 +38,7 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
             case InvalidDataException:
                 return Problems.Invalid("$", "does not decompress by its Content-Encoding");
             case NpgsqlException { IsTransient: true }:
-                LogUnavailable(exception.Message);
+                LogUnavailable(exception.Discreet().Message);
                 context.Response.Headers.RetryAfter = "5";
                 return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database is not available at the moment.");
             default:

@@ -23,6 +23,7 @@ internal static class HttpExtensions
     public static WebApplication UseHttpConventions(this WebApplication app)
     {
         app.UseExceptionHandler();
+        app.UseMiddleware<StartedAnswers>();
         app.UseStatusCodePages();
         app.UseEscapedPaths();
         app.UseRouting();

@@ -6,7 +6,8 @@ using RecService.Engine.Model;
 namespace RecService.Api.Publishing;
 
 /// <summary>Keeps the snapshot that requests read: follows the active model and the catalogue, builds a new snapshot beside the old one, checks it, swaps it.</summary>
-internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader, ActiveModelSignal signal, ServiceMetrics metrics, TimeProvider clock, ILogger<Publisher> logger) : BackgroundService
+internal sealed class Publisher(
+    CatalogReader catalogReader, ModelLoader loader, ActiveModelSignal signal, ServiceMetrics metrics, TimeProvider clock, ILogger<Publisher> logger) : BackgroundService
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 

@@ -139,7 +139,8 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         // Server messages with details quote rows, parameters are ids of users: neither may get into a log.
         if (builder.IncludeErrorDetail || builder.LogParameters)
         {
-            throw new StartupException($"The connection string in '{ConnectionKey}' asks for 'Include Error Detail' or 'Log Parameters', which write personal data to the log.");
+            throw new StartupException(
+                $"The connection string in '{ConnectionKey}' asks for 'Include Error Detail' or 'Log Parameters', which write personal data to the log.");
         }
 
         builder.ApplicationName ??= "recservice";

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 using RecService.Api.Storage.Embedded;
@@ -33,7 +34,11 @@ internal static class StorageExtensions
                 .ConfigureCopyOperationFilter(_ => Activity.Current is not null)
                 .EnableFirstResponseEvent(enable: false))
             .Build());
-        services.AddDbContextFactory<RecServiceDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddDbContextFactory<RecServiceDbContext>((provider, options) => options
+            .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
+            // Whoever catches the exception logs it, without the server's message, which may quote data.
+            .ConfigureWarnings(warnings => warnings.Log(
+                (RelationalEventId.CommandError, LogLevel.Debug), (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))));
         services.AddSingleton<ActiveModelSignal>();
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService<DatabaseService>();

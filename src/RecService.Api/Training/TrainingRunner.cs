@@ -9,7 +9,8 @@ using RecService.Engine.Model;
 namespace RecService.Api.Training;
 
 /// <summary>Executes one training run: read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
-internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, NpgsqlDataSource database, ActiveModelSignal activeModel, ServiceMetrics instruments, TimeProvider clock, ILogger<TrainingRunner> logger)
+internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, NpgsqlDataSource database, ActiveModelSignal activeModel, ServiceMetrics instruments,
+    TimeProvider clock, ILogger<TrainingRunner> logger)
 {
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {

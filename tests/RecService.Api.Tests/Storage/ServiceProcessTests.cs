@@ -106,6 +106,8 @@ public sealed class ServiceProcessTests : IDisposable
     [Theory]
     [InlineData("ConnectionStrings:RecService", "Hots=db")]
     [InlineData("ConnectionStrings:RecService", " ")]
+    [InlineData("ConnectionStrings:RecService", "Host=db;Include Error Detail=true")]
+    [InlineData("ConnectionStrings:RecService", "Host=db;Log Parameters=true")]
     [InlineData("ConnectionStrings:RecServce", "Host=db")]
     [InlineData("ConnectionString", "Host=db")]
     [InlineData("Database:ConnectionString", "Host=db")]

@@ -10,7 +10,7 @@ using RecService.Api.Tests.Training;
 namespace RecService.Api.Tests.Telemetry;
 
 /// <summary>The service as a process of its own, with its production log and its exporter, seen from outside.</summary>
-public sealed class ExportTests(ExportTests.Service service) : IClassFixture<ExportTests.Service>
+public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper output) : IClassFixture<ExportTests.Service>
 {
     /// <summary>Stands for whatever a caller would not want to find in a log.</summary>
     private const string Marker = "Ann.Marker-4711";
@@ -26,6 +26,11 @@ public sealed class ExportTests(ExportTests.Service service) : IClassFixture<Exp
                 ? spans.Where(span => span.TraceId == request.TraceId).ToList()
                 : null;
         });
+
+        foreach (var span in trace)
+        {
+            output.WriteLine($"{span.TraceId} {span.ParentId,16} > {span.SpanId} {span.Scope}: {span.Name} {string.Join(", ", span.Attributes)}");
+        }
 
         var root = trace.Single(span => span.Scope == "Microsoft.AspNetCore");
         root.ParentId.ShouldBeEmpty();
@@ -62,6 +67,7 @@ public sealed class ExportTests(ExportTests.Service service) : IClassFixture<Exp
         var metrics = await service.Receiver.UntilAsync(received =>
             received.Metrics is { } arrived && arrived.ContainsKey("recservice.recommendations") && arrived.ContainsKey("recservice.interactions") ? arrived : null);
 
+        output.WriteLine(string.Join(", ", metrics));
         metrics["recservice.interactions"].ShouldBe("{interaction}");
         metrics["recservice.ranking.duration"].ShouldBe("s");
         metrics["recservice.snapshot.size"].ShouldBe("By");
@@ -110,7 +116,8 @@ public sealed class ExportTests(ExportTests.Service service) : IClassFixture<Exp
         failed.Attributes["http.route"].ShouldBe("/v1/users/{userId}");
         failed.Attributes["error.type"].ShouldBe("Npgsql.PostgresException");
         await service.Receiver.UntilAsync(received => received.Spans.FirstOrDefault(span => span.Name == "DELETE /v1/users/{userId}"));
-        var logged = service.LogLines().First(line => line.GetProperty("LogLevel").GetString() == "Error");
+        service.Receiver.Spans.ShouldContain(span => span.Name == "import users");
+        var logged = service.LogLines().Single(line => line.GetProperty("LogLevel").GetString() == "Error");
         logged.GetProperty("Exception").GetString()!.ShouldContain("SQLSTATE 42P01");
         logged.GetProperty("Exception").GetString()!.ShouldContain("UserStore");
         logged.ToString().ShouldContain(failed.TraceId);

@@ -15,7 +15,7 @@ public sealed class InteractionCountTests(ServiceFixture service) : IClassFixtur
     public async Task Interactions_are_counted_by_type_and_by_what_became_of_them()
     {
         Listen();
-        await PostAsync(Of("1", "view"), Of("2", "view"), Of("3", "purchase"), Of("4", "of my own"), Of("5", "view", item: ""), Of("1", "view"));
+        await PostAsync(Of("1", "view"), Of("2", "view"), Of("3", "purchase"), Of("4", "own-type"), Of("5", "view", item: ""), Of("1", "view"));
         Taken().ShouldBe(["other accepted 1", "purchase accepted 1", "view accepted 2", "view duplicate 1", "view rejected 1"]);
 
         // The same again, and an interactionId that belongs to another event.
