@@ -7,15 +7,16 @@ public sealed partial class ArchitectureTests
 {
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
-        ["Http"] = [],
-        ["Storage"] = [],
-        ["Access"] = ["Http", "Storage"],
-        ["Catalog"] = ["Http", "Storage"],
-        ["Interactions"] = ["Http", "Storage"],
-        ["Training"] = ["Http", "Storage", "Engine"],
-        ["Publishing"] = ["Http", "Storage", "Engine"],
-        ["Scoring"] = ["Http", "Storage", "Engine", "Publishing"],
-        ["Operations"] = ["Http", "Storage", "Engine", "Access", "Catalog", "Interactions", "Training", "Publishing", "Scoring"],
+        ["Telemetry"] = [],
+        ["Http"] = ["Telemetry"],
+        ["Storage"] = ["Telemetry"],
+        ["Access"] = ["Telemetry", "Http", "Storage"],
+        ["Catalog"] = ["Telemetry", "Http", "Storage"],
+        ["Interactions"] = ["Telemetry", "Http", "Storage"],
+        ["Training"] = ["Telemetry", "Http", "Storage", "Engine"],
+        ["Publishing"] = ["Telemetry", "Http", "Storage", "Engine"],
+        ["Scoring"] = ["Telemetry", "Http", "Storage", "Engine", "Publishing"],
+        ["Operations"] = ["Telemetry", "Http", "Storage", "Engine", "Access", "Catalog", "Interactions", "Training", "Publishing", "Scoring"],
     };
 
     private static readonly string Source = Path.Combine(Repository.Root, "src");
@@ -50,7 +51,7 @@ public sealed partial class ArchitectureTests
         File.ReadAllText(Path.Combine(Source, "RecService.Engine", "RecService.Engine.csproj")).ShouldNotContain("ProjectReference");
     }
 
-    [GeneratedRegex(@"RecService\.Engine\b|(?<![\w.])Engine\.(Data|Model|Training|Scoring|Evaluation)\b|RecService\.Api\.(?<slice>Http|Storage|Access|Catalog|Interactions|Training|Publishing|Scoring|Operations)\b", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"RecService\.Engine\b|(?<![\w.])Engine\.(Data|Model|Training|Scoring|Evaluation)\b|RecService\.Api\.(?<slice>Telemetry|Http|Storage|Access|Catalog|Interactions|Training|Publishing|Scoring|Operations)\b", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Reference();
 
     [GeneratedRegex(@"RecService\.Api|Microsoft\.(AspNetCore|EntityFrameworkCore|Extensions)|Npgsql", RegexOptions.None, 1000)]

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using RecService.Api.Http;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
 
@@ -6,9 +8,12 @@ namespace RecService.Api.Catalog;
 internal static class CatalogImporter
 {
     public static async Task<ImportResult> RunAsync<TLine, TRow>(
-        HttpRequest request, CatalogImport<TRow> import, Func<FieldErrors, TLine, TRow> validate, CancellationToken cancellationToken)
+        HttpRequest request, string kind, CatalogImport<TRow> import, Func<FieldErrors, TLine, TRow> validate, ServiceMetrics metrics,
+        CancellationToken cancellationToken)
         where TLine : class
     {
+        using var span = Spans.Start($"import {kind}");
+        var start = Stopwatch.GetTimestamp();
         var accepted = 0L;
         var rejected = new RejectedLines();
         await foreach (var line in Lines.ReadAsync(request.BodyReader, cancellationToken))
@@ -26,6 +31,7 @@ internal static class CatalogImporter
         }
 
         await import.CommitAsync(cancellationToken);
+        metrics.ImportEnded(kind, start, accepted, duplicates: 0, rejected.Count);
         return new ImportResult { Accepted = accepted, Rejected = rejected.Count, Errors = rejected.Errors, ErrorsTruncated = rejected.Truncated };
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using RecService.Api.Http;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
 
@@ -66,11 +67,12 @@ internal static class ItemEndpoints
         return TypedResults.Ok(new ItemPage([.. items.Take(size).Select(ItemAnswer.From)], next));
     }
 
-    private static async Task<Ok<ImportResult>> ImportAsync(HttpRequest request, ItemStore store, CancellationToken cancellationToken)
+    private static async Task<Ok<ImportResult>> ImportAsync(HttpRequest request, ItemStore store, ServiceMetrics metrics, CancellationToken cancellationToken)
     {
         await using var import = await store.BeginImportAsync(cancellationToken);
         return TypedResults.Ok(await CatalogImporter.RunAsync<ItemLine, ItemRow>(
-            request, import, (errors, line) => Validate(errors, line.ItemId, line.Tags, line.Attributes, line.Available, line.Metadata), cancellationToken));
+            request, ListName, import, (errors, line) => Validate(errors, line.ItemId, line.Tags, line.Attributes, line.Available, line.Metadata),
+            metrics, cancellationToken));
     }
 
     private static ItemRow Validate(

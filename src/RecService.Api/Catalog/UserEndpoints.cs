@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using RecService.Api.Http;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
 
@@ -66,11 +67,11 @@ internal static class UserEndpoints
         return TypedResults.Ok(new UserPage([.. users.Take(size).Select(UserAnswer.From)], next));
     }
 
-    private static async Task<Ok<ImportResult>> ImportAsync(HttpRequest request, UserStore store, CancellationToken cancellationToken)
+    private static async Task<Ok<ImportResult>> ImportAsync(HttpRequest request, UserStore store, ServiceMetrics metrics, CancellationToken cancellationToken)
     {
         await using var import = await store.BeginImportAsync(cancellationToken);
         return TypedResults.Ok(await CatalogImporter.RunAsync<UserLine, UserRow>(
-            request, import, (errors, line) => Validate(errors, line.UserId, line.Tags, line.Attributes), cancellationToken));
+            request, ListName, import, (errors, line) => Validate(errors, line.UserId, line.Tags, line.Attributes), metrics, cancellationToken));
     }
 
     private static UserRow Validate(

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Npgsql;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Http;
 
@@ -37,11 +38,12 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
             case InvalidDataException:
                 return Problems.Invalid("$", "does not decompress by its Content-Encoding");
             case NpgsqlException { IsTransient: true }:
-                LogUnavailable(exception.Message);
+                LogUnavailable(exception.Discreet().Message);
                 context.Response.Headers.RetryAfter = "5";
                 return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database is not available at the moment.");
             default:
-                LogUnexpected(exception);
+                LogUnexpected(exception.Discreet());
+                LogDetails(exception);
                 return Problems.Of(StatusCodes.Status500InternalServerError, "An unexpected error; the log has more under this traceId.");
         }
     }
@@ -53,6 +55,9 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
     // The framework writes no log of what a handler has handled.
     [LoggerMessage(LogLevel.Error, "A request failed unexpectedly")]
     private partial void LogUnexpected(Exception exception);
+
+    [LoggerMessage(LogLevel.Debug, "The unexpected failure with its messages")]
+    private partial void LogDetails(Exception exception);
 
     [LoggerMessage(LogLevel.Warning, "A request failed as the database is not available: {Reason}")]
     private partial void LogUnavailable(string reason);

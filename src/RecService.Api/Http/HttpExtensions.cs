@@ -25,7 +25,7 @@ internal static class HttpExtensions
         return builder;
     }
 
-    /// <summary>To be called first of all middleware; calls UseRouting, which has to come after the paths are restored.</summary>
+    /// <summary>To be called before all middleware but that of the spans; calls UseRouting, which has to come after the paths are restored.</summary>
     public static WebApplication UseHttpConventions(this WebApplication app)
     {
         app.UseTrustedProxies();
@@ -36,6 +36,7 @@ internal static class HttpExtensions
         }
 
         app.UseExceptionHandler();
+        app.UseMiddleware<StartedAnswers>();
         app.UseStatusCodePages();
         app.UseEscapedPaths();
         app.UseRouting();

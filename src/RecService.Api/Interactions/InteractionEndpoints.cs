@@ -8,6 +8,7 @@ using Microsoft.OpenApi;
 using Npgsql;
 using RecService.Api.Http;
 using RecService.Api.Storage;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
@@ -59,7 +60,7 @@ internal static class InteractionEndpoints
     }
 
     private static async Task<Results<Ok<BatchResult>, ValidationProblem>> PostAsync(
-        HttpRequest request, NpgsqlDataSource dataSource, TimeProvider time, CancellationToken cancellationToken)
+        HttpRequest request, NpgsqlDataSource dataSource, ServiceMetrics metrics, TimeProvider time, CancellationToken cancellationToken)
     {
         using var body = await JsonDocument.ParseAsync(request.Body, ApiJson.DocumentOptions, cancellationToken);
         var requestErrors = new FieldErrors();
@@ -75,17 +76,19 @@ internal static class InteractionEndpoints
         for (var i = 0; i < elements.Count; i++)
         {
             var errors = new FieldErrors();
-            if (BatchReader.Element(errors, elements[i]) is { } input && InteractionValidation.Validate(errors, input, now) is var row && !errors.Any)
+            var input = BatchReader.Element(errors, elements[i]);
+            if (input is not null && InteractionValidation.Validate(errors, input, now) is var row && !errors.Any)
             {
                 rows.Add((i, row));
             }
             else
             {
+                metrics.CountInteractions(metrics.TypeOf(input?.Type), Outcome.Rejected, 1);
                 rejected.AddRange(errors.All.Select(error => new ElementError(i, error.Field, error.Reason)));
             }
         }
 
-        var outcome = rows.Count == 0 ? default : await WriteAsync(dataSource, now, rows, cancellationToken);
+        var outcome = rows.Count == 0 ? default : await WriteAsync(dataSource, now, metrics, rows, cancellationToken);
         foreach (var index in outcome.Conflicts ?? [])
         {
             rejected.Add(new((int)index, InteractionConflict.Error.Field, InteractionConflict.Error.Reason));
@@ -98,9 +101,9 @@ internal static class InteractionEndpoints
     }
 
     private static async Task<WriteOutcome> WriteAsync(
-        NpgsqlDataSource dataSource, DateTimeOffset now, List<(int Index, InteractionRow Row)> rows, CancellationToken cancellationToken)
+        NpgsqlDataSource dataSource, DateTimeOffset now, ServiceMetrics metrics, List<(int Index, InteractionRow Row)> rows, CancellationToken cancellationToken)
     {
-        await using var writer = await InteractionWriter.BeginAsync(dataSource, now, cancellationToken);
+        await using var writer = await InteractionWriter.BeginAsync(dataSource, now, metrics, cancellationToken);
         foreach (var (index, row) in rows)
         {
             await writer.AddAsync(index, row, cancellationToken);

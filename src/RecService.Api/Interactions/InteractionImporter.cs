@@ -1,20 +1,24 @@
+using System.Diagnostics;
 using CsvHelper;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
 using RecService.Api.Http;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
 /// <summary>Takes NDJSON or CSV row by row from a request into the database.</summary>
-internal sealed class InteractionImporter(NpgsqlDataSource dataSource, TimeProvider time)
+internal sealed class InteractionImporter(NpgsqlDataSource dataSource, ServiceMetrics metrics, TimeProvider time)
 {
     public async Task<InteractionImportResult> RunAsync(HttpRequest request, FieldErrors requestErrors, CancellationToken cancellationToken)
     {
+        using var span = Spans.Start("import interactions");
+        var start = Stopwatch.GetTimestamp();
         var now = time.GetUtcNow();
         var isCsv = MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             && type.MediaType.Equals(CsvInteractions.MediaType, StringComparison.OrdinalIgnoreCase);
         var rejected = new RejectedLines();
-        await using var writer = await InteractionWriter.BeginAsync(dataSource, now, cancellationToken);
+        await using var writer = await InteractionWriter.BeginAsync(dataSource, now, metrics, cancellationToken);
         if (isCsv)
         {
             await ReadCsvAsync(request, requestErrors, writer, now, rejected, cancellationToken);
@@ -36,10 +40,11 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, TimeProvi
         }
 
         rejected.AddUnlisted(outcome.ConflictCount - outcome.Conflicts.Count);
+        metrics.ImportEnded("interactions", start, outcome.Accepted, outcome.Duplicates, rejected.Count);
         return new(outcome.Accepted, outcome.Duplicates, rejected.Count, rejected.Errors, rejected.Truncated);
     }
 
-    private static async Task ReadLinesAsync(
+    private async Task ReadLinesAsync(
         HttpRequest request, InteractionWriter writer, DateTimeOffset now, RejectedLines rejected, CancellationToken cancellationToken)
     {
         await foreach (var line in Lines.ReadAsync(request.BodyReader, cancellationToken))
@@ -49,7 +54,7 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, TimeProvi
         }
     }
 
-    private static async Task ReadCsvAsync(
+    private async Task ReadCsvAsync(
         HttpRequest request, FieldErrors requestErrors, InteractionWriter writer, DateTimeOffset now, RejectedLines rejected, CancellationToken cancellationToken)
     {
         try
@@ -66,7 +71,7 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, TimeProvi
         }
     }
 
-    private static async Task AddAsync(
+    private async Task AddAsync(
         long line, InteractionInput? input, FieldErrors errors, InteractionWriter writer, DateTimeOffset now, RejectedLines rejected, CancellationToken cancellationToken)
     {
         if (input is not null && InteractionValidation.Validate(errors, input, now) is var row && !errors.Any)
@@ -75,6 +80,7 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, TimeProvi
         }
         else
         {
+            metrics.CountInteractions(metrics.TypeOf(input?.Type), Outcome.Rejected, 1);
             rejected.Add(line, errors.All);
         }
     }

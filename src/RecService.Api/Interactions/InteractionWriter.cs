@@ -1,6 +1,7 @@
 using Npgsql;
 using NpgsqlTypes;
 using RecService.Api.Storage;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
@@ -82,34 +83,45 @@ internal sealed class InteractionWriter : IAsyncDisposable
         ON CONFLICT (user_key, interaction_id) WHERE interaction_id IS NOT NULL DO NOTHING
         """;
 
-    private const string SelectConflicts = """
-        SELECT i.line, count(*) OVER ()
-        FROM (SELECT * FROM repeats UNION ALL SELECT * FROM incoming WHERE interaction_id IS NOT NULL) AS i
-        JOIN users AS u ON u.user_id = i.user_id
-        JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
-        LEFT JOIN items AS m ON m.item_id = i.item_id
-        WHERE s.interaction_key <> i.interaction_key
-          AND (s.item_key, s.type, s.value, s.tags, s.context, s.recommendation_id, s.occurred_at) IS DISTINCT FROM
-              (m.item_key, i.type, i.value, i.tags, i.context, i.recommendation_id, coalesce(i.occurred_at, s.occurred_at))
-        ORDER BY i.line LIMIT $1
+    // Duplicates and conflicts, by type.
+    private const string SelectLeft = """
+        SELECT type, conflict, count(*), (array_agg(line ORDER BY line) FILTER (WHERE conflict))[:$1]
+        FROM (
+            SELECT i.line, i.type, (s.item_key, s.type, s.value, s.tags, s.context, s.recommendation_id, s.occurred_at) IS DISTINCT FROM
+                (m.item_key, i.type, i.value, i.tags, i.context, i.recommendation_id, coalesce(i.occurred_at, s.occurred_at)) AS conflict
+            FROM (SELECT * FROM repeats UNION ALL SELECT * FROM incoming WHERE interaction_id IS NOT NULL) AS i
+            JOIN users AS u ON u.user_id = i.user_id
+            JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
+            LEFT JOIN items AS m ON m.item_id = i.item_id
+            WHERE s.interaction_key <> i.interaction_key) AS remaining
+        GROUP BY type, conflict
         """;
 
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
     private readonly NpgsqlBinaryImporter _importer;
     private readonly DateTimeOffset _now;
+    private readonly ServiceMetrics _metrics;
+    private readonly long[] _rowsByType;
+    private readonly long[] _duplicatesByType;
+    private readonly long[] _conflictsByType;
     private long _rows;
     private bool _anyIds;
 
-    private InteractionWriter(NpgsqlConnection connection, NpgsqlTransaction transaction, NpgsqlBinaryImporter importer, DateTimeOffset now)
+    private InteractionWriter(NpgsqlConnection connection, NpgsqlTransaction transaction, NpgsqlBinaryImporter importer, DateTimeOffset now, ServiceMetrics metrics)
     {
         _connection = connection;
         _transaction = transaction;
         _importer = importer;
         _now = now;
+        _metrics = metrics;
+        _rowsByType = new long[metrics.TypeCount];
+        _duplicatesByType = new long[metrics.TypeCount];
+        _conflictsByType = new long[metrics.TypeCount];
     }
 
-    public static async Task<InteractionWriter> BeginAsync(NpgsqlDataSource dataSource, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<InteractionWriter> BeginAsync(
+        NpgsqlDataSource dataSource, DateTimeOffset now, ServiceMetrics metrics, CancellationToken cancellationToken)
     {
         var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         try
@@ -117,7 +129,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
             var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await connection.ExecuteAsync(CreateIncoming, cancellationToken);
             var importer = await connection.BeginBinaryImportAsync(CopyIncoming, cancellationToken);
-            return new(connection, transaction, importer, now);
+            return new(connection, transaction, importer, now, metrics);
         }
         catch
         {
@@ -140,6 +152,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
         await _importer.WriteAsync(row.Context, NpgsqlDbType.Jsonb, cancellationToken);
         await WriteAsync(row.RecommendationId, NpgsqlDbType.Text, cancellationToken);
         _rows++;
+        _rowsByType[_metrics.TypeOf(row.Type)]++;
         _anyIds |= row.InteractionId is not null;
     }
 
@@ -162,6 +175,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
         var outcome = await Transactions.RunFromSavepointAsync(_transaction, cancellation => StoreAsync(maxConflicts, cancellation), cancellationToken);
         await _transaction.CommitAsync(cancellationToken);
+        Count();
         return outcome;
     }
 
@@ -170,6 +184,16 @@ internal sealed class InteractionWriter : IAsyncDisposable
         await _importer.DisposeAsync();
         await _transaction.DisposeAsync();
         await _connection.DisposeAsync();
+    }
+
+    private void Count()
+    {
+        for (var type = 0; type < _rowsByType.Length; type++)
+        {
+            _metrics.CountInteractions(type, Outcome.Accepted, _rowsByType[type] - _duplicatesByType[type] - _conflictsByType[type]);
+            _metrics.CountInteractions(type, Outcome.Duplicate, _duplicatesByType[type]);
+            _metrics.CountInteractions(type, Outcome.Rejected, _conflictsByType[type]);
+        }
     }
 
     private async Task<WriteOutcome> StoreAsync(int maxConflicts, CancellationToken cancellationToken)
@@ -220,24 +244,27 @@ internal sealed class InteractionWriter : IAsyncDisposable
         }
     }
 
+    /// <summary>Tells the rows that were not stored apart, and names the first of the conflicts.</summary>
     private async Task<(long Count, List<long> Lines)> ConflictsAsync(int limit, CancellationToken cancellationToken)
     {
+        // The step may be run again.
+        Array.Clear(_duplicatesByType);
+        Array.Clear(_conflictsByType);
         var lines = new List<long>();
-        long count = 0;
-
-        // With a limit of 0 there would be no row to carry the count.
-        await using var command = new NpgsqlCommand(SelectConflicts, _connection) { CommandTimeout = 0, Parameters = { new() { Value = (long)Math.Max(limit, 1) } } };
+        await using var command = new NpgsqlCommand(SelectLeft, _connection) { CommandTimeout = 0, Parameters = { new() { Value = limit } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            count = reader.GetInt64(1);
-            if (lines.Count < limit)
+            var isConflict = reader.GetBoolean(1);
+            (isConflict ? _conflictsByType : _duplicatesByType)[_metrics.TypeOf(reader.GetString(0))] += reader.GetInt64(2);
+            if (isConflict)
             {
-                lines.Add(reader.GetInt64(0));
+                lines.AddRange(reader.GetFieldValue<long[]>(3));
             }
         }
 
-        return (count, lines);
+        lines.Sort();
+        return (_conflictsByType.Sum(), [.. lines.Take(limit)]);
     }
 
     private Task WriteAsync<T>(T? value, NpgsqlDbType type, CancellationToken cancellationToken) =>

@@ -1,23 +1,35 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Npgsql;
 using RecService.Api.Publishing;
-using RecService.Api.Storage;
+using RecService.Api.Training;
 
 namespace RecService.Api.Operations;
 
-/// <summary>The probes: <c>live</c> says that the process answers, <c>ready</c> that the store does and a snapshot is there.</summary>
+/// <summary>
+/// The probes. <c>live</c>: the process answers. <c>startup</c>: the first snapshot is there. <c>ready</c>: requests can be answered, with what works and what does
+/// not; it is 503 only when nothing can be scored, since a process that is taken out of the balance because of the database helps nobody.
+/// </summary>
 internal static class Health
 {
+    private const string StartupTag = "startup";
     private const string ReadyTag = "ready";
 
+    // Below what probes wait for.
+    private static readonly TimeSpan DatabaseLimit = TimeSpan.FromSeconds(2);
+
     public static void AddHealth(this IHostApplicationBuilder builder) => builder.Services.AddHealthChecks()
-        .AddDbContextCheck<RecServiceDbContext>("database", tags: [ReadyTag])
-        .AddCheck<SnapshotCheck>("snapshot", tags: [ReadyTag]);
+        .AddCheck<DatabaseCheck>("database", HealthStatus.Degraded, [ReadyTag])
+        .AddCheck<SnapshotCheck>("snapshot", tags: [StartupTag, ReadyTag])
+        .AddCheck<ScheduleCheck>("schedule", HealthStatus.Degraded, [ReadyTag]);
 
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapHealthChecks("/health/live", new() { Predicate = _ => false }).AllowAnonymous().DisableRateLimiting();
-        endpoints.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains(ReadyTag), ResponseWriter = WriteAsync })
-            .AllowAnonymous().DisableRateLimiting();
+        Map("live", _ => false);
+        Map("startup", check => check.Tags.Contains(StartupTag));
+        Map("ready", check => check.Tags.Contains(ReadyTag));
+
+        void Map(string name, Func<HealthCheckRegistration, bool> predicate) =>
+            endpoints.MapHealthChecks($"/health/{name}", new() { Predicate = predicate, ResponseWriter = WriteAsync }).AllowAnonymous().DisableRateLimiting();
     }
 
     private static Task WriteAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(new
@@ -25,6 +37,26 @@ internal static class Health
         status = report.Status.ToString(),
         checks = report.Entries.ToDictionary(entry => entry.Key, entry => new { status = entry.Value.Status.ToString(), entry.Value.Description }, StringComparer.Ordinal),
     });
+
+    private sealed class DatabaseCheck(NpgsqlDataSource database) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(DatabaseLimit);
+            try
+            {
+                await using var command = database.CreateCommand("SELECT 1");
+                await command.ExecuteScalarAsync(limit.Token);
+                return HealthCheckResult.Healthy("The database answers.");
+            }
+            // Whatever it was: callers of a probe are not told, and the requests that suffer from it log it.
+            catch (Exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                return HealthCheckResult.Degraded("The database does not answer: what has to be read from it or written to it fails until it does.");
+            }
+        }
+    }
 
     /// <summary>Without a model the service is ready all the same: it answers by popularity.</summary>
     private sealed class SnapshotCheck(Publisher publisher) : IHealthCheck
@@ -34,5 +66,12 @@ internal static class Health
                 publisher.IsReady
                 ? HealthCheckResult.Healthy(publisher.Current.Model is { } model ? $"Model {model.Version} is served." : "No model yet; popularity is served.")
                 : HealthCheckResult.Unhealthy("No snapshot has been built yet."));
+    }
+
+    private sealed class ScheduleCheck(TrainingService training) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
+            training.ScheduleFails ? HealthCheckResult.Degraded("The last turn of the schedule failed; it is tried again.") :
+            HealthCheckResult.Healthy(training.HasSchedule ? "Training follows its schedule." : "No schedule is set; training works on demand."));
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using RecService.Api.Access;
 using RecService.Api.Catalog;
 using RecService.Api.Http;
@@ -5,6 +6,7 @@ using RecService.Api.Interactions;
 using RecService.Api.Publishing;
 using RecService.Api.Scoring;
 using RecService.Api.Storage;
+using RecService.Api.Telemetry;
 using RecService.Api.Training;
 
 namespace RecService.Api.Operations;
@@ -15,6 +17,7 @@ public static class RecServiceApplication
     /// <summary>Adds everything the service consists of. Hosted services start in this order and stop in the reverse one.</summary>
     public static WebApplicationBuilder AddRecService(this WebApplicationBuilder builder)
     {
+        builder.AddTelemetry(services => services.GetRequiredService<IOptions<TrainingOptions>>().Value.Types.Keys);
         builder.AddStorage();
         builder.AddHttpConventions();
         builder.AddAccess();
@@ -31,6 +34,7 @@ public static class RecServiceApplication
     /// <summary>Maps the pipeline and the endpoints.</summary>
     public static WebApplication UseRecService(this WebApplication app)
     {
+        app.UseRequestSpans();
         app.UseHttpConventions();
         app.UseAccess();
         app.UseRequestChecks();

@@ -66,7 +66,7 @@ internal static class ModelEndpoints
             return Gone(version);
         try
         {
-            ModelLoader.Prepare(version, await loader.LoadAsync(version, cancellationToken), await catalog.ReadAsync(cancellationToken));
+            ModelLoader.Prepare(await loader.LoadAsync(version, cancellationToken), await catalog.ReadAsync(cancellationToken));
         }
         catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
         {

@@ -58,7 +58,7 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
             var found = _loaded.FirstOrDefault(m => m.Version == version);
             if (found is not null)
                 _loaded.Remove(found);
-            found ??= new(version, await loader.LoadAsync(version, cancellationToken));
+            found ??= await loader.LoadAsync(version, cancellationToken);
             _loaded.AddFirst(found);
             if (_loaded.Count > Capacity)
                 _loaded.RemoveLast();

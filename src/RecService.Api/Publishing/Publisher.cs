@@ -1,11 +1,13 @@
 using System.Diagnostics;
 using RecService.Api.Storage;
+using RecService.Api.Telemetry;
 using RecService.Engine.Model;
 
 namespace RecService.Api.Publishing;
 
 /// <summary>Keeps the snapshot that requests read: follows the active model and the catalogue, builds a new snapshot beside the old one, checks it, swaps it.</summary>
-internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader, ActiveModelSignal signal, TimeProvider clock, ILogger<Publisher> logger) : BackgroundService
+internal sealed class Publisher(
+    CatalogReader catalogReader, ModelLoader loader, ActiveModelSignal signal, ServiceMetrics metrics, TimeProvider clock, ILogger<Publisher> logger) : BackgroundService
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
@@ -82,13 +84,14 @@ internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader,
             }
             catch (Exception exception)
             {
-                logger.RefreshFailed(exception);
+                logger.RefreshFailed(exception.Discreet());
             }
         }
     }
 
     private async Task BuildAsync(long? version, CancellationToken cancellationToken)
     {
+        using var span = Spans.Start("publish snapshot");
         var start = Stopwatch.GetTimestamp();
         try
         {
@@ -102,6 +105,7 @@ internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader,
             _lastBuildTime = Stopwatch.GetElapsedTime(start);
             _lastBuildEnd = clock.GetTimestamp();
         }
+        metrics.SnapshotPublished(_current.Model?.StoredAt, _current.Catalog.Count, _current.Model?.Bytes ?? 0, _lastBuildTime);
         logger.SnapshotPublished(_current.Model?.Version, _current.Catalog.Count, _lastBuildTime.TotalMilliseconds);
     }
 
@@ -114,17 +118,17 @@ internal sealed class Publisher(CatalogReader catalogReader, ModelLoader loader,
         {
             try
             {
-                var loaded = ModelLoader.Prepare(wanted, await loader.LoadAsync(wanted, cancellationToken), state);
+                var loaded = ModelLoader.Prepare(await loader.LoadAsync(wanted, cancellationToken), state);
                 _refusedVersion = null;
                 return loaded;
             }
             catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
             {
                 _refusedVersion = wanted;
-                logger.ModelRefused(wanted, served?.Version, exception);
+                logger.ModelRefused(wanted, served?.Version, exception.Discreet());
             }
         }
-        return served is null ? null : ModelLoader.Prepare(served.Version, served.Model, state);
+        return served is null ? null : ModelLoader.Prepare(served, state);
     }
 }
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using RecService.Api.Http;
 using RecService.Api.Publishing;
+using RecService.Api.Telemetry;
 using RecService.Engine.Data;
 
 namespace RecService.Api.Scoring;
@@ -19,7 +20,7 @@ internal static class RecommendationEndpoints
     }
 
     private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem>> RecommendAsync(
-        RecommendationRequest request, Publisher publisher, ScoringStore store, Recommender recommender, CancellationToken cancellationToken)
+        RecommendationRequest request, Publisher publisher, ScoringStore store, Recommender recommender, ServiceMetrics metrics, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         var context = ScoringValidation.Context(request.Context, request.Tags, "", errors);
@@ -35,14 +36,16 @@ internal static class RecommendationEndpoints
         if (snapshot.Model is not { } model)
         {
             var popular = await recommender.ByPopularityAsync(snapshot.Catalog, request.Filter, excluded, count, cancellationToken);
-            return TypedResults.Ok(new RecommendationResponse(recommendationId, ModelVersion: null, "popularity", [.. popular.Select((c, i) =>
+            metrics.Recommended(Recommender.ByPopularity);
+            return TypedResults.Ok(new RecommendationResponse(recommendationId, ModelVersion: null, Recommender.ByPopularity, [.. popular.Select((c, i) =>
                 new RecommendedItem(i + 1, snapshot.Catalog.Items[c.Index].ItemId, c.Score, Prediction: null, c.Stored.Tags, c.Stored.Metadata, Explanation: null, CrossVector: null))]));
         }
 
         var row = RequestRows.ForRequest(model, user?.Features, context);
         var ranked = await recommender.ByModelAsync(snapshot, row, request.Filter, excluded, count, cancellationToken);
         var joined = new RowBuffer();
-        return TypedResults.Ok(new RecommendationResponse(recommendationId, model.Version, "model", [.. ranked.Select((c, i) =>
+        metrics.Recommended(Recommender.ByModel);
+        return TypedResults.Ok(new RecommendationResponse(recommendationId, model.Version, Recommender.ByModel, [.. ranked.Select((c, i) =>
         {
             RequestRows.Join(joined, row, model, c.Index);
             return new RecommendedItem(i + 1, snapshot.Catalog.Items[c.Index].ItemId, c.Score, model.Model.Predict(c.Score), c.Stored.Tags, c.Stored.Metadata,

@@ -155,6 +155,13 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
             throw new StartupException($"The connection string in '{ConnectionKey}' names no Host.");
         }
 
+        // Server messages with details quote rows, parameters are ids of users: neither may get into a log.
+        if (builder.IncludeErrorDetail || builder.LogParameters)
+        {
+            throw new StartupException(
+                $"The connection string in '{ConnectionKey}' asks for 'Include Error Detail' or 'Log Parameters', which write personal data to the log.");
+        }
+
         builder.ApplicationName ??= "recservice";
         return builder.ConnectionString;
     }

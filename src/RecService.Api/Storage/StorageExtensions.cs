@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 using RecService.Api.Storage.Embedded;
@@ -21,9 +23,23 @@ internal static class StorageExtensions
             provider.GetRequiredService<DatabaseConfiguration>().Embedded ?? throw new InvalidOperationException("A connection string is configured."),
             provider.GetRequiredService<ILogger<EmbeddedPostgres>>()));
         services.AddSingleton(provider => new NpgsqlDataSourceBuilder(provider.GetRequiredService<DatabaseConfiguration>().ConnectionString)
+        {
+            // Metrics and spans would have the connection string for a name.
+            Name = "recservice",
+        }
             .UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>())
+            .ConfigureTracing(tracing => tracing
+                // What asks once a second whether anything is new would fill the collector with traces of one span.
+                .ConfigureCommandFilter(_ => Activity.Current is not null)
+                .ConfigureBatchFilter(_ => Activity.Current is not null)
+                .ConfigureCopyOperationFilter(_ => Activity.Current is not null)
+                .EnableFirstResponseEvent(enable: false))
             .Build());
-        services.AddDbContextFactory<RecServiceDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddDbContextFactory<RecServiceDbContext>((provider, options) => options
+            .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
+            // Whoever catches the exception logs it, without the server's message, which may quote data.
+            .ConfigureWarnings(warnings => warnings.Log(
+                (RelationalEventId.CommandError, LogLevel.Debug), (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))));
         services.AddSingleton<ActiveModelSignal>();
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService<DatabaseService>();

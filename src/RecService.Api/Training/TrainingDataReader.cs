@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Npgsql;
 using NpgsqlTypes;
 using RecService.Api.Storage;
+using RecService.Api.Telemetry;
 using RecService.Engine.Data;
 using IsolationLevel = System.Data.IsolationLevel;
 
@@ -12,6 +13,7 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
 {
     public async Task<TrainingData> ReadAsync(TrainingOptions options, CancellationToken cancellationToken)
     {
+        using var span = Spans.Start("read");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         // Repeatable read: users, items, interactions and the snapshot's name all come from one moment.
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);

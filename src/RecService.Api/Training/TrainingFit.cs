@@ -1,3 +1,4 @@
+using RecService.Api.Telemetry;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
 using RecService.Engine.Model;
@@ -62,6 +63,7 @@ internal static class TrainingFit
     private static TrainingResult Train(TrainingSet set, Trainer trainer, TrainingOptions options, int[] rows, string phase, Action<TrainingEpoch> progress,
         CancellationToken cancellationToken, ExampleSet? holdout = null, TrainingState? start = null)
     {
+        using var span = Spans.Start(phase);
         var elapsed = TimeSpan.Zero;
         // Only the positives of the rows that are trained on are spared: sparing held-out ones would give them away.
         var negatives = options.Objective == TrainingObjective.Implicit ? Negatives(set, options, rows) : null;
@@ -77,6 +79,7 @@ internal static class TrainingFit
 
     private static TrainingMetrics Measure(TrainingSet set, TrainingOptions options, FactorizationModel model, ExampleSet holdout, CancellationToken cancellationToken)
     {
+        using var span = Spans.Start("measure");
         var scorer = new Scorer(model);
         var metrics = new TrainingMetrics(set.HoldoutRows.Length);
         if (options.Objective == TrainingObjective.Rating)

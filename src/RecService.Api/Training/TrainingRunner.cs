@@ -3,14 +3,15 @@ using Npgsql;
 using NpgsqlTypes;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
+using RecService.Api.Telemetry;
 using RecService.Engine.Model;
 using RecService.Engine.Training;
 
 namespace RecService.Api.Training;
 
 /// <summary>Executes one training run: read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
-internal sealed class TrainingRunner(
-    TrainingDataReader reader, TrainingRuns runs, TrainingStates states, NpgsqlDataSource database, ActiveModelSignal activeModel, TimeProvider clock, ILogger<TrainingRunner> logger)
+internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, TrainingStates states, NpgsqlDataSource database, ActiveModelSignal activeModel,
+    ServiceMetrics instruments, TimeProvider clock, ILogger<TrainingRunner> logger)
 {
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
@@ -53,6 +54,7 @@ internal sealed class TrainingRunner(
 
         void Report(TrainingEpoch epoch)
         {
+            instruments.EpochEnded(epoch.Phase, epoch.TrainLoss, epoch.HoldoutLoss);
             logger.EpochDone(runId, epoch.Phase, epoch.Epoch, epoch.TrainLoss, epoch.HoldoutLoss);
             epochs.TryWrite(epoch);
         }
@@ -95,7 +97,7 @@ internal sealed class TrainingRunner(
             }
             catch (Exception exception)
             {
-                logger.ProgressNotRecorded(runId, exception);
+                logger.ProgressNotRecorded(runId, exception.Discreet());
             }
         }
     }
@@ -103,6 +105,7 @@ internal sealed class TrainingRunner(
     /// <summary>Stores the model and the state, makes the model the active one and ends the run, all or nothing.</summary>
     private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, long? formerRunId, string cutoffSnapshot, CancellationToken cancellationToken)
     {
+        using var span = Spans.Start("store");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var now = clock.GetUtcNow();

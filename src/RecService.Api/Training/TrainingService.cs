@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using RecService.Api.Storage.Entities;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Training;
 
@@ -10,6 +12,7 @@ internal sealed class TrainingService(
     TrainingDataReader reader,
     IOptions<TrainingOptions> options,
     IHostApplicationLifetime lifetime,
+    ServiceMetrics instruments,
     TimeProvider clock,
     ILogger<TrainingService> logger) : BackgroundService
 {
@@ -19,8 +22,15 @@ internal sealed class TrainingService(
     private readonly TrainingSchedule _schedule = new(options.Value);
     private readonly SemaphoreSlim _starting = new(1, 1);
     private volatile CurrentRun? _current;
+    private volatile bool _scheduleFails;
     private DateTimeOffset? _lastTick;
     private CancellationTokenRegistration _stopping;
+
+    /// <summary>Whether the schedule runs at all.</summary>
+    public bool HasSchedule => options.Value.Enabled;
+
+    /// <summary>Whether the last turn of the schedule could not be served; it is tried again.</summary>
+    public bool ScheduleFails => _scheduleFails;
 
     /// <summary>Starts a run unless one is going on, here or in another process.</summary>
     /// <returns>The started run, or the one that is going on.</returns>
@@ -96,6 +106,7 @@ internal sealed class TrainingService(
                     logger.ScheduleSkipped(reason);
                 else
                     await StartRunAsync(TrainingRunTrigger.Schedule, stoppingToken);
+                _scheduleFails = false;
                 if (_current is { } current)
                     await current.Completion.WaitAsync(stoppingToken);
             }
@@ -105,7 +116,10 @@ internal sealed class TrainingService(
             }
             catch (Exception exception)
             {
-                logger.ScheduleFailed(RetryDelay, exception);
+                _scheduleFails = true;
+                // The turn has not been served, so it is still due.
+                _lastTick = null;
+                logger.ScheduleFailed(RetryDelay, exception.Discreet());
                 await Task.Delay(RetryDelay, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -121,7 +135,7 @@ internal sealed class TrainingService(
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             // Whoever takes the lock next does it.
-            logger.OrphansNotRecorded(exception);
+            logger.OrphansNotRecorded(exception.Discreet());
         }
     }
 
@@ -173,6 +187,10 @@ internal sealed class TrainingService(
     {
         await Task.Yield();
         await using var _ = heldLock;
+        using var span = Spans.StartRoot("training run");
+        span?.SetTag("recservice.training.run_id", run.RunId);
+        var start = Stopwatch.GetTimestamp();
+        var ending = Outcome.Succeeded;
         logger.RunStarted(run.RunId, run.Trigger.ToString(), run.Objective);
         try
         {
@@ -180,14 +198,18 @@ internal sealed class TrainingService(
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            ending = Outcome.Cancelled;
             logger.RunCancelled(run.RunId, "stop requested");
             await EndAsync(run.RunId, TrainingRunStatus.Cancelled, "The run was cancelled.");
         }
         catch (Exception exception)
         {
-            logger.RunFailed(run.RunId, exception);
+            ending = Outcome.Failed;
+            span?.SetFailed(exception);
+            logger.RunFailed(run.RunId, exception.Discreet());
             await EndAsync(run.RunId, TrainingRunStatus.Failed, exception.Message);
         }
+        instruments.TrainingEnded(run.Trigger == TrainingRunTrigger.Schedule ? "schedule" : "demand", ending, Stopwatch.GetElapsedTime(start));
     }
 
     private async Task EndAsync(long runId, TrainingRunStatus status, string error)
@@ -199,7 +221,7 @@ internal sealed class TrainingService(
         catch (Exception exception)
         {
             // The next holder of the lock records the run as failed.
-            logger.OutcomeNotRecorded(runId, exception);
+            logger.OutcomeNotRecorded(runId, exception.Discreet());
         }
     }
 

@@ -41,7 +41,7 @@ public sealed class DatabaseServer : IAsyncLifetime
     {
         var name = $"test_{Guid.NewGuid():N}";
         await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
-        return new NpgsqlConnectionStringBuilder(_connectionString) { Database = name, IncludeErrorDetail = true }.ConnectionString;
+        return new NpgsqlConnectionStringBuilder(_connectionString) { Database = name }.ConnectionString;
     }
 
     public Task DropDatabaseAsync(string connectionString) =>
@@ -53,6 +53,17 @@ public sealed class DatabaseServer : IAsyncLifetime
         {
             await _embedded.DisposeAsync();
             Directory.Delete(_directory, recursive: true);
+        }
+    }
+
+    /// <summary>Closes a database for everybody, the connections that there are included, or opens it again.</summary>
+    public async Task AllowConnectionsAsync(string connectionString, bool allow)
+    {
+        var database = new NpgsqlConnectionStringBuilder(connectionString).Database;
+        await ExecuteAsync($"ALTER DATABASE {database} WITH ALLOW_CONNECTIONS {allow}");
+        if (!allow)
+        {
+            await ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
         }
     }
 

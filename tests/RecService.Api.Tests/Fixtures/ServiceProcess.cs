@@ -109,7 +109,8 @@ public sealed class ServiceProcess : IDisposable
         var listening = line.IndexOf(Listening, StringComparison.Ordinal);
         if (listening >= 0)
         {
-            _address.TrySetResult(new Uri(line[(listening + Listening.Length)..].Trim()));
+            // The log is JSON.
+            _address.TrySetResult(new Uri(line[(listening + Listening.Length)..].Split('"')[0]));
         }
     }
 }

@@ -77,7 +77,7 @@ public sealed class ServiceProcessTests : IDisposable
         await client.GetJsonAsync("/v1/users");
         (await service.StopAsync(signal)).ShouldBe(0, service.Output);
         EmbeddedPostgresTests.Processes(_directory).ShouldBeEmpty();
-        service.Output.ShouldNotContain("fail:");
+        service.Output.ShouldNotContain("\"LogLevel\":\"Error\"");
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class ServiceProcessTests : IDisposable
         using var client = await service.ClientAsync();
         await EmbeddedPostgresTests.KillAsync("KILL", await EmbeddedPostgresTests.PostmasterAsync(_directory));
         (await service.ExitAsync()).ShouldNotBe(0);
-        service.Output.ShouldContain("crit:");
+        service.Output.ShouldContain("\"LogLevel\":\"Critical\"");
         await GoneAsync();
     }
 
@@ -106,6 +106,8 @@ public sealed class ServiceProcessTests : IDisposable
     [Theory]
     [InlineData("ConnectionStrings:RecService", "Hots=db")]
     [InlineData("ConnectionStrings:RecService", " ")]
+    [InlineData("ConnectionStrings:RecService", "Host=db;Include Error Detail=true")]
+    [InlineData("ConnectionStrings:RecService", "Host=db;Log Parameters=true")]
     [InlineData("ConnectionStrings:RecServce", "Host=db")]
     [InlineData("ConnectionString", "Host=db")]
     [InlineData("Database:ConnectionString", "Host=db")]
@@ -122,7 +124,7 @@ public sealed class ServiceProcessTests : IDisposable
     {
         using var service = New(("ConnectionStrings:RecService", "Host=127.0.0.1;Port=1"), ("Database:StartupTimeout", "00:00:02"));
         (await service.ExitAsync()).ShouldBe(1);
-        service.Output.ShouldContain("warn:");
+        service.Output.ShouldContain("\"LogLevel\":\"Warning\"");
         service.Output.ShouldContain("ConnectionStrings:RecService");
         Directory.Exists(_directory).ShouldBeFalse();
     }
