@@ -17,6 +17,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
     {
         ["GET /"] = Open,
         ["* /health/live"] = Open,
+        ["* /health/startup"] = Open,
         ["* /health/ready"] = Open,
         ["GET /openapi/{documentName}.json"] = Open,
         ["* /swagger/{**path}"] = Open,

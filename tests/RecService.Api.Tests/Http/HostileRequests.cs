@@ -52,7 +52,7 @@ internal sealed class HostileRequests(JsonElement document, int seed)
     {
         var (method, path, operation) = Pick(_operations);
         var head = new StringBuilder();
-        head.Append(Chance(5) ? Pick(Methods) : method).Append(' ').Append(Target(path, operation)).Append(Chance(1) ? " HTTX/1.1" : " HTTP/1.1").Append("\r\nHost: localhost\r\nConnection: close\r\n");
+        head.Append(Chance(5) ? Pick(Methods) : method).Append(' ').Append(Target(path, operation)).Append(" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         if (!Chance(5))
         {
             head.Append(CultureInfo.InvariantCulture, $"{TestKey.Header}: {TestKey.Text}\r\n");
