@@ -28,7 +28,7 @@ internal sealed class TrainingOptions
         ("inverse-sqrt", RateSchedule.InverseSquareRoot),
         ("cosine", RateSchedule.Cosine));
 
-    private readonly NumberOption<float> _l2 = Options.NotNegative("--l2", "L2 regularisation per occurrence of a feature, of weights and factors alike.");
+    private readonly NumberOption<float> _l2 = Options.NotNegative("--l2", "L2 regularisation per occurrence of a feature, of weights and factors alike, and of what pulls the weights of pairs of fields to 1.");
     private readonly NumberOption<float> _l2Linear = Options.NotNegative("--l2-linear", $"L2 of weights, {ByLossAndSolver}.");
     private readonly NumberOption<float> _l2Factors = Options.NotNegative("--l2-factors", $"L2 of factors, {ByLossAndSolver}.");
     private readonly NumberOption<float> _initialDeviation = Options.Positive(
@@ -100,6 +100,7 @@ internal sealed class TrainingOptions
             Schedule = _schedule.In(parsed)!.Value,
             L2Linear = parsed.GetValue(_l2Linear) ?? l2 ?? defaults.L2Linear,
             L2Factors = parsed.GetValue(_l2Factors) ?? l2 ?? defaults.L2Factors,
+            L2FieldWeights = l2 ?? defaults.L2FieldWeights,
             InitialDeviation = parsed.GetValue(_initialDeviation) ?? defaults.InitialDeviation,
             Patience = _patience.In(parsed),
             Seed = _seed.In(parsed),
@@ -121,6 +122,7 @@ internal sealed class TrainingOptions
         ["schedule"] = _schedule.WordFor(settings.Schedule),
         ["l2Linear"] = settings.L2Linear,
         ["l2Factors"] = settings.L2Factors,
+        ["l2FieldWeights"] = settings.L2FieldWeights,
         ["initStdev"] = settings.InitialDeviation,
         ["patience"] = settings.Patience,
         ["seed"] = settings.Seed,

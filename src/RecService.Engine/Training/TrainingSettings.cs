@@ -42,9 +42,10 @@ public sealed record TrainingSettings
 
     /// <summary>
     /// What pulls the weights r of pairs of fields towards 1, per occurrence of the pair and times the weight of the example, not negative.
-    /// They start at 1, and a run can end in a local minimum of them: to read r for what it says of the data, keep the best of several seeds by holdout loss.
+    /// They start at 1, and a run can end in a local minimum of them: to read r for what it says of the
+    /// data, take 0.001 or less here, and keep the best of several seeds by holdout loss.
     /// </summary>
-    public float L2FieldWeights { get; init; } = 0.001f;
+    public float L2FieldWeights { get; init; } = 0.01f;
 
     /// <summary>Standard deviation of the initial factors, above 0.</summary>
     public float InitialDeviation { get; init; } = 0.02f;
