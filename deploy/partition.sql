@@ -1,13 +1,13 @@
 -- Divides the table of interactions into hash partitions by user, while the service runs. scale.md says when and what it costs. As the owner of the tables:
 --   psql -v ON_ERROR_STOP=1 -v partitions=32 -f partition.sql "host=… dbname=recservice user=recservice_owner"
--- What happens until the last step can be taken back by `DROP SCHEMA partitioned CASCADE; DROP FUNCTION mirror_interaction() CASCADE;`.
+-- Until the last step all can be taken back by `DROP SCHEMA partitioned CASCADE; DROP SCHEMA retired; DROP FUNCTION mirror_interaction() CASCADE;`.
 \timing on
 
 -- 1. An empty table of the same names in a schema of its own, where the partitions stay.
 CREATE SCHEMA partitioned;
 CREATE SCHEMA retired;
 GRANT USAGE ON SCHEMA partitioned TO recservice;
-CREATE TABLE partitioned.interactions (LIKE public.interactions INCLUDING DEFAULTS INCLUDING IDENTITY INCLUDING INDEXES INCLUDING COMMENTS) PARTITION BY HASH (user_key);
+CREATE TABLE partitioned.interactions (LIKE public.interactions INCLUDING ALL) PARTITION BY HASH (user_key);
 SELECT format('CREATE TABLE partitioned.interactions_%s PARTITION OF partitioned.interactions FOR VALUES WITH (MODULUS %s, REMAINDER %s)',
               n, :partitions, n)
 FROM generate_series(0, :partitions - 1) AS n \gexec
@@ -80,7 +80,8 @@ DROP FUNCTION mirror_interaction();
 SELECT setval('partitioned.interactions_interaction_key_seq', nextval('public.interactions_interaction_key_seq') + 1000000000);
 ALTER TABLE public.interactions SET SCHEMA retired;
 ALTER TABLE partitioned.interactions SET SCHEMA public;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.interactions FOR EACH STATEMENT EXECUTE FUNCTION note_change();
+SELECT replace(pg_get_triggerdef(oid), ' ON retired.interactions ', ' ON public.interactions ')
+FROM pg_trigger WHERE tgrelid = 'retired.interactions'::regclass AND NOT tgisinternal \gexec
 COMMIT;
 
 -- When all is well:
