@@ -1,4 +1,5 @@
--- Divides the table of interactions into hash partitions by user, while the service runs. scale.md says when and what it costs. As the owner of the tables:
+-- Divides the table of interactions into hash partitions by user, while the service runs. scale.md says when and what it costs. The roles are those of
+-- roles.sql. As the owner of the tables:
 --   psql -v ON_ERROR_STOP=1 -v partitions=32 -f partition.sql "host=… dbname=recservice user=recservice_owner"
 -- Until the last step all can be taken back by `DROP SCHEMA partitioned CASCADE; DROP SCHEMA retired; DROP FUNCTION mirror_interaction() CASCADE;`.
 \timing on
