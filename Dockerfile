@@ -1,5 +1,5 @@
-# The service alone: in a container it works with a PostgreSQL elsewhere, named by ConnectionStrings__RecService.
-FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+# The service alone: it works with a PostgreSQL elsewhere, named by ConnectionStrings__RecService.
+FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0.401-noble AS build
 ARG TARGETARCH
 WORKDIR /source
 
@@ -13,16 +13,24 @@ COPY .editorconfig ./
 COPY src/RecService.Engine/ src/RecService.Engine/
 COPY src/RecService.Api/ src/RecService.Api/
 RUN dotnet publish src/RecService.Api --configuration Release --arch $TARGETARCH --no-restore --no-self-contained \
-    -p:PublishReadyToRun=true --output /app
+    -p:PublishReadyToRun=true -p:PublishDocumentationFiles=false -p:UseAppHost=false --output /app
 
-FROM mcr.microsoft.com/dotnet/aspnet:10.0
+# Without a shell, a package manager or ICU, none of which the service uses.
+FROM mcr.microsoft.com/dotnet/aspnet:10.0.12-noble-chiseled
+ARG VERSION=0.1.0 REVISION=unknown
+LABEL org.opencontainers.image.title="RecService" \
+      org.opencontainers.image.description="Recommendations by factorization machines, over REST and PostgreSQL" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
 WORKDIR /app
 COPY --from=build /app ./
-# Diagnostics would write a socket to /tmp, which a read-only container need not have.
+# Diagnostics would write a socket to /tmp, which a read-only container does not have; Kerberos, which connections would try first, is not in the image.
 ENV ASPNETCORE_ENVIRONMENT=Production \
     ASPNETCORE_HTTP_PORTS=8080 \
-    DOTNET_EnableDiagnostics=0
+    DOTNET_EnableDiagnostics=0 \
+    PGGSSENCMODE=disable
 EXPOSE 8080
 USER $APP_UID
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["dotnet", "RecService.Api.dll", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --start-interval=1s --retries=3 CMD ["dotnet", "RecService.Api.dll", "healthcheck"]
 ENTRYPOINT ["dotnet", "RecService.Api.dll"]
