@@ -25,7 +25,7 @@ public sealed class ServiceProcess : IDisposable
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
 
         // A setting without a value is not set.
-        foreach (var (key, value) in settings.Prepend((TestKey.Setting, TestKey.Text)))
+        foreach (var (key, value) in settings.Prepend((TestKey.Setting, TestKey.Text)).Prepend(("Database:ScoringTimeout", "00:00:30")))
         {
             start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
