@@ -29,7 +29,7 @@ internal static class DatabaseErrors
 
     /// <summary>Whether the connection is gone, and with it everything of its transaction that was not committed.</summary>
     public static bool IsLostConnection(Exception exception) =>
-        IsAway(exception) && (exception is not PostgresException server || server.SqlState[..2] is "08" or "57");
+        IsAway(exception) && (exception.GetBaseException() is not PostgresException server || server.SqlState[..2] is "08" or "57");
 
     // By classes: connection, refused role, unknown database, rollback, resources, intervention of an operator, system.
     private static bool IsAway(string state) =>
