@@ -72,12 +72,14 @@ internal sealed class Publisher(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var failing = false;
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
                 await signal.WaitAsync(PollInterval, clock, stoppingToken);
                 await RefreshAsync(evenIfRecent: false, stoppingToken);
+                failing = false;
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -85,7 +87,10 @@ internal sealed class Publisher(
             }
             catch (Exception exception)
             {
-                logger.RefreshFailed(exception.Discreet());
+                // Once for each time that the store is away, not twice a second.
+                if (!failing)
+                    logger.RefreshFailed(exception.Discreet());
+                failing = true;
             }
         }
     }
