@@ -13,8 +13,14 @@ public sealed class ServiceProcess : IDisposable
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ServiceProcess(params (string Key, string? Value)[] settings)
+        : this([], settings)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location])
+    }
+
+    /// <summary>One of the service's commands, such as <c>migrate</c>.</summary>
+    public ServiceProcess(string[] arguments, params (string Key, string? Value)[] settings)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
