@@ -38,7 +38,7 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
             case InvalidDataException:
                 return Problems.Invalid("$", "does not decompress by its Content-Encoding");
             case var _ when DatabaseErrors.IsAway(exception):
-                LogUnavailable(exception.Discreet().Message);
+                LogUnavailable(exception.GetBaseException().Discreet().Message);
                 context.Response.Headers.RetryAfter = "5";
                 return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database is not available at the moment.");
             default:

@@ -29,7 +29,7 @@ internal static class OperationExamples
         ["deleteItem"] = new([new("itemId", NewItem)]),
         ["listItems"] = new([new("limit", 10)]),
         ["importItems"] = new([], $$$"""{"itemId": "{{{NewItem}}}", "tags": ["drama"], "metadata": {"title": "An example"}}""" + "\n", "application/x-ndjson"),
-        ["postInteractions"] = new([new("Idempotency-Key", "batch-1")], $$$"""{"interactions": [{{{InteractionJson}}}]}"""),
+        ["postInteractions"] = new([], $$$"""{"interactions": [{{{InteractionJson}}}]}"""),
         ["importInteractions"] = new([], InteractionJson + "\n", "application/x-ndjson"),
         ["listInteractions"] = new([new("userId", User), new("limit", 10)]),
         ["deleteInteractions"] = new([new("userId", NewUser), new("type", "rating")]),

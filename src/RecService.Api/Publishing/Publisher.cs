@@ -10,7 +10,7 @@ internal sealed class Publisher(
     CatalogReader catalogReader, ModelLoader loader, ActiveModelSignal signal, ServiceMetrics metrics, TimeProvider clock, ILogger<Publisher> logger) : BackgroundService
 {
     /// <summary>Every process serves a model within a second of its publication.</summary>
-    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Rebuilding for a changed catalogue takes at most one part in so many of the time.</summary>
     private const int RebuildShare = 20;
@@ -87,7 +87,7 @@ internal sealed class Publisher(
             }
             catch (Exception exception)
             {
-                // Once for each time that the store is away, not twice a second.
+                // Once for each time that the store is away, not four times a second.
                 if (!failing)
                     logger.RefreshFailed(exception.Discreet());
                 failing = true;

@@ -24,7 +24,8 @@ internal sealed class BriefReads(DatabaseConfiguration configuration, TimeProvid
         limit.CancelAfter(configuration.Options.ScoringTimeout);
         try
         {
-            var result = await read(limit.Token);
+            // Not the read's own end, which may wait for a silent server to take note of its cancellation.
+            var result = await read(limit.Token).WaitAsync(limit.Token);
             if (nextTry != 0)
             {
                 Volatile.Write(ref _nextTry, 0);
