@@ -23,6 +23,8 @@ usage: ./build.sh COMMAND
                  ARGS are settings, for instance --Training:Factors=32
   cli [ARGS]     the command line tool `recservice`; ARGS are its own, for instance train --help
   test [ARGS]    all tests; ARGS go to `dotnet test`, for instance --filter NAME
+  test faults    the tests of faults in full, with their figures: kills, restarts of PostgreSQL, a full disk, hostile
+                 requests; RECSERVICE_FAULTS_SEED repeats a run. `test` and `check` have a short form of them
   check          formatting, a build without warnings, and all tests
   bench [NAME]   benchmarks; `bench access URL` times refusals of a running service
   help           this text
@@ -295,6 +297,11 @@ cli() {
 tests() {
   need_dotnet
   [[ -n ${RECSERVICE_TEST_DATABASE:-} ]] || need_postgres
+  if [[ ${1:-} == faults ]]; then
+    shift
+    export RECSERVICE_FAULTS=full
+    set -- --filter Category=Faults --logger 'console;verbosity=detailed' "$@"
+  fi
   local output copier copy status=0 passed failed skipped
   output=$(mktemp)
   exec {copy}> >(tee "$output")

@@ -7,10 +7,16 @@ var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ar
 if (args is [HealthProbe.Command, ..])
     return await HealthProbe.RunAsync(builder.Configuration);
 
-await using var app = builder.AddRecService().Build();
-app.UseRecService();
 try
 {
+    if (args is [MigrateCommand.Command, ..])
+    {
+        await MigrateCommand.RunAsync(builder);
+        return 0;
+    }
+
+    await using var app = builder.AddRecService().Build();
+    app.UseRecService();
     await app.RunAsync();
     return Environment.ExitCode;
 }

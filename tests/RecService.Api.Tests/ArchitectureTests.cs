@@ -8,7 +8,7 @@ public sealed partial class ArchitectureTests
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
         ["Telemetry"] = [],
-        ["Http"] = ["Telemetry"],
+        ["Http"] = ["Telemetry", "Storage"],
         ["Storage"] = ["Telemetry"],
         ["Access"] = ["Telemetry", "Http", "Storage"],
         ["Catalog"] = ["Telemetry", "Http", "Storage"],

@@ -35,7 +35,7 @@ internal static class Edge
             .ValidateOnStart();
         services.AddCors();
         services.AddOptions<CorsOptions>().Configure<IOptions<CorsSettings>>((cors, settings) => cors.AddDefaultPolicy(policy => policy
-            .WithOrigins(settings.Value.Origins).AllowAnyMethod().AllowAnyHeader().WithExposedHeaders("Location", "Retry-After", "WWW-Authenticate", "X-Model-Version", "X-Fields")));
+            .WithOrigins(settings.Value.Origins).AllowAnyMethod().AllowAnyHeader().WithExposedHeaders("Location", "Retry-After", "WWW-Authenticate", "X-Model-Version", "X-Fields", "X-Degraded")));
         services.AddOptions<ForwardedHeadersOptions>().Configure<IOptions<ProxySettings>>((forwarded, settings) =>
         {
             forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;

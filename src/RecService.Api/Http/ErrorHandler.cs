@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
-using Npgsql;
+using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Http;
@@ -37,8 +37,8 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
                 return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's charset is not known; JSON is UTF-8.");
             case InvalidDataException:
                 return Problems.Invalid("$", "does not decompress by its Content-Encoding");
-            case NpgsqlException { IsTransient: true }:
-                LogUnavailable(exception.Discreet().Message);
+            case var _ when DatabaseErrors.IsAway(exception):
+                LogUnavailable(exception.GetBaseException().Discreet().Message);
                 context.Response.Headers.RetryAfter = "5";
                 return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database is not available at the moment.");
             default:

@@ -16,6 +16,9 @@ internal static class HttpExtensions
         builder.Services.Configure<RequestTimeoutOptions>(RequestLimits.Configure);
         builder.Services.AddEdge();
         builder.Services.AddSingleton<ImportSlots>();
+        builder.Services.AddOptions<LoadOptions>().BindConfiguration(LoadOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .Validate(load => load.IsValid, "Load: Concurrent must be from 1 to 10000, Queue from 0 to 100000.").ValidateOnStart();
+        builder.Services.AddSingleton<LoadLimits>();
         builder.Services.AddRequestDecompression();
 
         // Else the end of a compressed body that was cut short would pass for the end of the data.
@@ -49,6 +52,8 @@ internal static class HttpExtensions
     public static WebApplication UseRequestChecks(this WebApplication app)
     {
         app.UseQueryParameterCheck();
+        var load = app.Services.GetRequiredService<LoadLimits>();
+        app.Use((HttpContext context, RequestDelegate next) => load.InvokeAsync(context, next));
 
         // After routing, as the endpoint says how much may come out of the compressed body.
         app.UseRequestDecompression();

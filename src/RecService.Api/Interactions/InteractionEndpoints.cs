@@ -1,11 +1,12 @@
 using System.Globalization;
+using System.Security.Claims;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.OpenApi;
-using Npgsql;
 using RecService.Api.Http;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
@@ -22,11 +23,13 @@ internal static class InteractionEndpoints
 
         interactions.MapPost("", PostAsync).WithName("postInteractions").WithSummary("Store a batch of interactions").Requires(Roles.Ingest)
             .WithDescription(
-                "Stores the valid interactions in one transaction and names the invalid ones. With an `interactionId` a retry is harmless. "
+                "Stores the valid interactions in one transaction and names the invalid ones. With an `interactionId` a retry is harmless, "
+                + "and so it is with an `Idempotency-Key`, a text of the caller's for this request: sent again within a day with the same body, the request is answered as before and not counted again. "
                 + "When all are rejected, the answer is 400. Unknown users and items are created.")
             .Accepts<InteractionBatch>("application/json")
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
-            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         interactions.MapPost("/import", ImportAsync).WithName("importInteractions").WithSummary("Import interactions").Requires(Roles.Ingest)
             .WithDescription(
                 "NDJSON (one interaction a line) or CSV (with a header row; tags separated by `|`; columns `context.<key>`), streamed, of any size. "
@@ -59,10 +62,19 @@ internal static class InteractionEndpoints
         return Task.CompletedTask;
     }
 
-    private static async Task<Results<Ok<BatchResult>, ValidationProblem>> PostAsync(
-        HttpRequest request, NpgsqlDataSource dataSource, ServiceMetrics metrics, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<BatchResult>, ValidationProblem, ProblemHttpResult>> PostAsync(
+        HttpRequest request, [FromHeader(Name = IdempotencyKey.HeaderName)] string? idempotencyKey, ClaimsPrincipal caller, BatchWriter writer, ServiceMetrics metrics, TimeProvider time,
+        CancellationToken cancellationToken)
     {
-        using var body = await JsonDocument.ParseAsync(request.Body, ApiJson.DocumentOptions, cancellationToken);
+        if (idempotencyKey is not null && IdempotencyKey.Problem(idempotencyKey) is { } keyProblem)
+        {
+            return Problems.Invalid(IdempotencyKey.HeaderName, keyProblem);
+        }
+
+        using var hash = idempotencyKey is null ? null : SHA256.Create();
+        await using var content = hash is null ? request.Body : new CryptoStream(request.Body, hash, CryptoStreamMode.Read, leaveOpen: true);
+        using var body = await JsonDocument.ParseAsync(content, ApiJson.DocumentOptions, cancellationToken);
+        var key = idempotencyKey is null ? null : new IdempotencyKey(caller.Identity?.Name ?? "", idempotencyKey, hash!.Hash!);
         var requestErrors = new FieldErrors();
         var elements = BatchReader.Elements(requestErrors, body.RootElement);
         if (requestErrors.Any)
@@ -70,7 +82,26 @@ internal static class InteractionEndpoints
             return requestErrors.ToProblem();
         }
 
-        var now = time.GetUtcNow();
+        var batch = Validate(elements, time.GetUtcNow(), metrics);
+        if (batch.Rows.Count == 0)
+        {
+            return AllRejected(batch.Errors);
+        }
+
+        try
+        {
+            var result = await writer.StoreAsync(batch, key, cancellationToken);
+            return result.Rejected == batch.Count ? AllRejected(result.Errors) : TypedResults.Ok(result);
+        }
+        catch (IdempotencyKeyReusedException)
+        {
+            return Problems.Of(StatusCodes.Status422UnprocessableEntity, $"{IdempotencyKey.HeaderName} came with another body within a day; choose a new one for each request.",
+                "The key stands for another request.", "/problems/idempotency-key-reused");
+        }
+    }
+
+    private static Batch Validate(IReadOnlyList<JsonElement> elements, DateTimeOffset now, ServiceMetrics metrics)
+    {
         var rows = new List<(int Index, InteractionRow Row)>(elements.Count);
         var rejected = new List<ElementError>();
         for (var i = 0; i < elements.Count; i++)
@@ -88,29 +119,10 @@ internal static class InteractionEndpoints
             }
         }
 
-        var outcome = rows.Count == 0 ? default : await WriteAsync(dataSource, now, metrics, rows, cancellationToken);
-        foreach (var index in outcome.Conflicts ?? [])
-        {
-            rejected.Add(new((int)index, InteractionConflict.Error.Field, InteractionConflict.Error.Reason));
-        }
-
-        var rejectedCount = elements.Count - outcome.Accepted - outcome.Duplicates;
-        return rejectedCount == elements.Count
-            ? Problems.Invalid(rejected.Select(error => new FieldError(Path(error), error.Reason)))
-            : TypedResults.Ok(new BatchResult(outcome.Accepted, outcome.Duplicates, rejectedCount, [.. rejected.OrderBy(error => error.Index)]));
+        return new(elements.Count, rows, rejected, now);
     }
 
-    private static async Task<WriteOutcome> WriteAsync(
-        NpgsqlDataSource dataSource, DateTimeOffset now, ServiceMetrics metrics, List<(int Index, InteractionRow Row)> rows, CancellationToken cancellationToken)
-    {
-        await using var writer = await InteractionWriter.BeginAsync(dataSource, now, metrics, cancellationToken);
-        foreach (var (index, row) in rows)
-        {
-            await writer.AddAsync(index, row, cancellationToken);
-        }
-
-        return await writer.CommitAsync(maxConflicts: rows.Count, cancellationToken);
-    }
+    private static ValidationProblem AllRejected(IEnumerable<ElementError> errors) => Problems.Invalid(errors.Select(error => new FieldError(Path(error), error.Reason)));
 
     private static string Path(ElementError error)
     {
@@ -201,7 +213,14 @@ internal static class InteractionEndpoints
         database.Database.SetCommandTimeout(0);
         // A statement that deletes nothing would still be a change in the change log.
         var deleted = await filter.QueryAsync(database, cancellationToken) is { } interactions && await interactions.AnyAsync(cancellationToken)
-            ? await Transactions.RetryAsync(() => interactions.ExecuteDeleteAsync(cancellationToken), cancellationToken)
+            ? await Transactions.RetryAsync(
+                attempt =>
+                {
+                    // Done twice, it would answer that nothing was there.
+                    attempt.IsCommitting = true;
+                    return interactions.ExecuteDeleteAsync(cancellationToken);
+                },
+                cancellationToken)
             : 0;
         return TypedResults.Ok(new DeletedInteractions(deleted));
     }

@@ -33,7 +33,8 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, ServiceMe
             return new(0, 0, rejected.Count, rejected.Errors, rejected.Truncated);
         }
 
-        var outcome = await writer.CommitAsync(rejected.Room, cancellationToken);
+        var outcome = await writer.StoreAsync(rejected.Room, cancellationToken);
+        await writer.CommitAsync(cancellationToken);
         foreach (var line in outcome.Conflicts)
         {
             rejected.Add(line, InteractionConflict.Error);

@@ -5,7 +5,7 @@ using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
-/// <summary>What a commit stored. Rows are named by the numbers they were added under.</summary>
+/// <summary>What was stored. Rows are named by the numbers they were added under.</summary>
 /// <param name="Accepted">The number of rows stored.</param>
 /// <param name="Duplicates">The number of rows that were stored before.</param>
 /// <param name="ConflictCount">The number of rows whose interactionId belongs to another event.</param>
@@ -97,22 +97,20 @@ internal sealed class InteractionWriter : IAsyncDisposable
         GROUP BY type, conflict
         """;
 
-    private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
-    private readonly NpgsqlBinaryImporter _importer;
     private readonly DateTimeOffset _now;
     private readonly ServiceMetrics _metrics;
     private readonly long[] _rowsByType;
     private readonly long[] _duplicatesByType;
     private readonly long[] _conflictsByType;
+    private NpgsqlBinaryImporter? _importer;
     private long _rows;
     private bool _anyIds;
 
-    private InteractionWriter(NpgsqlConnection connection, NpgsqlTransaction transaction, NpgsqlBinaryImporter importer, DateTimeOffset now, ServiceMetrics metrics)
+    private InteractionWriter(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, ServiceMetrics metrics)
     {
-        _connection = connection;
+        Connection = connection;
         _transaction = transaction;
-        _importer = importer;
         _now = now;
         _metrics = metrics;
         _rowsByType = new long[metrics.TypeCount];
@@ -120,16 +118,16 @@ internal sealed class InteractionWriter : IAsyncDisposable
         _conflictsByType = new long[metrics.TypeCount];
     }
 
+    /// <summary>The connection, for what belongs into the same transaction: before the first row, or after they are stored.</summary>
+    public NpgsqlConnection Connection { get; }
+
     public static async Task<InteractionWriter> BeginAsync(
         NpgsqlDataSource dataSource, DateTimeOffset now, ServiceMetrics metrics, CancellationToken cancellationToken)
     {
         var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         try
         {
-            var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await connection.ExecuteAsync(CreateIncoming, cancellationToken);
-            var importer = await connection.BeginBinaryImportAsync(CopyIncoming, cancellationToken);
-            return new(connection, transaction, importer, now, metrics);
+            return new(connection, await connection.BeginTransactionAsync(cancellationToken), now, metrics);
         }
         catch
         {
@@ -140,50 +138,64 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
     public async Task AddAsync(long line, InteractionRow row, CancellationToken cancellationToken)
     {
-        await _importer.StartRowAsync(cancellationToken);
-        await _importer.WriteAsync(line, NpgsqlDbType.Bigint, cancellationToken);
-        await WriteAsync(row.InteractionId, NpgsqlDbType.Text, cancellationToken);
-        await _importer.WriteAsync(row.UserId, NpgsqlDbType.Text, cancellationToken);
-        await _importer.WriteAsync(row.ItemId, NpgsqlDbType.Text, cancellationToken);
-        await _importer.WriteAsync(row.Type, NpgsqlDbType.Text, cancellationToken);
-        await WriteAsync(row.Value, NpgsqlDbType.Double, cancellationToken);
-        await WriteAsync(row.OccurredAt?.ToUniversalTime(), NpgsqlDbType.TimestampTz, cancellationToken);
-        await _importer.WriteAsync(row.Tags, NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
-        await _importer.WriteAsync(row.Context, NpgsqlDbType.Jsonb, cancellationToken);
-        await WriteAsync(row.RecommendationId, NpgsqlDbType.Text, cancellationToken);
+        var importer = _importer ??= await BeginCopyAsync(cancellationToken);
+        await importer.StartRowAsync(cancellationToken);
+        await importer.WriteAsync(line, NpgsqlDbType.Bigint, cancellationToken);
+        await WriteAsync(importer, row.InteractionId, NpgsqlDbType.Text, cancellationToken);
+        await importer.WriteAsync(row.UserId, NpgsqlDbType.Text, cancellationToken);
+        await importer.WriteAsync(row.ItemId, NpgsqlDbType.Text, cancellationToken);
+        await importer.WriteAsync(row.Type, NpgsqlDbType.Text, cancellationToken);
+        await WriteAsync(importer, row.Value, NpgsqlDbType.Double, cancellationToken);
+        await WriteAsync(importer, row.OccurredAt?.ToUniversalTime(), NpgsqlDbType.TimestampTz, cancellationToken);
+        await importer.WriteAsync(row.Tags, NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
+        await importer.WriteAsync(row.Context, NpgsqlDbType.Jsonb, cancellationToken);
+        await WriteAsync(importer, row.RecommendationId, NpgsqlDbType.Text, cancellationToken);
         _rows++;
         _rowsByType[_metrics.TypeOf(row.Type)]++;
         _anyIds |= row.InteractionId is not null;
     }
 
-    /// <summary>Stores the rows added.</summary>
+    /// <summary>Stores the rows added, for <see cref="CommitAsync"/> to make it last.</summary>
     /// <param name="maxConflicts">How many conflicts are to be named at most.</param>
     /// <param name="cancellationToken">Ends the waiting; nothing is stored then.</param>
-    public async Task<WriteOutcome> CommitAsync(int maxConflicts, CancellationToken cancellationToken)
+    public async Task<WriteOutcome> StoreAsync(int maxConflicts, CancellationToken cancellationToken)
     {
-        await _importer.CompleteAsync(cancellationToken);
-        await _importer.DisposeAsync();
-        if (_rows == 0)
+        if (_importer is null)
         {
             return new(0, 0, 0, []);
         }
 
+        await _importer.CompleteAsync(cancellationToken);
+        await _importer.DisposeAsync();
         if (_rows >= RowsWorthStatistics)
         {
-            await _connection.ExecuteAsync("ANALYZE incoming", cancellationToken);
+            await Connection.ExecuteAsync("ANALYZE incoming", cancellationToken);
         }
 
-        var outcome = await Transactions.RunFromSavepointAsync(_transaction, cancellation => StoreAsync(maxConflicts, cancellation), cancellationToken);
+        return await Transactions.RunFromSavepointAsync(_transaction, cancellation => StoreRowsAsync(maxConflicts, cancellation), cancellationToken);
+    }
+
+    public async Task CommitAsync(CancellationToken cancellationToken)
+    {
         await _transaction.CommitAsync(cancellationToken);
         Count();
-        return outcome;
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _importer.DisposeAsync();
+        if (_importer is not null)
+        {
+            await _importer.DisposeAsync();
+        }
+
         await _transaction.DisposeAsync();
-        await _connection.DisposeAsync();
+        await Connection.DisposeAsync();
+    }
+
+    private async Task<NpgsqlBinaryImporter> BeginCopyAsync(CancellationToken cancellationToken)
+    {
+        await Connection.ExecuteAsync(CreateIncoming, cancellationToken);
+        return await Connection.BeginBinaryImportAsync(CopyIncoming, cancellationToken);
     }
 
     private void Count()
@@ -196,16 +208,16 @@ internal sealed class InteractionWriter : IAsyncDisposable
         }
     }
 
-    private async Task<WriteOutcome> StoreAsync(int maxConflicts, CancellationToken cancellationToken)
+    private async Task<WriteOutcome> StoreRowsAsync(int maxConflicts, CancellationToken cancellationToken)
     {
         long repeats = 0;
         if (_anyIds)
         {
-            await _connection.ExecuteAsync(CreateRepeats, cancellationToken);
-            repeats = await _connection.ExecuteAsync(InsertRepeats, cancellationToken);
+            await Connection.ExecuteAsync(CreateRepeats, cancellationToken);
+            repeats = await Connection.ExecuteAsync(InsertRepeats, cancellationToken);
             if (repeats > 0)
             {
-                await _connection.ExecuteAsync(DropRepeats, cancellationToken);
+                await Connection.ExecuteAsync(DropRepeats, cancellationToken);
             }
         }
 
@@ -215,7 +227,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
         {
             await EnsureAsync(LockUsers, InsertUsers, cancellationToken);
             await EnsureAsync(LockItems, InsertItems, cancellationToken);
-            accepted = await _connection.ExecuteAsync(InsertInteractions, cancellationToken, _now);
+            accepted = await Connection.ExecuteAsync(InsertInteractions, cancellationToken, _now);
         }
 
         var left = _rows - accepted;
@@ -233,14 +245,14 @@ internal sealed class InteractionWriter : IAsyncDisposable
     private async Task EnsureAsync(string lockAndCountMissing, string insertMissing, CancellationToken cancellationToken)
     {
         // A row that another writer is creating is waited for, and locked in the next round, unless it was deleted by then.
-        for (var round = 0; await _connection.ScalarAsync<long>(lockAndCountMissing, cancellationToken) > 0; round++)
+        for (var round = 0; await Connection.ScalarAsync<long>(lockAndCountMissing, cancellationToken) > 0; round++)
         {
             if (round == MaxRounds)
             {
                 throw new RowVanishedException();
             }
 
-            await _connection.ExecuteAsync(insertMissing, cancellationToken, _now);
+            await Connection.ExecuteAsync(insertMissing, cancellationToken, _now);
         }
     }
 
@@ -251,7 +263,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
         Array.Clear(_duplicatesByType);
         Array.Clear(_conflictsByType);
         var lines = new List<long>();
-        await using var command = new NpgsqlCommand(SelectLeft, _connection) { CommandTimeout = 0, Parameters = { new() { Value = limit } } };
+        await using var command = new NpgsqlCommand(SelectLeft, Connection) { CommandTimeout = 0, Parameters = { new() { Value = limit } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -267,6 +279,6 @@ internal sealed class InteractionWriter : IAsyncDisposable
         return (_conflictsByType.Sum(), [.. lines.Take(limit)]);
     }
 
-    private Task WriteAsync<T>(T? value, NpgsqlDbType type, CancellationToken cancellationToken) =>
-        value is null ? _importer.WriteNullAsync(cancellationToken) : _importer.WriteAsync(value, type, cancellationToken);
+    private static Task WriteAsync<T>(NpgsqlBinaryImporter importer, T? value, NpgsqlDbType type, CancellationToken cancellationToken) =>
+        value is null ? importer.WriteNullAsync(cancellationToken) : importer.WriteAsync(value, type, cancellationToken);
 }

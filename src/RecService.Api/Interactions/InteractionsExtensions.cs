@@ -5,6 +5,8 @@ internal static class InteractionsExtensions
     public static IHostApplicationBuilder AddInteractions(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSingleton<InteractionImporter>();
+        builder.Services.AddSingleton<BatchWriter>();
+        builder.Services.AddHostedService<IdempotencyKeys>();
         return builder;
     }
 

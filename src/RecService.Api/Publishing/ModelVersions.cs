@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using RecService.Api.Storage;
+using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Publishing;
 
@@ -20,7 +21,7 @@ internal enum ModelAvailability
 }
 
 /// <summary>Finds the model that a request names: the one that is served, or a pinned one, which is loaded when it is first asked for.</summary>
-internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> contexts, ModelLoader loader, Publisher publisher) : IDisposable
+internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> contexts, ModelLoader loader, Publisher publisher, BriefReads reads) : IDisposable
 {
     /// <summary>Pinned models kept in memory, the ones used last.</summary>
     private const int Capacity = 4;
@@ -32,11 +33,10 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
     {
         if (version is not { } wanted || wanted == snapshot.Model?.Version)
             return (snapshot.Model, snapshot.Model is null ? ModelAvailability.NoModel : ModelAvailability.Available);
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var model = await context.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Version == wanted, cancellationToken);
+        var (model, isActive) = await reads.ReadAsync(limited => ReadAsync(wanted, limited), cancellationToken);
         if (model is null)
             return (null, ModelAvailability.Unknown);
-        if (await context.ActiveModels.AnyAsync(active => active.Version == wanted, cancellationToken))
+        if (isActive)
         {
             // Published a moment ago: a version that the registry calls active must not be called gone.
             await publisher.RefreshAsync(evenIfRecent: false, cancellationToken);
@@ -49,6 +49,13 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
     }
 
     public void Dispose() => _loading.Dispose();
+
+    private async Task<(StoredModel? Model, bool IsActive)> ReadAsync(long version, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return (await context.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Version == version, cancellationToken),
+            await context.ActiveModels.AnyAsync(active => active.Version == version, cancellationToken));
+    }
 
     private async Task<LoadedModel> LoadAsync(long version, CancellationToken cancellationToken)
     {

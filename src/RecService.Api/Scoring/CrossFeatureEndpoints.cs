@@ -16,7 +16,7 @@ internal static class CrossFeatureEndpoints
         endpoints.MapPost("/v1/cross-features", CrossFeaturesAsync).WithTags("Scoring").WithName("crossFeatures").WithSummary("Get cross-feature vectors").Requires(Roles.Score)
             .WithDescription("The inputs of downstream models: per row the cross vector (k numbers) and the pooled vector of each field. "
                 + "With `Accept: application/x-npy` the answer is one little-endian float32 array in C order: `part=cross` of shape (rows, k), `part=pooled` of shape (rows, fields, k); "
-                + "the headers `X-Model-Version` and `X-Fields` name the model and the fields. Each training changes the basis of the vectors: name a pinned `modelVersion`.")
+                + "the headers `X-Model-Version` and `X-Fields` name the model and the fields, `X-Degraded` what could not be known while the database was away. Each training changes the basis of the vectors: name a pinned `modelVersion`.")
             .Produces<CrossFeatureResponse>(StatusCodes.Status200OK, "application/json", NpyWriter.MediaType)
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status410Gone);
 
@@ -46,6 +46,8 @@ internal static class CrossFeatureEndpoints
         }
 
         http.Response.Headers[HeaderNames.Vary] = HeaderNames.Accept;
+        if (store.Missing.Count > 0)
+            http.Response.Headers["X-Degraded"] = string.Join(',', store.Missing);
         if (WantsNpy(http.Request))
         {
             await WriteNpyAsync(http.Response, model, rows.Length, part, Join, joined, cancellationToken);
@@ -58,7 +60,7 @@ internal static class CrossFeatureEndpoints
             errors.Add("rows", $"must hold at most {most} rows for an answer in JSON by this model; ask for {NpyWriter.MediaType}, which has no such limit.");
             return errors.ToProblem();
         }
-        return TypedResults.Ok(Json(model, rows.Length, Join, joined));
+        return TypedResults.Ok(Json(model, rows.Length, Join, joined, store.Missing));
     }
 
     /// <summary>Whether the caller names the array format, and likes it no less than JSON.</summary>
@@ -70,7 +72,7 @@ internal static class CrossFeatureEndpoints
         return Quality(NpyWriter.MediaType) is > 0 and var npy && npy >= Quality("application/json");
     }
 
-    private static CrossFeatureResponse Json(LoadedModel model, int rows, Action<int> join, RowBuffer joined)
+    private static CrossFeatureResponse Json(LoadedModel model, int rows, Action<int> join, RowBuffer joined, IReadOnlyList<string> degraded)
     {
         var k = model.Model.Factors;
         var fields = model.Model.Space.Fields;
@@ -86,7 +88,7 @@ internal static class CrossFeatureEndpoints
                 byField.Add(fields[field], pooled.AsSpan(field * k, k).ToArray());
             answers[row] = new(model.Model.Bias, linear, cross, byField, score, model.Model.Predict(score));
         }
-        return new(model.Version, k, fields, answers);
+        return new(model.Version, k, fields, answers, degraded);
     }
 
     private static async Task WriteNpyAsync(HttpResponse response, LoadedModel model, int rows, string part, Action<int> join, RowBuffer joined, CancellationToken cancellationToken)

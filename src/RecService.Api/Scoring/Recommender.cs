@@ -38,7 +38,7 @@ internal sealed class Recommender(ScoringStore store, ServiceMetrics metrics)
             wanted => [.. ranker.Similar(item, wanted, excluded).Select(r => (r.Item, r.Score))], cancellationToken);
     }
 
-    /// <summary>Takes candidates from a ranking until enough of them hold against the store. Marks those that do not as excluded.</summary>
+    /// <summary>Takes candidates from a ranking until enough of them hold against the store, if that answers. Marks those that do not as excluded.</summary>
     private async Task<List<Candidate>> VerifiedAsync(ItemCatalog catalog, ItemFilter? filter, bool[] excluded, int count, string ranking,
         Func<int, (int Index, float Score)[]> rank, CancellationToken cancellationToken)
     {
@@ -51,7 +51,9 @@ internal sealed class Recommender(ScoringStore store, ServiceMetrics metrics)
             var candidates = new List<Candidate>(ranked.Length);
             foreach (var (index, score) in ranked)
             {
-                if (stored.TryGetValue(catalog.Items[index].ItemKey, out var item) && item.Available && CandidateFilter.Allows(filter, item.Tags))
+                if (stored is null)
+                    candidates.Add(new(index, score, new(Available: true, catalog.Items[index].Tags, Metadata: null)));
+                else if (stored.TryGetValue(catalog.Items[index].ItemKey, out var item) && item.Available && CandidateFilter.Allows(filter, item.Tags))
                     candidates.Add(new(index, score, item));
                 else
                     excluded[index] = true;

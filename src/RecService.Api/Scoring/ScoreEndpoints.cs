@@ -40,6 +40,6 @@ internal static class ScoreEndpoints
             return new ScoredItem(i + 1, s.ItemId, s.Score, model.Model.Predict(s.Score),
                 ScoreDetails.Wanted(request.Include, ScoreDetails.ExplanationPart) ? ScoreDetails.Explain(model, joined.Row) : null,
                 ScoreDetails.Wanted(request.Include, ScoreDetails.CrossVectorPart) ? ScoreDetails.CrossVector(model, joined.Row) : null);
-        })]));
+        })], store.Missing));
     }
 }

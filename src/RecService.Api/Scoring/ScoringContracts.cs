@@ -32,7 +32,8 @@ internal sealed record ItemFilter(string[]? AnyTags = null, string[]? AllTags = 
 /// <param name="ModelVersion">The model that ranked; null when popularity did.</param>
 /// <param name="Source"><c>model</c>, or <c>popularity</c> before the first model.</param>
 /// <param name="Items">The items, best first.</param>
-internal sealed record RecommendationResponse(string RecommendationId, long? ModelVersion, string Source, IReadOnlyList<RecommendedItem> Items);
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
+internal sealed record RecommendationResponse(string RecommendationId, long? ModelVersion, string Source, IReadOnlyList<RecommendedItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A recommended item.</summary>
 /// <param name="Rank">From 1.</param>
@@ -87,7 +88,8 @@ internal sealed record ScoreRequest(
 /// <summary>Scored candidates.</summary>
 /// <param name="ModelVersion">The model that scored.</param>
 /// <param name="Items">The candidates, best first.</param>
-internal sealed record ScoreResponse(long ModelVersion, IReadOnlyList<ScoredItem> Items);
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
+internal sealed record ScoreResponse(long ModelVersion, IReadOnlyList<ScoredItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A scored candidate.</summary>
 /// <param name="Rank">From 1; equal scores are ordered by id.</param>
@@ -115,7 +117,8 @@ internal sealed record CrossFeatureRow(string? UserId = null, string? ItemId = n
 /// <param name="Factors">The length k of each vector.</param>
 /// <param name="Fields">The fields, in the order of pooled vectors.</param>
 /// <param name="Rows">One answer a row, in the order of the request.</param>
-internal sealed record CrossFeatureResponse(long ModelVersion, int Factors, IReadOnlyList<string> Fields, IReadOnlyList<CrossFeatures> Rows);
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
+internal sealed record CrossFeatureResponse(long ModelVersion, int Factors, IReadOnlyList<string> Fields, IReadOnlyList<CrossFeatures> Rows, IReadOnlyList<string> Degraded);
 
 /// <summary>The vectors of a row: score = bias + linear + Σ crossVector.</summary>
 /// <param name="Bias">The global bias.</param>
@@ -129,7 +132,8 @@ internal sealed record CrossFeatures(float Bias, float Linear, float[] CrossVect
 /// <summary>Items like an item.</summary>
 /// <param name="ModelVersion">The model whose vectors were compared.</param>
 /// <param name="Items">The items, most similar first.</param>
-internal sealed record SimilarResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items);
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
+internal sealed record SimilarResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>An item like another.</summary>
 /// <param name="Rank">From 1.</param>
@@ -141,7 +145,8 @@ internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IR
 
 /// <summary>Popular items.</summary>
 /// <param name="Items">The items, most users first.</param>
-internal sealed record PopularResponse(IReadOnlyList<PopularItem> Items);
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
+internal sealed record PopularResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A popular item.</summary>
 /// <param name="Rank">From 1; equal numbers are ordered by id.</param>

@@ -4,8 +4,8 @@ internal static class ScoringServices
 {
     public static void AddScoring(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<ScoringStore>();
-        builder.Services.AddSingleton<Recommender>();
+        builder.Services.AddScoped<ScoringStore>();
+        builder.Services.AddScoped<Recommender>();
     }
 
     public static void MapScoring(this IEndpointRouteBuilder endpoints)

@@ -15,8 +15,13 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
     private const string EmbeddedKey = $"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Embedded)}";
     private const string ConnectionKey = $"{ConnectionStringsSection}:{ConnectionName}";
 
+    private const int ConnectSeconds = 5;
+
     private static readonly string[] OptionNames =
-        [nameof(DatabaseOptions.Embedded), nameof(DatabaseOptions.DataDirectory), nameof(DatabaseOptions.BinDirectory), nameof(DatabaseOptions.StartupTimeout)];
+    [
+        nameof(DatabaseOptions.Embedded), nameof(DatabaseOptions.DataDirectory), nameof(DatabaseOptions.BinDirectory), nameof(DatabaseOptions.StartupTimeout),
+        nameof(DatabaseOptions.ScoringTimeout), nameof(DatabaseOptions.Migrate),
+    ];
 
     public static DatabaseConfiguration Read(IConfiguration configuration, bool isDevelopment)
     {
@@ -109,28 +114,27 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
 
         // Parsed by hand, as the binder's errors would quote its own plumbing.
         var options = new DatabaseOptions { BinDirectory = section[nameof(DatabaseOptions.BinDirectory)] };
-        if (section[nameof(DatabaseOptions.Embedded)] is { } embedded)
-        {
-            options.Embedded = bool.TryParse(embedded, out var asked)
-                ? asked
-                : throw new StartupException($"The configuration key '{EmbeddedKey}' is neither true nor false.");
-        }
+        options.Embedded = ReadBoolean(section, nameof(DatabaseOptions.Embedded));
+        options.Migrate = ReadBoolean(section, nameof(DatabaseOptions.Migrate)) ?? options.Migrate;
+        options.StartupTimeout = ReadTime(section, nameof(DatabaseOptions.StartupTimeout)) ?? options.StartupTimeout;
+        options.ScoringTimeout = ReadTime(section, nameof(DatabaseOptions.ScoringTimeout)) ?? options.ScoringTimeout;
 
         if (section[nameof(DatabaseOptions.DataDirectory)] is { } directory)
         {
             options.DataDirectory = directory;
         }
 
-        if (section[nameof(DatabaseOptions.StartupTimeout)] is { } timeout)
-        {
-            options.StartupTimeout = TimeSpan.TryParse(timeout, CultureInfo.InvariantCulture, out var parsed)
-                && parsed >= TimeSpan.Zero && parsed <= TimeSpan.FromDays(1)
-                ? parsed
-                : throw new StartupException($"The configuration key '{section.Path}:StartupTimeout' is no time between 0 and 1 day, such as 00:00:30.");
-        }
-
         return options;
     }
+
+    private static bool? ReadBoolean(IConfigurationSection section, string name) =>
+        section[name] is not { } text ? null
+        : bool.TryParse(text, out var value) ? value : throw new StartupException($"The configuration key '{section.Path}:{name}' is neither true nor false.");
+
+    private static TimeSpan? ReadTime(IConfigurationSection section, string name) =>
+        section[name] is not { } text ? null
+        : TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value) && value >= TimeSpan.Zero && value <= TimeSpan.FromDays(1) ? value
+        : throw new StartupException($"The configuration key '{section.Path}:{name}' is no time between 0 and 1 day, such as 00:00:30.");
 
     private static string CheckConnectionString(string connectionString)
     {
@@ -163,6 +167,13 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         }
 
         builder.ApplicationName ??= "recservice";
+
+        // A host that is silent would be waited for for a quarter of a minute.
+        if (!builder.ShouldSerialize(nameof(builder.Timeout)))
+        {
+            builder.Timeout = ConnectSeconds;
+        }
+
         return builder.ConnectionString;
     }
 

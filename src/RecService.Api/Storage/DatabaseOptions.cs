@@ -17,6 +17,12 @@ internal sealed class DatabaseOptions
     /// <summary>How long the start waits for a database that cannot be reached yet.</summary>
     public TimeSpan StartupTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a request that scores waits for the database before it is answered from the snapshot.</summary>
+    public TimeSpan ScoringTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Whether the start brings the schema up to date; false: it waits until the command <c>migrate</c> has done so.</summary>
+    public bool Migrate { get; set; } = true;
+
     private static string DefaultDataDirectory()
     {
         if (Environment.IsPrivilegedProcess)

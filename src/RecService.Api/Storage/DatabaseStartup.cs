@@ -21,6 +21,8 @@ internal sealed partial class DatabaseStartup(
     // Any number will do as long as every replica uses the same one.
     private const long MigrationLock = 0x5265_6353_6572_7669;
 
+    private const string Advice = "Run 'dotnet RecService.Api.dll migrate' with the connection string of a role that owns the tables.";
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
@@ -112,11 +114,31 @@ internal sealed partial class DatabaseStartup(
     private async Task MigrateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await IsCurrentAsync(context, connection, cancellationToken))
+        try
         {
-            return;
-        }
+            if (await IsCurrentAsync(context, connection, cancellationToken))
+            {
+                return;
+            }
 
+            if (configuration.Options.Migrate)
+            {
+                await MigrateAsync(context, connection, cancellationToken);
+            }
+            else
+            {
+                await WaitUntilCurrentAsync(context, connection, cancellationToken);
+            }
+        }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.InsufficientPrivilege)
+        {
+            throw new StartupException(
+                $"The schema of the database at {Where} is not up to date, and the role of the connection string may not change it ({exception.MessageText}). {Advice}", exception);
+        }
+    }
+
+    private async Task MigrateAsync(RecServiceDbContext context, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
         // EF's own lock is a lock on its history table, and replicas that start together already race for the making of that.
         await ExecuteAsync(connection, "SELECT pg_advisory_lock($1)", cancellationToken);
         try
@@ -130,6 +152,22 @@ internal sealed partial class DatabaseStartup(
         {
             await ExecuteAsync(connection, "SELECT pg_advisory_unlock($1)", CancellationToken.None);
         }
+    }
+
+    private async Task WaitUntilCurrentAsync(RecServiceDbContext context, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        LogWaitsForMigration(configuration.Options.StartupTimeout);
+        do
+        {
+            if (time.GetElapsedTime(started) > configuration.Options.StartupTimeout)
+            {
+                throw new StartupException($"The schema of the database at {Where} is not up to date, and Database:Migrate is false. {Advice}");
+            }
+
+            await Task.Delay(FirstPause, time, cancellationToken);
+        }
+        while (!await IsCurrentAsync(context, connection, cancellationToken));
     }
 
     // Looked at first, so that a start with nothing to migrate needs no right to migrate.
@@ -149,6 +187,9 @@ internal sealed partial class DatabaseStartup(
 
     [LoggerMessage(LogLevel.Warning, "The database at {Where} cannot be reached: {Reason} Next try in {Pause}")]
     private partial void LogUnreachable(string where, string reason, TimeSpan pause);
+
+    [LoggerMessage(LogLevel.Information, "The database schema is not up to date; waiting up to {Limit} for somebody to migrate it")]
+    private partial void LogWaitsForMigration(TimeSpan limit);
 
     [LoggerMessage(LogLevel.Information, "The database schema was brought up to date in {Elapsed}")]
     private partial void LogMigrated(TimeSpan elapsed);

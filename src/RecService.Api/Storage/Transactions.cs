@@ -1,39 +1,57 @@
+using System.Diagnostics;
 using Npgsql;
 
 namespace RecService.Api.Storage;
 
-/// <summary>Transactions that are tried again when PostgreSQL chose them to resolve a deadlock, or a row went away under them.</summary>
+/// <summary>
+/// Transactions that are tried again when PostgreSQL chose them to resolve a deadlock, a row went away under them, or the connection was lost before the commit.
+/// </summary>
 internal static class Transactions
 {
     private const int MaxTries = 5;
+
+    // A database that restarts is back by then; for one that stays away the caller should not be kept waiting.
+    private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs short work in a transaction of its own.</summary>
     public static Task<T> RunAsync<T>(
         NpgsqlDataSource dataSource, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
         RetryAsync(
-            async () =>
+            async attempt =>
             {
                 await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
                 await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
                 var result = await work(connection, cancellationToken);
+                attempt.IsCommitting = true;
                 await transaction.CommitAsync(cancellationToken);
                 return result;
             },
             cancellationToken);
 
-    /// <summary>Runs work that is a transaction by itself.</summary>
-    public static async Task<T> RetryAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken)
+    /// <summary>Runs work that is one transaction. It says when it begins to commit: nobody knows the outcome if the connection is lost after that.</summary>
+    public static async Task<T> RetryAsync<T>(Func<Attempt, Task<T>> work, CancellationToken cancellationToken)
     {
-        for (var attempt = 1; ; attempt++)
+        var start = Stopwatch.GetTimestamp();
+        for (var number = 1; ; number++)
         {
+            var attempt = new Attempt();
+            TimeSpan pause;
             try
             {
-                return await work();
+                return await work(attempt);
             }
-            catch (PostgresException exception) when (attempt < MaxTries && IsRace(exception))
+            catch (Exception exception) when (number < MaxTries && IsRace(exception))
             {
-                await PauseAsync(attempt, cancellationToken);
+                pause = ShortPause(number);
             }
+            catch (Exception exception) when (
+                number < MaxTries && !attempt.IsCommitting && Stopwatch.GetElapsedTime(start) < RetryTime && DatabaseErrors.IsLostConnection(exception)
+                && !cancellationToken.IsCancellationRequested)
+            {
+                pause = TimeSpan.FromMilliseconds(Random.Shared.Next(50, 100) << number);
+            }
+
+            await Task.Delay(pause, cancellationToken);
         }
     }
 
@@ -42,25 +60,33 @@ internal static class Transactions
     {
         const string savepoint = "before_last_step";
         await transaction.SaveAsync(savepoint, cancellationToken);
-        for (var attempt = 1; ; attempt++)
+        for (var number = 1; ; number++)
         {
             try
             {
                 return await work(cancellationToken);
             }
-            catch (Exception exception) when (attempt < MaxTries && (exception is RowVanishedException || exception is PostgresException postgres && IsRace(postgres)))
+            catch (Exception exception) when (number < MaxTries && (exception is RowVanishedException || IsRace(exception)))
             {
                 await transaction.RollbackAsync(savepoint, cancellationToken);
-                await PauseAsync(attempt, cancellationToken);
+                await Task.Delay(ShortPause(number), cancellationToken);
             }
         }
     }
 
-    private static bool IsRace(PostgresException exception) =>
-        exception.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.ForeignKeyViolation;
+    private static bool IsRace(Exception exception) => exception.GetBaseException() is PostgresException
+    {
+        SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.ForeignKeyViolation,
+    };
 
-    private static Task PauseAsync(int attempt, CancellationToken cancellationToken) =>
-        Task.Delay(Random.Shared.Next(10, 50 * attempt), cancellationToken);
+    private static TimeSpan ShortPause(int number) => TimeSpan.FromMilliseconds(Random.Shared.Next(10, 50 * number));
+
+    /// <summary>One try of a transaction.</summary>
+    internal sealed class Attempt
+    {
+        /// <summary>Whether the transaction may have been committed.</summary>
+        public bool IsCommitting { get; set; }
+    }
 }
 
 /// <summary>A row that a statement relied on was deleted meanwhile by somebody else.</summary>

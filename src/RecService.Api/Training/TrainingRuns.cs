@@ -15,8 +15,15 @@ internal sealed class TrainingLock(NpgsqlConnection connection, long key) : IAsy
             // Explicit, because the pool resets a connection only when it is used again. A broken connection has lost the lock already.
             if (connection.FullState.HasFlag(System.Data.ConnectionState.Open))
             {
-                await using var command = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", connection) { Parameters = { new() { Value = key } } };
-                await command.ExecuteNonQueryAsync();
+                try
+                {
+                    await using var command = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", connection) { Parameters = { new() { Value = key } } };
+                    await command.ExecuteNonQueryAsync();
+                }
+                catch (NpgsqlException)
+                {
+                    // It broke unnoticed.
+                }
             }
         }
     }
@@ -28,12 +35,16 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
     /// <summary>Key of the advisory lock that the training process holds; "RecTrain" in ASCII.</summary>
     private const long LockKey = 0x526563547261696E;
 
+    // A killed process closes its connection; a machine that is gone does not, and by the usual settings the server would keep its lock for hours.
+    private const string NoticeDeadHolder = "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3";
+
     /// <summary>Takes the right to train, which lasts until it is disposed of or the process dies; null when another process has it.</summary>
     public async Task<TrainingLock?> TryLockAsync(CancellationToken cancellationToken)
     {
         var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
+            await connection.ExecuteAsync(NoticeDeadHolder, cancellationToken);
             await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection) { Parameters = { new() { Value = LockKey } } };
             if (await command.ExecuteScalarAsync(cancellationToken) is true)
             {

@@ -17,7 +17,7 @@ internal sealed class TrainingService(
     ILogger<TrainingService> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(5);
 
     private readonly TrainingSchedule _schedule = new(options.Value);
     private readonly SemaphoreSlim _starting = new(1, 1);
@@ -79,7 +79,8 @@ internal sealed class TrainingService(
         if (_current is { } current)
         {
             await current.Cancellation.CancelAsync();
-            // Not by the host's token, which may have run out while requests drained: the outcome has to be recorded before the database stops.
+            await current.Completion.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // The host's time may have run out while requests drained, and the outcome has to be recorded before the database stops.
             await current.Completion.WaitAsync(StopLimit, clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

@@ -33,6 +33,9 @@ public sealed class RecServiceFactory : WebApplicationFactory<Program>
         builder.UseEnvironment("Production");
         builder.UseSetting("ConnectionStrings:RecService", _connectionString);
         builder.UseSetting(TestKey.Setting, TestKey.Text);
+
+        // On a busy machine tests must not get answers without the database.
+        builder.UseSetting("Database:ScoringTimeout", "00:00:30");
         foreach (var (key, value) in _settings)
         {
             builder.UseSetting(key, value);

@@ -13,8 +13,14 @@ public sealed class ServiceProcess : IDisposable
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ServiceProcess(params (string Key, string? Value)[] settings)
+        : this([], settings)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location])
+    }
+
+    /// <summary>One of the service's commands, such as <c>migrate</c>.</summary>
+    public ServiceProcess(string[] arguments, params (string Key, string? Value)[] settings)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -25,7 +31,7 @@ public sealed class ServiceProcess : IDisposable
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
 
         // A setting without a value is not set.
-        foreach (var (key, value) in settings.Prepend((TestKey.Setting, TestKey.Text)))
+        foreach (var (key, value) in settings.Prepend((TestKey.Setting, TestKey.Text)).Prepend(("Database:ScoringTimeout", "00:00:30")))
         {
             start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         }

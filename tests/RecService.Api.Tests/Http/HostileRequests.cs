@@ -71,6 +71,11 @@ internal sealed class HostileRequests(JsonElement document, int seed)
             head.Append("Content-Length: ").Append(body.Length).Append("\r\n");
         }
 
+        foreach (var name in HeaderParameters(operation).Where(_ => Chance(30)))
+        {
+            head.Append(name).Append(": ").Append(Chance(50) ? Pick(Texts) : Pick(Texts).Replace("\u202e", "", StringComparison.Ordinal)).Append("\r\n");
+        }
+
         while (Chance(15))
         {
             head.Append(Pick(Headers)).Append("\r\n");
@@ -79,10 +84,15 @@ internal sealed class HostileRequests(JsonElement document, int seed)
         return [.. Encoding.UTF8.GetBytes(head.Append("\r\n").ToString()), .. body];
     }
 
+    private static IEnumerable<JsonElement> Parameters(JsonElement operation) => operation.TryGetProperty("parameters", out var parameters) ? parameters.EnumerateArray() : [];
+
+    private static IEnumerable<string> HeaderParameters(JsonElement operation) =>
+        Parameters(operation).Where(parameter => parameter.GetProperty("in").GetString() == "header").Select(parameter => parameter.GetProperty("name").GetString()!);
+
     private string Target(string path, JsonElement operation)
     {
         var query = new List<string>();
-        foreach (var parameter in operation.TryGetProperty("parameters", out var parameters) ? parameters.EnumerateArray() : [])
+        foreach (var parameter in Parameters(operation).Where(parameter => parameter.GetProperty("in").GetString() != "header"))
         {
             var name = parameter.GetProperty("name").GetString()!;
             var example = parameter.TryGetProperty("example", out var given) ? given.ToString() : "";

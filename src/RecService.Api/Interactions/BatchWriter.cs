@@ -1,0 +1,57 @@
+using System.Text.Json;
+using Npgsql;
+using RecService.Api.Http;
+using RecService.Api.Storage;
+using RecService.Api.Telemetry;
+
+namespace RecService.Api.Interactions;
+
+/// <summary>A batch that was asked for: what is valid of it, and the errors of the rest.</summary>
+/// <param name="Count">The number of interactions in the request.</param>
+/// <param name="Rows">The valid ones, by their index.</param>
+/// <param name="Errors">What is wrong with the others.</param>
+/// <param name="ReceivedAt">When the request came.</param>
+internal sealed record Batch(int Count, IReadOnlyList<(int Index, InteractionRow Row)> Rows, IReadOnlyList<ElementError> Errors, DateTimeOffset ReceivedAt);
+
+/// <summary>Stores a batch in one transaction, and tries again after an error of the moment where that cannot count anything twice.</summary>
+internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics metrics)
+{
+    /// <exception cref="IdempotencyKeyReusedException">The key came with another body before.</exception>
+    public Task<BatchResult> StoreAsync(Batch batch, IdempotencyKey? key, CancellationToken cancellationToken)
+    {
+        var isRepeatable = key is not null || batch.Rows.All(row => row.Row.InteractionId is not null);
+        return Transactions.RetryAsync(
+            async attempt =>
+            {
+                await using var writer = await InteractionWriter.BeginAsync(dataSource, batch.ReceivedAt, metrics, cancellationToken);
+                if (key is not null && await IdempotencyKeys.ClaimAsync(writer.Connection, key, batch.ReceivedAt, cancellationToken) is { } former)
+                {
+                    return JsonSerializer.Deserialize<BatchResult>(former, ApiJson.Options)!;
+                }
+
+                foreach (var (index, row) in batch.Rows)
+                {
+                    await writer.AddAsync(index, row, cancellationToken);
+                }
+
+                var result = Result(batch, await writer.StoreAsync(maxConflicts: batch.Rows.Count, cancellationToken));
+
+                // Where nothing was stored, a corrected batch may come under the same key.
+                if (key is not null && result.Rejected < batch.Count)
+                {
+                    await IdempotencyKeys.KeepAsync(writer.Connection, key, JsonSerializer.Serialize(result, ApiJson.Options), cancellationToken);
+                }
+
+                attempt.IsCommitting = !isRepeatable;
+                await writer.CommitAsync(cancellationToken);
+                return result;
+            },
+            cancellationToken);
+    }
+
+    private static BatchResult Result(Batch batch, WriteOutcome outcome)
+    {
+        var conflicts = outcome.Conflicts.Select(index => new ElementError((int)index, InteractionConflict.Error.Field, InteractionConflict.Error.Reason));
+        return new(outcome.Accepted, outcome.Duplicates, batch.Count - outcome.Accepted - outcome.Duplicates, [.. batch.Errors.Concat(conflicts).OrderBy(error => error.Index)]);
+    }
+}
