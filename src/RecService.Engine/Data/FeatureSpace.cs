@@ -18,9 +18,9 @@ public sealed class FeatureSpace
     private readonly int[] _columnFactors;
 
     /// <param name="fields">Names of the fields, distinct; at least one.</param>
-    /// <param name="columnFields">Field of each column, each in [0, number of fields). The space keeps the array.</param>
+    /// <param name="columnFields">Field of each column, each in [0, number of fields).</param>
     /// <param name="columnFactors">
-    /// Factor row of each column, or null when column i has row i. The rows used must be 0 … m−1 without a gap. The space keeps the array.
+    /// Factor row of each column, or null when column i has row i. The rows used must be 0 … m−1 without a gap.
     /// </param>
     /// <exception cref="ArgumentException">A field is named twice, or a field or factor row is out of range.</exception>
     public FeatureSpace(IReadOnlyList<string> fields, int[] columnFields, int[]? columnFactors = null)
@@ -28,8 +28,9 @@ public sealed class FeatureSpace
         ArgumentNullException.ThrowIfNull(fields);
         ArgumentNullException.ThrowIfNull(columnFields);
         _fields = [.. fields];
-        _columnFields = columnFields;
-        _columnFactors = columnFactors ?? [];
+        // Copies: the kernels go by them without looking whether they are within bounds.
+        columnFields = _columnFields = [.. columnFields];
+        _columnFactors = columnFactors is null ? [] : [.. columnFactors];
         if (_fields.Length == 0)
         {
             throw new ArgumentException("A feature space needs at least one field.", nameof(fields));

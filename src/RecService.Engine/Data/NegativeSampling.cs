@@ -108,6 +108,21 @@ public sealed class NegativeSampling
         return r + low;
     }
 
+    /// <summary>Whether there is an item that the user of one of the examples has not.</summary>
+    internal bool HasAnyFor(ExampleSet examples)
+    {
+        var items = examples.Blocks[ItemBlock].Count;
+        for (var example = 0; example < examples.Count; example++)
+        {
+            if (Positives[examples.Rows[UserBlock]?[example] ?? example].Length < items)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     internal void Check(ExampleSet examples)
     {
         if (UserBlock >= examples.Blocks.Count || ItemBlock >= examples.Blocks.Count)

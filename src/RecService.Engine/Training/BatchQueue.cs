@@ -17,6 +17,9 @@ internal abstract class BatchQueue
 
     /// <summary>The next batch of a thread, or −1.</summary>
     public abstract int Next(int thread);
+
+    /// <summary>Ends the pass: whoever asks, or waits, gets no further batch.</summary>
+    public abstract void Stop();
 }
 
 /// <summary>Any thread may have any batch.</summary>
@@ -40,6 +43,8 @@ internal sealed class SharedQueue : BatchQueue
     }
 
     public override int Next(int thread) => Interlocked.Increment(ref _taken) - 1 is var taken && taken < _order.Length ? _order[taken] : -1;
+
+    public override void Stop() => Volatile.Write(ref _taken, _order.Length);
 }
 
 /// <summary>A thread has the batches of a cell, and no other thread those of a cell that shares a part with it.</summary>
@@ -47,8 +52,9 @@ internal sealed class CellQueue : BatchQueue
 {
     private readonly int _parts;
     private readonly int[] _firstBatches;
-    private readonly int[] _cells;
-    private readonly bool[] _isDone;
+    private readonly int[] _rows;
+    private readonly int[] _columns;
+    private readonly int[] _columnsLeft;
     private readonly bool[] _isRowTaken;
     private readonly bool[] _isColumnTaken;
     private readonly (int Cell, int Next)[] _work;
@@ -62,13 +68,14 @@ internal sealed class CellQueue : BatchQueue
     {
         _parts = partition.Parts;
         _firstBatches = new int[(_parts * _parts) + 1];
-        _cells = [.. Enumerable.Range(0, _parts * _parts)];
-        _isDone = new bool[_cells.Length];
+        _rows = new int[_parts];
+        _columns = new int[_parts * _parts];
+        _columnsLeft = new int[_parts];
         _isRowTaken = new bool[_parts];
         _isColumnTaken = new bool[_parts];
         _work = new (int, int)[threads];
         var batches = new List<BatchRange>();
-        foreach (var cell in _cells)
+        for (var cell = 0; cell < _columns.Length; cell++)
         {
             _firstBatches[cell] = batches.Count;
             for (var from = partition.Starts[cell]; from < partition.Starts[cell + 1]; from += batchExamples)
@@ -85,12 +92,17 @@ internal sealed class CellQueue : BatchQueue
 
     public override void Restart(RandomSource? random)
     {
-        random?.Shuffle<int>(_cells);
-        Array.Clear(_isDone);
+        Reorder(_rows, random);
+        for (var row = 0; row < _parts; row++)
+        {
+            Reorder(_columns.AsSpan(row * _parts, _parts), random);
+        }
+
+        Array.Fill(_columnsLeft, _parts);
         Array.Clear(_isRowTaken);
         Array.Clear(_isColumnTaken);
         Array.Fill(_work, (-1, 0));
-        _left = _cells.Length;
+        _left = _columns.Length;
     }
 
     public override int Next(int thread)
@@ -126,34 +138,72 @@ internal sealed class CellQueue : BatchQueue
         return work.Next++;
     }
 
+    public override void Stop()
+    {
+        lock (_gate)
+        {
+            Array.Clear(_columnsLeft);
+            _left = 0;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private static void Reorder(Span<int> numbers, RandomSource? random)
+    {
+        for (var n = 0; n < numbers.Length; n++)
+        {
+            numbers[n] = n;
+        }
+
+        random?.Shuffle(numbers);
+    }
+
     /// <summary>
     /// A cell that is not done and free, if there is one: where possible of the row of the former cell, whose parameters are in the thread's cache, else of a row that
     /// this thread has in every pass.
     /// </summary>
     private int Take(int former, int thread)
     {
-        var (best, bestScore) = (-1, -1);
-        foreach (var cell in _cells)
+        if (former >= 0 && TakeOf(former / _parts) is var near and >= 0)
         {
-            var (row, column) = (cell / _parts, cell % _parts);
-            if (_isDone[cell] || _isRowTaken[row] || _isColumnTaken[column])
-            {
-                continue;
-            }
+            return near;
+        }
 
-            var score = former >= 0 && row == former / _parts ? 2 : row % _work.Length == thread ? 1 : 0;
-            if (score > bestScore)
+        foreach (var own in (ReadOnlySpan<bool>)[true, false])
+        {
+            foreach (var row in _rows)
             {
-                (best, bestScore) = (cell, score);
+                if (row % _work.Length == thread == own && TakeOf(row) is var cell and >= 0)
+                {
+                    return cell;
+                }
             }
         }
 
-        if (best >= 0)
+        return -1;
+    }
+
+    private int TakeOf(int row)
+    {
+        if (_isRowTaken[row])
         {
-            _isDone[best] = _isRowTaken[best / _parts] = _isColumnTaken[best % _parts] = true;
-            _left--;
+            return -1;
         }
 
-        return best;
+        var columns = _columns.AsSpan(row * _parts, _columnsLeft[row]);
+        for (var n = 0; n < columns.Length; n++)
+        {
+            var column = columns[n];
+            if (!_isColumnTaken[column])
+            {
+                columns[n] = columns[^1];
+                _columnsLeft[row]--;
+                _left--;
+                _isRowTaken[row] = _isColumnTaken[column] = true;
+                return (row * _parts) + column;
+            }
+        }
+
+        return -1;
     }
 }

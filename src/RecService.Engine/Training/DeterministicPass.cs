@@ -116,6 +116,20 @@ internal sealed unsafe class DeterministicPass : ILearningPass
 
     private void Work(int thread)
     {
+        try
+        {
+            DoBatches(thread);
+        }
+        catch
+        {
+            // The others would wait for this thread for ever.
+            _barrier.Break();
+            throw;
+        }
+    }
+
+    private void DoBatches(int thread)
+    {
         // The bias is stepped by every thread alike, each on a replica: it is in every row, and must not be a group behind.
         var tables = _table.Shared with { Bias = _table.Tables(thread).Bias, FetchAhead = RowBatch.Lookahead };
         _table.CopyBias(_table.Shared, tables);
@@ -130,14 +144,21 @@ internal sealed unsafe class DeterministicPass : ILearningPass
                 var own = group.Count * thread / _barrier.Size;
                 _learner.Forward(
                     group.Slice(own, (group.Count * (thread + 1) / _barrier.Size) - own), default, tables, _scratch.Pointer + (own * (nint)_scratchOfRow), _scratchOfRow, scores + own);
-                _barrier.Wait();
+                if (!_barrier.Wait())
+                {
+                    return;
+                }
+
                 _learner.Step(_settings.Loss, group, default, tables, _context, _scratch.Pointer, _scratchOfRow, scores, ownership, thread == 0 ? _biased.Pointer + from : null);
                 if (thread == 0 && from + _group >= batch.Count)
                 {
                     Finish(step, batch);
                 }
 
-                _barrier.Wait();
+                if (!_barrier.Wait())
+                {
+                    return;
+                }
             }
         }
 

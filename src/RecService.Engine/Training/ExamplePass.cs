@@ -96,6 +96,20 @@ internal abstract unsafe class ExamplePass : IDisposable
 
     private void Work(int thread)
     {
+        try
+        {
+            DoBatches(thread);
+        }
+        catch
+        {
+            // Others may wait for what this thread has taken.
+            _queue.Stop();
+            throw;
+        }
+    }
+
+    private void DoBatches(int thread)
+    {
         var worker = _workers[thread];
         Begin(thread);
         for (var index = _queue.Next(thread); index >= 0; index = _queue.Next(thread))

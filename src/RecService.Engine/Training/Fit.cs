@@ -48,18 +48,26 @@ internal sealed class Fit : IDisposable
         _table.Initialise(LossFunctions.InitialBias(settings.Loss, train, negatives), occurrences, _random);
         _team = new(threads, threadStarted);
 
-        var layout = RowLayout.Of(space, train, settings.Interaction, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
-        _rows = new(space, train, layout, numbering, settings.Loss, _scale, partition?.Order ?? order, negatives);
-        var shape = new KernelShape(kernel.Name, settings.Interaction, layout.OneHot, _table.Stride);
-        var learner = Kernels.Learner(shape, settings.Solver, settings.Loss == Loss.Bpr);
-        _learning = settings.Deterministic
-            ? new DeterministicPass(_rows, _table, settings, _scale, learner, _team, Overlap(occurrences))
-            : new FreePass(_rows, _table, settings, _scale, learner, _team, Queue(partition));
-        if (holdout is not null)
+        try
         {
-            var ofHoldout = RowLayout.Of(space, holdout, settings.Interaction, oneHotAllowed: true);
-            _holdoutRows = new(space, holdout, ofHoldout, numbering, settings.Loss, _scale, order: null, negatives: null);
-            _measuring = new(_holdoutRows, _table, settings, _scale, Kernels.Scorer(shape with { OneHot = ofHoldout.OneHot }), _team);
+            var layout = RowLayout.Of(space, train, settings.Interaction, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
+            _rows = new(space, train, layout, numbering, settings.Loss, _scale, partition?.Order ?? order, negatives);
+            var shape = new KernelShape(kernel.Name, settings.Interaction, layout.OneHot, _table.Stride);
+            var learner = Kernels.Learner(shape, settings.Solver, settings.Loss == Loss.Bpr);
+            _learning = settings.Deterministic
+                ? new DeterministicPass(_rows, _table, settings, _scale, learner, _team, Overlap(occurrences))
+                : new FreePass(_rows, _table, settings, _scale, learner, _team, Queue(partition));
+            if (holdout is not null)
+            {
+                var ofHoldout = RowLayout.Of(space, holdout, settings.Interaction, oneHotAllowed: true);
+                _holdoutRows = new(space, holdout, ofHoldout, numbering, settings.Loss, _scale, order: null, negatives: null);
+                _measuring = new(_holdoutRows, _table, settings, _scale, Kernels.Scorer(shape with { OneHot = ofHoldout.OneHot }), _team);
+            }
+        }
+        catch
+        {
+            _team.Dispose();
+            throw;
         }
     }
 
@@ -113,7 +121,7 @@ internal sealed class Fit : IDisposable
 
     private void CheckSense(int epoch, double trainLoss, double? holdoutLoss)
     {
-        if (!_scale.IsPlausible(trainLoss) || (holdoutLoss is { } measured && !_scale.IsPlausible(measured)) || !_translation.IsFinite(_table.Current))
+        if (!_scale.IsPlausible(trainLoss) || (holdoutLoss is { } measured && !_scale.IsPlausibleOfHoldout(measured)) || !_translation.IsFinite(_table.Current))
         {
             throw new TrainingDivergedException(epoch);
         }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using RecService.Engine.Data;
 using RecService.Engine.Model;
 
@@ -13,26 +14,24 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
 
     /// <summary>How many parameters no column has: the bias and the field weights.</summary>
     public static int SpecialsOf(FeatureSpace space, FeatureInteraction interaction) =>
-        1 + (interaction == FeatureInteraction.FieldWeighted ? space.FieldCount * space.FieldCount : 0);
+        1 + (interaction == FeatureInteraction.FieldWeighted ? checked(space.FieldCount * space.FieldCount) : 0);
 
-    /// <summary>Whether every parameter of the model is a finite number.</summary>
+    /// <summary>Whether every parameter of the model, and every sum that the solver keeps of one, is a finite number.</summary>
     public bool IsFinite(in ParameterSource source)
     {
+        var (stride, planes) = (source.Tables.Stride, source.Planes);
         for (var row = 0; row < space.FactorCount; row++)
         {
             var vector = source.Vector(row);
-            for (var d = 0; d < settings.Factors; d++)
+            if (!AreFinite(vector, settings.Factors, scale.RootDeviation) || !AreFinite(vector + stride, stride * (planes - 1), 1))
             {
-                if (!float.IsFinite(vector[d] * scale.RootDeviation))
-                {
-                    return false;
-                }
+                return false;
             }
         }
 
         for (var row = 0; row < space.ColumnCount; row++)
         {
-            if (!float.IsFinite(*source.Weight(row) * scale.Deviation))
+            if (!IsWeightFinite(source.Weight(row), planes))
             {
                 return false;
             }
@@ -40,7 +39,7 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
 
         for (var special = 0; special < _specials; special++)
         {
-            if (!float.IsFinite(*source.Special(special) * scale.Deviation))
+            if (!IsWeightFinite(source.Special(special), planes))
             {
                 return false;
             }
@@ -202,5 +201,26 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
         }
 
         return weights;
+    }
+
+    private bool IsWeightFinite(float* weight, int planes) => float.IsFinite(*weight * scale.Deviation) && AreFinite(weight + 1, planes - 1, 1);
+
+    private static bool AreFinite(float* numbers, int count, float factor)
+    {
+        // 0 · x is 0 unless x is infinite or no number.
+        var zeros = Vector<float>.Zero;
+        var n = 0;
+        for (; n <= count - Vector<float>.Count; n += Vector<float>.Count)
+        {
+            zeros += Vector.Load(numbers + n) * factor * 0;
+        }
+
+        var zero = Vector.Sum(zeros);
+        for (; n < count; n++)
+        {
+            zero += numbers[n] * factor * 0;
+        }
+
+        return zero == 0;
     }
 }

@@ -32,7 +32,8 @@ internal readonly record struct RowLayout(bool OneHot, bool Grouped, int Maximum
         }
 
         var plain = interaction == FeatureInteraction.Plain;
-        var oneHot = oneHotAllowed && space.ColumnFactors.IsEmpty && uniform && (plain || (distinct && interaction == FeatureInteraction.FieldPooled));
+        // The one-hot kernels go from the first entry of a row to its last, so that there has to be one.
+        var oneHot = oneHotAllowed && entries > 0 && space.ColumnFactors.IsEmpty && uniform && (plain || (distinct && interaction == FeatureInteraction.FieldPooled));
         return new(oneHot, !plain && !oneHot, entries, plain || oneHot ? 0 : Math.Min(entries, fields.Count));
     }
 

@@ -7,15 +7,20 @@ internal sealed class SpinBarrier(int size)
     private readonly int _spins = size > Environment.ProcessorCount ? 0 : 1_000;
     private int _arrived;
     private int _round;
+    private bool _isBroken;
 
     /// <summary>Number of threads.</summary>
     public int Size => size;
 
-    public void Wait()
+    /// <summary>Lets everyone who waits or comes go: someone will never come.</summary>
+    public void Break() => Volatile.Write(ref _isBroken, true);
+
+    /// <summary>Waits for all; false when that is in vain.</summary>
+    public bool Wait()
     {
         if (size == 1)
         {
-            return;
+            return true;
         }
 
         var round = Volatile.Read(ref _round);
@@ -23,11 +28,16 @@ internal sealed class SpinBarrier(int size)
         {
             _arrived = 0;
             Volatile.Write(ref _round, round + 1);
-            return;
+            return true;
         }
 
         for (var spins = 0; Volatile.Read(ref _round) == round; spins++)
         {
+            if (Volatile.Read(ref _isBroken))
+            {
+                return false;
+            }
+
             if (spins < _spins)
             {
                 Thread.SpinWait(1);
@@ -37,5 +47,7 @@ internal sealed class SpinBarrier(int size)
                 Thread.Yield();
             }
         }
+
+        return true;
     }
 }

@@ -63,6 +63,9 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
     /// </summary>
     public bool IsPlausible(double loss) => loss <= LossOf(1e12);
 
+    /// <summary>The same of a holdout, whose targets may be far from those of training: where predictions are clipped, its loss says nothing of how large they are.</summary>
+    public bool IsPlausibleOfHoldout(double loss) => Clips ? double.IsFinite(loss) : IsPlausible(loss);
+
     /// <summary>A mean loss in units of the targets.</summary>
     public double LossOf(double scaled) => scaled * Deviation * Deviation;
 }

@@ -33,6 +33,9 @@ public sealed record TrainingResult(FactorizationModel Model, int BestEpoch, IRe
 /// </summary>
 public sealed class Trainer
 {
+    /// <summary>Every pair of fields has a weight, and models keep them as a square.</summary>
+    private const int MostWeightedFields = 4096;
+
     private readonly TrainingSettings _settings;
     private readonly FactorizationKernel _kernel;
 
@@ -70,7 +73,7 @@ public sealed class Trainer
     /// <param name="cancellationToken">Ends training within a thousand examples.</param>
     /// <returns>The model of the best epoch. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but noise.</returns>
     /// <exception cref="ArgumentException">
-    /// There are no examples or no pairs, all weigh 0, or they have columns outside the space; or the start is of another loss or number of factors, or it cannot be told which of its
+    /// There are no examples or no pairs, all weigh 0, or they have columns outside the space; the space is too large, or lacks a field that the settings name; or the start is of another loss or number of factors, or it cannot be told which of its
     /// features are which.
     /// </exception>
     /// <exception cref="TrainingDivergedException">The loss grew without bound, or a parameter is no longer a finite number.</exception>
@@ -94,6 +97,12 @@ public sealed class Trainer
         }
 
         negatives?.Check(train);
+        if (_settings.Loss == Loss.Bpr && negatives?.HasAnyFor(train) == false)
+        {
+            throw new ArgumentException("Every user has every item, so that there are no pairs to learn from.", nameof(negatives));
+        }
+
+        CheckSize(space);
         var formerColumns = start is null ? null : FormerColumnsOf(start, space, features);
         if (_settings.Loss == Loss.Bpr)
         {
@@ -140,6 +149,26 @@ public sealed class Trainer
         }
 
         return FormerColumns.Of(start.Model, space, features);
+    }
+
+    private void CheckSize(FeatureSpace space)
+    {
+        if (_settings.L2ByField?.Keys.FirstOrDefault(field => !space.Fields.Contains(field, StringComparer.Ordinal)) is { } unknown)
+        {
+            throw new ArgumentException($"{nameof(TrainingSettings.L2ByField)} names the field '{unknown}', which the space has not.", nameof(space));
+        }
+
+        if (_settings.Interaction == FeatureInteraction.FieldWeighted && space.FieldCount > MostWeightedFields)
+        {
+            throw new ArgumentException($"Field weights are for {MostWeightedFields} fields at most; there are {space.FieldCount}.", nameof(space));
+        }
+
+        var sums = KeepsState ? Math.Max(1, Kernels.PlanesOf(_settings.Solver) - 1) : 1;
+        if ((long)space.FactorCount * FactorizationModel.StrideOf(_settings.Factors) * sums > Array.MaxLength)
+        {
+            throw new ArgumentException(
+                $"A model{(KeepsState ? " with its state" : "")} of {space.FactorCount} latent vectors of {_settings.Factors} numbers is larger than can be kept.", nameof(space));
+        }
     }
 
     private static void Check(FeatureSpace space, ExampleSet examples, string name)
