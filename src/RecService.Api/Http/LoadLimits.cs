@@ -35,7 +35,7 @@ internal sealed class LoadLimit
 /// </summary>
 internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
 {
-    private const long MostBytesAwaited = 64 * 1024;
+    private const long MostBytesTakenEarly = 64 * 1024;
 
     private readonly ConcurrencyLimiter _scoring = Limiter(options.Value.Scoring);
     private readonly ConcurrencyLimiter _ingest = Limiter(options.Value.Ingest);
@@ -48,7 +48,7 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
             return;
         }
 
-        await AwaitSmallBodyAsync(context.Request, context.RequestAborted);
+        await TakeSmallBodyAsync(context.Request, context.RequestAborted);
         using var lease = await limiter.AcquireAsync(cancellationToken: context.RequestAborted);
         if (lease.IsAcquired)
         {
@@ -70,17 +70,14 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
     private static ConcurrencyLimiter Limiter(LoadLimit limit) =>
         new(new() { PermitLimit = limit.Concurrent, QueueLimit = limit.Queue, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
 
-    /// <summary>
-    /// Lets a body come in before it is its turn, so that slow callers hold up nobody. Over HTTP/2 all bodies of a connection share a window, and those that came in would keep others out.
-    /// </summary>
-    private static async Task AwaitSmallBodyAsync(HttpRequest request, CancellationToken cancellationToken)
+    /// <summary>Takes a body in before it is its turn, so that slow callers hold up nobody. Larger ones come in when there is room for them.</summary>
+    private static async Task TakeSmallBodyAsync(HttpRequest request, CancellationToken cancellationToken)
     {
-        if (request.ContentLength is > 0 and <= MostBytesAwaited && HttpProtocol.IsHttp11(request.Protocol))
+        if (request.ContentLength is > 0 and <= MostBytesTakenEarly)
         {
-            var reader = request.BodyReader;
-            var content = await reader.ReadAtLeastAsync((int)request.ContentLength, cancellationToken);
-            reader.AdvanceTo(content.Buffer.Start);
-            request.Body = reader.AsStream(leaveOpen: true);
+            var body = new byte[request.ContentLength.Value];
+            await request.Body.ReadExactlyAsync(body, cancellationToken);
+            request.Body = new MemoryStream(body, writable: false);
         }
     }
 

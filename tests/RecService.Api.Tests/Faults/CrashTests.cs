@@ -109,9 +109,9 @@ public sealed class CrashTests(CrashableDatabase database, ITestOutputHelper out
     {
         for (var round = 0; round < FaultScale.Of(brief: 1, full: 10); round++)
         {
+            await database.EmptyAsync();
             using var service = New(("ShutdownTimeout", "00:00:10"));
             using var client = await service.ClientAsync();
-            await database.ExecuteAsync("DELETE FROM interactions");
             var address = client.BaseAddress;
             var writers = new Writers(round, () => address, persistent: false);
             await Task.Delay(1000);

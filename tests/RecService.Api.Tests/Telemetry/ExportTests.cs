@@ -22,7 +22,8 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
         var trace = await service.Receiver.UntilAsync(received =>
         {
             var spans = received.Spans;
-            return spans.FirstOrDefault(span => span.Name == "GET /v1/users/{userId}") is { } request && spans.Any(span => span.Scope == "Npgsql" && span.TraceId == request.TraceId)
+            // Another test has the same request fail.
+            return spans.FirstOrDefault(span => span.Name == "GET /v1/users/{userId}" && span.Attributes["http.response.status_code"] == "404") is { } request && spans.Any(span => span.Scope == "Npgsql" && span.TraceId == request.TraceId)
                 ? spans.Where(span => span.TraceId == request.TraceId).ToList()
                 : null;
         });
