@@ -5,6 +5,7 @@ using RecService.Api.Http;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 using RecService.Engine.Model;
+using IsolationLevel = System.Data.IsolationLevel;
 
 namespace RecService.Api.Publishing;
 
@@ -18,7 +19,10 @@ internal static class ModelEndpoints
         builder.Services.AddSingleton<ModelLoader>();
         builder.Services.AddSingleton<ModelVersions>();
         builder.Services.AddSingleton<Publisher>();
+        builder.Services.AddSingleton<ArtifactScrubber>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<Publisher>());
+        builder.Services.AddHostedService<ErasureFollower>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<ArtifactScrubber>());
     }
 
     public static void MapModels(this IEndpointRouteBuilder endpoints)
@@ -31,7 +35,7 @@ internal static class ModelEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status410Gone);
         group.MapGet("/{version:long}/export", ExportAsync).WithName("exportModel").WithSummary("Download a model's file").WithoutTimeLimit()
             .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream")
-            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status410Gone);
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status410Gone);
         group.MapPut("/{version:long}/pin", PinAsync).WithName("pinModel").WithSummary("Keep a model loadable for requests that name its version")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status410Gone);
         group.MapDelete("/{version:long}/pin", UnpinAsync).WithName("unpinModel").WithSummary("Let a pinned model go").ProducesProblem(StatusCodes.Status404NotFound);
@@ -70,7 +74,7 @@ internal static class ModelEndpoints
         }
         catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
         {
-            return Problems.Conflict("/problems/model-unusable", "The model's file cannot be used.", exception.Message);
+            return Unusable(exception);
         }
         // The row is locked, so that its file is not pruned in between.
         var activated = await database.Database.ExecuteSqlAsync(
@@ -86,15 +90,23 @@ internal static class ModelEndpoints
     }
 
     private static async Task<Results<FileStreamHttpResult, ProblemHttpResult>> ExportAsync(
-        long version, RecServiceDbContext database, NpgsqlDataSource source, HttpContext context, CancellationToken cancellationToken)
+        long version, RecServiceDbContext database, ArtifactScrubber scrubber, HttpContext context, CancellationToken cancellationToken)
     {
+        try
+        {
+            await scrubber.ScrubModelAsync(version, cancellationToken);
+        }
+        catch (DamagedArtifactException exception)
+        {
+            return Unusable(exception);
+        }
+        // The file may be rewritten or removed at any moment: its size is that of the very file.
+        await database.Database.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         if (await FindAsync(database, version, cancellationToken) is not { } model)
             return NotFound(version);
         if (model.PrunedAt is not null)
             return Gone(version);
-        var connection = await source.OpenConnectionAsync(cancellationToken);
-        context.Response.RegisterForDisposeAsync(connection);
-        var artifact = await Artifacts.OfModels.OpenReadAsync(connection, version, cancellationToken);
+        var artifact = await Artifacts.OfModels.OpenReadAsync((NpgsqlConnection)database.Database.GetDbConnection(), version, cancellationToken);
         context.Response.ContentLength = model.SizeBytes;
         return TypedResults.Stream(artifact, "application/octet-stream", $"recservice-model-{version}.rfm");
     }
@@ -122,6 +134,8 @@ internal static class ModelEndpoints
         database.ActiveModels.Select(a => (long?)a.Version).SingleOrDefaultAsync(cancellationToken);
 
     private static ProblemHttpResult NotFound(long version) => Problems.NotFound("model", version);
+
+    private static ProblemHttpResult Unusable(Exception exception) => Problems.Conflict("/problems/model-unusable", "The model's file cannot be used.", exception.Message);
 
     private static ProblemHttpResult Gone(long version) => Problems.Of(StatusCodes.Status410Gone, $"Model {version} was neither pinned nor among the newest.", "The model's file has been removed.", "/problems/model-pruned");
 }

@@ -23,6 +23,12 @@ internal sealed class RecServiceDbContext(DbContextOptions<RecServiceDbContext> 
 
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
 
+    public DbSet<ErasedUser> ErasedUsers => Set<ErasedUser>();
+
+    public DbSet<Replica> Replicas => Set<Replica>();
+
+    public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder) =>
         modelBuilder.ApplyConfigurationsFromAssembly(typeof(RecServiceDbContext).Assembly);
 }

@@ -41,6 +41,7 @@ internal static class StorageExtensions
             .ConfigureWarnings(warnings => warnings.Log(
                 (RelationalEventId.CommandError, LogLevel.Debug), (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))));
         services.AddSingleton<ActiveModelSignal>();
+        services.AddSingleton<Replicas>();
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService<DatabaseService>();
         return builder;
