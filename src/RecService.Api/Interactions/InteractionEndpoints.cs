@@ -35,6 +35,11 @@ internal static class InteractionEndpoints
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithImportSlot();
+        interactions.MapGet("/export", ExportAsync).WithName("exportInteractions").WithSummary("Export interactions").Requires(Roles.Admin).WithoutTimeLimit()
+            .WithDescription(
+                "NDJSON: all interactions as of one moment, in the order in which they were stored, as the import takes them. Into an empty store they give the same "
+                + "state, but for the times of receipt; users and items have exports of their own.")
+            .Produces<InteractionInput>(StatusCodes.Status200OK, NdJson.MediaType);
         interactions.MapGet("", ListAsync).WithName("listInteractions").WithSummary("List interactions").Requires(Roles.Ingest)
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`), the last stored first.")
             .AddOpenApiOperationTransformer(DescribeTimes);
@@ -125,6 +130,9 @@ internal static class InteractionEndpoints
         var result = await importer.RunAsync(request, requestErrors, cancellationToken);
         return requestErrors.Any ? requestErrors.ToProblem() : TypedResults.Ok(result);
     }
+
+    private static Task ExportAsync(HttpResponse response, NpgsqlDataSource database, CancellationToken cancellationToken) =>
+        InteractionExport.WriteAsync(response, database, cancellationToken);
 
     private static async Task<Results<Ok<InteractionPage>, ValidationProblem>> ListAsync(
         RecServiceDbContext database,

@@ -18,6 +18,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["GET /"] = Open,
         ["* /health/live"] = Open,
         ["* /health/ready"] = Open,
+        ["* /health/startup"] = Open,
         ["GET /openapi/{documentName}.json"] = Open,
         ["* /swagger/{**path}"] = Open,
 
@@ -42,6 +43,9 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["GET /v1/interactions"] = Roles.Ingest,
 
         ["DELETE /v1/interactions"] = Roles.Admin,
+        ["GET /v1/interactions/export"] = Roles.Admin,
+        ["GET /v1/exports/users"] = Roles.Admin,
+        ["GET /v1/exports/items"] = Roles.Admin,
         ["POST /v1/training-runs"] = Roles.Admin,
         ["GET /v1/training-runs"] = Roles.Admin,
         ["GET /v1/training-runs/{runId:long}"] = Roles.Admin,
