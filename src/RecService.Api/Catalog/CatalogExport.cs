@@ -20,7 +20,13 @@ internal static class CatalogExport
             .Produces<ItemLine>(StatusCodes.Status200OK, NdJson.MediaType);
     }
 
-    private static async Task UsersAsync(HttpResponse response, NpgsqlDataSource database, CancellationToken cancellationToken)
+    private static Task UsersAsync(HttpResponse response, NpgsqlDataSource database, AuditLog audit, CancellationToken cancellationToken) =>
+        audit.WatchAsync("users.export", () => WriteUsersAsync(response, database, cancellationToken));
+
+    private static Task ItemsAsync(HttpResponse response, NpgsqlDataSource database, AuditLog audit, CancellationToken cancellationToken) =>
+        audit.WatchAsync("items.export", () => WriteItemsAsync(response, database, cancellationToken));
+
+    private static async Task WriteUsersAsync(HttpResponse response, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var rows = await connection.BeginBinaryExportAsync(
@@ -38,7 +44,7 @@ internal static class CatalogExport
         }
     }
 
-    private static async Task ItemsAsync(HttpResponse response, NpgsqlDataSource database, CancellationToken cancellationToken)
+    private static async Task WriteItemsAsync(HttpResponse response, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var rows = await connection.BeginBinaryExportAsync(

@@ -12,7 +12,7 @@ internal readonly record struct UserRow(string UserId, string[] Tags, string Att
 /// <summary>What an erasure removed.</summary>
 internal sealed record Erasure(long ErasureId, DateTimeOffset ErasedAt, long Interactions);
 
-internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext database, TimeProvider time)
+internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext database, AuditLog audit, TimeProvider time)
 {
     // Statements that change nothing are not run: the change log would take them for changes.
     private static readonly ImportTable<UserRow> Incoming = new(
@@ -88,6 +88,7 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
 
                     var interactions = await connection.ExecuteAsync("DELETE FROM interactions WHERE user_key = $1", cancellation, keys[0]);
                     await connection.ExecuteAsync("DELETE FROM users WHERE user_key = $1", cancellation, keys[0]);
+                    await audit.WriteAsync(connection, "user.erase", AuditLog.User(userId), cancellation);
                     var now = time.GetUtcNow();
                     return new(await Erasures.RecordAsync(connection, userId, now, cancellation), now, interactions);
                 },

@@ -2,12 +2,11 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.AspNetCore.OpenApi;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.OpenApi;
 using Npgsql;
 using RecService.Api.Http;
 using RecService.Api.Storage;
+using RecService.Api.Storage.Entities;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
@@ -42,26 +41,12 @@ internal static class InteractionEndpoints
             .Produces<InteractionInput>(StatusCodes.Status200OK, NdJson.MediaType);
         interactions.MapGet("", ListAsync).WithName("listInteractions").WithSummary("List interactions").Requires(Roles.Ingest)
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`), the last stored first.")
-            .AddOpenApiOperationTransformer(DescribeTimes);
+            .WithTimes();
 
         // One request may empty the store, which the key of an application that ingests must not.
         interactions.MapDelete("", DeleteAsync).WithName("deleteInteractions").WithSummary("Delete interactions").Requires(Roles.Admin).WithoutTimeLimit()
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`); at least one of them is required. Users and items stay.")
-            .AddOpenApiOperationTransformer(DescribeTimes);
-    }
-
-    // Times are bound as texts, as binding by itself takes them without an offset too.
-    private static Task DescribeTimes(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
-    {
-        foreach (var parameter in operation.Parameters ?? [])
-        {
-            if (parameter is { Name: "from" or "to", Schema: OpenApiSchema schema })
-            {
-                schema.Format = "date-time";
-            }
-        }
-
-        return Task.CompletedTask;
+            .WithTimes();
     }
 
     private static async Task<Results<Ok<BatchResult>, ValidationProblem>> PostAsync(
@@ -131,8 +116,8 @@ internal static class InteractionEndpoints
         return requestErrors.Any ? requestErrors.ToProblem() : TypedResults.Ok(result);
     }
 
-    private static Task ExportAsync(HttpResponse response, NpgsqlDataSource database, CancellationToken cancellationToken) =>
-        InteractionExport.WriteAsync(response, database, cancellationToken);
+    private static Task ExportAsync(HttpResponse response, NpgsqlDataSource database, AuditLog audit, CancellationToken cancellationToken) =>
+        audit.WatchAsync("interactions.export", () => InteractionExport.WriteAsync(response, database, cancellationToken));
 
     private static async Task<Results<Ok<InteractionPage>, ValidationProblem>> ListAsync(
         RecServiceDbContext database,
@@ -192,6 +177,7 @@ internal static class InteractionEndpoints
         string? type,
         string? from,
         string? to,
+        AuditLog audit,
         CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
@@ -209,8 +195,18 @@ internal static class InteractionEndpoints
         database.Database.SetCommandTimeout(0);
         // A statement that deletes nothing would still be a change in the change log.
         var deleted = await filter.QueryAsync(database, cancellationToken) is { } interactions && await interactions.AnyAsync(cancellationToken)
-            ? await Transactions.RetryAsync(() => interactions.ExecuteDeleteAsync(cancellationToken), cancellationToken)
+            ? await Transactions.RetryAsync(() => DeleteAndRecordAsync(database, interactions, filter, audit, cancellationToken), cancellationToken)
             : 0;
         return TypedResults.Ok(new DeletedInteractions(deleted));
+    }
+
+    private static async Task<int> DeleteAndRecordAsync(
+        RecServiceDbContext database, IQueryable<Interaction> interactions, InteractionFilter filter, AuditLog audit, CancellationToken cancellationToken)
+    {
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+        var deleted = await interactions.ExecuteDeleteAsync(cancellationToken);
+        await audit.WriteAsync(database, "interactions.delete", $"{filter}: {deleted}", cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return deleted;
     }
 }

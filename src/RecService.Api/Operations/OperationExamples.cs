@@ -51,6 +51,7 @@ internal static class OperationExamples
         ["getApiKey"] = new([new("prefix", KeyPrefix)]),
         ["rotateApiKey"] = new([new("prefix", KeyPrefix), new("graceSeconds", 3600)]),
         ["revokeApiKey"] = new([new("prefix", KeyPrefix)]),
+        ["listAuditLog"] = new([new("action", "key.create"), new("limit", 10)]),
         ["listModels"] = new([new("limit", 10)]),
         ["getModel"] = new([new("version", 1)]),
         ["activateModel"] = new([new("version", 1)]),

@@ -62,7 +62,7 @@ internal static class ModelEndpoints
             : NotFound(version);
 
     private static async Task<Results<Ok<ModelResponse>, ProblemHttpResult>> ActivateAsync(
-        long version, RecServiceDbContext database, ModelLoader loader, CatalogReader catalog, Publisher publisher, TimeProvider clock, CancellationToken cancellationToken)
+        long version, RecServiceDbContext database, ModelLoader loader, CatalogReader catalog, Publisher publisher, AuditLog audit, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (await FindAsync(database, version, cancellationToken) is not { } model)
             return NotFound(version);
@@ -74,8 +74,10 @@ internal static class ModelEndpoints
         }
         catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
         {
+            await audit.WriteAsync("model.activate", version, cancellationToken, AuditLog.Failed);
             return Unusable(exception);
         }
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
         // The row is locked, so that its file is not pruned in between.
         var activated = await database.Database.ExecuteSqlAsync(
             $"""
@@ -85,12 +87,14 @@ internal static class ModelEndpoints
             """, cancellationToken);
         if (activated == 0)
             return Gone(version);
+        await audit.WriteAsync(database, "model.activate", version, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
         await publisher.RefreshAsync(evenIfRecent: true, cancellationToken);
         return TypedResults.Ok(ModelResponse.From(model, version));
     }
 
     private static async Task<Results<FileStreamHttpResult, ProblemHttpResult>> ExportAsync(
-        long version, RecServiceDbContext database, ArtifactScrubber scrubber, HttpContext context, CancellationToken cancellationToken)
+        long version, RecServiceDbContext database, ArtifactScrubber scrubber, AuditLog audit, HttpContext context, CancellationToken cancellationToken)
     {
         try
         {
@@ -100,6 +104,7 @@ internal static class ModelEndpoints
         {
             return Unusable(exception);
         }
+        await audit.WriteAsync("model.export", version, cancellationToken);
         // The file may be rewritten or removed at any moment: its size is that of the very file.
         await database.Database.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         if (await FindAsync(database, version, cancellationToken) is not { } model)
@@ -111,21 +116,29 @@ internal static class ModelEndpoints
         return TypedResults.Stream(artifact, "application/octet-stream", $"recservice-model-{version}.rfm");
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> PinAsync(long version, RecServiceDbContext database, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<Results<NoContent, ProblemHttpResult>> PinAsync(long version, RecServiceDbContext database, AuditLog audit, TimeProvider clock, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
         // One statement, so that pruning cannot come between the look and the pin.
         var pinned = await database.Models.Where(m => m.Version == version && m.PrunedAt == null)
             .ExecuteUpdateAsync(set => set.SetProperty(m => m.PinnedAt, m => m.PinnedAt ?? now), cancellationToken);
-        if (pinned == 1)
-            return TypedResults.NoContent();
-        return await FindAsync(database, version, cancellationToken) is null ? NotFound(version) : Gone(version);
+        if (pinned == 0)
+            return await FindAsync(database, version, cancellationToken) is null ? NotFound(version) : Gone(version);
+        await audit.WriteAsync(database, "model.pin", version, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return TypedResults.NoContent();
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> UnpinAsync(long version, RecServiceDbContext database, CancellationToken cancellationToken) =>
-        await database.Models.Where(m => m.Version == version).ExecuteUpdateAsync(set => set.SetProperty(m => m.PinnedAt, (DateTimeOffset?)null), cancellationToken) == 1
-            ? TypedResults.NoContent()
-            : NotFound(version);
+    private static async Task<Results<NoContent, ProblemHttpResult>> UnpinAsync(long version, RecServiceDbContext database, AuditLog audit, CancellationToken cancellationToken)
+    {
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+        if (await database.Models.Where(m => m.Version == version).ExecuteUpdateAsync(set => set.SetProperty(m => m.PinnedAt, (DateTimeOffset?)null), cancellationToken) == 0)
+            return NotFound(version);
+        await audit.WriteAsync(database, "model.unpin", version, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return TypedResults.NoContent();
+    }
 
     private static Task<StoredModel?> FindAsync(RecServiceDbContext database, long version, CancellationToken cancellationToken) =>
         database.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Version == version, cancellationToken);

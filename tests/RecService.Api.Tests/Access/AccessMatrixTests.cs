@@ -62,6 +62,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["GET /v1/api-keys/{prefix}"] = Roles.Admin,
         ["POST /v1/api-keys/{prefix}/rotate"] = Roles.Admin,
         ["DELETE /v1/api-keys/{prefix}"] = Roles.Admin,
+        ["GET /v1/audit-log"] = Roles.Admin,
     };
 
     [Fact]
