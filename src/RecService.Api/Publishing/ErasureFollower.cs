@@ -21,9 +21,9 @@ internal sealed partial class ErasureFollower(
         {
             await replicas.LeaveAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is NpgsqlException or OperationCanceledException)
+        catch (Exception exception) when (exception is NpgsqlException or OperationCanceledException or ObjectDisposedException)
         {
-            // A replica that says nothing any more is soon not waited for.
+            // A replica that says nothing any more is soon not waited for; one whose start failed has no store to say it to.
         }
     }
 
