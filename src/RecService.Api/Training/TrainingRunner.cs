@@ -163,6 +163,23 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         logger.RunSucceeded(run.RunId, (now - run.StartedAt).TotalSeconds, version, size);
         if (pruned > 0)
             logger.ModelsPruned(pruned);
+        await VacuumAsync(connection, cancellationToken);
+    }
+
+    /// <summary>
+    /// Has the space of what was replaced used again by the next run: autovacuum would let a part of the table go stale first, and looks once a minute only. Whoever may not
+    /// do it, as the tables are another's, is told so by a warning and leaves it to autovacuum.
+    /// </summary>
+    private async Task VacuumAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connection.ExecuteAsync("VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes", cancellationToken);
+        }
+        catch (NpgsqlException exception)
+        {
+            logger.NotVacuumed(exception.Discreet());
+        }
     }
 
     private static async Task<long> InsertModelAsync(NpgsqlConnection connection, TrainingRun run, TrainingOptions options, TrainingOutcome outcome, string? metrics,
