@@ -1,7 +1,5 @@
 using System.IO.Pipelines;
 using System.Text.Json;
-using Npgsql;
-using NpgsqlTypes;
 
 namespace RecService.Api.Http;
 
@@ -45,34 +43,9 @@ internal sealed class NdJsonWriter : IAsyncDisposable
     public ValueTask DisposeAsync() => Json.DisposeAsync();
 }
 
-/// <summary>Reads the columns of a COPY for an export.</summary>
-internal static class ExportColumns
+/// <summary>Properties as imports take them: what is not there is left out.</summary>
+internal static class NdJsonProperties
 {
-    public static async ValueTask<string?> TextAsync(this NpgsqlBinaryExporter row, CancellationToken cancellationToken)
-    {
-        if (!row.IsNull)
-        {
-            return await row.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken);
-        }
-
-        await row.SkipAsync(cancellationToken);
-        return null;
-    }
-
-    public static async ValueTask<double?> NumberAsync(this NpgsqlBinaryExporter row, CancellationToken cancellationToken)
-    {
-        if (!row.IsNull)
-        {
-            return await row.ReadAsync<double>(NpgsqlDbType.Double, cancellationToken);
-        }
-
-        await row.SkipAsync(cancellationToken);
-        return null;
-    }
-
-    public static ValueTask<string[]> TextsAsync(this NpgsqlBinaryExporter row, CancellationToken cancellationToken) =>
-        row.ReadAsync<string[]>(NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
-
     public static void WriteTexts(this Utf8JsonWriter json, string name, string[] texts)
     {
         if (texts.Length == 0)

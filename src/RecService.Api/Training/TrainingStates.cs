@@ -59,6 +59,8 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
     /// <summary>Puts a state, or none, in the place of the former one, in the connection's current transaction.</summary>
     public static async Task ReplaceAsync(NpgsqlConnection connection, long runId, TrainingState? state, CancellationToken cancellationToken)
     {
+        // Whoever is rewriting the former state without an erased user finishes first, so that its new chunks are seen here.
+        await connection.ExecuteAsync("SELECT FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) FOR UPDATE", cancellationToken);
         await connection.ExecuteAsync("DELETE FROM training_state_chunks", cancellationToken);
         if (state is null)
             return;

@@ -4,8 +4,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
-using Npgsql;
 using RecService.Api.Publishing;
+using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Tests.Training;
 using RecService.Engine.Model;
@@ -75,29 +75,29 @@ public sealed class ErasureTests(DatabaseServer server)
     }
 
     [Theory]
-    [InlineData("training_state_chunks", "ACCESS EXCLUSIVE", "after the run has read the store")]
-    [InlineData("models", "SHARE", "while the run stores its model")]
-    public async Task A_run_in_flight_does_not_bring_the_user_back(string table, string mode, string when)
+    [InlineData("UPDATE OF cutoff_at ON training_runs", "after the run has read the store")]
+    [InlineData("INSERT ON models", "while the run stores its model")]
+    public async Task A_run_in_flight_does_not_bring_the_user_back(string step, string when)
     {
         await using var service = await StartAsync();
         await TrainAsync(service);
         long runId;
         await using (var connection = await service.Database.OpenConnectionAsync())
         {
-            // The run waits at the table.
-            await using var transaction = await connection.BeginTransactionAsync();
-            await using (var lockTable = new NpgsqlCommand($"LOCK TABLE {table} IN {mode} MODE", connection))
-            {
-                await lockTable.ExecuteNonQueryAsync();
-            }
-
+            // The run waits at this step.
+            await connection.ExecuteAsync(
+                $"""
+                CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END';
+                CREATE TRIGGER wait_for_test BEFORE {step} FOR EACH ROW EXECUTE FUNCTION wait_for_test();
+                SELECT pg_advisory_lock(4711)
+                """, CancellationToken.None);
             runId = (await service.Client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted)).GetProperty("runId").GetInt64();
-            await UntilAsync(async () => await service.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass)", table));
+            await UntilAsync(async () => await service.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objid = 4711)"));
 
             var receipt = await service.Client.DeleteJsonAsync($"/v1/users/{User}");
 
             receipt.GetProperty("interactions").GetInt64().ShouldBe(15, when);
-            await transaction.RollbackAsync();
+            await connection.ExecuteAsync("SELECT pg_advisory_unlock(4711)", CancellationToken.None);
         }
 
         var run = await service.Client.EndOfRunAsync(runId);
