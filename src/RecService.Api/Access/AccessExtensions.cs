@@ -45,6 +45,7 @@ internal static class AccessExtensions
     public static IEndpointRouteBuilder MapAccess(this IEndpointRouteBuilder routes)
     {
         ApiKeyEndpoints.Map(routes);
+        AuditEndpoints.Map(routes);
         return routes;
     }
 }

@@ -31,7 +31,7 @@ internal static partial class ApiKeyEndpoints
     }
 
     private static async Task<Results<Created<NewApiKey>, ValidationProblem>> CreateAsync(
-        ApiKeyInput input, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken)
+        ApiKeyInput input, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, AuditLog audit, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var errors = Validate(input, now);
@@ -51,7 +51,12 @@ internal static partial class ApiKeyEndpoints
             ExpiresAt = input.ExpiresAt,
         };
         database.ApiKeys.Add(stored);
-        await database.SaveChangesAsync(cancellationToken);
+        await using (var transaction = await database.Database.BeginTransactionAsync(cancellationToken))
+        {
+            await database.SaveChangesAsync(cancellationToken);
+            await audit.WriteAsync(database, "key.create", $"{key.Prefix}: {string.Join(", ", stored.Roles)}", cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+        }
 
         // Times as they are stored, to the microsecond.
         await database.Entry(stored).ReloadAsync(cancellationToken);
@@ -82,7 +87,7 @@ internal static partial class ApiKeyEndpoints
             : NotFound(prefix);
 
     private static async Task<Results<Ok<NewApiKey>, ValidationProblem, ProblemHttpResult>> RotateAsync(
-        string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken,
+        string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, AuditLog audit, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken,
         int graceSeconds = 0)
     {
         if (graceSeconds is < 0 or > MostGraceSeconds)
@@ -93,6 +98,8 @@ internal static partial class ApiKeyEndpoints
         var now = time.GetUtcNow();
         DateTimeOffset? graceEnd = graceSeconds > 0 ? now.AddSeconds(graceSeconds) : null;
         var text = KeyText.WithNewSecret(prefix, out var next);
+
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
 
         // One statement, so that of two rotations at a time the later one keeps the secret of the earlier one, and a revocation stands.
         var rotated = await database.ApiKeys.Where(key => key.Prefix == prefix && key.RevokedAt == null).ExecuteUpdateAsync(
@@ -112,15 +119,18 @@ internal static partial class ApiKeyEndpoints
             return Problems.Conflict("/problems/api-key-revoked", "The key has been revoked.", "A revoked key stays revoked; make another one.");
         }
 
+        await audit.WriteAsync(database, "key.rotate", prefix, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
         await known.RefreshAsync(cancellationToken);
         LogRotated(logger, prefix, caller.Identity?.Name);
         return TypedResults.Ok(new NewApiKey(text, ApiKeyAnswer.From(stored)));
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> RevokeAsync(
-        string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken)
+        string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, AuditLog audit, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
         var found = await database.ApiKeys.Where(key => key.Prefix == prefix)
             .ExecuteUpdateAsync(set => set.SetProperty(key => key.RevokedAt, key => key.RevokedAt ?? now), cancellationToken);
         if (found == 0)
@@ -128,6 +138,8 @@ internal static partial class ApiKeyEndpoints
             return NotFound(prefix);
         }
 
+        await audit.WriteAsync(database, "key.revoke", prefix, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
         await known.RefreshAsync(cancellationToken);
         LogRevoked(logger, prefix, caller.Identity?.Name);
         return TypedResults.NoContent();

@@ -120,6 +120,7 @@ internal sealed partial class KnownKeys(
         var key = KeyText.Generate(out var text);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         context.ApiKeys.Add(new ApiKey { Prefix = key.Prefix, Hash = key.Hash, Name = "first key", Roles = [Roles.Admin], CreatedAt = now });
+        context.AuditLog.Add(new AuditEntry { At = now, Action = "key.create", Target = $"{key.Prefix}: {Roles.Admin}", Outcome = AuditLog.Succeeded });
         await context.SaveChangesAsync(cancellationToken);
         await RefreshAsync(cancellationToken);
 

@@ -14,6 +14,7 @@ internal static class CatalogExtensions
     {
         UserEndpoints.Map(routes);
         ItemEndpoints.Map(routes);
+        CatalogExport.Map(routes);
         return routes;
     }
 }

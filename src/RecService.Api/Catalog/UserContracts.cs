@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using RecService.Api.Http;
+using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Catalog;
@@ -39,6 +40,12 @@ internal sealed record UserAnswer(
 {
     public static UserAnswer From(User user) => new(user.UserId, user.Tags, Features.FromJson(user.Attributes), user.CreatedAt, user.UpdatedAt);
 }
+
+/// <summary>The receipt of an erasure.</summary>
+/// <param name="ErasedAt">When the user was erased: since then no answer knows of the user.</param>
+/// <param name="Interactions">The number of interactions removed.</param>
+/// <param name="Replicas">The processes of the service, and whether each confirmed within a second that its models in memory are free of the user.</param>
+internal sealed record UserErasure(DateTimeOffset ErasedAt, long Interactions, IReadOnlyList<ReplicaReceipt> Replicas);
 
 /// <summary>A page of users, in the order of their ids.</summary>
 /// <param name="Users">The users of this page.</param>

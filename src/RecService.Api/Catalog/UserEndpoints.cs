@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using RecService.Api.Http;
+using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
@@ -18,7 +19,10 @@ internal static class UserEndpoints
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
         users.MapGet("/{userId}", GetAsync).WithName("getUser").WithSummary("Read a user").ProducesProblem(StatusCodes.Status404NotFound);
         users.MapDelete("/{userId}", DeleteAsync).WithName("deleteUser").WithSummary("Erase a user").ProducesProblem(StatusCodes.Status404NotFound)
-            .WithDescription("Removes the user with tags, attributes and all interactions.")
+            .WithDescription(
+                "Removes the user with tags, attributes and all interactions, and the user's vector from the models of all processes. The answer names those that have confirmed it within a second; "
+                + "the others do so as soon as they can. Stored models are rewritten without the user. What the user taught other parameters stays until a model is trained anew. "
+                + "The same id may come back: that is a new user.")
             .WithoutTimeLimit();
         users.MapGet("", ListAsync).WithName("listUsers").WithSummary("List users")
             .WithDescription("In the order of their ids, by code point.");
@@ -48,8 +52,10 @@ internal static class UserEndpoints
     private static async Task<Results<Ok<UserAnswer>, ProblemHttpResult>> GetAsync(ExternalId userId, UserStore store, CancellationToken cancellationToken) =>
         await store.FindAsync(userId.Value, cancellationToken) is { } user ? TypedResults.Ok(UserAnswer.From(user)) : Problems.NotFound("user", userId);
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(ExternalId userId, UserStore store, CancellationToken cancellationToken) =>
-        await store.DeleteAsync(userId.Value, cancellationToken) ? TypedResults.NoContent() : Problems.NotFound("user", userId);
+    private static async Task<Results<Ok<UserErasure>, ProblemHttpResult>> DeleteAsync(ExternalId userId, UserStore store, Replicas replicas, CancellationToken cancellationToken) =>
+        await store.EraseAsync(userId.Value, cancellationToken) is { } erasure
+            ? TypedResults.Ok(new UserErasure(erasure.ErasedAt, erasure.Interactions, await replicas.ReceiptsAsync(erasure.ErasureId, cancellationToken)))
+            : Problems.NotFound("user", userId);
 
     private static async Task<Results<Ok<UserPage>, ValidationProblem>> ListAsync(
         UserStore store, int? limit, string? cursor, CancellationToken cancellationToken)

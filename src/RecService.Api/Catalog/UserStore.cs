@@ -9,7 +9,10 @@ namespace RecService.Api.Catalog;
 /// <summary>A user that passed validation.</summary>
 internal readonly record struct UserRow(string UserId, string[] Tags, string Attributes);
 
-internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext database, TimeProvider time)
+/// <summary>What an erasure removed.</summary>
+internal sealed record Erasure(long ErasureId, DateTimeOffset ErasedAt, long Interactions);
+
+internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext database, AuditLog audit, TimeProvider time)
 {
     // Statements that change nothing are not run: the change log would take them for changes.
     private static readonly ImportTable<UserRow> Incoming = new(
@@ -68,17 +71,29 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
         return (await FindAsync(row.UserId, cancellationToken) ?? new User { UserId = row.UserId, Tags = row.Tags, Attributes = row.Attributes }, created);
     }
 
-    /// <summary>Erases a user with all interactions; false when there is no such user.</summary>
-    public async Task<bool> DeleteAsync(string userId, CancellationToken cancellationToken) =>
+    /// <summary>Erases a user with all interactions, and has models forget the user; null when there is no such user.</summary>
+    public async Task<Erasure?> EraseAsync(string userId, CancellationToken cancellationToken) =>
         await database.Users.AnyAsync(user => user.UserId == userId, cancellationToken)
-        && await Transactions.RunAsync(
-            dataSource,
-            async (connection, cancellation) =>
-            {
-                // Interactions go with it, as many as there are.
-                return await connection.ExecuteAsync("DELETE FROM users WHERE user_id = $1", cancellation, userId) > 0;
-            },
-            cancellationToken);
+            ? await Transactions.RunAsync<Erasure?>(
+                dataSource,
+                async (connection, cancellation) =>
+                {
+                    // The row is locked first, so that no interaction comes in between.
+                    var keys = await connection.ScalarAsync<long[]>(
+                        "SELECT ARRAY(SELECT user_key FROM users WHERE user_id = $1 FOR UPDATE)", cancellation, userId);
+                    if (keys.Length == 0)
+                    {
+                        return null;
+                    }
+
+                    var interactions = await connection.ExecuteAsync("DELETE FROM interactions WHERE user_key = $1", cancellation, keys[0]);
+                    await connection.ExecuteAsync("DELETE FROM users WHERE user_key = $1", cancellation, keys[0]);
+                    await audit.WriteAsync(connection, "user.erase", AuditLog.User(userId), cancellation);
+                    var now = time.GetUtcNow();
+                    return new(await Erasures.RecordAsync(connection, userId, now, cancellation), now, interactions);
+                },
+                cancellationToken)
+            : null;
 
     public Task<CatalogImport<UserRow>> BeginImportAsync(CancellationToken cancellationToken) =>
         CatalogImport<UserRow>.BeginAsync(dataSource, Incoming, time.GetUtcNow(), cancellationToken);

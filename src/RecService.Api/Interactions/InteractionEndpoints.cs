@@ -4,11 +4,11 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.AspNetCore.OpenApi;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.OpenApi;
+using Npgsql;
 using RecService.Api.Http;
 using RecService.Api.Storage;
+using RecService.Api.Storage.Entities;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
@@ -38,28 +38,19 @@ internal static class InteractionEndpoints
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithImportSlot();
+        interactions.MapGet("/export", ExportAsync).WithName("exportInteractions").WithSummary("Export interactions").Requires(Roles.Admin).WithoutTimeLimit()
+            .WithDescription(
+                "NDJSON: all interactions as of one moment, in the order in which they were stored, as the import takes them. Into an empty store they give the same "
+                + "state, but for the times of receipt; users and items have exports of their own.")
+            .Produces<InteractionInput>(StatusCodes.Status200OK, NdJson.MediaType);
         interactions.MapGet("", ListAsync).WithName("listInteractions").WithSummary("List interactions").Requires(Roles.Ingest)
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`), the last stored first.")
-            .AddOpenApiOperationTransformer(DescribeTimes);
+            .WithTimes();
 
         // One request may empty the store, which the key of an application that ingests must not.
         interactions.MapDelete("", DeleteAsync).WithName("deleteInteractions").WithSummary("Delete interactions").Requires(Roles.Admin).WithoutTimeLimit()
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`); at least one of them is required. Users and items stay.")
-            .AddOpenApiOperationTransformer(DescribeTimes);
-    }
-
-    // Times are bound as texts, as binding by itself takes them without an offset too.
-    private static Task DescribeTimes(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
-    {
-        foreach (var parameter in operation.Parameters ?? [])
-        {
-            if (parameter is { Name: "from" or "to", Schema: OpenApiSchema schema })
-            {
-                schema.Format = "date-time";
-            }
-        }
-
-        return Task.CompletedTask;
+            .WithTimes();
     }
 
     private static async Task<Results<Ok<BatchResult>, ValidationProblem, ProblemHttpResult>> PostAsync(
@@ -138,6 +129,9 @@ internal static class InteractionEndpoints
         return requestErrors.Any ? requestErrors.ToProblem() : TypedResults.Ok(result);
     }
 
+    private static Task ExportAsync(HttpResponse response, NpgsqlDataSource database, AuditLog audit, CancellationToken cancellationToken) =>
+        audit.WatchAsync("interactions.export", () => InteractionExport.WriteAsync(response, database, cancellationToken));
+
     private static async Task<Results<Ok<InteractionPage>, ValidationProblem>> ListAsync(
         RecServiceDbContext database,
         string? userId,
@@ -196,6 +190,7 @@ internal static class InteractionEndpoints
         string? type,
         string? from,
         string? to,
+        AuditLog audit,
         CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
@@ -213,15 +208,21 @@ internal static class InteractionEndpoints
         database.Database.SetCommandTimeout(0);
         // A statement that deletes nothing would still be a change in the change log.
         var deleted = await filter.QueryAsync(database, cancellationToken) is { } interactions && await interactions.AnyAsync(cancellationToken)
-            ? await Transactions.RetryAsync(
-                attempt =>
-                {
-                    // Done twice, it would answer that nothing was there.
-                    attempt.IsCommitting = true;
-                    return interactions.ExecuteDeleteAsync(cancellationToken);
-                },
-                cancellationToken)
+            ? await Transactions.RetryAsync(attempt => DeleteAndRecordAsync(database, interactions, filter, audit, attempt, cancellationToken), cancellationToken)
             : 0;
         return TypedResults.Ok(new DeletedInteractions(deleted));
+    }
+
+    private static async Task<int> DeleteAndRecordAsync(
+        RecServiceDbContext database, IQueryable<Interaction> interactions, InteractionFilter filter, AuditLog audit, Transactions.Attempt attempt,
+        CancellationToken cancellationToken)
+    {
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+        var deleted = await interactions.ExecuteDeleteAsync(cancellationToken);
+        await audit.WriteAsync(database, "interactions.delete", $"{filter}: {deleted}", cancellationToken);
+        // Done twice, it would answer that nothing was there.
+        attempt.IsCommitting = true;
+        await transaction.CommitAsync(cancellationToken);
+        return deleted;
     }
 }

@@ -33,8 +33,8 @@ internal sealed record InteractionFilter
             UserId = userId,
             ItemId = itemId,
             Type = type,
-            From = Time(errors, "from", from),
-            To = Time(errors, "to", to),
+            From = TimeParameters.Read(errors, "from", from),
+            To = TimeParameters.Read(errors, "to", to),
         };
         filter.Validate(errors);
         return filter;
@@ -86,20 +86,18 @@ internal sealed record InteractionFilter
         return interactions;
     }
 
-    private static DateTimeOffset? Time(FieldErrors errors, string field, string? text)
+    /// <summary>The filter as the audit log shows it: users by their hashes.</summary>
+    public override string ToString()
     {
-        if (text is null)
-        {
-            return null;
-        }
-
-        if (Rfc3339Converter.TryParse(text, out var time))
-        {
-            return time;
-        }
-
-        errors.Add(field, Rfc3339Converter.Expected);
-        return null;
+        string?[] conditions =
+        [
+            UserId is null ? null : $"user={AuditLog.User(UserId)}",
+            ItemId is null ? null : $"itemId={ItemId}",
+            Type is null ? null : $"type={Type}",
+            From is null ? null : $"from={From:O}",
+            To is null ? null : $"to={To:O}",
+        ];
+        return string.Join('&', conditions.OfType<string>());
     }
 
     private void Validate(FieldErrors errors)

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Options;
+
 namespace RecService.Api.Interactions;
 
 internal static class InteractionsExtensions
@@ -7,6 +9,10 @@ internal static class InteractionsExtensions
         builder.Services.AddSingleton<InteractionImporter>();
         builder.Services.AddSingleton<BatchWriter>();
         builder.Services.AddHostedService<IdempotencyKeys>();
+        builder.Services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<RetentionOptions>, RetentionOptionsValidation>();
+        builder.Services.AddSingleton<Retention>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<Retention>());
         return builder;
     }
 

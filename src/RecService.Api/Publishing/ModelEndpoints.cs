@@ -5,6 +5,7 @@ using RecService.Api.Http;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 using RecService.Engine.Model;
+using IsolationLevel = System.Data.IsolationLevel;
 
 namespace RecService.Api.Publishing;
 
@@ -18,7 +19,10 @@ internal static class ModelEndpoints
         builder.Services.AddSingleton<ModelLoader>();
         builder.Services.AddSingleton<ModelVersions>();
         builder.Services.AddSingleton<Publisher>();
+        builder.Services.AddSingleton<ArtifactScrubber>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<Publisher>());
+        builder.Services.AddHostedService<ErasureFollower>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<ArtifactScrubber>());
     }
 
     public static void MapModels(this IEndpointRouteBuilder endpoints)
@@ -31,7 +35,7 @@ internal static class ModelEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status410Gone);
         group.MapGet("/{version:long}/export", ExportAsync).WithName("exportModel").WithSummary("Download a model's file").WithoutTimeLimit()
             .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream")
-            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status410Gone);
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status410Gone);
         group.MapPut("/{version:long}/pin", PinAsync).WithName("pinModel").WithSummary("Keep a model loadable for requests that name its version")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status410Gone);
         group.MapDelete("/{version:long}/pin", UnpinAsync).WithName("unpinModel").WithSummary("Let a pinned model go").ProducesProblem(StatusCodes.Status404NotFound);
@@ -58,7 +62,7 @@ internal static class ModelEndpoints
             : NotFound(version);
 
     private static async Task<Results<Ok<ModelResponse>, ProblemHttpResult>> ActivateAsync(
-        long version, RecServiceDbContext database, ModelLoader loader, CatalogReader catalog, Publisher publisher, TimeProvider clock, CancellationToken cancellationToken)
+        long version, RecServiceDbContext database, ModelLoader loader, CatalogReader catalog, Publisher publisher, AuditLog audit, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (await FindAsync(database, version, cancellationToken) is not { } model)
             return NotFound(version);
@@ -70,8 +74,10 @@ internal static class ModelEndpoints
         }
         catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
         {
-            return Problems.Conflict("/problems/model-unusable", "The model's file cannot be used.", exception.Message);
+            await audit.WriteAsync("model.activate", version, cancellationToken, AuditLog.Failed);
+            return Unusable(exception);
         }
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
         // The row is locked, so that its file is not pruned in between.
         var activated = await database.Database.ExecuteSqlAsync(
             $"""
@@ -81,39 +87,58 @@ internal static class ModelEndpoints
             """, cancellationToken);
         if (activated == 0)
             return Gone(version);
+        await audit.WriteAsync(database, "model.activate", version, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
         await publisher.RefreshAsync(evenIfRecent: true, cancellationToken);
         return TypedResults.Ok(ModelResponse.From(model, version));
     }
 
     private static async Task<Results<FileStreamHttpResult, ProblemHttpResult>> ExportAsync(
-        long version, RecServiceDbContext database, NpgsqlDataSource source, HttpContext context, CancellationToken cancellationToken)
+        long version, RecServiceDbContext database, ArtifactScrubber scrubber, AuditLog audit, HttpContext context, CancellationToken cancellationToken)
     {
+        try
+        {
+            await scrubber.ScrubModelAsync(version, cancellationToken);
+        }
+        catch (DamagedArtifactException exception)
+        {
+            return Unusable(exception);
+        }
+        await audit.WriteAsync("model.export", version, cancellationToken);
+        // The file may be rewritten or removed at any moment: its size is that of the very file.
+        await database.Database.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         if (await FindAsync(database, version, cancellationToken) is not { } model)
             return NotFound(version);
         if (model.PrunedAt is not null)
             return Gone(version);
-        var connection = await source.OpenConnectionAsync(cancellationToken);
-        context.Response.RegisterForDisposeAsync(connection);
-        var artifact = await Artifacts.OfModels.OpenReadAsync(connection, version, cancellationToken);
+        var artifact = await Artifacts.OfModels.OpenReadAsync((NpgsqlConnection)database.Database.GetDbConnection(), version, cancellationToken);
         context.Response.ContentLength = model.SizeBytes;
         return TypedResults.Stream(artifact, "application/octet-stream", $"recservice-model-{version}.rfm");
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> PinAsync(long version, RecServiceDbContext database, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<Results<NoContent, ProblemHttpResult>> PinAsync(long version, RecServiceDbContext database, AuditLog audit, TimeProvider clock, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
         // One statement, so that pruning cannot come between the look and the pin.
         var pinned = await database.Models.Where(m => m.Version == version && m.PrunedAt == null)
             .ExecuteUpdateAsync(set => set.SetProperty(m => m.PinnedAt, m => m.PinnedAt ?? now), cancellationToken);
-        if (pinned == 1)
-            return TypedResults.NoContent();
-        return await FindAsync(database, version, cancellationToken) is null ? NotFound(version) : Gone(version);
+        if (pinned == 0)
+            return await FindAsync(database, version, cancellationToken) is null ? NotFound(version) : Gone(version);
+        await audit.WriteAsync(database, "model.pin", version, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return TypedResults.NoContent();
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> UnpinAsync(long version, RecServiceDbContext database, CancellationToken cancellationToken) =>
-        await database.Models.Where(m => m.Version == version).ExecuteUpdateAsync(set => set.SetProperty(m => m.PinnedAt, (DateTimeOffset?)null), cancellationToken) == 1
-            ? TypedResults.NoContent()
-            : NotFound(version);
+    private static async Task<Results<NoContent, ProblemHttpResult>> UnpinAsync(long version, RecServiceDbContext database, AuditLog audit, CancellationToken cancellationToken)
+    {
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+        if (await database.Models.Where(m => m.Version == version).ExecuteUpdateAsync(set => set.SetProperty(m => m.PinnedAt, (DateTimeOffset?)null), cancellationToken) == 0)
+            return NotFound(version);
+        await audit.WriteAsync(database, "model.unpin", version, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return TypedResults.NoContent();
+    }
 
     private static Task<StoredModel?> FindAsync(RecServiceDbContext database, long version, CancellationToken cancellationToken) =>
         database.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Version == version, cancellationToken);
@@ -122,6 +147,8 @@ internal static class ModelEndpoints
         database.ActiveModels.Select(a => (long?)a.Version).SingleOrDefaultAsync(cancellationToken);
 
     private static ProblemHttpResult NotFound(long version) => Problems.NotFound("model", version);
+
+    private static ProblemHttpResult Unusable(Exception exception) => Problems.Conflict("/problems/model-unusable", "The model's file cannot be used.", exception.Message);
 
     private static ProblemHttpResult Gone(long version) => Problems.Of(StatusCodes.Status410Gone, $"Model {version} was neither pinned nor among the newest.", "The model's file has been removed.", "/problems/model-pruned");
 }

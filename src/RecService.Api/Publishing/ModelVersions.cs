@@ -48,6 +48,21 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
         return (await LoadAsync(wanted, cancellationToken), ModelAvailability.Available);
     }
 
+    /// <summary>Takes users that have been erased out of the models in memory.</summary>
+    public async Task ForgetErasedAsync(CancellationToken cancellationToken)
+    {
+        await _loading.WaitAsync(cancellationToken);
+        try
+        {
+            for (var node = _loaded.First; node is not null; node = node.Next)
+                node.Value = await loader.WithoutErasedAsync(node.Value, cancellationToken);
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
     public void Dispose() => _loading.Dispose();
 
     private async Task<(StoredModel? Model, bool IsActive)> ReadAsync(long version, CancellationToken cancellationToken)

@@ -16,6 +16,7 @@ internal sealed class Publisher(
     private const int RebuildShare = 20;
 
     private readonly SemaphoreSlim _refreshing = new(1, 1);
+    private readonly SemaphoreSlim _swapping = new(1, 1);
     private volatile Snapshot _current = Snapshot.Empty;
     private string? _databaseSnapshot;
     private TimeSpan _lastBuildTime;
@@ -57,6 +58,9 @@ internal sealed class Publisher(
         }
     }
 
+    /// <summary>Takes users that have been erased out of the snapshot, also while another one is being built.</summary>
+    public Task ForgetErasedAsync(CancellationToken cancellationToken) => SwapAsync(next: null, cancellationToken);
+
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         // The first failure is fatal: a service that cannot read its store or its model must not report itself as started.
@@ -67,6 +71,7 @@ internal sealed class Publisher(
     public override void Dispose()
     {
         _refreshing.Dispose();
+        _swapping.Dispose();
         base.Dispose();
     }
 
@@ -102,7 +107,7 @@ internal sealed class Publisher(
         try
         {
             var state = await catalogReader.ReadAsync(cancellationToken);
-            _current = new(state.Catalog, await ModelForAsync(version, state, cancellationToken));
+            await SwapAsync(new(state.Catalog, await ModelForAsync(version, state, cancellationToken)), cancellationToken);
             _databaseSnapshot = state.DatabaseSnapshot;
         }
         finally
@@ -113,6 +118,21 @@ internal sealed class Publisher(
         }
         metrics.SnapshotPublished(_current.Model?.StoredAt, _current.Catalog.Count, _current.Model?.Bytes ?? 0, _lastBuildTime);
         logger.SnapshotPublished(_current.Model?.Version, _current.Catalog.Count, _lastBuildTime.TotalMilliseconds);
+    }
+
+    /// <summary>Puts a snapshot, or the one that is there, in the place of the one that is there, without users that were erased while it was built.</summary>
+    private async Task SwapAsync(Snapshot? next, CancellationToken cancellationToken)
+    {
+        await _swapping.WaitAsync(cancellationToken);
+        try
+        {
+            next ??= _current;
+            _current = next.Model is null ? next : next with { Model = await loader.WithoutErasedAsync(next.Model, cancellationToken) };
+        }
+        finally
+        {
+            _swapping.Release();
+        }
     }
 
     private async Task<RankingModel?> ModelForAsync(long? version, CatalogState state, CancellationToken cancellationToken)

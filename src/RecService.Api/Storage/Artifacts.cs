@@ -12,11 +12,14 @@ internal sealed class Artifacts
 
     private readonly string _copy;
     private readonly string _select;
+    private readonly string _delete;
 
     private Artifacts(string table, string key)
     {
+        Table = table;
         _copy = $"COPY {table} ({key}, chunk_index, data) FROM STDIN (FORMAT BINARY)";
         _select = $"SELECT data FROM {table} WHERE {key} = $1 ORDER BY chunk_index";
+        _delete = $"DELETE FROM {table} WHERE {key} = $1";
     }
 
     /// <summary>Model files, by version.</summary>
@@ -24,6 +27,8 @@ internal sealed class Artifacts
 
     /// <summary>Training states, by run.</summary>
     public static Artifacts OfTrainingStates { get; } = new("training_state_chunks", "run_id");
+
+    public string Table { get; }
 
     /// <summary>A stream that stores what is written to it as the artifact of a key, in the connection's current transaction.</summary>
     public ArtifactWriter OpenWrite(NpgsqlConnection connection, long key) => new(connection, _copy, key);
@@ -34,6 +39,9 @@ internal sealed class Artifacts
         var command = new NpgsqlCommand(_select, connection) { Parameters = { new() { Value = key } } };
         return new ArtifactReader(command, await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken));
     }
+
+    public Task DeleteAsync(NpgsqlConnection connection, long key, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(_delete, cancellationToken, key);
 
     internal sealed class ArtifactWriter : Stream
     {

@@ -25,6 +25,12 @@ internal sealed class RecServiceDbContext(DbContextOptions<RecServiceDbContext> 
 
     public DbSet<StoredIdempotencyKey> IdempotencyKeys => Set<StoredIdempotencyKey>();
 
+    public DbSet<ErasedUser> ErasedUsers => Set<ErasedUser>();
+
+    public DbSet<Replica> Replicas => Set<Replica>();
+
+    public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder) =>
         modelBuilder.ApplyConfigurationsFromAssembly(typeof(RecServiceDbContext).Assembly);
 }

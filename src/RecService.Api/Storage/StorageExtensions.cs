@@ -42,6 +42,9 @@ internal static class StorageExtensions
                 (RelationalEventId.CommandError, LogLevel.Debug), (RelationalEventId.ConnectionError, LogLevel.Debug), (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))));
         services.AddSingleton<ActiveModelSignal>();
         services.AddSingleton<BriefReads>();
+        services.AddSingleton<Replicas>();
+        services.AddHttpContextAccessor();
+        services.AddSingleton<AuditLog>();
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService<DatabaseService>();
         return builder;

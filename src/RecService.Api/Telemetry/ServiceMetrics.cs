@@ -20,6 +20,7 @@ internal sealed class ServiceMetrics
     private readonly Dictionary<string, int> _types = new(StringComparer.OrdinalIgnoreCase);
     private readonly TimeProvider _clock;
     private readonly Counter<long> _interactions;
+    private readonly Counter<long> _expired;
     private readonly Counter<long> _importRows;
     private readonly Histogram<double> _importDuration;
     private readonly Histogram<double> _trainingDuration;
@@ -39,6 +40,7 @@ internal sealed class ServiceMetrics
         var meter = meters.Create(MeterName);
         _interactions = meter.CreateCounter<long>("recservice.interactions", "{interaction}",
             "Interactions that were sent in batches and imports, by what became of them.");
+        _expired = meter.CreateCounter<long>("recservice.retention.interactions", "{interaction}", "Interactions that were deleted because of their age, by type.");
         _importRows = meter.CreateCounter<long>("recservice.import.rows", "{row}", "Rows of imports of interactions, users and items; its rate is the import rate.");
         _importDuration = CreateHistogram(meter, "recservice.import.duration", "Duration of imports, from the first byte to the commit.",
             [0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600]);
@@ -68,6 +70,10 @@ internal sealed class ServiceMetrics
         if (count > 0)
             _interactions.Add(count, new(TypeKey, _typeNames[type]), new(OutcomeKey, outcome));
     }
+
+    /// <param name="type">A type that the configuration names.</param>
+    /// <param name="count">How many were deleted.</param>
+    public void Expired(string type, long count) => _expired.Add(count, new KeyValuePair<string, object?>(TypeKey, type));
 
     public void ImportEnded(string kind, long startTimestamp, long accepted, long duplicates, long rejected)
     {

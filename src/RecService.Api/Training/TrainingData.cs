@@ -32,6 +32,9 @@ internal sealed class TrainingData
     /// <summary>When the cut-off was taken.</summary>
     public required DateTimeOffset CutoffAt { get; init; }
 
+    /// <summary>The last erasure of a user before the cut-off: <see cref="Storage.Erasures"/>.</summary>
+    public long ErasureHorizon { get; init; }
+
     /// <summary>The database snapshot of the cut-off, to tell later whether anything has changed since.</summary>
     public required string CutoffSnapshot { get; init; }
 

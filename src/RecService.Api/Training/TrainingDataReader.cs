@@ -18,6 +18,7 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
         // Repeatable read: users, items, interactions and the snapshot's name all come from one moment.
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var (cutoffAt, snapshot, databaseId) = await CutoffAsync(connection, cancellationToken);
+        var erasureHorizon = await Erasures.HorizonAsync(connection, cancellationToken);
         var (users, userIndex) = await EntitiesAsync(connection,
             "COPY (SELECT user_key, user_id, tags, attributes::text FROM users ORDER BY user_id) TO STDOUT (FORMAT BINARY)", cancellationToken);
         var (items, itemIndex) = await EntitiesAsync(connection,
@@ -34,6 +35,7 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
             Rows = rows.Rows(contextOrder),
             Dropped = rows.Dropped,
             CutoffAt = cutoffAt,
+            ErasureHorizon = erasureHorizon,
             CutoffSnapshot = snapshot,
             DatabaseId = databaseId,
         };

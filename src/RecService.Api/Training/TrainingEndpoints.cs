@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using RecService.Api.Http;
+using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Training;
@@ -43,12 +44,16 @@ internal static class TrainingEndpoints
     }
 
     private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
-        TrainingService training, HttpContext context, CancellationToken cancellationToken)
+        TrainingService training, AuditLog audit, HttpContext context, CancellationToken cancellationToken)
     {
         var (run, started) = await training.StartRunAsync(TrainingRunTrigger.Demand, cancellationToken);
         var address = $"/v1/training-runs/{run.RunId}";
         if (started)
+        {
+            // The run goes on whether or not somebody waits for the answer.
+            await audit.WriteAsync("run.start", run.RunId, CancellationToken.None);
             return TypedResults.Accepted(address, TrainingRunResponse.From(run));
+        }
         context.Response.Headers.Location = address;
         return Problems.Conflict("/problems/training-run-going-on", "A training run is going on.", $"Run {run.RunId} has not ended; its address is {address}.");
     }
@@ -70,13 +75,16 @@ internal static class TrainingEndpoints
         await runs.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(TrainingRunResponse.From(run)) : NotFound(runId);
 
     private static async Task<Results<Ok<TrainingRunResponse>, Accepted<TrainingRunResponse>, ProblemHttpResult>> CancelAsync(
-        long runId, TrainingRuns runs, TrainingService training, CancellationToken cancellationToken)
+        long runId, TrainingRuns runs, TrainingService training, AuditLog audit, CancellationToken cancellationToken)
     {
         var asked = training.Cancel(runId);
         if (await runs.FindAsync(runId, cancellationToken) is not { } run)
             return NotFound(runId);
         if (asked)
+        {
+            await audit.WriteAsync("run.cancel", runId, CancellationToken.None);
             return TypedResults.Accepted($"/v1/training-runs/{runId}", TrainingRunResponse.From(run));
+        }
         if (run.Status == TrainingRunStatus.Running)
         {
             // Another process executes it, or died while it did.

@@ -1,3 +1,4 @@
+using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
@@ -13,7 +14,15 @@ namespace RecService.Api.Training;
 /// <param name="Metrics">Metrics of the fit, which has not seen the holdout; null without one.</param>
 /// <param name="StartHoldoutLoss">The holdout loss that a fit started with that did not start cold.</param>
 /// <param name="State">Where the next run may start from: the state of the fit, which has not seen the holdout; null when none is to be kept.</param>
-internal sealed record TrainingOutcome(FactorizationModel Model, int BestEpoch, TrainingMetrics? Metrics, double? StartHoldoutLoss = null, TrainingState? State = null);
+internal sealed record TrainingOutcome(FactorizationModel Model, int BestEpoch, TrainingMetrics? Metrics, double? StartHoldoutLoss = null, TrainingState? State = null)
+{
+    /// <summary>The outcome without users that have been erased since the cut-off.</summary>
+    public TrainingOutcome Without(ErasedUsers erased) => this with
+    {
+        Model = Model.WithoutUsers(erased.Among(Model.Features?.UserIds ?? [])),
+        State = State?.WithoutUsers(erased.Among(State.Model.Features?.UserIds ?? [])),
+    };
+}
 
 /// <summary>Fits with a holdout, measures, and refits on all rows for the best number of epochs.</summary>
 internal static class TrainingFit

@@ -52,4 +52,7 @@ internal static partial class TrainingLog
 
     [LoggerMessage(EventId = 2017, Level = LogLevel.Warning, Message = "Training run {RunId} starts again, cold: it could not go on from the state of run {FormerRunId}")]
     public static partial void WarmStartFailed(this ILogger logger, long runId, long formerRunId, Exception exception);
+
+    [LoggerMessage(EventId = 2018, Level = LogLevel.Warning, Message = "The tables of models could not be vacuumed after the run; autovacuum will do it")]
+    public static partial void NotVacuumed(this ILogger logger, Exception exception);
 }

@@ -46,7 +46,7 @@ public sealed class TrainingOptions
     private static readonly string[] NotOfTheModel =
     [
         nameof(Enabled), nameof(Schedule), nameof(Interval), nameof(Epochs), nameof(Patience), nameof(Seed), nameof(Threads), nameof(Deterministic), nameof(MinimumFeatureCount),
-        nameof(RankingSample), nameof(KeepModels),
+        nameof(RankingSample), nameof(KeepModels), nameof(KeepRuns),
     ];
 
     /// <summary>Whether the schedule runs; training on demand works in any case.</summary>
@@ -127,6 +127,9 @@ public sealed class TrainingOptions
     /// <summary>How many of the newest models keep their files, beside the active and the pinned ones; 1 to 1,000. The records of all stay.</summary>
     public int KeepModels { get; set; } = 10;
 
+    /// <summary>How many of the newest runs keep their records, beside those of models that keep their files; 1 to 100,000.</summary>
+    public int KeepRuns { get; set; } = 1_000;
+
     /// <summary>What each interaction type means; types that are not listed are not trained on. Upper and lower case are the same, as in all configuration.</summary>
     /// <remarks>The defaults suit both objectives: <c>rating</c> carries a value, the others are positives of growing weight.</remarks>
     public Dictionary<string, InteractionTypeOptions> Types { get; set; } = new(StringComparer.OrdinalIgnoreCase)
@@ -198,6 +201,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.HoldoutShare is > 0 and <= 0.5, "HoldoutShare", "must be above 0 and at most 0.5.");
         Require(options.RankingSample >= 1, "RankingSample", "must be at least 1.");
         Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must lie between 1 and 1000.");
+        Require(options.KeepRuns is >= 1 and <= 100_000, "KeepRuns", "must lie between 1 and 100000.");
         foreach (var (type, settings) in options.Types)
             Require((settings.Weight == 0 || (float)settings.Weight > 0) && float.IsFinite((float)settings.Weight), $"Types:{type}:Weight", "must be 0 or a positive number within single precision.");
         return errors.Build();

@@ -30,7 +30,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
             epochs.Writer.Complete();
             await recording;
         }
-        await StoreAsync(run, options, outcome, former?.RunId, data.CutoffSnapshot, cancellationToken);
+        await StoreAsync(run, options, outcome, former?.RunId, data, cancellationToken);
     }
 
     private TrainingOutcome Fit(long runId, TrainingData data, TrainingOptions options, FormerFit? former, ChannelWriter<TrainingEpoch> epochs, CancellationToken cancellationToken)
@@ -103,11 +103,13 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
     }
 
     /// <summary>Stores the model and the state, makes the model the active one and ends the run, all or nothing.</summary>
-    private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, long? formerRunId, string cutoffSnapshot, CancellationToken cancellationToken)
+    private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, long? formerRunId, TrainingData data, CancellationToken cancellationToken)
     {
         using var span = Spans.Start("store");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var erased = await Erasures.SinceAsync(connection, data.ErasureHorizon, cancellationToken);
+        outcome = outcome.Without(erased);
         var now = clock.GetUtcNow();
         var metrics = outcome.Metrics is null ? null : TrainingJson.Write(outcome.Metrics);
         var version = await InsertModelAsync(connection, run, options, outcome, metrics, now, cancellationToken);
@@ -122,9 +124,9 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         {
             BatchCommands =
             {
-                new("UPDATE models SET size_bytes = $2, sha256 = $3 WHERE version = $1")
+                new("UPDATE models SET size_bytes = $2, sha256 = $3, erasure_horizon = $4 WHERE version = $1")
                 {
-                    Parameters = { new() { Value = version }, new() { Value = size }, new() { Value = hash } },
+                    Parameters = { new() { Value = version }, new() { Value = size }, new() { Value = hash }, new() { Value = erased.Horizon } },
                 },
                 new("INSERT INTO active_model (id, version, activated_at) VALUES (1, $1, $2) ON CONFLICT (id) DO UPDATE SET version = $1, activated_at = $2")
                 {
@@ -132,7 +134,8 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
                 },
                 new("""
                     UPDATE training_runs
-                    SET status = 'succeeded', finished_at = $2, metrics = $3, best_epoch = $4, model_version = $5, warm_started_from = $6, start_holdout_loss = $7
+                    SET status = 'succeeded', finished_at = $2, metrics = $3, best_epoch = $4, model_version = $5, warm_started_from = $6, start_holdout_loss = $7,
+                        erasure_horizon = $8
                     WHERE run_id = $1 AND status = 'running'
                     """)
                 {
@@ -145,6 +148,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
                         new() { Value = version },
                         new() { Value = outcome.StartHoldoutLoss is null ? DBNull.Value : formerRunId, NpgsqlDbType = NpgsqlDbType.Bigint },
                         new() { Value = (object?)outcome.StartHoldoutLoss ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
+                        new() { Value = erased.Horizon },
                     },
                 },
             },
@@ -153,12 +157,29 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         if (finish.BatchCommands[2].RecordsAffected != 1)
             throw new InvalidOperationException("The run has been ended by another process; its model is not stored.");
         var pruned = await PruneAsync(connection, options, now, cancellationToken);
-        await ChangeLog.PruneAsync(connection, cutoffSnapshot, cancellationToken);
+        await ChangeLog.PruneAsync(connection, data.CutoffSnapshot, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         activeModel.Notify();
         logger.RunSucceeded(run.RunId, (now - run.StartedAt).TotalSeconds, version, size);
         if (pruned > 0)
             logger.ModelsPruned(pruned);
+        await VacuumAsync(connection, cancellationToken);
+    }
+
+    /// <summary>
+    /// Has the space of what was replaced used again by the next run: autovacuum would let a part of the table go stale first, and looks once a minute only. Whoever may not
+    /// do it, as the tables are another's, is told so by a warning and leaves it to autovacuum.
+    /// </summary>
+    private async Task VacuumAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connection.ExecuteAsync("VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes", cancellationToken);
+        }
+        catch (NpgsqlException exception)
+        {
+            logger.NotVacuumed(exception.Discreet());
+        }
     }
 
     private static async Task<long> InsertModelAsync(NpgsqlConnection connection, TrainingRun run, TrainingOptions options, TrainingOutcome outcome, string? metrics,

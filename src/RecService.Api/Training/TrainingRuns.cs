@@ -73,10 +73,22 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
             Seed = options.Seed,
             Settings = TrainingJson.Write(options),
         };
+        // Before, so that a failure leaves no record of a run that nobody executes.
+        await PruneAsync(context, options.KeepRuns - 1, cancellationToken);
         context.TrainingRuns.Add(run);
         await context.SaveChangesAsync(cancellationToken);
         return run;
     }
+
+    /// <summary>Removes the records of old runs, except those of models that are still stored and of the state that the next run may start from.</summary>
+    private static Task<int> PruneAsync(RecServiceDbContext context, int keep, CancellationToken cancellationToken) => context.Database.ExecuteSqlAsync(
+        $"""
+        DELETE FROM training_runs AS r
+        WHERE run_id <= (SELECT run_id FROM training_runs ORDER BY run_id DESC OFFSET {keep} LIMIT 1)
+          AND status <> 'running'
+          AND NOT EXISTS (SELECT FROM models AS m WHERE m.run_id = r.run_id AND m.pruned_at IS NULL)
+          AND NOT EXISTS (SELECT FROM training_state_chunks AS s WHERE s.run_id = r.run_id)
+        """, cancellationToken);
 
     public async Task<TrainingRun?> FindAsync(long runId, CancellationToken cancellationToken)
     {

@@ -27,7 +27,7 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
             return null;
         }
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        if (await FormerRunAsync(connection, cancellationToken) is not var (formerRunId, settings))
+        if (await FormerRunAsync(connection, cancellationToken) is not var (formerRunId, settings, erasureHorizon))
         {
             logger.StartsCold(runId, "no former run has left its state");
             return null;
@@ -39,9 +39,15 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
         }
         try
         {
-            await using var artifact = await Artifacts.OfTrainingStates.OpenReadAsync(connection, formerRunId, cancellationToken);
-            // The file is parsed by blocking reads, off the threads that serve requests.
-            return new(formerRunId, await Task.Factory.StartNew(() => TrainingState.Load(artifact), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+            TrainingState state;
+            await using (var artifact = await Artifacts.OfTrainingStates.OpenReadAsync(connection, formerRunId, cancellationToken))
+            {
+                // The file is parsed by blocking reads, off the threads that serve requests.
+                state = await Task.Factory.StartNew(() => TrainingState.Load(artifact), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            }
+            // A user who was erased and came back starts anew.
+            var erased = await Erasures.SinceAsync(connection, erasureHorizon, cancellationToken);
+            return new(formerRunId, state.WithoutUsers(erased.Among(state.Model.Features?.UserIds ?? [])));
         }
         catch (ModelFormatException exception)
         {
@@ -53,6 +59,8 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
     /// <summary>Puts a state, or none, in the place of the former one, in the connection's current transaction.</summary>
     public static async Task ReplaceAsync(NpgsqlConnection connection, long runId, TrainingState? state, CancellationToken cancellationToken)
     {
+        // Whoever is rewriting the former state without an erased user finishes first, so that its new chunks are seen here.
+        await connection.ExecuteAsync("SELECT FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) FOR UPDATE", cancellationToken);
         await connection.ExecuteAsync("DELETE FROM training_state_chunks", cancellationToken);
         if (state is null)
             return;
@@ -64,11 +72,11 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
         }, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    private static async Task<(long RunId, string Settings)?> FormerRunAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<(long RunId, string Settings, long ErasureHorizon)?> FormerRunAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            "SELECT run_id, settings::text FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) ORDER BY run_id DESC LIMIT 1", connection);
+            "SELECT run_id, settings::text, erasure_horizon FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) ORDER BY run_id DESC LIMIT 1", connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? (reader.GetInt64(0), reader.GetString(1)) : null;
+        return await reader.ReadAsync(cancellationToken) ? (reader.GetInt64(0), reader.GetString(1), reader.GetInt64(2)) : null;
     }
 }

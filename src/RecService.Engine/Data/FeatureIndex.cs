@@ -27,6 +27,9 @@ public sealed class FeatureIndex
     /// <summary>Every feature and its column: groups in ordinal order of their names; in a group the numeric feature, then the categories in ordinal order.</summary>
     public IEnumerable<IndexedFeature> Features => _groups.Values.OrderBy(g => g.Name, StringComparer.Ordinal).SelectMany(g => g.Features());
 
+    /// <summary>The ids of the users that have a column, in no particular order.</summary>
+    public IReadOnlyList<string> UserIds => _groups.TryGetValue(FeatureWalk.UserIdGroup, out var users) ? users.Categories.Keys : [];
+
     /// <summary>Upper bound of the columns: every column is below it.</summary>
     internal int ColumnLimit { get; }
 
@@ -90,6 +93,20 @@ public sealed class FeatureIndex
         }
 
         return new(groups.Select(g => new FeatureGroup(g.Key, g.Value.Categories.ToFrozenDictionary(StringComparer.Ordinal), g.Value.Numeric)));
+    }
+
+    /// <summary>The index without the ids of some users, and the columns that only those ids led to, in ascending order.</summary>
+    internal (FeatureIndex Index, int[] Columns) WithoutUsers(IReadOnlySet<string> userIds)
+    {
+        if (!_groups.TryGetValue(FeatureWalk.UserIdGroup, out var users))
+            return (this, []);
+        var kept = users.Categories.Where(user => !userIds.Contains(user.Key)).ToFrozenDictionary(StringComparer.Ordinal);
+        if (kept.Count == users.Categories.Count)
+            return (this, []);
+        var index = new FeatureIndex(_groups.Values.Select(group => ReferenceEquals(group, users) ? group with { Categories = kept } : group));
+        // The column of rare categories is still that of the others, which may be tags and attributes of users, too.
+        var used = index.Features.Where(feature => feature.Field == FeatureWalk.UserField).Select(feature => feature.Column).ToHashSet();
+        return (index, [.. users.Categories.Where(user => userIds.Contains(user.Key)).Select(user => user.Value).Where(column => !used.Contains(column)).Distinct().Order()]);
     }
 
     internal static int Count(BinaryReader reader) =>

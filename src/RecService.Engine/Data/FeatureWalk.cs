@@ -17,6 +17,7 @@ internal static class FeatureWalk
     public const string ItemField = "item";
     public const string TagField = "tag";
     public const string ContextTagField = "context.tags";
+    public const string UserIdGroup = "user.id";
 
     private const string ContextPrefix = "context.";
 
@@ -30,7 +31,7 @@ internal static class FeatureWalk
     public static void User<TSink>(EntityFeatures user, ref TSink sink) where TSink : IFeatureSink, allows ref struct
     {
         if (user.Id is not null)
-            sink.Category("user.id", user.Id, 1);
+            sink.Category(UserIdGroup, user.Id, 1);
         Several("user.tags", user.Tags, ref sink);
         Values("user.attributes.", user.Values, ref sink);
     }

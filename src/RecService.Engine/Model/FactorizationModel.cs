@@ -166,6 +166,38 @@ public sealed class FactorizationModel
         _ => score,
     };
 
+    /// <summary>
+    /// The model as if it had never had the ids of these users: they are gone from the index, and the weights and vectors of their columns are 0. Columns keep their
+    /// numbers. A column that other features lead to as well, that of rare categories, stays as it is, and so do tags and attributes.
+    /// </summary>
+    /// <param name="userIds">The ids.</param>
+    /// <returns>A model of its own; this one when it has none of the ids, or no index.</returns>
+    public FactorizationModel WithoutUsers(IReadOnlySet<string> userIds)
+    {
+        ArgumentNullException.ThrowIfNull(userIds);
+        if (Features is null)
+        {
+            return this;
+        }
+
+        var (index, columns) = Features.WithoutUsers(userIds);
+        if (ReferenceEquals(index, Features))
+        {
+            return this;
+        }
+
+        float[] weights = [.. _weights];
+        float[] factors = [.. _factors];
+        foreach (var column in columns)
+        {
+            weights[column] = 0;
+            // No other column has this row: only tags share theirs.
+            factors.AsSpan(Space.FactorOf(column) * Stride, Stride).Clear();
+        }
+
+        return new(Space, Interaction, Loss, Factors, Bias, weights, factors, TargetMinimum, TargetMaximum, index, Interaction == FeatureInteraction.FieldWeighted ? _fieldWeights : null);
+    }
+
     /// <summary>Floats that k factors take in a factor table: k rounded up to a multiple of 16.</summary>
     public static int StrideOf(int factors) => checked((factors + 15) / 16 * 16);
 

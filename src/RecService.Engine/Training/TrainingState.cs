@@ -57,6 +57,28 @@ public sealed class TrainingState
         return new(model, null, 0, [], [], [], []);
     }
 
+    /// <summary>The state as if it had never had the ids of these users: that of <see cref="FactorizationModel.WithoutUsers"/>, with sums and counts of 0 where it has 0.</summary>
+    /// <param name="userIds">The ids.</param>
+    /// <returns>A state of its own; this one when its model has none of the ids, or no index.</returns>
+    public TrainingState WithoutUsers(IReadOnlySet<string> userIds)
+    {
+        var model = Model.WithoutUsers(userIds);
+        if (ReferenceEquals(model, Model))
+            return this;
+        var state = new TrainingState(model, Solver, Sums, [.. _factorSums], [.. _weightSums], [.. FactorTouches], [.. WeightTouches]);
+        foreach (var column in Model.Features!.WithoutUsers(userIds).Columns)
+        {
+            var factor = model.Space.FactorOf(column);
+            for (var sum = 0; sum < Sums; sum++)
+                state.FactorSumsOf(factor, sum).Clear();
+            state.WeightSumsOf(column).Clear();
+            if (WeightTouches.Length > 0)
+                (state.FactorTouches[factor], state.WeightTouches[column]) = (0, 0);
+        }
+
+        return state;
+    }
+
     /// <summary>Whether a file that starts with these bytes, at least 8, is one of these.</summary>
     public static bool IsStartOf(ReadOnlySpan<byte> bytes) => Format.IsStartOf(bytes);
 

@@ -19,6 +19,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["* /health/live"] = Open,
         ["* /health/startup"] = Open,
         ["* /health/ready"] = Open,
+        ["* /health/startup"] = Open,
         ["GET /openapi/{documentName}.json"] = Open,
         ["* /swagger/{**path}"] = Open,
 
@@ -43,6 +44,9 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["GET /v1/interactions"] = Roles.Ingest,
 
         ["DELETE /v1/interactions"] = Roles.Admin,
+        ["GET /v1/interactions/export"] = Roles.Admin,
+        ["GET /v1/exports/users"] = Roles.Admin,
+        ["GET /v1/exports/items"] = Roles.Admin,
         ["POST /v1/training-runs"] = Roles.Admin,
         ["GET /v1/training-runs"] = Roles.Admin,
         ["GET /v1/training-runs/{runId:long}"] = Roles.Admin,
@@ -59,6 +63,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["GET /v1/api-keys/{prefix}"] = Roles.Admin,
         ["POST /v1/api-keys/{prefix}/rotate"] = Roles.Admin,
         ["DELETE /v1/api-keys/{prefix}"] = Roles.Admin,
+        ["GET /v1/audit-log"] = Roles.Admin,
     };
 
     [Fact]

@@ -45,7 +45,7 @@ public sealed class UserTests(ServiceFixture service) : IClassFixture<ServiceFix
             },
         });
 
-        await Client.DeleteJsonAsync("/v1/users/gone", HttpStatusCode.NoContent);
+        await Client.DeleteJsonAsync("/v1/users/gone");
 
         await Client.GetJsonAsync("/v1/users/gone", HttpStatusCode.NotFound);
         (await service.ScalarAsync<long>("SELECT count(*) FROM interactions AS i JOIN items USING (item_key) WHERE item_id LIKE 'erase-%'")).ShouldBe(1);

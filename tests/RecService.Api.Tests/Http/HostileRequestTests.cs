@@ -27,9 +27,8 @@ public sealed partial class HostileRequestTests(KeyedService service, ITestOutpu
             var answer = await SendAsync(request);
             var status = answer.Length > 12 ? answer[9..12] : "none";
             statuses.AddOrUpdate(status, 1, (_, former) => former + 1);
-
-            // 505 is about the protocol version that the request claims.
-            if ((status[0] is '5' && status != "505") || Insides().IsMatch(answer))
+            // 505 is what a request line without HTTP's version deserves.
+            if ((status[0] is '5' && status is not "505") || Insides().IsMatch(answer))
             {
                 mistakes.Enqueue($"{Shortened(Encoding.UTF8.GetString(request))}\n=> {Shortened(answer)}");
             }

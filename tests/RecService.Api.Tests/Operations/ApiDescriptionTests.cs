@@ -40,7 +40,7 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
         }
 
         failures.ShouldBeEmpty();
-        executed.ShouldBe(35);
+        executed.ShouldBe(39);
     }
 
     [Fact]

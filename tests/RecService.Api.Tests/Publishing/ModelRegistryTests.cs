@@ -16,6 +16,7 @@ public sealed class ModelRegistryTests(DatabaseServer server)
         ["Training:Objective"] = "rating",
         ["Training:Epochs"] = "3",
         ["Training:KeepModels"] = "2",
+        ["Training:KeepRuns"] = "3",
     };
 
     [Fact]
@@ -104,6 +105,25 @@ public sealed class ModelRegistryTests(DatabaseServer server)
         await service.Client.DeleteJsonAsync($"/v1/models/{first}/pin", HttpStatusCode.NoContent);
         request["modelVersion"] = first;
         await service.Client.PostJsonAsync("/v1/scores", request, HttpStatusCode.Gone);
+    }
+
+    [Fact]
+    public async Task Records_of_runs_go_when_they_are_old_and_their_models_are_gone()
+    {
+        await using var service = await StartAsync();
+        await service.Client.PostRatingsAsync(users: 12, items: 10);
+        var first = await TrainAsync(service);
+        await service.Client.SendTextAsync(HttpMethod.Put, $"/v1/models/{first}/pin", "", expected: HttpStatusCode.NoContent);
+        for (var run = 2; run <= 7; run++)
+        {
+            await TrainAsync(service);
+        }
+
+        (await service.Client.RunsAsync()).Select(run => run.GetProperty("runId").GetInt64()).ShouldBe([7, 6, 5, 1]);
+        (await service.ScalarAsync<long>("SELECT count(DISTINCT version) FROM model_chunks")).ShouldBe(3);
+
+        // A version that a request may name is still told from one that never was.
+        (await service.Client.GetJsonAsync($"/v1/models/{first + 1}")).GetProperty("pruned").GetBoolean().ShouldBeTrue();
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public sealed class ChangeLogTests(ServiceFixture service) : IClassFixture<Servi
         await ChangesAsync(() => InteractAsync("2", "ch-u2", "ch-i2"), ChangeLog.Users, ChangeLog.Items, ChangeLog.Interactions);
         await ChangesAsync(() => Client.PutJsonAsync("/v1/items/ch-i", new { available = false }), ChangeLog.Items);
         await ChangesAsync(() => Client.DeleteJsonAsync("/v1/interactions?userId=ch-u"), ChangeLog.Interactions);
-        await ChangesAsync(() => Client.DeleteJsonAsync("/v1/users/ch-u2", HttpStatusCode.NoContent), ChangeLog.Users, ChangeLog.Interactions);
+        await ChangesAsync(() => Client.DeleteJsonAsync("/v1/users/ch-u2"), ChangeLog.Users, ChangeLog.Interactions);
         await ChangesAsync(() => service.ScalarAsync<int>("WITH d AS (DELETE FROM items RETURNING 1) SELECT count(*)::int FROM d"), ChangeLog.Items, ChangeLog.Interactions);
     }
 
@@ -64,6 +64,14 @@ public sealed class ChangeLogTests(ServiceFixture service) : IClassFixture<Servi
         await Client.PutJsonAsync("/v1/users/pruned", new { }, HttpStatusCode.Created);
         await using var connection = await service.Database.OpenConnectionAsync();
         var snapshot = await ChangeLog.SnapshotAsync(connection, CancellationToken.None);
+
+        // Other tests share the server: as long as older transactions of theirs go on, nothing counts as seen for good.
+        while (await connection.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM changes WHERE xid >= pg_snapshot_xmin($1::pg_snapshot))", CancellationToken.None, snapshot))
+        {
+            await Task.Delay(50);
+            snapshot = await ChangeLog.SnapshotAsync(connection, CancellationToken.None);
+        }
+
         (await ChangeLog.PruneAsync(connection, snapshot, CancellationToken.None)).ShouldBe(0);
         await connection.ExecuteAsync("UPDATE changes SET changed_at = now() - interval '2 days'", CancellationToken.None);
         await Client.PutJsonAsync("/v1/users/not-seen", new { }, HttpStatusCode.Created);

@@ -20,6 +20,7 @@ internal sealed class StoredModelConfiguration : IEntityTypeConfiguration<Stored
         builder.Property(model => model.Metrics).HasColumnName("metrics").HasColumnType("jsonb");
         builder.Property(model => model.SizeBytes).HasColumnName("size_bytes");
         builder.Property(model => model.Sha256).HasColumnName("sha256");
+        builder.Property(model => model.ErasureHorizon).HasColumnName("erasure_horizon");
         builder.Property(model => model.PinnedAt).HasColumnName("pinned_at");
         builder.Property(model => model.PrunedAt).HasColumnName("pruned_at");
     }

@@ -33,6 +33,7 @@ internal sealed class TrainingRunConfiguration : IEntityTypeConfiguration<Traini
         builder.Property(run => run.BestEpoch).HasColumnName("best_epoch");
         builder.Property(run => run.WarmStartedFrom).HasColumnName("warm_started_from");
         builder.Property(run => run.StartHoldoutLoss).HasColumnName("start_holdout_loss");
+        builder.Property(run => run.ErasureHorizon).HasColumnName("erasure_horizon");
         builder.Property(run => run.ModelVersion).HasColumnName("model_version");
         builder.Property(run => run.Error).HasColumnName("error");
     }

@@ -26,6 +26,9 @@ internal sealed class StoredModel
 
     public required byte[] Sha256 { get; set; }
 
+    /// <summary>The last erasure that the artifact has been freed of: <see cref="Erasures"/>.</summary>
+    public long ErasureHorizon { get; set; }
+
     /// <summary>Pinned models stay loadable.</summary>
     public DateTimeOffset? PinnedAt { get; set; }
 

@@ -60,6 +60,9 @@ internal sealed class TrainingRun
     /// <summary>The holdout loss of that state.</summary>
     public double? StartHoldoutLoss { get; set; }
 
+    /// <summary>The last erasure that the state of the run has been freed of: <see cref="Erasures"/>.</summary>
+    public long ErasureHorizon { get; set; }
+
     public long? ModelVersion { get; set; }
 
     /// <summary>Why the run failed.</summary>

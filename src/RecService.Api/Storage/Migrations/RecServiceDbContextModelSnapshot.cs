@@ -116,6 +116,80 @@ namespace RecService.Api.Storage.Migrations
                         });
                 });
 
+            modelBuilder.Entity("RecService.Api.Storage.Entities.AuditEntry", b =>
+                {
+                    b.Property<long>("EntryId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("entry_id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("EntryId"));
+
+                    b.Property<string>("Action")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("action");
+
+                    b.Property<DateTimeOffset>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<string>("KeyPrefix")
+                        .HasColumnType("text")
+                        .HasColumnName("key_prefix");
+
+                    b.Property<string>("Outcome")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target");
+
+                    b.Property<string>("TraceId")
+                        .HasColumnType("text")
+                        .HasColumnName("trace_id");
+
+                    b.HasKey("EntryId")
+                        .HasName("pk_audit_log");
+
+                    b.HasIndex("At")
+                        .HasDatabaseName("ix_audit_log_at");
+
+                    b.HasIndex("Action", "EntryId")
+                        .HasDatabaseName("ix_audit_log_action_entry_id");
+
+                    b.ToTable("audit_log", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_audit_log_outcome", "outcome IN ('succeeded', 'failed')");
+                        });
+                });
+
+            modelBuilder.Entity("RecService.Api.Storage.Entities.ErasedUser", b =>
+                {
+                    b.Property<byte[]>("UserIdHash")
+                        .HasColumnType("bytea")
+                        .HasColumnName("user_id_hash");
+
+                    b.Property<DateTimeOffset>("ErasedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("erased_at");
+
+                    b.Property<long>("ErasureId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("erasure_id");
+
+                    b.HasKey("UserIdHash")
+                        .HasName("pk_erased_users");
+
+                    b.HasIndex("ErasureId")
+                        .IsUnique()
+                        .HasDatabaseName("ux_erased_users_erasure_id");
+
+                    b.ToTable("erased_users", (string)null);
+                });
+
             modelBuilder.Entity("RecService.Api.Storage.Entities.Interaction", b =>
                 {
                     b.Property<long>("UserKey")
@@ -253,6 +327,30 @@ namespace RecService.Api.Storage.Migrations
                     b.ToTable("items", (string)null);
                 });
 
+            modelBuilder.Entity("RecService.Api.Storage.Entities.Replica", b =>
+                {
+                    b.Property<string>("ReplicaId")
+                        .HasColumnType("text")
+                        .HasColumnName("replica_id");
+
+                    b.Property<long>("ErasureHorizon")
+                        .HasColumnType("bigint")
+                        .HasColumnName("erasure_horizon");
+
+                    b.Property<DateTimeOffset>("LastSeen")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_seen");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.HasKey("ReplicaId")
+                        .HasName("pk_replicas");
+
+                    b.ToTable("replicas", (string)null);
+                });
+
             modelBuilder.Entity("RecService.Api.Storage.Entities.StoredIdempotencyKey", b =>
                 {
                     b.Property<string>("Caller")
@@ -299,6 +397,10 @@ namespace RecService.Api.Storage.Migrations
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
+
+                    b.Property<long>("ErasureHorizon")
+                        .HasColumnType("bigint")
+                        .HasColumnName("erasure_horizon");
 
                     b.Property<int>("Factors")
                         .HasColumnType("integer")
@@ -407,6 +509,10 @@ namespace RecService.Api.Storage.Migrations
                     b.Property<string>("Error")
                         .HasColumnType("text")
                         .HasColumnName("error");
+
+                    b.Property<long>("ErasureHorizon")
+                        .HasColumnType("bigint")
+                        .HasColumnName("erasure_horizon");
 
                     b.Property<DateTimeOffset?>("FinishedAt")
                         .HasColumnType("timestamp with time zone")
