@@ -19,7 +19,6 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["* /health/live"] = Open,
         ["* /health/startup"] = Open,
         ["* /health/ready"] = Open,
-        ["* /health/startup"] = Open,
         ["GET /openapi/{documentName}.json"] = Open,
         ["* /swagger/{**path}"] = Open,
 
