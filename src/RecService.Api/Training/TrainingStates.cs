@@ -1,6 +1,6 @@
 using Npgsql;
 using RecService.Api.Storage;
-using RecService.Engine.Model;
+using RecService.Api.Telemetry;
 using RecService.Engine.Training;
 
 namespace RecService.Api.Training;
@@ -43,9 +43,10 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
             // The file is parsed by blocking reads, off the threads that serve requests.
             return new(formerRunId, await Task.Factory.StartNew(() => TrainingState.Load(artifact), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default));
         }
-        catch (ModelFormatException exception)
+        // Whatever is wrong with it, it would be wrong in all the runs that follow.
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            logger.StateUnreadable(runId, formerRunId, exception);
+            logger.StateUnreadable(runId, formerRunId, exception.Discreet());
             return null;
         }
     }
