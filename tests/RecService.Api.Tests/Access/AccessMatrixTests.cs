@@ -19,7 +19,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["* /health/live"] = Open,
         ["* /health/startup"] = Open,
         ["* /health/ready"] = Open,
-        ["GET /openapi/{documentName}.json"] = Open,
+        ["GET /openapi/v1.json"] = Open,
         ["* /swagger/{**path}"] = Open,
 
         ["POST /v1/recommendations"] = Roles.Score,
