@@ -11,6 +11,7 @@ namespace RecService.Api.Access;
 internal static partial class ApiKeyEndpoints
 {
     private const string ListName = "api-keys";
+    private const int DefaultGraceSeconds = 60;
     private const int MostGraceSeconds = 30 * 24 * 60 * 60;
 
     public static void Map(IEndpointRouteBuilder routes)
@@ -23,7 +24,7 @@ internal static partial class ApiKeyEndpoints
         keys.MapGet("", ListAsync).WithName("listApiKeys").WithSummary("List API keys, newest first");
         keys.MapGet("/{prefix}", GetAsync).WithName("getApiKey").WithSummary("Read an API key's record").ProducesProblem(StatusCodes.Status404NotFound);
         keys.MapPost("/{prefix}/rotate", RotateAsync).WithName("rotateApiKey").WithSummary("Give an API key a new secret")
-            .WithDescription("The former secret holds for another `graceSeconds`, by default 0; one that is older is void at once.")
+            .WithDescription($"The former secret holds for another `graceSeconds`, by default {DefaultGraceSeconds}; one that is older is void at once.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
         keys.MapDelete("/{prefix}", RevokeAsync).WithName("revokeApiKey").WithSummary("Revoke an API key")
             .WithDescription("For good: at once in the process that answers, within a second in the others. Its record stays.")
@@ -51,11 +52,16 @@ internal static partial class ApiKeyEndpoints
             ExpiresAt = input.ExpiresAt,
         };
         database.ApiKeys.Add(stored);
-        await database.SaveChangesAsync(cancellationToken);
+        await using (var transaction = await database.Database.BeginTransactionAsync(cancellationToken))
+        {
+            await database.SaveChangesAsync(cancellationToken);
 
-        // Times as they are stored, to the microsecond.
-        await database.Entry(stored).ReloadAsync(cancellationToken);
-        await known.RefreshAsync(cancellationToken);
+            // Times as they are stored, to the microsecond.
+            await database.Entry(stored).ReloadAsync(cancellationToken);
+            await transaction.CommitAsync(CancellationToken.None);
+        }
+
+        await known.TryRefreshAsync(CancellationToken.None);
         LogCreated(logger, key.Prefix, string.Join(", ", stored.Roles), caller.Identity?.Name);
         return TypedResults.Created($"/v1/api-keys/{key.Prefix}", new NewApiKey(text, ApiKeyAnswer.From(stored)));
     }
@@ -83,7 +89,7 @@ internal static partial class ApiKeyEndpoints
 
     private static async Task<Results<Ok<NewApiKey>, ValidationProblem, ProblemHttpResult>> RotateAsync(
         string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken,
-        int graceSeconds = 0)
+        int graceSeconds = DefaultGraceSeconds)
     {
         if (graceSeconds is < 0 or > MostGraceSeconds)
         {
@@ -93,6 +99,9 @@ internal static partial class ApiKeyEndpoints
         var now = time.GetUtcNow();
         DateTimeOffset? graceEnd = graceSeconds > 0 ? now.AddSeconds(graceSeconds) : null;
         var text = KeyText.WithNewSecret(prefix, out var next);
+
+        // From the commit on nothing may fail: the answer is the only one to show the new secret, and the former one may be void.
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
 
         // One statement, so that of two rotations at a time the later one keeps the secret of the earlier one, and a revocation stands.
         var rotated = await database.ApiKeys.Where(key => key.Prefix == prefix && key.RevokedAt == null).ExecuteUpdateAsync(
@@ -112,7 +121,8 @@ internal static partial class ApiKeyEndpoints
             return Problems.Conflict("/problems/api-key-revoked", "The key has been revoked.", "A revoked key stays revoked; make another one.");
         }
 
-        await known.RefreshAsync(cancellationToken);
+        await transaction.CommitAsync(CancellationToken.None);
+        await known.TryRefreshAsync(CancellationToken.None);
         LogRotated(logger, prefix, caller.Identity?.Name);
         return TypedResults.Ok(new NewApiKey(text, ApiKeyAnswer.From(stored)));
     }
@@ -121,6 +131,7 @@ internal static partial class ApiKeyEndpoints
         string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
         var found = await database.ApiKeys.Where(key => key.Prefix == prefix)
             .ExecuteUpdateAsync(set => set.SetProperty(key => key.RevokedAt, key => key.RevokedAt ?? now), cancellationToken);
         if (found == 0)
@@ -128,7 +139,10 @@ internal static partial class ApiKeyEndpoints
             return NotFound(prefix);
         }
 
-        await known.RefreshAsync(cancellationToken);
+        await transaction.CommitAsync(CancellationToken.None);
+
+        // When this fails the caller has to know that the key still holds here; the request may be sent again.
+        await known.RefreshAsync(CancellationToken.None);
         LogRevoked(logger, prefix, caller.Identity?.Name);
         return TypedResults.NoContent();
     }
