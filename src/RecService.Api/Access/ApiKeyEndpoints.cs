@@ -27,8 +27,9 @@ internal static partial class ApiKeyEndpoints
             .WithDescription($"The former secret holds for another `graceSeconds`, by default {DefaultGraceSeconds}; one that is older is void at once.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
         keys.MapDelete("/{prefix}", RevokeAsync).WithName("revokeApiKey").WithSummary("Revoke an API key")
-            .WithDescription("For good: at once in the process that answers, within a second in the others. Its record stays.")
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .WithDescription("For good: at once in the process that answers, within a second in the others. Its record stays. The last valid key with the role `admin` is kept "
+                + "unless a bootstrap key is configured.")
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
     }
 
     private static async Task<Results<Created<NewApiKey>, ValidationProblem>> CreateAsync(
@@ -132,6 +133,15 @@ internal static partial class ApiKeyEndpoints
     {
         var now = time.GetUtcNow();
         await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+
+        // Else two revocations at a time would each take the other's key for one that remains.
+        await database.Database.ExecuteSqlAsync($"LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE", cancellationToken);
+        if (!known.HasBootstrap && await IsLastAdminAsync(database, prefix, now, cancellationToken))
+        {
+            return Problems.Conflict(
+                "/problems/last-admin-key", "The key is the last valid one of an admin.", $"Make another one with the role '{Roles.Admin}' first, or configure {AccessOptions.BootstrapKeyName}.");
+        }
+
         var found = await database.ApiKeys.Where(key => key.Prefix == prefix)
             .ExecuteUpdateAsync(set => set.SetProperty(key => key.RevokedAt, key => key.RevokedAt ?? now), cancellationToken);
         if (found == 0)
@@ -145,6 +155,13 @@ internal static partial class ApiKeyEndpoints
         await known.RefreshAsync(CancellationToken.None);
         LogRevoked(logger, prefix, caller.Identity?.Name);
         return TypedResults.NoContent();
+    }
+
+    private static async Task<bool> IsLastAdminAsync(RecServiceDbContext database, string prefix, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var admins = await database.ApiKeys.Where(key => key.RevokedAt == null && (key.ExpiresAt == null || key.ExpiresAt > now) && key.Roles.Contains(Roles.Admin))
+            .Select(key => key.Prefix).Take(2).ToListAsync(cancellationToken);
+        return admins is [var last] && string.Equals(last, prefix, StringComparison.Ordinal);
     }
 
     private static FieldErrors Validate(ApiKeyInput input, DateTimeOffset now)

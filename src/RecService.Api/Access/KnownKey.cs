@@ -26,7 +26,9 @@ internal sealed record KnownKey(byte[] Hash, byte[] FormerHash, DateTimeOffset F
 
     public static KnownKey Configured(KeyText key) => Nobody with { Hash = key.Hash, Principal = PrincipalOf(key.Prefix, [Roles.Admin]) };
 
-    public bool IsAdminAt(DateTimeOffset now) => now < ExpiresAt && Principal.IsInRole(Roles.Admin);
+    public bool IsValidAt(DateTimeOffset now) => now < ExpiresAt;
+
+    public bool IsAdminAt(DateTimeOffset now) => IsValidAt(now) && Principal.IsInRole(Roles.Admin);
 
     public bool Matches(byte[] hash, DateTimeOffset now)
     {

@@ -23,6 +23,9 @@ internal sealed partial class KnownKeys(
     private volatile Dictionary<string, KnownKey> _keys = [];
     private bool _failing;
 
+    /// <summary>Whether a key is configured that no revocation can take away.</summary>
+    public bool HasBootstrap => options.Value.BootstrapKey is not null;
+
     /// <summary>Who sent the key; null when it is none of the valid ones.</summary>
     public ClaimsPrincipal? Find(KeyText sent)
     {
@@ -82,7 +85,20 @@ internal sealed partial class KnownKeys(
         var now = clock.GetUtcNow();
         if (!_keys.Values.Any(key => key.IsAdminAt(now)))
         {
-            await MakeFirstKeyAsync(now, cancellationToken);
+            if (environment.IsDevelopment())
+            {
+                await MakeFirstKeyAsync(now, cancellationToken);
+            }
+            else if (_keys.Values.Any(key => key.IsValidAt(now)))
+            {
+                LogNoAdmin(Roles.Admin, AccessOptions.BootstrapKeyName);
+            }
+            else
+            {
+                throw new StartupException(
+                    $"No valid key is stored, and '{AccessOptions.BootstrapKeyName}' is not set, so nobody could use the service. "
+                    + "Set it to a key of your own, for instance rs_bootstrap_$(openssl rand -hex 32).");
+            }
         }
 
         await base.StartAsync(cancellationToken);
@@ -112,13 +128,6 @@ internal sealed partial class KnownKeys(
 
     private async Task MakeFirstKeyAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (!environment.IsDevelopment())
-        {
-            throw new StartupException(
-                $"No valid key with the role '{Roles.Admin}' is stored, and '{AccessOptions.BootstrapKeyName}' is not set, so nobody could use the service. "
-                + "Set it to a key of your own, for instance rs_bootstrap_$(openssl rand -hex 32).");
-        }
-
         var key = KeyText.Generate(out var text);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         context.ApiKeys.Add(new ApiKey { Prefix = key.Prefix, Hash = key.Hash, Name = "first key", Roles = [Roles.Admin], CreatedAt = now });
@@ -131,4 +140,7 @@ internal sealed partial class KnownKeys(
 
     [LoggerMessage(LogLevel.Warning, "The API keys could not be read; those that are known hold on")]
     private partial void LogRefreshFailed(Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "No valid key has the role '{Role}': nobody can make keys, train or change models until '{Setting}' is set")]
+    private partial void LogNoAdmin(string role, string setting);
 }
