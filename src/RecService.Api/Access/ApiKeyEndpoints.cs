@@ -11,6 +11,7 @@ namespace RecService.Api.Access;
 internal static partial class ApiKeyEndpoints
 {
     private const string ListName = "api-keys";
+    private const int DefaultGraceSeconds = 60;
     private const int MostGraceSeconds = 30 * 24 * 60 * 60;
 
     public static void Map(IEndpointRouteBuilder routes)
@@ -23,11 +24,12 @@ internal static partial class ApiKeyEndpoints
         keys.MapGet("", ListAsync).WithName("listApiKeys").WithSummary("List API keys, newest first");
         keys.MapGet("/{prefix}", GetAsync).WithName("getApiKey").WithSummary("Read an API key's record").ProducesProblem(StatusCodes.Status404NotFound);
         keys.MapPost("/{prefix}/rotate", RotateAsync).WithName("rotateApiKey").WithSummary("Give an API key a new secret")
-            .WithDescription("The former secret holds for another `graceSeconds`, by default 0; one that is older is void at once.")
+            .WithDescription($"The former secret holds for another `graceSeconds`, by default {DefaultGraceSeconds}; one that is older is void at once.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
         keys.MapDelete("/{prefix}", RevokeAsync).WithName("revokeApiKey").WithSummary("Revoke an API key")
-            .WithDescription("For good: at once in the process that answers, within a second in the others. Its record stays.")
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .WithDescription("For good: at once in the process that answers, within a second in the others. Its record stays. The last valid key with the role `admin` is kept "
+                + "unless a bootstrap key is configured.")
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
     }
 
     private static async Task<Results<Created<NewApiKey>, ValidationProblem>> CreateAsync(
@@ -55,12 +57,13 @@ internal static partial class ApiKeyEndpoints
         {
             await database.SaveChangesAsync(cancellationToken);
             await audit.WriteAsync(database, "key.create", $"{key.Prefix}: {string.Join(", ", stored.Roles)}", cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
+
+            // Times as they are stored, to the microsecond.
+            await database.Entry(stored).ReloadAsync(cancellationToken);
+            await transaction.CommitAsync(CancellationToken.None);
         }
 
-        // Times as they are stored, to the microsecond.
-        await database.Entry(stored).ReloadAsync(cancellationToken);
-        await known.RefreshAsync(cancellationToken);
+        await known.TryRefreshAsync(CancellationToken.None);
         LogCreated(logger, key.Prefix, string.Join(", ", stored.Roles), caller.Identity?.Name);
         return TypedResults.Created($"/v1/api-keys/{key.Prefix}", new NewApiKey(text, ApiKeyAnswer.From(stored)));
     }
@@ -88,7 +91,7 @@ internal static partial class ApiKeyEndpoints
 
     private static async Task<Results<Ok<NewApiKey>, ValidationProblem, ProblemHttpResult>> RotateAsync(
         string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, AuditLog audit, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken,
-        int graceSeconds = 0)
+        int graceSeconds = DefaultGraceSeconds)
     {
         if (graceSeconds is < 0 or > MostGraceSeconds)
         {
@@ -99,6 +102,7 @@ internal static partial class ApiKeyEndpoints
         DateTimeOffset? graceEnd = graceSeconds > 0 ? now.AddSeconds(graceSeconds) : null;
         var text = KeyText.WithNewSecret(prefix, out var next);
 
+        // From the commit on nothing may fail: the answer is the only one to show the new secret, and the former one may be void.
         await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
 
         // One statement, so that of two rotations at a time the later one keeps the secret of the earlier one, and a revocation stands.
@@ -120,8 +124,8 @@ internal static partial class ApiKeyEndpoints
         }
 
         await audit.WriteAsync(database, "key.rotate", prefix, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
-        await known.RefreshAsync(cancellationToken);
+        await transaction.CommitAsync(CancellationToken.None);
+        await known.TryRefreshAsync(CancellationToken.None);
         LogRotated(logger, prefix, caller.Identity?.Name);
         return TypedResults.Ok(new NewApiKey(text, ApiKeyAnswer.From(stored)));
     }
@@ -131,6 +135,15 @@ internal static partial class ApiKeyEndpoints
     {
         var now = time.GetUtcNow();
         await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+
+        // Else two revocations at a time would each take the other's key for one that remains.
+        await database.Database.ExecuteSqlAsync($"LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE", cancellationToken);
+        if (!known.HasBootstrap && await IsLastAdminAsync(database, prefix, now, cancellationToken))
+        {
+            return Problems.Conflict(
+                "/problems/last-admin-key", "The key is the last valid one of an admin.", $"Make another one with the role '{Roles.Admin}' first, or configure {AccessOptions.BootstrapKeyName}.");
+        }
+
         var found = await database.ApiKeys.Where(key => key.Prefix == prefix)
             .ExecuteUpdateAsync(set => set.SetProperty(key => key.RevokedAt, key => key.RevokedAt ?? now), cancellationToken);
         if (found == 0)
@@ -139,10 +152,19 @@ internal static partial class ApiKeyEndpoints
         }
 
         await audit.WriteAsync(database, "key.revoke", prefix, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
-        await known.RefreshAsync(cancellationToken);
+        await transaction.CommitAsync(CancellationToken.None);
+
+        // When this fails the caller has to know that the key still holds here; the request may be sent again.
+        await known.RefreshAsync(CancellationToken.None);
         LogRevoked(logger, prefix, caller.Identity?.Name);
         return TypedResults.NoContent();
+    }
+
+    private static async Task<bool> IsLastAdminAsync(RecServiceDbContext database, string prefix, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var admins = await database.ApiKeys.Where(key => key.RevokedAt == null && (key.ExpiresAt == null || key.ExpiresAt > now) && key.Roles.Contains(Roles.Admin))
+            .Select(key => key.Prefix).Take(2).ToListAsync(cancellationToken);
+        return admins is [var last] && string.Equals(last, prefix, StringComparison.Ordinal);
     }
 
     private static FieldErrors Validate(ApiKeyInput input, DateTimeOffset now)

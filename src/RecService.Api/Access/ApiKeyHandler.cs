@@ -56,9 +56,10 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions>
             : AuthenticateResult.Fail("The API key is not valid.");
     }
 
-    // Other schemes of Authorization may be for a proxy on the way.
+    // Other schemes of Authorization, and beside a key of ours other bearers, may be for a proxy on the way.
     private IEnumerable<string> Sent()
     {
+        var hasHeader = Request.Headers.ContainsKey(HeaderName);
         foreach (var value in Request.Headers[HeaderName])
         {
             yield return value ?? "";
@@ -66,9 +67,10 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions>
 
         foreach (var value in Request.Headers.Authorization)
         {
-            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true)
+            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true
+                && value[Bearer.Length..].Trim() is var bearer && (!hasHeader || bearer.StartsWith(KeyText.Start, StringComparison.Ordinal)))
             {
-                yield return value[Bearer.Length..].Trim();
+                yield return bearer;
             }
         }
     }

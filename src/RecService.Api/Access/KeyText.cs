@@ -16,6 +16,9 @@ internal readonly partial record struct KeyText(string Prefix, byte[] Hash)
 {
     public const string Form = "rs_PREFIX_SECRET, where PREFIX is 8 to 16 lower-case letters and digits and SECRET 43 to 86 letters, digits, '-' and '_'";
 
+    /// <summary>What every key starts with.</summary>
+    public const string Start = "rs_";
+
     private const string PrefixAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
     private const int PrefixLength = 12;
     private const int SecretBytes = 32;
@@ -28,7 +31,7 @@ internal readonly partial record struct KeyText(string Prefix, byte[] Hash)
 
     public static string WithNewSecret(string prefix, out KeyText key)
     {
-        var text = $"rs_{prefix}_{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes))}";
+        var text = $"{Start}{prefix}_{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes))}";
         key = new(prefix, HashOf(text));
         return text;
     }

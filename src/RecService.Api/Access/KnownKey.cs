@@ -16,9 +16,19 @@ internal sealed record KnownKey(byte[] Hash, byte[] FormerHash, DateTimeOffset F
     public static KnownKey From(ApiKey key) => new(
         key.Hash, key.FormerHash ?? NoHash, key.FormerExpiresAt ?? DateTimeOffset.MinValue, key.ExpiresAt ?? DateTimeOffset.MaxValue, PrincipalOf(key.Prefix, key.Roles));
 
+    /// <summary>Whether it is still what is stored under its prefix.</summary>
+    public bool IsOf(ApiKey key) =>
+        Hash.AsSpan().SequenceEqual(key.Hash)
+        && FormerHash.AsSpan().SequenceEqual(key.FormerHash ?? NoHash)
+        && FormerExpiresAt == (key.FormerExpiresAt ?? DateTimeOffset.MinValue)
+        && ExpiresAt == (key.ExpiresAt ?? DateTimeOffset.MaxValue)
+        && Principal.FindAll(ClaimTypes.Role).Select(role => role.Value).SequenceEqual(key.Roles, StringComparer.Ordinal);
+
     public static KnownKey Configured(KeyText key) => Nobody with { Hash = key.Hash, Principal = PrincipalOf(key.Prefix, [Roles.Admin]) };
 
-    public bool IsAdminAt(DateTimeOffset now) => now < ExpiresAt && Principal.IsInRole(Roles.Admin);
+    public bool IsValidAt(DateTimeOffset now) => now < ExpiresAt;
+
+    public bool IsAdminAt(DateTimeOffset now) => IsValidAt(now) && Principal.IsInRole(Roles.Admin);
 
     public bool Matches(byte[] hash, DateTimeOffset now)
     {

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using RecService.Api.Http;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Access;
 
@@ -20,6 +21,10 @@ internal sealed partial class KnownKeys(
 
     private readonly SemaphoreSlim _refreshing = new(1, 1);
     private volatile Dictionary<string, KnownKey> _keys = [];
+    private bool _failing;
+
+    /// <summary>Whether a key is configured that no revocation can take away.</summary>
+    public bool HasBootstrap => options.Value.BootstrapKey is not null;
 
     /// <summary>Who sent the key; null when it is none of the valid ones.</summary>
     public ClaimsPrincipal? Find(KeyText sent)
@@ -35,8 +40,11 @@ internal sealed partial class KnownKeys(
         try
         {
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-            var stored = await context.ApiKeys.AsNoTracking().Where(key => key.RevokedAt == null).ToListAsync(cancellationToken);
-            var keys = stored.ToDictionary(key => key.Prefix, KnownKey.From, StringComparer.Ordinal);
+            var now = clock.GetUtcNow();
+            var stored = await context.ApiKeys.AsNoTracking().Where(key => key.RevokedAt == null && (key.ExpiresAt == null || key.ExpiresAt > now)).ToListAsync(cancellationToken);
+            var known = _keys;
+            var keys = stored.ToDictionary(
+                key => key.Prefix, key => known.GetValueOrDefault(key.Prefix) is { } former && former.IsOf(key) ? former : KnownKey.From(key), StringComparer.Ordinal);
             if (KeyText.TryParse(options.Value.BootstrapKey, out var bootstrap))
             {
                 keys[bootstrap.Prefix] = KnownKey.Configured(bootstrap);
@@ -50,13 +58,47 @@ internal sealed partial class KnownKeys(
         }
     }
 
+    /// <summary>The same where a failure is no reason to give up: it is logged, once for each time that the store is away, and the keys that are known hold on.</summary>
+    public async Task TryRefreshAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RefreshAsync(cancellationToken);
+            Volatile.Write(ref _failing, false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (Exception exception)
+        {
+            if (!Interlocked.Exchange(ref _failing, true))
+            {
+                LogRefreshFailed(exception.Discreet());
+            }
+        }
+    }
+
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await RefreshAsync(cancellationToken);
         var now = clock.GetUtcNow();
         if (!_keys.Values.Any(key => key.IsAdminAt(now)))
         {
-            await MakeFirstKeyAsync(now, cancellationToken);
+            if (environment.IsDevelopment())
+            {
+                await MakeFirstKeyAsync(now, cancellationToken);
+            }
+            else if (_keys.Values.Any(key => key.IsValidAt(now)))
+            {
+                LogNoAdmin(Roles.Admin, AccessOptions.BootstrapKeyName);
+            }
+            else
+            {
+                throw new StartupException(
+                    $"No valid key is stored, and '{AccessOptions.BootstrapKeyName}' is not set, so nobody could use the service. "
+                    + "Set it to a key of your own, for instance rs_bootstrap_$(openssl rand -hex 32).");
+            }
         }
 
         await base.StartAsync(cancellationToken);
@@ -71,52 +113,21 @@ internal sealed partial class KnownKeys(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(PollInterval, clock);
-        var failing = false;
-        while (await NextAsync(timer, stoppingToken))
-        {
-            try
-            {
-                await RefreshAsync(stoppingToken);
-                failing = false;
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception exception)
-            {
-                // Once for each time that the store is away, not twice a second.
-                if (!failing)
-                {
-                    LogRefreshFailed(exception);
-                }
-
-                failing = true;
-            }
-        }
-    }
-
-    private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stoppingToken)
-    {
         try
         {
-            return await timer.WaitForNextTickAsync(stoppingToken);
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                await TryRefreshAsync(stoppingToken);
+            }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            return false;
+            // The end of the service.
         }
     }
 
     private async Task MakeFirstKeyAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (!environment.IsDevelopment())
-        {
-            throw new StartupException(
-                $"No valid key with the role '{Roles.Admin}' is stored, and '{AccessOptions.BootstrapKeyName}' is not set, so nobody could use the service. "
-                + "Set it to a key of your own, for instance rs_bootstrap_$(openssl rand -hex 32).");
-        }
-
         var key = KeyText.Generate(out var text);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         context.ApiKeys.Add(new ApiKey { Prefix = key.Prefix, Hash = key.Hash, Name = "first key", Roles = [Roles.Admin], CreatedAt = now });
@@ -130,4 +141,7 @@ internal sealed partial class KnownKeys(
 
     [LoggerMessage(LogLevel.Warning, "The API keys could not be read; those that are known hold on")]
     private partial void LogRefreshFailed(Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "No valid key has the role '{Role}': nobody can make keys, train or change models until '{Setting}' is set")]
+    private partial void LogNoAdmin(string role, string setting);
 }

@@ -60,7 +60,7 @@ internal sealed class FeatureValueConverter : JsonConverter<FeatureValue>
             case JsonTokenType.Number:
                 return reader.TryGetDouble(out var number) && double.IsFinite(number)
                     ? FeatureValue.Of(number)
-                    : throw new JsonException("is too large a number");
+                    : throw new JsonValueException("is too large a number");
             case JsonTokenType.True:
                 return FeatureValue.Of(flag: true);
             case JsonTokenType.False:
@@ -68,7 +68,7 @@ internal sealed class FeatureValueConverter : JsonConverter<FeatureValue>
             case JsonTokenType.StartArray:
                 return FeatureValue.Of(ReadTexts(ref reader));
             default:
-                throw new JsonException(Allowed);
+                throw new JsonValueException(Allowed);
         }
     }
 
@@ -104,12 +104,12 @@ internal sealed class FeatureValueConverter : JsonConverter<FeatureValue>
         {
             if (reader.TokenType != JsonTokenType.String)
             {
-                throw new JsonException(Allowed);
+                throw new JsonValueException(Allowed);
             }
 
             if (texts.Count == Features.MaxCount)
             {
-                throw new JsonException($"has more than {Features.MaxCount} strings");
+                throw new JsonValueException($"has more than {Features.MaxCount} strings");
             }
 
             texts.Add(ReadText(ref reader));
@@ -121,6 +121,6 @@ internal sealed class FeatureValueConverter : JsonConverter<FeatureValue>
     private static string ReadText(ref Utf8JsonReader reader)
     {
         var text = reader.GetString()!;
-        return ExternalId.TextProblem(text, Features.MaxTextLength) is { } problem ? throw new JsonException(problem) : text;
+        return ExternalId.TextProblem(text, Features.MaxTextLength) is { } problem ? throw new JsonValueException(problem) : text;
     }
 }

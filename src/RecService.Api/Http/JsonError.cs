@@ -11,6 +11,11 @@ internal static partial class JsonError
     {
         var field = Field(exception.Path);
         var message = exception.Message;
+        if (exception is JsonValueException)
+        {
+            return new(field, message);
+        }
+
         if (message.StartsWith("The input does not contain any JSON tokens", StringComparison.Ordinal))
         {
             return new("$", "a body is required");
@@ -47,12 +52,17 @@ internal static partial class JsonError
             return new(field, "must not be null");
         }
 
+        if (Missing().Match(message) is { Success: true } missing)
+        {
+            return new(Join(field, missing.Groups["name"].Value), "is required");
+        }
+
         return IsSyntaxError(exception)
             ? new(field, string.Create(CultureInfo.InvariantCulture, $"is no valid JSON, or is nested too deeply (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1})"))
-            : new(field, message);
+            : new(field, "is not what this field takes");
     }
 
-    // The reader's messages quote the input, at any length; those of our converters do not.
+    // The reader's messages quote the input, at any length.
     private static bool IsSyntaxError(JsonException exception) =>
         exception.InnerException is JsonException || exception.Message.Contains("BytePositionInLine", StringComparison.Ordinal);
 
@@ -86,15 +96,18 @@ internal static partial class JsonError
         _ => "has a value of the wrong type",
     };
 
-    [GeneratedRegex(@"^The JSON property '(?<name>.*)' could not be mapped", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^The JSON property '(?<name>.*)' could not be mapped", RegexOptions.ExplicitCapture | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Unknown();
 
-    [GeneratedRegex(@"^Duplicate property '(?<name>.*)' encountered", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^Duplicate property '(?<name>.*)' encountered", RegexOptions.ExplicitCapture | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Duplicate();
 
-    [GeneratedRegex(@"converted to (?<type>\S+?)\.? ", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"missing required properties including: '(?<name>\w+)'", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Missing();
+
+    [GeneratedRegex(@"converted to (?<type>\S+?)\.? ", RegexOptions.ExplicitCapture | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Target();
 
-    [GeneratedRegex(@"\['(?<name>.*?)'\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\['(?<name>.*?)'\]", RegexOptions.ExplicitCapture | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Quoted();
 }

@@ -17,14 +17,14 @@ internal sealed class RawJsonObjectConverter : JsonConverter<RawJsonObject>
     {
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            throw new JsonException("must be an object");
+            throw new JsonValueException("must be an object");
         }
 
         using var document = JsonDocument.ParseValue(ref reader);
         Check(document.RootElement);
         var text = document.RootElement.GetRawText();
         return Encoding.UTF8.GetByteCount(text) > RawJsonObject.MaxBytes
-            ? throw new JsonException($"is longer than {RawJsonObject.MaxBytes / 1024} KiB")
+            ? throw new JsonValueException($"is longer than {RawJsonObject.MaxBytes / 1024} KiB")
             : new(text);
     }
 
@@ -41,7 +41,7 @@ internal sealed class RawJsonObjectConverter : JsonConverter<RawJsonObject>
                 {
                     if (!names.Add(property.Name))
                     {
-                        throw new JsonException($"has the name '{property.Name}' twice in one object");
+                        throw new JsonValueException($"has the name '{property.Name}' twice in one object");
                     }
 
                     Check(property.Value);

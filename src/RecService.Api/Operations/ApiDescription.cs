@@ -40,7 +40,8 @@ internal static class ApiDescription
             return;
 
         // The contract is no secret: it says nothing of the data, and a browser could not send a key for it.
-        app.MapOpenApi().AllowAnonymous();
+        var description = new Lazy<Task<byte[]>>(() => WriteAsync(app.Services));
+        app.MapGet($"/openapi/{DocumentName}.json", async () => Results.Bytes(await description.Value, "application/json;charset=utf-8")).ExcludeFromDescription().AllowAnonymous();
         app.MapSwaggerUI("swagger", ui =>
         {
             ui.SwaggerEndpoint($"/openapi/{DocumentName}.json", "RecService v1");
@@ -49,6 +50,15 @@ internal static class ApiDescription
             ui.EnableTryItOutByDefault();
         }).AllowAnonymous();
         app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
+    }
+
+    /// <summary>Makes the document, which takes long enough for anonymous callers to keep a core busy with: once is enough, as it never changes.</summary>
+    private static async Task<byte[]> WriteAsync(IServiceProvider services)
+    {
+        var document = await services.GetRequiredKeyedService<IOpenApiDocumentProvider>(DocumentName).GetOpenApiDocumentAsync();
+        using var text = new MemoryStream();
+        await document.SerializeAsJsonAsync(text, services.GetRequiredService<IOptionsMonitor<OpenApiOptions>>().Get(DocumentName).OpenApiVersion);
+        return text.ToArray();
     }
 
     private static void Describe(OpenApiOptions options)

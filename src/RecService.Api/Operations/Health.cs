@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Npgsql;
 using RecService.Api.Publishing;
 using RecService.Api.Training;
 
@@ -14,10 +13,7 @@ internal static class Health
     private const string StartupTag = "startup";
     private const string ReadyTag = "ready";
 
-    // Below what probes wait for.
-    private static readonly TimeSpan DatabaseLimit = TimeSpan.FromSeconds(2);
-
-    public static void AddHealth(this IHostApplicationBuilder builder) => builder.Services.AddHealthChecks()
+    public static void AddHealth(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<DatabaseCheck>().AddHealthChecks()
         .AddCheck<DatabaseCheck>("database", HealthStatus.Degraded, [ReadyTag])
         .AddCheck<SnapshotCheck>("snapshot", tags: [StartupTag, ReadyTag])
         .AddCheck<ScheduleCheck>("schedule", HealthStatus.Degraded, [ReadyTag]);
@@ -37,26 +33,6 @@ internal static class Health
         status = report.Status.ToString(),
         checks = report.Entries.ToDictionary(entry => entry.Key, entry => new { status = entry.Value.Status.ToString(), entry.Value.Description }, StringComparer.Ordinal),
     });
-
-    private sealed class DatabaseCheck(NpgsqlDataSource database) : IHealthCheck
-    {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-        {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(DatabaseLimit);
-            try
-            {
-                await using var command = database.CreateCommand("SELECT 1");
-                await command.ExecuteScalarAsync(limit.Token);
-                return HealthCheckResult.Healthy("The database answers.");
-            }
-            // Whatever it was: callers of a probe are not told, and the requests that suffer from it log it.
-            catch (Exception) when (!cancellationToken.IsCancellationRequested)
-            {
-                return HealthCheckResult.Degraded("The database does not answer: what has to be read from it or written to it fails until it does.");
-            }
-        }
-    }
 
     /// <summary>Without a model the service is ready all the same: it answers by popularity.</summary>
     private sealed class SnapshotCheck(Publisher publisher) : IHealthCheck

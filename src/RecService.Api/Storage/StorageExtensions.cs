@@ -39,7 +39,8 @@ internal static class StorageExtensions
             .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
             // Whoever catches the exception logs it, without the server's message, which may quote data.
             .ConfigureWarnings(warnings => warnings.Log(
-                (RelationalEventId.CommandError, LogLevel.Debug), (RelationalEventId.ConnectionError, LogLevel.Debug), (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))));
+                (RelationalEventId.CommandError, LogLevel.Debug), (RelationalEventId.ConnectionError, LogLevel.Debug),
+                (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))));
         services.AddSingleton<ActiveModelSignal>();
         services.AddSingleton<BriefReads>();
         services.AddSingleton<Replicas>();

@@ -13,6 +13,10 @@ namespace RecService.Api.Telemetry;
 internal sealed partial class TelemetryExport : IHostedService, IDisposable
 {
     public const string EndpointKey = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    public const string TracesEndpointKey = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    public const string MetricsEndpointKey = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+
+    private static readonly string[] Sources = ["Microsoft.AspNetCore", "Npgsql", Spans.SourceName];
 
     private static readonly string[] Meters =
         [ServiceMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime"];
@@ -21,22 +25,23 @@ internal sealed partial class TelemetryExport : IHostedService, IDisposable
 
     public TelemetryExport(IConfiguration configuration, ILogger<TelemetryExport> logger)
     {
-        if (configuration[EndpointKey] is not { Length: > 0 } endpoint)
+        var common = Endpoint(configuration, EndpointKey);
+        var traces = Endpoint(configuration, TracesEndpointKey) ?? common;
+        var metrics = Endpoint(configuration, MetricsEndpointKey) ?? common;
+        if (traces is null && metrics is null)
             return;
-        // The SDK would send to localhost instead.
-        if (!Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
-            throw new InvalidOperationException($"{EndpointKey} is no address such as http://localhost:4317.", new FormatException(endpoint));
         _sdk = OpenTelemetrySdk.Create(telemetry =>
         {
             telemetry.Services.AddSingleton(configuration);
             telemetry
                 // The environment comes last, as what is added later wins.
                 .ConfigureResource(resource => resource.AddService("recservice", serviceVersion: Version()).AddEnvironmentVariableDetector())
-                .WithTracing(tracing => tracing.AddSource("Microsoft.AspNetCore", "Npgsql", Spans.SourceName))
-                .WithMetrics(metrics => metrics.AddMeter(Meters))
+                // The exporter takes both, and would send what has no endpoint to localhost.
+                .WithTracing(tracing => tracing.AddSource(traces is null ? [] : Sources))
+                .WithMetrics(meters => meters.AddMeter(metrics is null ? [] : Meters))
                 .UseOtlpExporter();
         });
-        LogExporting(logger, uri.Host, uri.Port);
+        LogExporting(logger, traces?.Authority ?? "nowhere", metrics?.Authority ?? "nowhere");
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -46,8 +51,18 @@ internal sealed partial class TelemetryExport : IHostedService, IDisposable
     /// <summary>Sends what is left, within a few seconds. The container does this last, as it made this service first.</summary>
     public void Dispose() => _sdk?.Dispose();
 
+    private static Uri? Endpoint(IConfiguration configuration, string key)
+    {
+        if (configuration[key] is not { Length: > 0 } endpoint)
+            return null;
+        // The SDK would send to localhost instead.
+        return Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
+            ? uri
+            : throw new InvalidOperationException($"{key} is no address such as http://localhost:4317.", new FormatException(endpoint));
+    }
+
     private static string? Version() => typeof(TelemetryExport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
 
-    [LoggerMessage(LogLevel.Information, "Traces and metrics are sent to {Host}, port {Port}")]
-    private static partial void LogExporting(ILogger logger, string host, int port);
+    [LoggerMessage(LogLevel.Information, "Traces are sent to {Traces}, metrics to {Metrics}")]
+    private static partial void LogExporting(ILogger logger, string traces, string metrics);
 }

@@ -105,14 +105,16 @@ internal static class TrainingEndpoints
         long runId, TrainingRuns runs, IHostApplicationLifetime lifetime, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(EventInterval, clock);
-        var shown = 0;
+        IReadOnlyList<TrainingEpoch> shown = [];
         // A watcher must not hold up the end of the service.
         while (!lifetime.ApplicationStopping.IsCancellationRequested && await runs.FindAsync(runId, cancellationToken) is { } record)
         {
             var run = TrainingRunResponse.From(record);
-            foreach (var epoch in run.Epochs.Skip(shown))
+            // A run that starts again, cold, begins at epoch 1 again.
+            var goesOn = run.Epochs.Take(shown.Count).SequenceEqual(shown);
+            foreach (var epoch in run.Epochs.Skip(goesOn ? shown.Count : 0))
                 yield return new(epoch, "epoch");
-            shown = run.Epochs.Count;
+            shown = run.Epochs;
             if (record.Status != TrainingRunStatus.Running)
             {
                 yield return new(run, "finished");

@@ -5,7 +5,6 @@ using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 using RecService.Api.Telemetry;
 using RecService.Engine.Model;
-using RecService.Engine.Training;
 
 namespace RecService.Api.Training;
 
@@ -18,7 +17,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         var data = await reader.ReadAsync(options, cancellationToken);
         await runs.RecordCutoffAsync(run.RunId, data, cancellationToken);
         var former = await states.FindAsync(run.RunId, options, cancellationToken);
-        var epochs = Channel.CreateUnbounded<TrainingEpoch>(new() { SingleReader = true });
+        var epochs = Channel.CreateUnbounded<TrainingEpoch?>(new() { SingleReader = true });
         var recording = RecordEpochsAsync(run.RunId, epochs.Reader);
         TrainingOutcome outcome;
         try
@@ -33,7 +32,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         await StoreAsync(run, options, outcome, former?.RunId, data, cancellationToken);
     }
 
-    private TrainingOutcome Fit(long runId, TrainingData data, TrainingOptions options, FormerFit? former, ChannelWriter<TrainingEpoch> epochs, CancellationToken cancellationToken)
+    private TrainingOutcome Fit(long runId, TrainingData data, TrainingOptions options, FormerFit? former, ChannelWriter<TrainingEpoch?> epochs, CancellationToken cancellationToken)
     {
         var set = TrainingSet.Create(data, options);
         logger.RowsRead(runId, data.Rows.Count, data.Users.Count, data.Items.Count, set.Space.ColumnCount);
@@ -44,10 +43,11 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
             {
                 return TrainingFit.Run(set, options, former.State, Report, cancellationToken);
             }
-            catch (Exception exception) when (exception is TrainingDivergedException or ArgumentException)
+            catch (Exception exception) when (exception is not OperationCanceledException)
             {
                 // Failed runs leave the state where it is: without this, all that follow would fail by it too.
-                logger.WarmStartFailed(runId, former.RunId, exception);
+                logger.WarmStartFailed(runId, former.RunId, exception.Discreet());
+                epochs.TryWrite(null);
             }
         }
         return TrainingFit.Run(set, options, start: null, Report, cancellationToken);
@@ -83,14 +83,19 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         return completion.Task;
     }
 
-    /// <summary>Progress is a service to watchers: when it cannot be recorded, the run goes on.</summary>
-    private async Task RecordEpochsAsync(long runId, ChannelReader<TrainingEpoch> reports)
+    /// <summary>Progress is a service to watchers: when it cannot be recorded, the run goes on. Null in the place of an epoch: those before it count no more.</summary>
+    private async Task RecordEpochsAsync(long runId, ChannelReader<TrainingEpoch?> reports)
     {
         var epochs = new List<TrainingEpoch>();
         while (await reports.WaitToReadAsync(CancellationToken.None))
         {
             while (reports.TryRead(out var epoch))
-                epochs.Add(epoch);
+            {
+                if (epoch is null)
+                    epochs.Clear();
+                else
+                    epochs.Add(epoch);
+            }
             try
             {
                 await runs.RecordEpochsAsync(runId, epochs, CancellationToken.None);

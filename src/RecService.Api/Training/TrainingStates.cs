@@ -1,6 +1,6 @@
 using Npgsql;
 using RecService.Api.Storage;
-using RecService.Engine.Model;
+using RecService.Api.Telemetry;
 using RecService.Engine.Training;
 
 namespace RecService.Api.Training;
@@ -49,9 +49,10 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
             var erased = await Erasures.SinceAsync(connection, erasureHorizon, cancellationToken);
             return new(formerRunId, state.WithoutUsers(erased.Among(state.Model.Features?.UserIds ?? [])));
         }
-        catch (ModelFormatException exception)
+        // Whatever is wrong with it, it would be wrong in all the runs that follow.
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            logger.StateUnreadable(runId, formerRunId, exception);
+            logger.StateUnreadable(runId, formerRunId, exception.Discreet());
             return null;
         }
     }

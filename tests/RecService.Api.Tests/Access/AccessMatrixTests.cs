@@ -19,7 +19,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["* /health/live"] = Open,
         ["* /health/startup"] = Open,
         ["* /health/ready"] = Open,
-        ["GET /openapi/{documentName}.json"] = Open,
+        ["GET /openapi/v1.json"] = Open,
         ["* /swagger/{**path}"] = Open,
 
         ["POST /v1/recommendations"] = Roles.Score,
@@ -132,6 +132,18 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
 
         using var different = new HttpRequestMessage(HttpMethod.Get, "/v1/users") { Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", $"Bearer {TestKey.Text}x" } } };
         using var refusal = await service.Stranger.SendAsync(different);
+        refusal.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
+    public async Task A_bearer_that_is_no_key_does_not_count_beside_a_key()
+    {
+        using var both = new HttpRequestMessage(HttpMethod.Get, "/v1/users") { Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", "Bearer eyJhbGciOiJub25lIn0.e30." } } };
+        using var answer = await service.Stranger.SendAsync(both);
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+
+        using var alone = new HttpRequestMessage(HttpMethod.Get, "/v1/users") { Headers = { { "Authorization", "Bearer eyJhbGciOiJub25lIn0.e30." } } };
+        using var refusal = await service.Stranger.SendAsync(alone);
         refusal.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
 

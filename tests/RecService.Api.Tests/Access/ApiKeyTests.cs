@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.DependencyInjection;
+using RecService.Api.Access;
 using RecService.Api.Http;
 using RecService.Api.Tests.Fixtures;
 
@@ -82,7 +84,7 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
     {
         var (first, prefix) = await service.NewKeyAsync("to be rotated", Roles.Ingest);
 
-        var second = await RotateAsync(prefix, "");
+        var second = await RotateAsync(prefix, "?graceSeconds=0");
         second.ShouldNotBe(first);
         await ExpectAsync(HttpStatusCode.Unauthorized, first);
         await ExpectAsync(HttpStatusCode.OK, second);
@@ -100,10 +102,60 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
     }
 
     [Fact]
+    public async Task Unless_it_is_told_otherwise_rotation_leaves_a_minute_to_pass_the_new_secret_on()
+    {
+        var (first, prefix) = await service.NewKeyAsync("to be rotated", Roles.Ingest);
+        var rotated = await service.Client.SendTextAsync(HttpMethod.Post, $"/v1/api-keys/{prefix}/rotate", "");
+
+        var record = rotated.GetProperty("record");
+        (record.GetProperty("formerExpiresAt").GetDateTimeOffset() - record.GetProperty("rotatedAt").GetDateTimeOffset()).ShouldBe(TimeSpan.FromMinutes(1));
+        await ExpectAsync(HttpStatusCode.OK, first, rotated.GetProperty("key").GetString()!);
+    }
+
+    [Fact]
+    public async Task A_new_secret_is_shown_even_if_the_keys_cannot_be_read_after_it_was_stored()
+    {
+        var (_, prefix) = await service.NewKeyAsync("to be rotated", Roles.Ingest);
+
+        // A time that .NET does not have: whoever reads all keys fails.
+        await service.ScalarAsync<long>(
+            "INSERT INTO api_keys (prefix, hash, name, roles, created_at, expires_at) VALUES ('unreadable', '\\x00', 'x', '{score}', now(), '200000-01-01') RETURNING key_id");
+        string made, rotated;
+        try
+        {
+            made = (await service.NewKeyAsync("made meanwhile", Roles.Ingest)).Key;
+            rotated = await RotateAsync(prefix, "?graceSeconds=0");
+        }
+        finally
+        {
+            await service.ScalarAsync<long>("DELETE FROM api_keys WHERE prefix = 'unreadable' RETURNING key_id");
+        }
+
+        await service.KnownAsync();
+        await ExpectAsync(HttpStatusCode.OK, made, rotated);
+    }
+
+    [Fact]
+    public async Task Who_sent_a_key_is_worked_out_anew_only_when_its_record_changes()
+    {
+        var (text, prefix) = await service.NewKeyAsync("stays the same", Roles.Ingest);
+        var known = service.Factory.Services.GetRequiredService<KnownKeys>();
+        KeyText.TryParse(text, out var key).ShouldBeTrue();
+        var caller = known.Find(key).ShouldNotBeNull();
+
+        await service.KnownAsync();
+        known.Find(key).ShouldBeSameAs(caller);
+
+        await service.ScalarAsync<long>("UPDATE api_keys SET roles = '{score}' WHERE prefix = $1 RETURNING key_id", prefix);
+        await service.KnownAsync();
+        known.Find(key).ShouldNotBeNull().IsInRole(Roles.Ingest).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task Rotations_at_the_same_time_leave_one_valid_secret()
     {
         var (_, prefix) = await service.NewKeyAsync("raced for", Roles.Ingest);
-        var keys = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => RotateAsync(prefix, "")));
+        var keys = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => RotateAsync(prefix, "?graceSeconds=0")));
         var valid = 0;
         foreach (var key in keys)
         {

@@ -24,13 +24,13 @@ public sealed partial class FirstKeyTests(DatabaseServer server) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Outside_Development_a_stored_admin_key_is_enough_and_a_revoked_one_is_not()
+    public async Task Outside_Development_a_stored_admin_key_is_enough_and_the_last_one_cannot_be_revoked()
     {
         string key;
         using (var service = New((TestKey.Setting, TestKey.Text)))
         using (var client = await service.ClientAsync())
         {
-            key = (await client.PostJsonAsync("/v1/api-keys", new { name = "admin", roles = new[] { "admin" } }, HttpStatusCode.Created)).GetProperty("key").GetString()!;
+            key = await NewKeyAsync(client, "admin");
             await service.StopAsync("TERM");
         }
 
@@ -39,9 +39,45 @@ public sealed partial class FirstKeyTests(DatabaseServer server) : IAsyncLifetim
         {
             // The bootstrap key is not configured any more.
             await client.GetJsonAsync("/v1/models", HttpStatusCode.Unauthorized);
-            client.DefaultRequestHeaders.Remove(TestKey.Header);
-            client.DefaultRequestHeaders.Add(TestKey.Header, key);
-            await client.DeleteJsonAsync($"/v1/api-keys/{key.Split('_')[1]}", HttpStatusCode.NoContent);
+            Use(client, key);
+            (await client.DeleteJsonAsync(Record(key), HttpStatusCode.Conflict)).GetProperty("type").GetString().ShouldBe("/problems/last-admin-key");
+            var next = await NewKeyAsync(client, "admin");
+            await client.DeleteJsonAsync(Record(key), HttpStatusCode.NoContent);
+            Use(client, next);
+            await client.DeleteJsonAsync(Record(key), HttpStatusCode.NoContent);
+            (await client.DeleteJsonAsync(Record(next), HttpStatusCode.Conflict)).GetProperty("type").GetString().ShouldBe("/problems/last-admin-key");
+            await service.StopAsync("TERM");
+        }
+    }
+
+    [Fact]
+    public async Task Without_an_admin_key_the_service_starts_for_those_who_have_other_keys_and_without_any_valid_one_it_does_not()
+    {
+        string admin, score;
+        using (var service = New((TestKey.Setting, TestKey.Text)))
+        using (var client = await service.ClientAsync())
+        {
+            admin = await NewKeyAsync(client, "admin");
+            score = await NewKeyAsync(client, "score");
+
+            // The bootstrap key remains.
+            await client.DeleteJsonAsync(Record(admin), HttpStatusCode.NoContent);
+            await service.StopAsync("TERM");
+        }
+
+        using (var service = New())
+        using (var client = await service.ClientAsync())
+        {
+            service.Output.ShouldContain("No valid key has the role");
+            Use(client, score);
+            await client.GetJsonAsync("/v1/recommendations/popular");
+            await service.StopAsync("TERM");
+        }
+
+        using (var service = New((TestKey.Setting, TestKey.Text)))
+        using (var client = await service.ClientAsync())
+        {
+            await client.DeleteJsonAsync(Record(score), HttpStatusCode.NoContent);
             await service.StopAsync("TERM");
         }
 
@@ -49,6 +85,22 @@ public sealed partial class FirstKeyTests(DatabaseServer server) : IAsyncLifetim
         {
             (await service.ExitAsync()).ShouldBe(1);
         }
+    }
+
+    [Fact]
+    public async Task While_the_database_is_away_the_log_says_so_once_and_shows_no_messages_of_the_server()
+    {
+        using var service = New((TestKey.Setting, TestKey.Text));
+        using var client = await service.ClientAsync();
+        await server.AllowConnectionsAsync(_database, allow: false);
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        await server.AllowConnectionsAsync(_database, allow: true);
+
+        var lines = service.Output.Split('\n');
+        lines.Count(line => line.Contains("The API keys could not be read", StringComparison.Ordinal)).ShouldBe(1, service.Output);
+        lines.ShouldNotContain(line => line.Contains("EntityFrameworkCore.Database.Connection", StringComparison.Ordinal));
+        service.Output.ShouldNotContain("not currently accepting");
+        await service.StopAsync("TERM");
     }
 
     [Fact]
@@ -93,6 +145,17 @@ public sealed partial class FirstKeyTests(DatabaseServer server) : IAsyncLifetim
     [Fact]
     public void A_bootstrap_key_as_the_documentation_makes_it_is_taken() =>
         Options(("BootstrapKey", "rs_bootstrap_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")).BootstrapKey.ShouldNotBeNull();
+
+    private static async Task<string> NewKeyAsync(HttpClient client, string role) =>
+        (await client.PostJsonAsync("/v1/api-keys", new { name = role, roles = new[] { role } }, HttpStatusCode.Created)).GetProperty("key").GetString()!;
+
+    private static string Record(string key) => $"/v1/api-keys/{key.Split('_')[1]}";
+
+    private static void Use(HttpClient client, string key)
+    {
+        client.DefaultRequestHeaders.Remove(TestKey.Header);
+        client.DefaultRequestHeaders.Add(TestKey.Header, key);
+    }
 
     private static AccessOptions Options(params (string Name, string Value)[] settings)
     {

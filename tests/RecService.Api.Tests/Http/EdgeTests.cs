@@ -46,10 +46,10 @@ public sealed class EdgeTests(EdgeTests.Service service, ServiceFixture plain) :
     [Fact]
     public async Task Forwarded_addresses_are_believed_from_configured_proxies_only()
     {
-        // Without a key an address has five requests: behind a trusted proxy each forwarded address has its own.
-        for (var i = 0; i < 12; i++)
+        // Without a key an address has five requests: behind trusted proxies, one or several, each forwarded address has its own.
+        for (var i = 0; i < 24; i++)
         {
-            (await StrangerAsync(service, $"203.0.113.{i}")).ShouldBe(HttpStatusCode.Unauthorized);
+            (await StrangerAsync(service, i < 12 ? $"203.0.113.{i}" : $"203.0.113.{i}, 127.0.0.9")).ShouldBe(HttpStatusCode.Unauthorized);
         }
 
         var answers = new List<HttpStatusCode>();

@@ -28,6 +28,29 @@ public sealed class HostileInputTests(ServiceFixture service) : IClassFixture<Se
     }
 
     [Theory]
+    [InlineData("POST", "/v1/recommendations", """{"us\ner":1}""", "us\ner", "is not a known field")]
+    [InlineData("POST", "/v1/recommendations", """{"us\ner":1,"us\ner":1}""", "us\ner", null)]
+    [InlineData("POST", "/v1/recommendations", """{"userId":"a","userId":"b"}""", "userId", "is given twice")]
+    [InlineData("POST", "/v1/api-keys", "{}", "name", "is required")]
+    [InlineData("POST", "/v1/api-keys", """{"name":"a"}""", "roles", "is required")]
+    [InlineData("PUT", "/v1/items/a", """{"metadata":7}""", "metadata", "must be an object")]
+    public async Task What_is_wrong_with_JSON_is_said_in_the_callers_words(string method, string path, string body, string field, string? reason)
+    {
+        var problem = await service.Client.SendTextAsync(HttpMethod.Parse(method), path, body, expected: HttpStatusCode.BadRequest);
+
+        var error = problem.Errors().ShouldHaveSingleItem();
+        error.Key.ShouldBe(field);
+        error.Value.ShouldBe([reason ?? error.Value[0]]);
+        problem.ToString().ShouldNotContain("RecService.");
+        problem.ToString().ShouldNotContain(".NET");
+        problem.ToString().ShouldNotContain("deserialization");
+    }
+
+    [Fact]
+    public void The_words_of_a_serializer_that_are_not_known_are_not_passed_on() =>
+        JsonError.Describe(new("The type RecService.Secret went wrong.", "$.a", 0, 0)).ShouldBe(new FieldError("a", "is not what this field takes"));
+
+    [Theory]
     [InlineData("POST", "/v1/recommendations")]
     [InlineData("POST", "/v1/scores")]
     [InlineData("POST", "/v1/cross-features")]

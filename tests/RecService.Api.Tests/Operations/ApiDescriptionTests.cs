@@ -72,6 +72,17 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
     }
 
     [Fact]
+    public async Task The_document_says_what_it_is()
+    {
+        using var answer = await service.Client.GetAsync(new Uri("/openapi/v1.json", UriKind.Relative));
+        answer.Content.Headers.ContentType!.MediaType.ShouldBe("application/json");
+        var document = await service.Client.GetJsonAsync("/openapi/v1.json");
+        document.GetProperty("openapi").GetString().ShouldNotBeNull().ShouldStartWith("3.1");
+        document.GetProperty("servers")[0].GetProperty("url").GetString().ShouldBe("/");
+        document.GetProperty("paths").EnumerateObject().ShouldNotContain(path => path.Name.StartsWith("/openapi", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Swagger_UI_is_there()
     {
         (await service.Client.GetStringAsync(new Uri("/swagger/index.html", UriKind.Relative))).ShouldContain("swagger-ui");

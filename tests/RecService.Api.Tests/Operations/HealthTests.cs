@@ -1,5 +1,8 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Npgsql;
+using RecService.Api.Operations;
 using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Operations;
@@ -20,6 +23,7 @@ public sealed class HealthTests(DatabaseServer server, HealthTests.Service servi
         await server.AllowConnectionsAsync(service.ConnectionString, allow: false);
         try
         {
+            await UntilReadyTellsAsync("database Degraded");
             var away = await service.Client.GetJsonAsync("/health/ready");
             away.GetProperty("status").GetString().ShouldBe("Degraded");
             Parts(away).ShouldContain("database Degraded");
@@ -34,9 +38,31 @@ public sealed class HealthTests(DatabaseServer server, HealthTests.Service servi
             await server.AllowConnectionsAsync(service.ConnectionString, allow: true);
         }
 
-        Parts(await service.Client.GetJsonAsync("/health/ready")).ShouldContain("database Healthy");
+        await UntilReadyTellsAsync("database Healthy");
         await UntilReadyTellsAsync("schedule Healthy");
         await service.Client.GetJsonAsync("/v1/users/nobody", HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task Probes_within_a_second_share_one_look_at_the_database()
+    {
+        var clock = new StoppedClock();
+        await using var database = NpgsqlDataSource.Create(service.ConnectionString);
+        var check = new DatabaseCheck(database, clock);
+        (await StatusAsync()).ShouldBe(HealthStatus.Healthy);
+        await server.AllowConnectionsAsync(service.ConnectionString, allow: false);
+        try
+        {
+            (await StatusAsync()).ShouldBe(HealthStatus.Healthy);
+            clock.Now = TimeSpan.FromSeconds(1);
+            (await StatusAsync()).ShouldBe(HealthStatus.Degraded);
+        }
+        finally
+        {
+            await server.AllowConnectionsAsync(service.ConnectionString, allow: true);
+        }
+
+        async Task<HealthStatus> StatusAsync() => (await check.CheckHealthAsync(new())).Status;
     }
 
     private async Task UntilReadyTellsAsync(string part)
@@ -50,6 +76,15 @@ public sealed class HealthTests(DatabaseServer server, HealthTests.Service servi
 
     private static List<string> Parts(JsonElement report) =>
         [.. report.GetProperty("checks").EnumerateObject().Select(check => $"{check.Name} {check.Value.GetProperty("status").GetString()}")];
+
+    private sealed class StoppedClock : TimeProvider
+    {
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
+    }
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {

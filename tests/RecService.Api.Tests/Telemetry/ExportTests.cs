@@ -142,6 +142,29 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
     }
 
     [Fact]
+    public async Task An_endpoint_for_metrics_alone_gets_metrics_alone()
+    {
+        await using var receiver = await OtlpReceiver.StartAsync(HttpProtocols.Http2);
+        await using var own = await service.StartAnotherAsync(("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", receiver.Address));
+        await own.Client.GetJsonAsync("/v1/models");
+        (await own.Process.StopAsync("TERM")).ShouldBe(0, own.Process.Output);
+        receiver.Metrics.Keys.ShouldContain("http.server.request.duration");
+        receiver.Spans.ShouldBeEmpty();
+        own.Process.Output.ShouldContain("Traces are sent to nowhere");
+    }
+
+    [Fact]
+    public async Task An_endpoint_for_traces_alone_gets_traces_alone()
+    {
+        await using var receiver = await OtlpReceiver.StartAsync(HttpProtocols.Http2);
+        await using var own = await service.StartAnotherAsync(("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", receiver.Address));
+        await own.Client.GetJsonAsync("/v1/models");
+        (await own.Process.StopAsync("TERM")).ShouldBe(0, own.Process.Output);
+        receiver.Spans.ShouldContain(span => span.Name == "GET /v1/models/");
+        receiver.Metrics.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_collector_that_is_not_there_hurts_nobody()
     {
         await using var own = await service.StartAnotherAsync(

@@ -60,6 +60,42 @@ public sealed class OnDemandTests(OnDemandTests.Service service) : IClassFixture
     }
 
     [Fact]
+    public async Task Who_watches_a_run_that_starts_again_sees_its_epochs_from_the_first_on()
+    {
+        // A run of another process, which records what this test says.
+        var runId = await service.ScalarAsync<long>(
+            """
+            INSERT INTO training_runs (status, trigger, objective, started_at, seed, settings, epochs)
+            VALUES ('running', 'demand', 'rating', now(), 1, '{}', '[{"epoch": 1, "phase": "fit", "trainLoss": 1, "seconds": 0}, {"epoch": 2, "phase": "fit", "trainLoss": 2, "seconds": 0}]')
+            RETURNING run_id
+            """);
+        using var answer = await service.Client.GetAsync(new Uri($"/v1/training-runs/{runId}/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
+        using var events = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        (await NextAsync()).GetProperty("trainLoss").GetDouble().ShouldBe(1);
+        (await NextAsync()).GetProperty("trainLoss").GetDouble().ShouldBe(2);
+
+        await service.ScalarAsync<long>(
+            """UPDATE training_runs SET epochs = '[{"epoch": 1, "phase": "fit", "trainLoss": 3, "seconds": 0}]' WHERE run_id = $1 RETURNING run_id""", runId);
+        (await NextAsync()).GetProperty("trainLoss").GetDouble().ShouldBe(3);
+
+        await service.ScalarAsync<long>("UPDATE training_runs SET status = 'failed', finished_at = now(), error = 'x' WHERE run_id = $1 RETURNING run_id", runId);
+        (await NextAsync()).GetProperty("status").GetString().ShouldBe("failed");
+
+        async Task<JsonElement> NextAsync()
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+            while (true)
+            {
+                var line = (await events.ReadLineAsync(limit.Token)).ShouldNotBeNull();
+                if (line.StartsWith("data: ", StringComparison.Ordinal))
+                {
+                    return JsonDocument.Parse(line[6..]).RootElement;
+                }
+            }
+        }
+    }
+
+    [Fact]
     public async Task Unknown_runs_and_wrong_cursors_are_told()
     {
         await service.Client.GetJsonAsync("/v1/training-runs/999999", HttpStatusCode.NotFound);
