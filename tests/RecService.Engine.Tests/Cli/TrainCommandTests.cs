@@ -19,7 +19,7 @@ public sealed class TrainCommandTests : CliTest
             ["settings", "rows", "features", "fields", "unknownEntries", "epochs", "startValidMetric", "bestEpoch", "test", "parseSeconds", "trainSeconds", "peakMemoryBytes"]);
         var settings = report["settings"]!.AsObject();
         Keys(settings).ShouldBe([
-            "loss", "interaction", "solver", "k", "epochs", "rate", "schedule", "l2Linear", "l2Factors", "initStdev", "patience", "seed", "threads", "deterministic",
+            "loss", "interaction", "solver", "k", "epochs", "rate", "schedule", "l2Linear", "l2Factors", "l2FieldWeights", "initStdev", "patience", "seed", "threads", "deterministic",
             "kernel", "train", "valid", "test", "model", "warmStart", "state",
         ]);
         settings["interaction"]!.GetValue<string>().ShouldBe("pooled");
