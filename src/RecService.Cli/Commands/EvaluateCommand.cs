@@ -35,8 +35,8 @@ internal static class EvaluateCommand
             log.Line(Figures.Describe(rows));
 
             var metrics = scorer.Model.Loss == Loss.Bpr
-                ? TestMetrics.OfOrder(scorer, rows.Examples, new PairwiseRows(rows.Space, parsed.GetValue(userFields)!).UsersOf(rows.Examples))
-                : TestMetrics.OfPredictions(scorer, rows.Examples);
+                ? TestMetrics.OfOrder(scorer, rows, new PairwiseRows(rows.Space, parsed.GetValue(userFields)!).UsersOf(rows.Examples))
+                : TestMetrics.OfPredictions(scorer, rows);
             log.Line($"test {TestMetrics.Text(metrics)}");
             if (parsed.GetValue(json))
             {

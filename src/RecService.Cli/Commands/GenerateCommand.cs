@@ -86,25 +86,29 @@ internal sealed class GenerateCommand
     private void Run(ParseResult parsed, StandardStreams streams)
     {
         var log = ProgressLog.Of(streams, json: false);
-        var (output, testOutput) = (parsed.GetValue(_output)!, parsed.GetValue(_testOutput));
-        var testRows = testOutput is null ? 0 : _testRows.In(parsed);
-        if (parsed.GetValue(_pairs))
+        var (path, testPath) = (parsed.GetValue(_output)!, parsed.GetValue(_testOutput));
+        var testRows = testPath is null ? 0 : _testRows.In(parsed);
+        var pairs = parsed.GetValue(_pairs);
+        var format = pairs ? default : _format.In(parsed) ?? DataFiles.FormatFor(path);
+        var testFormat = pairs || testPath is null ? format : _format.In(parsed) ?? DataFiles.FormatFor(testPath);
+        using var output = OutputFile.Open(path);
+        using var testOutput = OutputFile.OpenIfGiven(testPath);
+        OutputFile.CheckApart(output, testOutput, $"{_output.Name} and {_testOutput.Name}");
+        if (pairs)
         {
             WritePairs(parsed, output, testOutput, testRows);
             return;
         }
 
-        var format = _format.In(parsed) ?? DataFiles.FormatFor(output);
-        var testFormat = testOutput is null ? format : _format.In(parsed) ?? DataFiles.FormatFor(testOutput);
         var (space, rows, ofTest) = parsed.GetValue(_ratings) ? GeneratedRatings.Of(TruthOf(parsed, _rows.In(parsed), testRows), testRows) : OneHot(parsed, testRows);
-        Write(output, format, rows);
+        Write(output, path, format, rows);
         if (testOutput is not null)
-            Write(testOutput, testFormat, ofTest);
+            Write(testOutput, testPath!, testFormat, ofTest);
 
-        void Write(string path, DataFormat fileFormat, ExampleSet examples)
+        void Write(OutputFile file, string name, DataFormat fileFormat, ExampleSet examples)
         {
-            DataFiles.Write(path, fileFormat, space, examples);
-            log.Line(Figures.Describe(new(path, space, examples, UnknownEntries: 0)));
+            DataFiles.Write(file, fileFormat, space, examples);
+            log.Line(Figures.Describe(new(name, space, examples, UnknownEntries: 0)));
         }
     }
 
@@ -115,21 +119,21 @@ internal sealed class GenerateCommand
         return (truth.Space, truth.Draw(_rows.In(parsed), 0, binary), truth.Draw(testRows, 1, binary));
     }
 
-    private void WritePairs(ParseResult parsed, string output, string? testOutput, int testRows)
+    private void WritePairs(ParseResult parsed, OutputFile output, OutputFile? testOutput, int testRows)
     {
         var rows = _rows.In(parsed);
         var views = TruthOf(parsed, rows, testRows).ImplicitEvents(rows + testRows).Where(interaction => interaction.Type == "view");
         var pairs = views.Select(view => $"{view.UserId}\t{view.ItemId}\n").ToArray();
-        Write(output, pairs.AsSpan(0, rows));
+        Write(output, pairs[..rows]);
         if (testOutput is not null)
-            Write(testOutput, pairs.AsSpan(rows));
+            Write(testOutput, pairs[rows..]);
 
-        static void Write(string path, ReadOnlySpan<string> lines)
+        static void Write(OutputFile file, string[] lines) => file.Write(content =>
         {
-            using var file = new StreamWriter(OutputFile.Create(path));
+            using var writer = new StreamWriter(content);
             foreach (var line in lines)
-                file.Write(line);
-        }
+                writer.Write(line);
+        });
     }
 
     /// <summary>Users, items and interactions; a quarter of all pairs at most, so that enough are left to draw from.</summary>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using RecService.Cli.Files;
 using RecService.Cli.Output;
 using RecService.Cli.Ranking;
 using RecService.Engine.Evaluation;
@@ -88,7 +89,7 @@ internal sealed class RankCommand
         var json = parsed.GetValue(_json);
         var log = ProgressLog.Of(streams, json);
         var settings = _training.SettingsIn(parsed);
-        _model.Check(parsed);
+        using var modelFile = _model.Open(parsed);
 
         var start = Stopwatch.GetTimestamp();
         var data = log.While("reading", () => Read(parsed, streams.Input));
@@ -98,7 +99,7 @@ internal sealed class RankCommand
             + $"{Figures.Counted(data.Rows.Users.Count, "user")}, {Figures.Counted(data.Rows.Items.Count, "item")}; {Figures.Counted(data.Rows.Space.ColumnCount, "feature")} in {Figures.Counted(data.Rows.Space.FieldCount, "field")}");
 
         var report = new JsonObject();
-        var rank = _baseline.In(parsed) is { } baseline ? RankBy(baseline, parsed, data, report) : Train(settings, parsed, data, log, report, cancellation);
+        var rank = _baseline.In(parsed) is { } baseline ? RankBy(baseline, parsed, data, report) : Train(settings, parsed, data, modelFile, log, report, cancellation);
         start = Stopwatch.GetTimestamp();
         var metrics = log.While("ranking", () => RankingReport.Of(rank(data.Evaluator(_training.ThreadsIn(parsed)))!));
         var rankSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -149,7 +150,7 @@ internal sealed class RankCommand
     }
 
     private Func<RankingEvaluator, RankingMetrics?> Train(
-        TrainingSettings settings, ParseResult parsed, RankingData data, ProgressLog log, JsonObject report, CancellationToken cancellation)
+        TrainingSettings settings, ParseResult parsed, RankingData data, OutputFile? modelFile, ProgressLog log, JsonObject report, CancellationToken cancellation)
     {
         var negatives = parsed.GetValue(_negatives) ?? (settings.Loss == Loss.Bpr ? 1 : 8);
         var (positives, sampling) = data.TrainExamples(negatives);
@@ -162,7 +163,7 @@ internal sealed class RankCommand
             progress => new Trainer(settings).Train(data.Rows.Space, positives, valid, sampling, data.Rows.Index, progress: progress, cancellationToken: cancellation));
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         log.Line($"best epoch {result.BestEpoch}");
-        _model.Write(parsed, result.Model);
+        _model.Write(parsed, modelFile, result.Model);
 
         var described = _training.Describe(settings);
         described["negatives"] = negatives;

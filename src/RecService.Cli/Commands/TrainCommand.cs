@@ -60,8 +60,9 @@ internal sealed class TrainCommand
         var json = parsed.GetValue(_json);
         var log = ProgressLog.Of(streams, json);
         var settings = _training.SettingsIn(parsed);
-        _model.Check(parsed);
-        OutputFile.CheckFolder(parsed.GetValue(_state), "state");
+        using var modelFile = _model.Open(parsed);
+        using var stateFile = OutputFile.OpenIfGiven(parsed.GetValue(_state));
+        OutputFile.CheckApart(modelFile, stateFile, $"{_model.Name} and {_state.Name}");
 
         var start = Stopwatch.GetTimestamp();
         var train = Read(_train)!;
@@ -76,11 +77,10 @@ internal sealed class TrainCommand
         var result = log.Epochs(
             settings,
             task.RowsPerEpoch,
-            progress => Train(new(settings) { KeepsState = parsed.GetValue(_state) is not null }, task, train.Space, from, progress, cancellation));
+            progress => Train(new(settings) { KeepsState = stateFile is not null }, task, train.Space, from, progress, cancellation));
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        _model.Write(parsed, result.Model);
-        if (parsed.GetValue(_state) is { } state)
-            ModelFiles.WriteState(state, result.State!);
+        _model.Write(parsed, modelFile, result.Model);
+        stateFile?.Write(result.State!.Save);
         var metrics = task.Measure?.Invoke(new Scorer(result.Model, FactorizationKernel.ByName(settings.KernelName!)));
 
         log.Line($"best epoch {result.BestEpoch}{(metrics is null ? "" : $"; test {TestMetrics.Text(metrics)}")}");
@@ -130,7 +130,7 @@ internal sealed class TrainCommand
         valid?.Examples,
         null,
         train.Examples.Count,
-        test is null ? null : scorer => TestMetrics.OfPredictions(scorer, test.Examples));
+        test is null ? null : scorer => TestMetrics.OfPredictions(scorer, test));
 
     private TrainingTask TaskOfPairs(ParseResult parsed, DataSet train, DataSet? valid, DataSet? test, ulong seed)
     {
@@ -143,7 +143,7 @@ internal sealed class TrainCommand
             ofValid,
             sampling,
             (long)negatives * positives.Count,
-            ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, ofTest, ofTest.Rows[sampling.UserBlock]!));
+            ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, test! with { Examples = ofTest }, ofTest.Rows[sampling.UserBlock]!));
 
         ExampleSet? Held(DataSet? data)
         {

@@ -46,14 +46,13 @@ internal static class DataFiles
     }
 
     /// <summary>Writes a file.</summary>
-    public static void Write(string path, DataFormat format, FeatureSpace space, ExampleSet examples)
+    public static void Write(OutputFile file, DataFormat format, FeatureSpace space, ExampleSet examples) => file.Write(content =>
     {
-        using var file = OutputFile.Create(path);
         if (format == DataFormat.Cache)
-            ExampleFile.Save(file, space, examples);
+            ExampleFile.Save(content, space, examples);
         else
-            SparseTextWriter.Write(file, space, examples, format == DataFormat.LibFm ? SparseTextFormat.LibFm : SparseTextFormat.LibFfm);
-    }
+            SparseTextWriter.Write(content, space, examples, format == DataFormat.LibFm ? SparseTextFormat.LibFm : SparseTextFormat.LibFfm);
+    });
 
     /// <summary>The format that the extension of a file to write tells.</summary>
     public static DataFormat FormatFor(string path) => OutputFile.ExtensionOf(path) switch

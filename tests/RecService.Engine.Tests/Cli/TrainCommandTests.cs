@@ -129,6 +129,27 @@ public sealed class TrainCommandTests : CliTest
         Numbers(await OutputAsync("predict", "--model", model, "--data", data, "--scores")).ShouldAllBe(score => score < 1 || score > 3);
     }
 
+    [Theory]
+    [InlineData("squared")]
+    [InlineData("logistic")]
+    [InlineData("bpr")]
+    public async Task A_score_that_is_not_finite_is_refused_with_its_row(string loss)
+    {
+        var train = Write("train.ffm", string.Concat(Enumerable.Repeat("1 0:0:1 1:1:1\n0 0:0:1 1:2:1\n1 0:3:1 1:2:1\n0 0:3:1 1:1:1\n", 20)));
+        var data = Write("data.ffm", "0 0:0:1 1:1:1\n0 0:0:3e38 1:1:3e38\n");
+        var model = PathOf("model.rfm");
+        await OutputAsync("train", "--train", train, "--loss", loss, "--epochs", "5", "--model", model);
+
+        foreach (var args in new string[][] { ["predict"], ["predict", "--scores"], ["predict", "--out", PathOf("predictions.txt")], ["evaluate"] })
+        {
+            var result = await RunAsync([.. args, "--model", model, "--data", data]);
+            result.Status.ShouldBe(1);
+            result.Error.ShouldContain("data.ffm: row 2 has the score ");
+        }
+
+        File.Exists(PathOf("predictions.txt")).ShouldBeFalse();
+    }
+
     [Fact]
     public async Task Logistic_predictions_are_probabilities_of_targets_above_0()
     {
