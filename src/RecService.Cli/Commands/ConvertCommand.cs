@@ -9,7 +9,7 @@ internal static class ConvertCommand
     public static Command Create(StandardStreams streams)
     {
         var input = Options.RequiredFile(
-            "--in", "Rows (libfm or libsvm text, libffm text, a cache; - for text from standard input) or a model (.rfm, .safetensors), told apart by the content.");
+            "--in", "Rows (libfm or libsvm text, libffm text, a cache; - for standard input) or a model (.rfm, .safetensors), told apart by the content.");
         var output = Options.RequiredFile(
             "--out",
             "Where to write; the extension tells the format: of rows .libfm, .libsvm or .svm, .ffm or .libffm, .cache; "

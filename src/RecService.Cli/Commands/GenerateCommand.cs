@@ -10,6 +10,8 @@ namespace RecService.Cli.Commands;
 internal sealed class GenerateCommand
 {
     private const int TruthFactors = 4;
+    private const int MostRows = 1_000_000_000;
+    private const int MostEntities = 1_000_000;
 
     private static readonly GroundTruthOptions Defaults = new();
 
@@ -41,23 +43,23 @@ internal sealed class GenerateCommand
         "--pairs", "Pairs of user and item for 'recservice rank': what such users view, the more likely the more they like it.");
 
     private readonly Option<string?> _output = Options.RequiredFile("--out", "Where to write; with .gz behind the name, compressed.");
-    private readonly NumberOption<int> _rows = Options.Count("--rows", "Rows to write.", 100_000);
+    private readonly NumberOption<int> _rows = Options.Count("--rows", "Rows to write.", 100_000, least: 1, MostRows);
     private readonly Option<string?> _testOutput = Options.File(
         "--test-out", "Where to write more rows of the same truth; of ratings and pairs, others than those of --out.");
 
-    private readonly NumberOption<int> _testRows = Options.Count("--test-rows", "Rows to write to --test-out.", 10_000);
+    private readonly NumberOption<int> _testRows = Options.Count("--test-rows", "Rows to write to --test-out.", 10_000, least: 1, MostRows);
     private readonly ChoiceOption<DataFormat> _format = Options.DataFormat();
     private readonly Option<bool> _binary = Options.Flag("--binary", "With --fields: targets 1 and 0, with probability sigmoid(y), instead of y plus noise.");
     private readonly NumberOption<double> _noise = new(
         "--noise",
         "Standard deviation of the noise, which is the RMSE of the truth itself; that of the truth is 1 with --fields, 0.7 with --ratings.",
-        number => number >= 0,
-        "a number, 0 or more",
+        number => number is >= 0 and <= 1_000_000,
+        "a number from 0 to 1000000",
         0.5);
 
-    private readonly NumberOption<int> _factors = Options.Count("--k", "Length of the true latent vectors.", TruthFactors);
-    private readonly NumberOption<int> _users = Options.Count("--users", "With --ratings and --pairs: users.", Defaults.Users, least: 2);
-    private readonly NumberOption<int> _items = Options.Count("--items", "With --ratings and --pairs: items.", Defaults.Items, least: 2);
+    private readonly NumberOption<int> _factors = Options.Count("--k", "Length of the true latent vectors.", TruthFactors, least: 1, most: 64);
+    private readonly NumberOption<int> _users = Options.Count("--users", "With --ratings and --pairs: users.", Defaults.Users, least: 2, MostEntities);
+    private readonly NumberOption<int> _items = Options.Count("--items", "With --ratings and --pairs: items.", Defaults.Items, least: 2, MostEntities);
     private readonly NumberOption<ulong> _seed = Options.Seed("Seed of the truth and of the rows.");
 
     public static Command Create(StandardStreams streams)
@@ -114,7 +116,11 @@ internal sealed class GenerateCommand
 
     private (FeatureSpace Space, ExampleSet Rows, ExampleSet OfTest) OneHot(ParseResult parsed, int testRows)
     {
-        var truth = new OneHotTruth(parsed.GetValue(_fields)!, _factors.In(parsed), _noise.In(parsed), _seed.In(parsed));
+        var (sizes, factors) = (parsed.GetValue(_fields)!, _factors.In(parsed));
+        var most = Array.MaxLength / factors;
+        if (sizes.Sum(size => (long)size) > most)
+            throw new CommandFailedException($"{_fields.Name} has more than {Figures.Count(most)} features, which are the most with {_factors.Name} {factors}");
+        var truth = new OneHotTruth(sizes, factors, _noise.In(parsed), _seed.In(parsed));
         var binary = parsed.GetValue(_binary);
         return (truth.Space, truth.Draw(_rows.In(parsed), 0, binary), truth.Draw(testRows, 1, binary));
     }

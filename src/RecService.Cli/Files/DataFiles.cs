@@ -43,11 +43,17 @@ internal static class DataFiles
         {
             throw new CommandFailedException($"{file.Name}: {refusal.Message}", refusal);
         }
+        catch (ArgumentException refusal) when (refusal.ParamName == "space")
+        {
+            throw CommandFailedException.For(refusal, $"{file.Name}: ");
+        }
     }
 
     /// <summary>Writes a file.</summary>
     public static void Write(OutputFile file, DataFormat format, FeatureSpace space, ExampleSet examples) => file.Write(content =>
     {
+        if (format != DataFormat.Cache && examples.Weights is not null)
+            throw new CommandFailedException("the rows have weights, for which text has no place: the format must be a cache");
         if (format == DataFormat.Cache)
             ExampleFile.Save(content, space, examples);
         else

@@ -61,8 +61,22 @@ public sealed class TrainCommandTests : CliTest
             Number(warm["startValidMetric"]).ShouldBe(best, 1e-5);
         }
 
-        (await FailureAsync(1, [.. run, "--k", "5", "--warm-start", state])).ShouldContain("--warm-start does not fit: The start has the loss Squared and 4 factors");
+        (await FailureAsync(1, [.. run, "--k", "5", "--warm-start", state])).ShouldContain("--warm-start does not fit: it has the loss Squared and 4 factors; Squared and 5 are to be trained\n");
         (await FailureAsync(1, [.. run, "--warm-start", train])).ShouldContain("no training state");
+    }
+
+    [Fact]
+    public async Task A_start_says_how_many_features_it_has_and_is_refused_where_it_has_none()
+    {
+        var state = PathOf("former.state");
+        await OutputAsync("train", "--train", Write("former.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:2:1\n"), "--epochs", "1", "--state", state);
+        string[] args = ["train", "--epochs", "1", "--warm-start", state, "--train"];
+
+        (await RunAsync([.. args, Write("more.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:2:1\n2 0:3:1 1:4:1\n")])).Error.ShouldBe("--warm-start: 3 of 5 features taken over\n");
+        (await FailureAsync(1, [.. args, Write("fields.ffm", "1 0:0:1 2:1:1\n2 0:0:1 2:2:1\n")]))
+            .ShouldContain($"--warm-start does not fit: its fields are 0, 1; those of {PathOf("fields.ffm")} are 0, 2");
+        (await FailureAsync(1, [.. args, Write("plain.libfm", "1 0:1 1:1\n")])).ShouldContain("its fields are 0, 1; those of ");
+        (await FailureAsync(1, [.. args, Write("others.ffm", "1 1:0:1 0:1:1\n2 1:0:1 0:2:1\n")])).ShouldContain("it has none of the features of ");
     }
 
     [Fact]
@@ -205,6 +219,10 @@ public sealed class TrainCommandTests : CliTest
         (await FailureAsync(1, "train", "--train", Write("none.ffm", "0 0:0:1 1:1:1\n"), "--loss", "bpr")).ShouldContain("none.ffm: no row has a target above 0");
         var report = await ReportAsync("train", "--train", train, "--loss", "bpr", "--user-fields", "7,3", "--epochs", "1");
         report["settings"]!["userFields"]!.ToJsonString().ShouldBe("""["7","3"]""");
+        report = await ReportAsync("train", "--train", train, "--loss", "bpr", "--epochs", "1", "--model", PathOf("model.rfm"));
+        report["settings"]!["userFields"]!.ToJsonString().ShouldBe("""["3"]""");
+        report = await ReportAsync("evaluate", "--model", PathOf("model.rfm"), "--data", train);
+        report["settings"]!["userFields"]!.ToJsonString().ShouldBe("""["3"]""");
     }
 
     [Fact]
@@ -354,6 +372,7 @@ public sealed class TrainCommandTests : CliTest
     [InlineData("--seed is '-1'", "--seed", "-1")]
     [InlineData("--l2 is for weights and factors alike", "--l2", "1", "--l2-linear", "1")]
     [InlineData("--model is 'model.bin'; its extension must be .rfm, .safetensors or .txt.", "--model", "model.bin")]
+    [InlineData("--negatives is '2147483647'; it must be a whole number from 1 to 1000.", "--loss", "bpr", "--negatives", "2147483647")]
     [InlineData("--negatives is for --loss bpr only.", "--negatives", "4")]
     [InlineData("--user-fields is for --loss bpr only.", "--user-fields", "0", "--loss", "logistic")]
     [InlineData("Required argument missing for option: '--valid'.", "--valid")]
