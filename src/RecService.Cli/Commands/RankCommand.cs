@@ -167,7 +167,6 @@ internal sealed class RankCommand
         TrainingSettings settings, ParseResult parsed, RankingData data, OutputFile? modelFile, ProgressLog log, JsonObject report, CancellationToken cancellation)
     {
         var negatives = parsed.GetValue(_negatives) ?? (settings.Loss == Loss.Bpr ? 1 : 8);
-        TrainingOptions.CheckNegatives(data.Train.Count, negatives);
         TrainingOptions.CheckNegatives(data.Valid?.Count ?? 0, negatives);
         var (positives, sampling) = data.TrainExamples(negatives);
         var valid = data.ValidExamples(negatives, settings.Seed);

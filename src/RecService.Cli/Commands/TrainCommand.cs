@@ -152,14 +152,13 @@ internal sealed class TrainCommand
         var negatives = _negatives.In(parsed);
         var rows = new PairwiseRows(train.Space, parsed.GetValue(_userFields)!);
         var (positives, sampling) = rows.Add(train, negatives);
-        TrainingOptions.CheckNegatives(positives.Count, negatives);
         var (ofValid, ofTest) = (Held(valid), Held(test));
         return new(
             positives,
             ofValid,
             sampling,
             (long)negatives * positives.Count,
-            ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, test! with { Examples = ofTest }, ofTest.Rows[sampling.UserBlock]!));
+            ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, test! with { Name = $"the pairs of {test.Name}", Examples = ofTest }, ofTest.Rows[sampling.UserBlock]!));
 
         ExampleSet? Held(DataSet? data)
         {

@@ -131,7 +131,7 @@ internal sealed class TrainingOptions
         }
     }
 
-    /// <summary>Fails where the rows that positives and their negatives make are more than an array can hold.</summary>
+    /// <summary>Fails where the rows that held-out positives and their negatives make are more than an array can hold.</summary>
     public static void CheckNegatives(int positives, int negatives)
     {
         if ((long)positives * (1 + negatives) > Array.MaxLength)

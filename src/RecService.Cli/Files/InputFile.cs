@@ -92,7 +92,7 @@ internal sealed class InputFile : IDisposable
             }
             catch (InvalidDataException refusal)
             {
-                // All of a file that is cut short is taken in, and there is nothing wrong in it.
+                // Nothing but its words tells a stream that is cut short from one that is damaged.
                 var reason = refusal.Message.Contains("truncated", StringComparison.OrdinalIgnoreCase)
                     ? "the file ends before its gzip stream does"
                     : "its gzip stream is damaged";

@@ -11,6 +11,7 @@ internal sealed class OutputFile : IDisposable
 {
     private const string Compressed = ".gz";
     private const string Devices = "/dev/";
+    private const string SharedMemory = "/dev/shm/";
 
     private readonly string _path;
     private readonly string _place;
@@ -36,9 +37,9 @@ internal sealed class OutputFile : IDisposable
             throw new CommandFailedException($"there is no folder {folder} for {path}");
 
         // A link stays, and a device behind it, too.
-        if (!place.StartsWith(Devices, StringComparison.Ordinal) && new FileInfo(place).LinkTarget is not null)
+        if (!IsDevice(place) && new FileInfo(place).LinkTarget is not null)
             place = File.ResolveLinkTarget(place, returnFinalTarget: true)!.FullName;
-        if (place.StartsWith(Devices, StringComparison.Ordinal))
+        if (IsDevice(place))
             return new(path, place, OpenAsItIs(place));
         if (!File.Exists(place))
             return new(path, place, CreateBeside(place));
@@ -86,6 +87,9 @@ internal sealed class OutputFile : IDisposable
         if (IsBesideItsPlace && !_isComplete)
             File.Delete(_file.Name);
     }
+
+    private static bool IsDevice(string place) =>
+        place.StartsWith(Devices, StringComparison.Ordinal) && !place.StartsWith(SharedMemory, StringComparison.Ordinal);
 
     /// <summary>Without the lock that would keep others from a device.</summary>
     private static FileStream OpenAsItIs(string place) => new(place, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
