@@ -84,10 +84,6 @@ internal static class CommandLine
     private static string? ReasonOf(Exception failure) => failure switch
     {
         CommandFailedException or DataFormatException or ModelFormatException or TrainingDivergedException or IOException or UnauthorizedAccessException => failure.Message,
-        ArgumentNullException => null,
-        // The name of a parameter says nothing to the user.
-        ArgumentException { ParamName: { } parameter } => failure.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal),
-        ArgumentException or ArithmeticException => failure.Message,
         _ => null,
     };
 }

@@ -9,7 +9,7 @@ internal static class ConvertCommand
     public static Command Create(StandardStreams streams)
     {
         var input = Options.RequiredFile(
-            "--in", "Rows (libfm or libsvm text, libffm text, a cache; - for text from standard input) or a model (.rfm, .safetensors), told apart by the content.");
+            "--in", "Rows (libfm or libsvm text, libffm text, a cache; - for standard input) or a model (.rfm, .safetensors), told apart by the content.");
         var output = Options.RequiredFile(
             "--out",
             "Where to write; the extension tells the format: of rows .libfm, .libsvm or .svm, .ffm or .libffm, .cache; "
@@ -31,13 +31,15 @@ internal static class ConvertCommand
                 var modelFormat = ModelFiles.FormatOf(path);
                 if (modelFormat is null || format.In(parsed) is not null)
                     throw new CommandFailedException($"{file.Name} holds a model: the extension of --out must be {ModelFiles.Extensions}, and --format is for rows");
-                ModelFiles.Write(path, modelFormat.Value, ModelFiles.Read(file));
+                using var modelFile = OutputFile.Open(path);
+                ModelFiles.Write(modelFile, modelFormat.Value, ModelFiles.Read(file));
                 return;
             }
 
             var dataFormat = format.In(parsed) ?? DataFiles.FormatFor(path);
+            using var dataFile = OutputFile.Open(path);
             var data = DataFiles.Read(file);
-            DataFiles.Write(path, dataFormat, data.Space, data.Examples);
+            DataFiles.Write(dataFile, dataFormat, data.Space, data.Examples);
         });
         return command;
     }

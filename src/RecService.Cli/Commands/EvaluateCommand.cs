@@ -35,14 +35,17 @@ internal static class EvaluateCommand
             log.Line(Figures.Describe(rows));
 
             var metrics = scorer.Model.Loss == Loss.Bpr
-                ? TestMetrics.OfOrder(scorer, rows.Examples, new PairwiseRows(rows.Space, parsed.GetValue(userFields)!).UsersOf(rows.Examples))
-                : TestMetrics.OfPredictions(scorer, rows.Examples);
+                ? TestMetrics.OfOrder(scorer, rows, new PairwiseRows(rows.Space, parsed.GetValue(userFields)!).UsersOf(rows.Examples))
+                : TestMetrics.OfPredictions(scorer, rows);
             log.Line($"test {TestMetrics.Text(metrics)}");
             if (parsed.GetValue(json))
             {
+                var settings = new JsonObject { ["model"] = parsed.GetValue(model), ["data"] = path, ["loss"] = scorer.Model.Loss.ToString().ToLowerInvariant() };
+                if (scorer.Model.Loss == Loss.Bpr)
+                    settings[Options.KeyOf(userFields)] = Report.Texts(PairwiseRows.UserFieldsOf(rows.Space, parsed.GetValue(userFields)!));
                 Report.Write(streams.Output, new()
                 {
-                    ["settings"] = new JsonObject { ["model"] = parsed.GetValue(model), ["data"] = path, ["loss"] = scorer.Model.Loss.ToString().ToLowerInvariant() },
+                    ["settings"] = settings,
                     ["rows"] = rows.Examples.Count,
                     ["unknownEntries"] = rows.UnknownEntries,
                     ["test"] = metrics,

@@ -10,6 +10,8 @@ namespace RecService.Cli.Commands;
 internal sealed class GenerateCommand
 {
     private const int TruthFactors = 4;
+    private const int MostRows = 1_000_000_000;
+    private const int MostEntities = 1_000_000;
 
     private static readonly GroundTruthOptions Defaults = new();
 
@@ -41,23 +43,23 @@ internal sealed class GenerateCommand
         "--pairs", "Pairs of user and item for 'recservice rank': what such users view, the more likely the more they like it.");
 
     private readonly Option<string?> _output = Options.RequiredFile("--out", "Where to write; with .gz behind the name, compressed.");
-    private readonly NumberOption<int> _rows = Options.Count("--rows", "Rows to write.", 100_000);
+    private readonly NumberOption<int> _rows = Options.Count("--rows", "Rows to write.", 100_000, least: 1, MostRows);
     private readonly Option<string?> _testOutput = Options.File(
         "--test-out", "Where to write more rows of the same truth; of ratings and pairs, others than those of --out.");
 
-    private readonly NumberOption<int> _testRows = Options.Count("--test-rows", "Rows to write to --test-out.", 10_000);
+    private readonly NumberOption<int> _testRows = Options.Count("--test-rows", "Rows to write to --test-out.", 10_000, least: 1, MostRows);
     private readonly ChoiceOption<DataFormat> _format = Options.DataFormat();
     private readonly Option<bool> _binary = Options.Flag("--binary", "With --fields: targets 1 and 0, with probability sigmoid(y), instead of y plus noise.");
     private readonly NumberOption<double> _noise = new(
         "--noise",
         "Standard deviation of the noise, which is the RMSE of the truth itself; that of the truth is 1 with --fields, 0.7 with --ratings.",
-        number => number >= 0,
-        "a number, 0 or more",
+        number => number is >= 0 and <= 1_000_000,
+        "a number from 0 to 1000000",
         0.5);
 
-    private readonly NumberOption<int> _factors = Options.Count("--k", "Length of the true latent vectors.", TruthFactors);
-    private readonly NumberOption<int> _users = Options.Count("--users", "With --ratings and --pairs: users.", Defaults.Users, least: 2);
-    private readonly NumberOption<int> _items = Options.Count("--items", "With --ratings and --pairs: items.", Defaults.Items, least: 2);
+    private readonly NumberOption<int> _factors = Options.Count("--k", "Length of the true latent vectors.", TruthFactors, least: 1, most: 64);
+    private readonly NumberOption<int> _users = Options.Count("--users", "With --ratings and --pairs: users.", Defaults.Users, least: 2, MostEntities);
+    private readonly NumberOption<int> _items = Options.Count("--items", "With --ratings and --pairs: items.", Defaults.Items, least: 2, MostEntities);
     private readonly NumberOption<ulong> _seed = Options.Seed("Seed of the truth and of the rows.");
 
     public static Command Create(StandardStreams streams)
@@ -86,50 +88,58 @@ internal sealed class GenerateCommand
     private void Run(ParseResult parsed, StandardStreams streams)
     {
         var log = ProgressLog.Of(streams, json: false);
-        var (output, testOutput) = (parsed.GetValue(_output)!, parsed.GetValue(_testOutput));
-        var testRows = testOutput is null ? 0 : _testRows.In(parsed);
-        if (parsed.GetValue(_pairs))
+        var (path, testPath) = (parsed.GetValue(_output)!, parsed.GetValue(_testOutput));
+        var testRows = testPath is null ? 0 : _testRows.In(parsed);
+        var pairs = parsed.GetValue(_pairs);
+        var format = pairs ? default : _format.In(parsed) ?? DataFiles.FormatFor(path);
+        var testFormat = pairs || testPath is null ? format : _format.In(parsed) ?? DataFiles.FormatFor(testPath);
+        using var output = OutputFile.Open(path);
+        using var testOutput = OutputFile.OpenIfGiven(testPath);
+        OutputFile.CheckApart(output, testOutput, $"{_output.Name} and {_testOutput.Name}");
+        if (pairs)
         {
             WritePairs(parsed, output, testOutput, testRows);
             return;
         }
 
-        var format = _format.In(parsed) ?? DataFiles.FormatFor(output);
-        var testFormat = testOutput is null ? format : _format.In(parsed) ?? DataFiles.FormatFor(testOutput);
         var (space, rows, ofTest) = parsed.GetValue(_ratings) ? GeneratedRatings.Of(TruthOf(parsed, _rows.In(parsed), testRows), testRows) : OneHot(parsed, testRows);
-        Write(output, format, rows);
+        Write(output, path, format, rows);
         if (testOutput is not null)
-            Write(testOutput, testFormat, ofTest);
+            Write(testOutput, testPath!, testFormat, ofTest);
 
-        void Write(string path, DataFormat fileFormat, ExampleSet examples)
+        void Write(OutputFile file, string name, DataFormat fileFormat, ExampleSet examples)
         {
-            DataFiles.Write(path, fileFormat, space, examples);
-            log.Line(Figures.Describe(new(path, space, examples, UnknownEntries: 0)));
+            DataFiles.Write(file, fileFormat, space, examples);
+            log.Line(Figures.Describe(new(name, space, examples, UnknownEntries: 0)));
         }
     }
 
     private (FeatureSpace Space, ExampleSet Rows, ExampleSet OfTest) OneHot(ParseResult parsed, int testRows)
     {
-        var truth = new OneHotTruth(parsed.GetValue(_fields)!, _factors.In(parsed), _noise.In(parsed), _seed.In(parsed));
+        var (sizes, factors) = (parsed.GetValue(_fields)!, _factors.In(parsed));
+        var most = Array.MaxLength / factors;
+        if (sizes.Sum(size => (long)size) > most)
+            throw new CommandFailedException($"{_fields.Name} has more than {Figures.Count(most)} features, which are the most with {_factors.Name} {factors}");
+        var truth = new OneHotTruth(sizes, factors, _noise.In(parsed), _seed.In(parsed));
         var binary = parsed.GetValue(_binary);
         return (truth.Space, truth.Draw(_rows.In(parsed), 0, binary), truth.Draw(testRows, 1, binary));
     }
 
-    private void WritePairs(ParseResult parsed, string output, string? testOutput, int testRows)
+    private void WritePairs(ParseResult parsed, OutputFile output, OutputFile? testOutput, int testRows)
     {
         var rows = _rows.In(parsed);
         var views = TruthOf(parsed, rows, testRows).ImplicitEvents(rows + testRows).Where(interaction => interaction.Type == "view");
         var pairs = views.Select(view => $"{view.UserId}\t{view.ItemId}\n").ToArray();
-        Write(output, pairs.AsSpan(0, rows));
+        Write(output, pairs[..rows]);
         if (testOutput is not null)
-            Write(testOutput, pairs.AsSpan(rows));
+            Write(testOutput, pairs[rows..]);
 
-        static void Write(string path, ReadOnlySpan<string> lines)
+        static void Write(OutputFile file, string[] lines) => file.Write(content =>
         {
-            using var file = new StreamWriter(OutputFile.Create(path));
+            using var writer = new StreamWriter(content);
             foreach (var line in lines)
-                file.Write(line);
-        }
+                writer.Write(line);
+        });
     }
 
     /// <summary>Users, items and interactions; a quarter of all pairs at most, so that enough are left to draw from.</summary>

@@ -19,12 +19,13 @@ internal sealed class ModelOption : Option<string?>
         });
     }
 
-    /// <inheritdoc cref="OutputFile.CheckFolder"/>
-    public void Check(ParseResult parsed) => OutputFile.CheckFolder(parsed.GetValue(this), "model");
+    /// <summary>Opens the file if it is given.</summary>
+    public OutputFile? Open(ParseResult parsed) => OutputFile.OpenIfGiven(parsed.GetValue(this));
 
-    public void Write(ParseResult parsed, FactorizationModel model)
+    /// <summary>Writes the model to the file that was opened, if any.</summary>
+    public void Write(ParseResult parsed, OutputFile? file, FactorizationModel model)
     {
-        if (parsed.GetValue(this) is { } path)
-            ModelFiles.Write(path, ModelFiles.FormatOf(path)!.Value, model);
+        if (file is not null)
+            ModelFiles.Write(file, ModelFiles.FormatOf(parsed.GetValue(this)!)!.Value, model);
     }
 }

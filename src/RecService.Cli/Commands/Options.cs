@@ -105,6 +105,11 @@ internal static class Options
     public static NumberOption<int> Count(string name, string description, int? defaultValue = null, int least = 1) =>
         new(name, description, number => number >= least, $"a whole number, at least {least}", defaultValue);
 
+    public static NumberOption<int> Count(string name, string description, int? defaultValue, int least, int most) =>
+        new(name, description, number => number >= least && number <= most, $"a whole number from {least} to {most}", defaultValue);
+
+    public static NumberOption<int> Negatives(string description, int? defaultValue = null) => Count("--negatives", description, defaultValue, least: 1, most: 1000);
+
     public static NumberOption<float> Positive(string name, string description) => new(name, description, number => number > 0, "a number above 0");
 
     public static NumberOption<float> NotNegative(string name, string description) => new(name, description, number => number >= 0, "a number, 0 or more");

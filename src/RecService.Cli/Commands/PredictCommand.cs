@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using RecService.Cli.Files;
+using RecService.Cli.Output;
 using RecService.Engine.Data;
 using RecService.Engine.Scoring;
 
@@ -24,29 +25,34 @@ internal static class PredictCommand
         };
         command.SetWork((parsed, cancellation) =>
         {
+            using var file = OutputFile.OpenIfGiven(parsed.GetValue(output));
             var scorer = new Scorer(ModelFiles.Read(parsed.GetValue(model)!, streams.Input));
-            var rows = DataFiles.Read(parsed.GetValue(data)!, streams.Input, scorer.Model.Space).Examples;
-            if (parsed.GetValue(output) is { } path)
-            {
-                using var file = new StreamWriter(OutputFile.Create(path), bufferSize: 64 * 1024);
-                Write(file, scorer, rows, parsed.GetValue(scores), cancellation);
-            }
-            else
+            var rows = DataFiles.Read(parsed.GetValue(data)!, streams.Input, scorer.Model.Space);
+            if (file is null)
             {
                 Write(streams.Output, scorer, rows, parsed.GetValue(scores), cancellation);
+                return;
             }
+
+            file.Write(content =>
+            {
+                using var writer = new StreamWriter(content, bufferSize: 64 * 1024);
+                Write(writer, scorer, rows, parsed.GetValue(scores), cancellation);
+            });
         });
         return command;
     }
 
-    private static void Write(TextWriter writer, Scorer scorer, ExampleSet rows, bool asScores, CancellationToken cancellation)
+    private static void Write(TextWriter writer, Scorer scorer, DataSet rows, bool asScores, CancellationToken cancellation)
     {
         Span<char> line = stackalloc char[32];
         var buffer = new RowBuffer();
-        for (var row = 0; row < rows.Count; row++)
+        for (var row = 0; row < rows.Examples.Count; row++)
         {
             cancellation.ThrowIfCancellationRequested();
-            var score = scorer.Score(rows.Gather(row, buffer));
+            var score = scorer.Score(rows.Examples.Gather(row, buffer));
+            if (!float.IsFinite(score))
+                throw TestMetrics.NotFinite(rows.Name, row, score);
             (asScores ? score : scorer.Model.Predict(score)).TryFormat(line, out var length, provider: CultureInfo.InvariantCulture);
             line[length++] = '\n';
             writer.Write(line[..length]);

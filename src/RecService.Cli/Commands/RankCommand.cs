@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using RecService.Cli.Files;
 using RecService.Cli.Output;
 using RecService.Cli.Ranking;
+using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -47,8 +49,8 @@ internal sealed class RankCommand
     private readonly NumberOption<int> _neighbours = Options.Count(
         "--neighbours", "With --baseline item-knn: nearest items by cosine that each item is compared with.", 100);
 
-    private readonly NumberOption<int> _negatives = Options.Count(
-        "--negatives", "Negatives drawn for each positive, in each epoch anew; by default 1 for bpr, 8 for logistic.");
+    private readonly NumberOption<int> _negatives = Options.Negatives(
+        "Negatives drawn for each positive, in each epoch anew; by default 1 for bpr, 8 for logistic.");
 
     private readonly ModelOption _model = new();
     private readonly Option<bool> _json = Options.Json();
@@ -76,8 +78,11 @@ internal sealed class RankCommand
         command.Add(options._json);
         command.Validators.Add(result =>
         {
-            if (result.IsGiven(options._baseline) && result.IsGiven(options._model))
-                result.AddError("--baseline trains no model that --model could write.");
+            Option[] ofModels = [options._model, options._valid, options._userFeatures, options._itemFeatureField, options._negatives, .. options._training.OfModels];
+            if (result.IsGiven(options._baseline) && ofModels.FirstOrDefault(result.IsGiven) is { } ofModel)
+                result.AddError($"--baseline trains no model, which {ofModel.Name} is for.");
+            else if (result.IsGiven(options._neighbours) && result.GetValue(options._baseline) != "item-knn")
+                result.AddError("--neighbours is for --baseline item-knn only.");
         });
         command.SetWork((parsed, cancellation) => options.Run(parsed, streams, cancellation));
         return command;
@@ -88,17 +93,20 @@ internal sealed class RankCommand
         var json = parsed.GetValue(_json);
         var log = ProgressLog.Of(streams, json);
         var settings = _training.SettingsIn(parsed);
-        _model.Check(parsed);
+        using var modelFile = _model.Open(parsed);
 
         var start = Stopwatch.GetTimestamp();
-        var data = log.While("reading", () => Read(parsed, streams.Input));
+        var (data, dropped) = log.While("reading", () => Read(parsed, streams.Input));
         var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         log.Line(
             $"{Figures.Counted(data.Train.Count, "pair")} to learn from; "
             + $"{Figures.Counted(data.Rows.Users.Count, "user")}, {Figures.Counted(data.Rows.Items.Count, "item")}; {Figures.Counted(data.Rows.Space.ColumnCount, "feature")} in {Figures.Counted(data.Rows.Space.FieldCount, "field")}");
 
+        if (dropped > 0)
+            streams.Error.WriteLine($"left out: {Figures.Counted(dropped, "test pair")} that {_train.Name} or {_exclude.Name} has, too");
+
         var report = new JsonObject();
-        var rank = _baseline.In(parsed) is { } baseline ? RankBy(baseline, parsed, data, report) : Train(settings, parsed, data, log, report, cancellation);
+        var rank = _baseline.In(parsed) is { } baseline ? RankBy(baseline, parsed, data, report) : Train(settings, parsed, data, modelFile, log, report, cancellation);
         start = Stopwatch.GetTimestamp();
         var metrics = log.While("ranking", () => RankingReport.Of(rank(data.Evaluator(_training.ThreadsIn(parsed)))!));
         var rankSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -111,6 +119,7 @@ internal sealed class RankCommand
             report["items"] = data.Rows.Items.Count;
             report["pairs"] = data.Train.Count;
             report["queries"] = data.Queries.Count;
+            report["droppedTestPairs"] = dropped;
             report["test"] = metrics;
             report["parseSeconds"] = parseSeconds;
             report["rankSeconds"] = rankSeconds;
@@ -119,7 +128,8 @@ internal sealed class RankCommand
         }
     }
 
-    private RankingData Read(ParseResult parsed, Stream standardInput)
+    /// <summary>Reads all files, and drops the test pairs that the rankings leave out: they could not come first.</summary>
+    private (RankingData Data, int DroppedTestPairs) Read(ParseResult parsed, Stream standardInput)
     {
         var files = new RankingFiles(standardInput);
         var train = files.ReadPairs(parsed.GetValue(_train)!);
@@ -132,7 +142,12 @@ internal sealed class RankCommand
             files.ReadItemFeatures(ofItems);
         var candidates = parsed.GetValue(_candidates) is { } candidatesFile ? files.ReadItems(candidatesFile) : null;
         var excluded = parsed.GetValue(_exclude) is { } excludeFile ? files.ReadKnownPairs(excludeFile) : null;
-        return new(new(files, users, items, contexts, _itemFeatureField.In(parsed)!.Value), train, valid, test, candidates, excluded);
+        var known = RowSets.FromPairs(files.Users.Count, [.. train.Users, .. excluded?.Users ?? []], [.. train.Items, .. excluded?.Items ?? []]);
+        var ranked = test.Without(known);
+        if (ranked.Count == 0)
+            throw new CommandFailedException($"{parsed.GetValue(_test)}: {_train.Name} or {_exclude.Name} has every pair, so that there is nothing to measure by");
+        var rows = new RankingRows(files, users, items, contexts, _itemFeatureField.In(parsed)!.Value);
+        return (new(rows, train, valid, ranked, candidates, known), test.Count - ranked.Count);
     }
 
     private Func<RankingEvaluator, RankingMetrics?> RankBy(Baseline baseline, ParseResult parsed, RankingData data, JsonObject report)
@@ -149,9 +164,10 @@ internal sealed class RankCommand
     }
 
     private Func<RankingEvaluator, RankingMetrics?> Train(
-        TrainingSettings settings, ParseResult parsed, RankingData data, ProgressLog log, JsonObject report, CancellationToken cancellation)
+        TrainingSettings settings, ParseResult parsed, RankingData data, OutputFile? modelFile, ProgressLog log, JsonObject report, CancellationToken cancellation)
     {
         var negatives = parsed.GetValue(_negatives) ?? (settings.Loss == Loss.Bpr ? 1 : 8);
+        TrainingOptions.CheckNegatives(data.Valid?.Count ?? 0, negatives);
         var (positives, sampling) = data.TrainExamples(negatives);
         var valid = data.ValidExamples(negatives, settings.Seed);
         var rows = (long)positives.Count * (settings.Loss == Loss.Bpr ? negatives : 1 + negatives);
@@ -159,10 +175,11 @@ internal sealed class RankCommand
         var result = log.Epochs(
             settings,
             rows,
-            progress => new Trainer(settings).Train(data.Rows.Space, positives, valid, sampling, data.Rows.Index, progress: progress, cancellationToken: cancellation));
+            progress => TrainingOptions.Train(
+                () => new Trainer(settings).Train(data.Rows.Space, positives, valid, sampling, data.Rows.Index, progress: progress, cancellationToken: cancellation)));
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         log.Line($"best epoch {result.BestEpoch}");
-        _model.Write(parsed, result.Model);
+        _model.Write(parsed, modelFile, result.Model);
 
         var described = _training.Describe(settings);
         described["negatives"] = negatives;
@@ -174,7 +191,14 @@ internal sealed class RankCommand
         return evaluator =>
         {
             var ranker = new ItemRanker(result.Model, data.Rows.Items, FactorizationKernel.ByName(settings.KernelName!));
-            return evaluator.Evaluate(data.Queries, ranker, data.Rows.Users, data.Rows.Contexts, cancellation);
+            try
+            {
+                return evaluator.Evaluate(data.Queries, ranker, data.Rows.Users, data.Rows.Contexts, cancellation);
+            }
+            catch (ArithmeticException refusal) when (refusal is not (OverflowException or DivideByZeroException))
+            {
+                throw new CommandFailedException($"the model cannot rank: {refusal.Message}", refusal);
+            }
         };
     }
 

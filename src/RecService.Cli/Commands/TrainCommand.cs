@@ -28,7 +28,7 @@ internal sealed class TrainCommand
 
     private readonly Option<bool> _json = Options.Json();
     private readonly Option<string[]> _userFields = Options.UserFields();
-    private readonly NumberOption<int> _negatives = Options.Count("--negatives", "With --loss bpr: negatives drawn for each positive, in each epoch anew.", 1);
+    private readonly NumberOption<int> _negatives = Options.Negatives("With --loss bpr: negatives drawn for each positive, in each epoch anew.", 1);
     private readonly TrainingOptions _training = new(16, null, ("squared", Loss.Squared), ("logistic", Loss.Logistic), ("bpr", Loss.Bpr));
 
     public static Command Create(StandardStreams streams)
@@ -60,8 +60,9 @@ internal sealed class TrainCommand
         var json = parsed.GetValue(_json);
         var log = ProgressLog.Of(streams, json);
         var settings = _training.SettingsIn(parsed);
-        _model.Check(parsed);
-        OutputFile.CheckFolder(parsed.GetValue(_state), "state");
+        using var modelFile = _model.Open(parsed);
+        using var stateFile = OutputFile.OpenIfGiven(parsed.GetValue(_state));
+        OutputFile.CheckApart(modelFile, stateFile, $"{_model.Name} and {_state.Name}");
 
         var start = Stopwatch.GetTimestamp();
         var train = Read(_train)!;
@@ -70,17 +71,19 @@ internal sealed class TrainCommand
         var from = parsed.GetValue(_warmStart) is { } former ? ModelFiles.ReadState(former, streams.Input) : null;
         var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
+        if (from is not null)
+            CheckStart(from.Model, train, settings, streams);
         settings = settings with { Interaction = InteractionFor(train, parsed) };
         var task = settings.Loss == Loss.Bpr ? TaskOfPairs(parsed, train, valid, test, settings.Seed) : TaskOfRows(train, valid, test);
         start = Stopwatch.GetTimestamp();
         var result = log.Epochs(
             settings,
             task.RowsPerEpoch,
-            progress => Train(new(settings) { KeepsState = parsed.GetValue(_state) is not null }, task, train.Space, from, progress, cancellation));
+            progress => TrainingOptions.Train(() => new Trainer(settings) { KeepsState = stateFile is not null }.Train(
+                train.Space, task.Train, task.Valid, task.Negatives, start: from, progress: progress, cancellationToken: cancellation)));
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        _model.Write(parsed, result.Model);
-        if (parsed.GetValue(_state) is { } state)
-            ModelFiles.WriteState(state, result.State!);
+        _model.Write(parsed, modelFile, result.Model);
+        stateFile?.Write(result.State!.Save);
         var metrics = task.Measure?.Invoke(new Scorer(result.Model, FactorizationKernel.ByName(settings.KernelName!)));
 
         log.Line($"best epoch {result.BestEpoch}{(metrics is null ? "" : $"; test {TestMetrics.Text(metrics)}")}");
@@ -88,7 +91,7 @@ internal sealed class TrainCommand
         {
             Report.Write(streams.Output, new()
             {
-                ["settings"] = SettingsOf(parsed, settings),
+                ["settings"] = SettingsOf(parsed, settings, train.Space),
                 ["rows"] = new JsonObject { ["train"] = train.Examples.Count, ["valid"] = valid?.Examples.Count, ["test"] = test?.Examples.Count },
                 ["features"] = train.Space.ColumnCount,
                 ["fields"] = train.Space.FieldCount,
@@ -113,16 +116,28 @@ internal sealed class TrainCommand
         }
     }
 
-    private TrainingResult Train(Trainer trainer, TrainingTask task, FeatureSpace space, TrainingState? from, Action<EpochReport> progress, CancellationToken cancellation)
+    /// <summary>Says how many of the features have been learned from before; some must have been, or the start would do nothing.</summary>
+    private void CheckStart(FactorizationModel start, DataSet train, TrainingSettings settings, StandardStreams streams)
     {
-        try
+        if (start.Loss != settings.Loss || start.Factors != settings.Factors)
         {
-            return trainer.Train(space, task.Train, task.Valid, task.Negatives, start: from, progress: progress, cancellationToken: cancellation);
+            throw new CommandFailedException(FormattableString.Invariant(
+                $"{_warmStart.Name} does not fit: it has the loss {start.Loss} and {start.Factors} factors; {settings.Loss} and {settings.Factors} are to be trained"));
         }
-        catch (ArgumentException refusal) when (refusal.ParamName == "start")
+
+        if (start.Features is not null)
+            throw new CommandFailedException($"{_warmStart.Name} does not fit: its features have names, those of {train.Name} have none");
+        if (!start.Space.Fields.SequenceEqual(train.Space.Fields, StringComparer.Ordinal))
         {
-            throw new CommandFailedException($"{_warmStart.Name} does not fit: {refusal.Message}", refusal);
+            throw new CommandFailedException(
+                $"{_warmStart.Name} does not fit: its fields are {string.Join(", ", start.Space.Fields)}; those of {train.Name} are {string.Join(", ", train.Space.Fields)}");
         }
+
+        var (former, columns) = (new FileColumns(start.Space), new FileColumns(train.Space));
+        var kept = Enumerable.Range(0, train.Space.ColumnCount).Select(columns.EntryOf).Count(entry => former.Find(entry.Field, entry.Index) >= 0);
+        if (kept == 0)
+            throw new CommandFailedException($"{_warmStart.Name} does not fit: it has none of the features of {train.Name}");
+        streams.Error.WriteLine($"{_warmStart.Name}: {Figures.Count(kept)} of {Figures.Counted(train.Space.ColumnCount, "feature")} taken over");
     }
 
     private static TrainingTask TaskOfRows(DataSet train, DataSet? valid, DataSet? test) => new(
@@ -130,7 +145,7 @@ internal sealed class TrainCommand
         valid?.Examples,
         null,
         train.Examples.Count,
-        test is null ? null : scorer => TestMetrics.OfPredictions(scorer, test.Examples));
+        test is null ? null : scorer => TestMetrics.OfPredictions(scorer, test));
 
     private TrainingTask TaskOfPairs(ParseResult parsed, DataSet train, DataSet? valid, DataSet? test, ulong seed)
     {
@@ -143,13 +158,14 @@ internal sealed class TrainCommand
             ofValid,
             sampling,
             (long)negatives * positives.Count,
-            ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, ofTest, ofTest.Rows[sampling.UserBlock]!));
+            ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, test! with { Name = $"the pairs of {test.Name}", Examples = ofTest }, ofTest.Rows[sampling.UserBlock]!));
 
         ExampleSet? Held(DataSet? data)
         {
             if (data is null)
                 return null;
             var (held, ofHeld) = rows.Add(data, negatives);
+            TrainingOptions.CheckNegatives(held.Count, negatives);
             return ofHeld.Materialize(held, seed);
         }
     }
@@ -165,13 +181,13 @@ internal sealed class TrainCommand
                 $"{train.Name}: all features are of one field, so that no fields cross: --interaction must be plain, or the rows must be of libffm");
     }
 
-    private JsonObject SettingsOf(ParseResult parsed, TrainingSettings settings)
+    private JsonObject SettingsOf(ParseResult parsed, TrainingSettings settings, FeatureSpace space)
     {
         var described = _training.Describe(settings);
         if (settings.Loss == Loss.Bpr)
         {
             described["negatives"] = _negatives.In(parsed);
-            described["userFields"] = new JsonArray([.. parsed.GetValue(_userFields)!.Select(field => JsonValue.Create(field))]);
+            described["userFields"] = Report.Texts(PairwiseRows.UserFieldsOf(space, parsed.GetValue(_userFields)!));
         }
 
         foreach (var file in new[] { _train, _valid, _test, _model, _warmStart, _state })

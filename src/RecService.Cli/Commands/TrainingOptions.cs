@@ -64,17 +64,17 @@ internal sealed class TrainingOptions
     /// <summary>What is minimised.</summary>
     public ChoiceOption<Loss> Loss { get; }
 
+    /// <summary>All options but the threads, which are there for measuring, too.</summary>
+    public IEnumerable<Option> OfModels =>
+    [
+        Loss, _interaction, _solver, _factors, _epochs, _rate, _schedule, _l2, _l2Linear, _l2Factors, _initialDeviation, _patience, _seed, _deterministic, _kernel,
+    ];
+
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[]
-        {
-            Loss, _interaction, _solver, _factors, _epochs, _rate, _schedule, _l2, _l2Linear, _l2Factors, _initialDeviation, _patience, _seed, _threads, _deterministic,
-            _kernel,
-        })
-        {
+        foreach (var option in OfModels)
             command.Options.Add(option);
-        }
-
+        command.Options.Add(_threads);
         command.Validators.Add(result =>
         {
             if (result.IsGiven(_l2) && (result.IsGiven(_l2Linear) || result.IsGiven(_l2Factors)))
@@ -106,8 +106,36 @@ internal sealed class TrainingOptions
             Seed = _seed.In(parsed),
             Threads = _threads.In(parsed),
             Deterministic = parsed.GetValue(_deterministic),
-            KernelName = (parsed.GetValue(_kernel) is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default).Name,
+            KernelName = KernelIn(parsed).Name,
         };
+    }
+
+    /// <summary>Trains, and says of which option the engine refuses what it has.</summary>
+    public static TrainingResult Train(Func<TrainingResult> train)
+    {
+        try
+        {
+            return train();
+        }
+        catch (ArgumentException refusal) when (refusal.ParamName is "start" or "former")
+        {
+            throw CommandFailedException.For(refusal, "--warm-start does not fit: ");
+        }
+        catch (ArgumentException refusal) when (refusal.ParamName is "holdout")
+        {
+            throw CommandFailedException.For(refusal, "--valid: ");
+        }
+        catch (ArgumentException refusal) when (refusal.ParamName is "train" or "rows" or "space" or "negatives")
+        {
+            throw CommandFailedException.For(refusal, "--train: ");
+        }
+    }
+
+    /// <summary>Fails where the rows that held-out positives and their negatives make are more than an array can hold.</summary>
+    public static void CheckNegatives(int positives, int negatives)
+    {
+        if ((long)positives * (1 + negatives) > Array.MaxLength)
+            throw new CommandFailedException(FormattableString.Invariant($"--negatives {negatives} makes more than {Array.MaxLength} rows of {positives} choices"));
     }
 
     /// <summary>Settings by the names of their options.</summary>
@@ -130,4 +158,16 @@ internal sealed class TrainingOptions
         ["deterministic"] = settings.Deterministic,
         ["kernel"] = settings.KernelName,
     };
+
+    private FactorizationKernel KernelIn(ParseResult parsed)
+    {
+        try
+        {
+            return parsed.GetValue(_kernel) is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
+        }
+        catch (ArgumentException refusal)
+        {
+            throw CommandFailedException.For(refusal, "--kernel: ");
+        }
+    }
 }

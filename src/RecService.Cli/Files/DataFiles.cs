@@ -43,17 +43,22 @@ internal static class DataFiles
         {
             throw new CommandFailedException($"{file.Name}: {refusal.Message}", refusal);
         }
+        catch (ArgumentException refusal) when (refusal.ParamName == "space")
+        {
+            throw CommandFailedException.For(refusal, $"{file.Name}: ");
+        }
     }
 
     /// <summary>Writes a file.</summary>
-    public static void Write(string path, DataFormat format, FeatureSpace space, ExampleSet examples)
+    public static void Write(OutputFile file, DataFormat format, FeatureSpace space, ExampleSet examples) => file.Write(content =>
     {
-        using var file = OutputFile.Create(path);
+        if (format != DataFormat.Cache && examples.Weights is not null)
+            throw new CommandFailedException("the rows have weights, for which text has no place: the format must be a cache");
         if (format == DataFormat.Cache)
-            ExampleFile.Save(file, space, examples);
+            ExampleFile.Save(content, space, examples);
         else
-            SparseTextWriter.Write(file, space, examples, format == DataFormat.LibFm ? SparseTextFormat.LibFm : SparseTextFormat.LibFfm);
-    }
+            SparseTextWriter.Write(content, space, examples, format == DataFormat.LibFm ? SparseTextFormat.LibFm : SparseTextFormat.LibFfm);
+    });
 
     /// <summary>The format that the extension of a file to write tells.</summary>
     public static DataFormat FormatFor(string path) => OutputFile.ExtensionOf(path) switch

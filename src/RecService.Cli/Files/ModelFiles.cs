@@ -39,29 +39,22 @@ internal static class ModelFiles
         return IsStartOf(file.Start) ? TrainingState.Of(Read(file)) : Read(file, TrainingState.Load);
     }
 
-    public static void WriteState(string path, TrainingState state)
+    public static void Write(OutputFile file, ModelFormat format, FactorizationModel model) => file.Write(content =>
     {
-        using var file = OutputFile.Create(path);
-        state.Save(file);
-    }
-
-    public static void Write(string path, ModelFormat format, FactorizationModel model)
-    {
-        using var file = OutputFile.Create(path);
         switch (format)
         {
             case ModelFormat.Rfm:
-                ModelFile.Save(file, model);
+                ModelFile.Save(content, model);
                 break;
             case ModelFormat.Safetensors:
-                SafetensorsFile.Export(file, model);
+                SafetensorsFile.Export(content, model);
                 break;
             default:
-                using (var text = new StreamWriter(file, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 64 * 1024))
+                using (var text = new StreamWriter(content, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 64 * 1024))
                     ModelText.Export(text, model);
                 break;
         }
-    }
+    });
 
     /// <summary>The format that the extension of a file tells; null when it tells none.</summary>
     public static ModelFormat? FormatOf(string path) => OutputFile.ExtensionOf(path) switch

@@ -26,7 +26,7 @@ internal sealed class PairwiseRows
         _items = new(space.ColumnCount);
         _isUserField = new bool[space.FieldCount];
         string[] fields = [.. space.Fields];
-        foreach (var field in userFields is [] ? fields[..1] : userFields)
+        foreach (var field in UserFieldsOf(space, userFields))
         {
             var index = Array.IndexOf(fields, field);
             if (index < 0)
@@ -40,6 +40,9 @@ internal sealed class PairwiseRows
                 "every field is one of users, so that there are no items to choose from: pairwise learning needs rows of several fields (libffm)");
         }
     }
+
+    /// <summary>The fields of users: those given, else the first.</summary>
+    public static string[] UserFieldsOf(FeatureSpace space, string[] given) => given is [] ? [space.Fields[0]] : given;
 
     /// <summary>The user of each row.</summary>
     public int[] UsersOf(ExampleSet examples)

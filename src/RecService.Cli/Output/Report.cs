@@ -13,6 +13,8 @@ internal static class Report
 
     public static void Write(TextWriter output, JsonObject report) => output.WriteLine(report.ToJsonString(OneLine));
 
+    public static JsonArray Texts(IEnumerable<string> texts) => [.. texts.Select(text => JsonValue.Create(text))];
+
     /// <summary>The epochs of a training.</summary>
     /// <param name="result">The training.</param>
     /// <param name="loss">Its loss.</param>

@@ -7,10 +7,10 @@ namespace RecService.Cli.Ranking;
 /// <param name="Rows">Users, items and contexts.</param>
 /// <param name="Train">The positives to learn from.</param>
 /// <param name="Valid">The positives that tell when to stop.</param>
-/// <param name="Test">What should come first in the rankings.</param>
+/// <param name="Test">What should come first in the rankings; nothing of <paramref name="Known"/>.</param>
 /// <param name="Candidates">The items to rank; null for all.</param>
-/// <param name="Excluded">What is left out of the rankings beside the training pairs.</param>
-internal sealed record RankingData(RankingRows Rows, Choices Train, Choices? Valid, Choices Test, int[]? Candidates, Choices? Excluded)
+/// <param name="Known">The items that are left out of each user's rankings: those of training, and others.</param>
+internal sealed record RankingData(RankingRows Rows, Choices Train, Choices? Valid, Choices Test, int[]? Candidates, RowSets Known)
 {
     private const int UserBlock = 0;
     private const int ItemBlock = 1;
@@ -36,13 +36,7 @@ internal sealed record RankingData(RankingRows Rows, Choices Train, Choices? Val
     }
 
     /// <summary>What measures rankings of the catalogue, less what its users are known to have.</summary>
-    public RankingEvaluator Evaluator(int threads)
-    {
-        var known = Excluded is null
-            ? Met
-            : RowSets.FromPairs(Rows.Users.Count, [.. Train.Users, .. Excluded.Users], [.. Train.Items, .. Excluded.Items]);
-        return new(Rows.Items.Count, known, Candidates) { Cutoffs = [10, 20], Threads = threads };
-    }
+    public RankingEvaluator Evaluator(int threads) => new(Rows.Items.Count, Known, Candidates) { Cutoffs = [10, 20], Threads = threads };
 
     private static ExampleSet Positives(Choices choices, SparseRows users, SparseRows items, SparseRows? contexts)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using RecService.Cli.Commands;
+using RecService.Engine.Data;
 
 namespace RecService.Cli.Ranking;
 
@@ -7,6 +8,13 @@ namespace RecService.Cli.Ranking;
 internal sealed record Choices(int[] Users, int[] Items, int[] Contexts)
 {
     public int Count => Users.Length;
+
+    /// <summary>Those whose user and item are not in the sets.</summary>
+    public Choices Without(RowSets known)
+    {
+        int[] kept = [.. Enumerable.Range(0, Count).Where(choice => !known.Contains(Users[choice], Items[choice]))];
+        return new([.. kept.Select(choice => Users[choice])], [.. kept.Select(choice => Items[choice])], [.. kept.Select(choice => Contexts[choice])]);
+    }
 }
 
 /// <summary>What is known of users or of items.</summary>
@@ -100,14 +108,14 @@ internal sealed class RankingFiles(Stream standardInput)
         return new([.. users], [.. items], []);
     }
 
-    /// <summary>Reads items, one a line.</summary>
+    /// <summary>Reads items, one a line; at least one.</summary>
     public int[] ReadItems(string path)
     {
         var items = new List<int>();
         using var reader = new TabReader(path, standardInput, 1, "item");
         while (reader.Read())
             items.Add(Items.Add(reader[0]));
-        return [.. items];
+        return items.Count > 0 ? [.. items] : throw new CommandFailedException($"{path}: there are no items");
     }
 
     public void ReadUserFeatures(string path) => ReadFeatures(path, "user", Users, UserFeatures);

@@ -84,7 +84,7 @@ internal sealed class TabReader : IDisposable
         {
             return _reader.ReadLine();
         }
-        catch (Exception refusal) when (refusal is DecoderFallbackException or InvalidDataException)
+        catch (DecoderFallbackException refusal)
         {
             throw new CommandFailedException(FormattableString.Invariant($"{_file.Name}: what follows line {_line} is not UTF-8 text: {refusal.Message}"), refusal);
         }

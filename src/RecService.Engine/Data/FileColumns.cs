@@ -33,6 +33,9 @@ public sealed class FileColumns
         }
     }
 
+    /// <summary>Whether the fields are named by numbers, as those of libffm files are.</summary>
+    internal bool HasNumberedFields => _space.Fields.All(name => ParseNumber(name) >= 0);
+
     /// <summary>Column of an entry without a field; −1 when the space has none.</summary>
     public int Find(int index) => (uint)index < (uint)_space.ColumnCount ? index : -1;
 

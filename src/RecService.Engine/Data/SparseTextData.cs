@@ -71,18 +71,21 @@ public sealed class SparseTextData
     /// <param name="name">What messages call it, such as the file's name.</param>
     /// <param name="space">The space.</param>
     /// <param name="format">The format, when known; else the first entry tells it.</param>
-    /// <exception cref="DataFormatException">The text is not understood, or has too many entries, or it is of libffm and the space of a libFM file.</exception>
+    /// <exception cref="DataFormatException">The text is not understood, or has too many entries, or it is of libffm and the space of a libFM file, or the other way round.</exception>
     /// <exception cref="ArgumentException"><see cref="FileColumns"/> refuses the space.</exception>
     public static SparseTextData Read(Stream stream, string name, FeatureSpace space, SparseTextFormat? format = null)
     {
         var columns = new FileColumns(space);
+        var hasNumberedFields = columns.HasNumberedFields;
         var reader = new SparseTextReader(stream, name, format);
         var rows = new SparseRowsBuilder(space.ColumnCount);
         var unknown = 0L;
         var targets = ReadRows(stream, reader, rows, () =>
         {
             if (!reader.Fields.IsEmpty && space.Fields is [FeatureSpace.OnlyField])
-                throw reader.Refusal($"the entries have fields, but the feature space has none but '{FeatureSpace.OnlyField}', as libFM files make it.");
+                throw reader.Refusal($"the entries have fields, as in libffm files, but the feature space has none but '{FeatureSpace.OnlyField}', as libFM files make it.");
+            if (reader.Fields.IsEmpty && !reader.Indices.IsEmpty && hasNumberedFields)
+                throw reader.Refusal($"the entries have no fields, as in libFM files, but the feature space has the fields {string.Join(", ", space.Fields)}, as libffm files make it.");
             for (var entry = 0; entry < reader.Indices.Length; entry++)
             {
                 var index = reader.Indices[entry];

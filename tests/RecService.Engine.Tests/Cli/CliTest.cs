@@ -28,10 +28,12 @@ public abstract class CliTest : IDisposable
 
     protected static Task<CliResult> RunAsync(params string[] args) => RunWithInputAsync("", args);
 
-    protected static async Task<CliResult> RunWithInputAsync(string input, params string[] args)
+    protected static Task<CliResult> RunWithInputAsync(string input, params string[] args) => RunWithInputAsync(new MemoryStream(Encoding.UTF8.GetBytes(input)), args);
+
+    protected static async Task<CliResult> RunWithInputAsync(Stream input, params string[] args)
     {
         var (output, error) = (new StringWriter(), new StringWriter());
-        using var streams = new StandardStreams(new MemoryStream(Encoding.UTF8.GetBytes(input)), output, error);
+        using var streams = new StandardStreams(input, output, error);
         var status = await CommandLine.RunAsync(args, streams);
         return new(status, output.ToString(), error.ToString());
     }

@@ -120,6 +120,9 @@ public sealed class FileCommandTests : CliTest
         (await FailureAsync(2, "generate", "--pairs", "--ratings", "--out", PathOf("a.ffm"))).ShouldContain("One of --fields, --ratings and --pairs is needed");
         (await FailureAsync(2, "generate", "--ratings", "--binary", "--out", PathOf("a.ffm"))).ShouldContain("--binary is for --fields only.");
         (await FailureAsync(2, "generate", "--fields", "3,x", "--out", PathOf("a.ffm"))).ShouldContain("--fields has 'x'");
+        (await FailureAsync(2, "generate", "--fields", "3", "--k", "2000000000", "--out", PathOf("a.ffm"))).ShouldContain("--k is '2000000000'; it must be a whole number from 1 to 64.");
+        (await FailureAsync(2, "generate", "--ratings", "--users", "2000000000", "--out", PathOf("a.ffm"))).ShouldContain("--users is '2000000000'; it must be a whole number from 2 to 1000000.");
+        (await FailureAsync(1, "generate", "--fields", "2000000000,2000000000", "--out", PathOf("a.ffm"))).ShouldContain("--fields has more than 536,870,897 features");
         (await FailureAsync(1, "generate", "--fields", "3", "--out", PathOf("a.bin"))).ShouldContain("tells no format of rows");
         (await FailureAsync(1, "generate", "--ratings", "--users", "10", "--items", "10", "--rows", "26", "--out", PathOf("a.ffm")))
             .ShouldContain("26 rows are too many: 10 users and 10 items allow a quarter of their pairs, 25");

@@ -20,7 +20,7 @@ public sealed class RankCommandTests : CliTest
         var report = await ReportAsync("rank", "--train", train, "--test", test, "--baseline", "popularity");
 
         Keys(report).ShouldBe([
-            "settings", "epochs", "bestEpoch", "trainSeconds", "users", "items", "pairs", "queries", "test", "parseSeconds", "rankSeconds", "peakMemoryBytes",
+            "settings", "epochs", "bestEpoch", "trainSeconds", "users", "items", "pairs", "queries", "droppedTestPairs", "test", "parseSeconds", "rankSeconds", "peakMemoryBytes",
         ]);
         report["users"]!.GetValue<int>().ShouldBe(4);
         report["items"]!.GetValue<int>().ShouldBe(4);
@@ -61,6 +61,51 @@ public sealed class RankCommandTests : CliTest
         candidates["items"]!.GetValue<int>().ShouldBe(5);
         Number(candidates["test"]!["mrr"]).ShouldBe((1 + 1.0 / 3 + 0) / 3, 1e-12);
     }
+
+    [Theory]
+    [InlineData("--baseline", "popularity")]
+    [InlineData("--baseline", "item-knn")]
+    [InlineData("--epochs", "2")]
+    public async Task Test_pairs_that_are_known_are_dropped_and_counted(params string[] options)
+    {
+        var train = Write("train.tsv", Drinks);
+        var exclude = Write("exclude.tsv", "dan\ttea\n");
+        var rest = Write("rest.tsv", "ann\tmilk\nbob\twater\ndan\tcoffee\n");
+        var test = Write("test.tsv", "ann\tmilk\nann\ttea\nbob\twater\ndan\tcoffee\ndan\ttea\ncid\tmilk\n");
+        string[] args = ["rank", "--train", train, "--exclude", exclude, "--k", "2", .. options];
+        args = options[0] == "--baseline" ? [.. args.Where(arg => arg is not ("--k" or "2"))] : args;
+
+        var (status, output, error) = await RunAsync([.. args, "--test", test, "--json"]);
+        status.ShouldBe(0, error);
+        error.ShouldContain("left out: 3 test pairs that --train or --exclude has, too\n");
+        var report = System.Text.Json.Nodes.JsonNode.Parse(output)!;
+        var expected = await ReportAsync([.. args, "--test", rest]);
+        report["droppedTestPairs"]!.GetValue<int>().ShouldBe(3);
+        expected["droppedTestPairs"]!.GetValue<int>().ShouldBe(0);
+        report["queries"]!.GetValue<int>().ShouldBe(3);
+        report["test"]!.ToJsonString().ShouldBe(expected["test"]!.ToJsonString());
+
+        (await FailureAsync(1, [.. args, "--test", train])).ShouldContain("train.tsv: --train or --exclude has every pair");
+    }
+
+    [Theory]
+    [InlineData("--loss", "bpr")]
+    [InlineData("--rate", "0.1")]
+    [InlineData("--k", "8")]
+    [InlineData("--negatives", "4")]
+    [InlineData("--valid", "valid.tsv")]
+    [InlineData("--user-features", "features.tsv")]
+    [InlineData("--deterministic")]
+    public async Task A_baseline_takes_no_options_of_models(params string[] options) =>
+        (await FailureAsync(2, ["rank", "--train", "train.tsv", "--test", "test.tsv", "--baseline", "popularity", .. options]))
+            .ShouldContain($"--baseline trains no model, which {options[0]} is for.");
+
+    [Theory]
+    [InlineData("--neighbours is for --baseline item-knn only.", "--neighbours", "5")]
+    [InlineData("--neighbours is for --baseline item-knn only.", "--neighbours", "5", "--baseline", "popularity")]
+    [InlineData("--negatives is '2147483647'; it must be a whole number from 1 to 1000.", "--negatives", "2147483647")]
+    public async Task Wrong_options_end_with_2_before_anything_is_read(string message, params string[] options) =>
+        (await FailureAsync(2, ["rank", "--train", "absent.tsv", "--test", "absent.tsv", .. options])).ShouldContain(message);
 
     [Fact]
     public async Task Near_items_are_those_that_the_same_users_chose()
@@ -176,6 +221,7 @@ public sealed class RankCommandTests : CliTest
         await OptionFails("--item-features", "tea\thot\t1\ntea\tblack\tvery\n", "bad.tsv(2,11): the value 'very' is not a finite number.");
         await OptionFails("--item-features", "tea\thot\ntea\thot\n", "bad.tsv(2,5): the item 'tea' has the feature 'hot' already.");
         await OptionFails("--candidates", "tea\tcoffee\n", "bad.tsv(1,1): the line has 2 cells; it must be item.");
+        await OptionFails("--candidates", "\n", "bad.tsv: there are no items");
         File.WriteAllBytes(PathOf("bad.tsv"), [(byte)'a', (byte)'\t', 0xFF, (byte)'\n']);
         (await FailureAsync(1, [.. args, PathOf("bad.tsv")])).ShouldContain("bad.tsv: what follows line 0 is not UTF-8 text");
         (await FailureAsync(2, "rank", "--train", good)).ShouldContain("Option '--test' is required.");

@@ -61,8 +61,22 @@ public sealed class TrainCommandTests : CliTest
             Number(warm["startValidMetric"]).ShouldBe(best, 1e-5);
         }
 
-        (await FailureAsync(1, [.. run, "--k", "5", "--warm-start", state])).ShouldContain("--warm-start does not fit: The start has the loss Squared and 4 factors");
+        (await FailureAsync(1, [.. run, "--k", "5", "--warm-start", state])).ShouldContain("--warm-start does not fit: it has the loss Squared and 4 factors; Squared and 5 are to be trained\n");
         (await FailureAsync(1, [.. run, "--warm-start", train])).ShouldContain("no training state");
+    }
+
+    [Fact]
+    public async Task A_start_says_how_many_features_it_has_and_is_refused_where_it_has_none()
+    {
+        var state = PathOf("former.state");
+        await OutputAsync("train", "--train", Write("former.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:2:1\n"), "--epochs", "1", "--state", state);
+        string[] args = ["train", "--epochs", "1", "--warm-start", state, "--train"];
+
+        (await RunAsync([.. args, Write("more.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:2:1\n2 0:3:1 1:4:1\n")])).Error.ShouldBe("--warm-start: 3 of 5 features taken over\n");
+        (await FailureAsync(1, [.. args, Write("fields.ffm", "1 0:0:1 2:1:1\n2 0:0:1 2:2:1\n")]))
+            .ShouldContain($"--warm-start does not fit: its fields are 0, 1; those of {PathOf("fields.ffm")} are 0, 2");
+        (await FailureAsync(1, [.. args, Write("plain.libfm", "1 0:1 1:1\n")])).ShouldContain("its fields are 0, 1; those of ");
+        (await FailureAsync(1, [.. args, Write("others.ffm", "1 1:0:1 0:1:1\n2 1:0:1 0:2:1\n")])).ShouldContain("it has none of the features of ");
     }
 
     [Fact]
@@ -129,6 +143,27 @@ public sealed class TrainCommandTests : CliTest
         Numbers(await OutputAsync("predict", "--model", model, "--data", data, "--scores")).ShouldAllBe(score => score < 1 || score > 3);
     }
 
+    [Theory]
+    [InlineData("squared")]
+    [InlineData("logistic")]
+    [InlineData("bpr")]
+    public async Task A_score_that_is_not_finite_is_refused_with_its_row(string loss)
+    {
+        var train = Write("train.ffm", string.Concat(Enumerable.Repeat("1 0:0:1 1:1:1\n0 0:0:1 1:2:1\n1 0:3:1 1:2:1\n0 0:3:1 1:1:1\n", 20)));
+        var data = Write("data.ffm", "0 0:0:1 1:1:1\n0 0:0:3e38 1:1:3e38\n");
+        var model = PathOf("model.rfm");
+        await OutputAsync("train", "--train", train, "--loss", loss, "--epochs", "5", "--model", model);
+
+        foreach (var args in new string[][] { ["predict"], ["predict", "--scores"], ["predict", "--out", PathOf("predictions.txt")], ["evaluate"] })
+        {
+            var result = await RunAsync([.. args, "--model", model, "--data", data]);
+            result.Status.ShouldBe(1);
+            result.Error.ShouldContain("data.ffm: row 2 has the score ");
+        }
+
+        File.Exists(PathOf("predictions.txt")).ShouldBeFalse();
+    }
+
     [Fact]
     public async Task Logistic_predictions_are_probabilities_of_targets_above_0()
     {
@@ -184,6 +219,10 @@ public sealed class TrainCommandTests : CliTest
         (await FailureAsync(1, "train", "--train", Write("none.ffm", "0 0:0:1 1:1:1\n"), "--loss", "bpr")).ShouldContain("none.ffm: no row has a target above 0");
         var report = await ReportAsync("train", "--train", train, "--loss", "bpr", "--user-fields", "7,3", "--epochs", "1");
         report["settings"]!["userFields"]!.ToJsonString().ShouldBe("""["7","3"]""");
+        report = await ReportAsync("train", "--train", train, "--loss", "bpr", "--epochs", "1", "--model", PathOf("model.rfm"));
+        report["settings"]!["userFields"]!.ToJsonString().ShouldBe("""["3"]""");
+        report = await ReportAsync("evaluate", "--model", PathOf("model.rfm"), "--data", train);
+        report["settings"]!["userFields"]!.ToJsonString().ShouldBe("""["3"]""");
     }
 
     [Fact]
@@ -333,6 +372,7 @@ public sealed class TrainCommandTests : CliTest
     [InlineData("--seed is '-1'", "--seed", "-1")]
     [InlineData("--l2 is for weights and factors alike", "--l2", "1", "--l2-linear", "1")]
     [InlineData("--model is 'model.bin'; its extension must be .rfm, .safetensors or .txt.", "--model", "model.bin")]
+    [InlineData("--negatives is '2147483647'; it must be a whole number from 1 to 1000.", "--loss", "bpr", "--negatives", "2147483647")]
     [InlineData("--negatives is for --loss bpr only.", "--negatives", "4")]
     [InlineData("--user-fields is for --loss bpr only.", "--user-fields", "0", "--loss", "logistic")]
     [InlineData("Required argument missing for option: '--valid'.", "--valid")]

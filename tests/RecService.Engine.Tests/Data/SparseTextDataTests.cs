@@ -84,11 +84,20 @@ public sealed class SparseTextDataTests
     }
 
     [Fact]
-    public void An_index_of_a_libfm_file_is_a_column_of_any_space()
+    public void An_index_of_a_libfm_file_is_a_column_of_a_space_whose_fields_have_names()
     {
         var space = new FeatureSpace(["user", "tag"], [0, 1, 0], [0, 1, 1]);
 
         Read("1 0:1 2:1\n", space).Examples.Blocks[0].Columns.ToArray().ShouldBe([0, 2]);
+    }
+
+    [Fact]
+    public void Entries_without_fields_do_not_fit_a_space_that_a_libffm_file_made()
+    {
+        var space = Read("1 0:0:1 3:1:1\n").Space;
+
+        Should.Throw<DataFormatException>(() => Read("1\n2 0:1\n", space)).Message
+            .ShouldBe("some.txt(2,1): the entries have no fields, as in libFM files, but the feature space has the fields 0, 3, as libffm files make it.");
     }
 
     [Fact]
@@ -97,7 +106,7 @@ public sealed class SparseTextDataTests
         var space = Read("1 0:1\n").Space;
 
         Should.Throw<DataFormatException>(() => Read("1\n2 0:0:1\n", space)).Message
-            .ShouldBe("some.txt(2,1): the entries have fields, but the feature space has none but 'feature', as libFM files make it.");
+            .ShouldBe("some.txt(2,1): the entries have fields, as in libffm files, but the feature space has none but 'feature', as libFM files make it.");
     }
 
     [Fact]
