@@ -29,12 +29,7 @@ internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics me
                     return JsonSerializer.Deserialize<BatchResult>(former, ApiJson.Options)!;
                 }
 
-                foreach (var (index, row) in batch.Rows)
-                {
-                    await writer.AddAsync(index, row, cancellationToken);
-                }
-
-                var result = Result(batch, await writer.StoreAsync(maxConflicts: batch.Rows.Count, cancellationToken));
+                var result = Result(batch, await StoreAsync(writer, batch, cancellationToken));
 
                 // Where nothing was stored, a corrected batch may come under the same key.
                 if (key is not null && result.Rejected < batch.Count)
@@ -47,6 +42,21 @@ internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics me
                 return result;
             },
             cancellationToken);
+    }
+
+    private static async Task<WriteOutcome> StoreAsync(InteractionWriter writer, Batch batch, CancellationToken cancellationToken)
+    {
+        if (batch.Rows.Count <= InteractionWriter.MaxDirectRows && await writer.TryStoreDirectlyAsync([.. batch.Rows.Select(row => row.Row)], cancellationToken))
+        {
+            return new(batch.Rows.Count, 0, 0, []);
+        }
+
+        foreach (var (index, row) in batch.Rows)
+        {
+            await writer.AddAsync(index, row, cancellationToken);
+        }
+
+        return await writer.StoreAsync(maxConflicts: batch.Rows.Count, cancellationToken);
     }
 
     private static BatchResult Result(Batch batch, WriteOutcome outcome)

@@ -13,11 +13,14 @@ namespace RecService.Api.Interactions;
 internal readonly record struct WriteOutcome(long Accepted, long Duplicates, long ConflictCount, IReadOnlyList<long> Conflicts);
 
 /// <summary>
-/// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set. It is one
-/// transaction, which is lost unless it is committed.
+/// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set; a few that are new, of users
+/// and items that are known, are inserted directly. It is one transaction, which is lost unless it is committed.
 /// </summary>
 internal sealed class InteractionWriter : IAsyncDisposable
 {
+    /// <summary>Up to how many rows it takes less time to insert them one by one than to make a temporary table.</summary>
+    public const int MaxDirectRows = 64;
+
     private const int RowsWorthStatistics = 1_000;
     private const int MaxRounds = 10;
 
@@ -97,6 +100,12 @@ internal sealed class InteractionWriter : IAsyncDisposable
         GROUP BY type, conflict
         """;
 
+    private const string InsertInteraction = """
+        INSERT INTO interactions (user_key, item_key, type, value, occurred_at, tags, context, interaction_id, recommendation_id, received_at)
+        SELECT u.user_key, m.item_key, $3, $4, coalesce($5, $10), $6, $7, $8, $9, $10 FROM users AS u, items AS m WHERE u.user_id = $1 AND m.item_id = $2
+        ON CONFLICT (user_key, interaction_id) WHERE interaction_id IS NOT NULL DO NOTHING
+        """;
+
     private readonly NpgsqlTransaction _transaction;
     private readonly DateTimeOffset _now;
     private readonly ServiceMetrics _metrics;
@@ -134,6 +143,40 @@ internal sealed class InteractionWriter : IAsyncDisposable
             await connection.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Stores a few rows without a temporary table, if all of them are new and their users and items are known. Otherwise it answers false and nothing has happened.</summary>
+    public async Task<bool> TryStoreDirectlyAsync(IReadOnlyCollection<InteractionRow> rows, CancellationToken cancellationToken)
+    {
+        const string savepoint = "before_direct";
+        if (rows.Count > 1)
+        {
+            await _transaction.SaveAsync(savepoint, cancellationToken);
+        }
+
+        await using var batch = new NpgsqlBatch(Connection);
+        foreach (var row in rows)
+        {
+            batch.BatchCommands.Add(Insertion(row));
+        }
+
+        await batch.PrepareAsync(cancellationToken);
+        if (await batch.ExecuteNonQueryAsync(cancellationToken) == rows.Count)
+        {
+            foreach (var row in rows)
+            {
+                _rowsByType[_metrics.TypeOf(row.Type)]++;
+            }
+
+            return true;
+        }
+
+        if (rows.Count > 1)
+        {
+            await _transaction.RollbackAsync(savepoint, cancellationToken);
+        }
+
+        return false;
     }
 
     public async Task AddAsync(long line, InteractionRow row, CancellationToken cancellationToken)
@@ -191,6 +234,23 @@ internal sealed class InteractionWriter : IAsyncDisposable
         await _transaction.DisposeAsync();
         await Connection.DisposeAsync();
     }
+
+    private NpgsqlBatchCommand Insertion(in InteractionRow row) => new(InsertInteraction)
+    {
+        Parameters =
+        {
+            new() { Value = row.UserId, NpgsqlDbType = NpgsqlDbType.Text },
+            new() { Value = row.ItemId, NpgsqlDbType = NpgsqlDbType.Text },
+            new() { Value = row.Type, NpgsqlDbType = NpgsqlDbType.Text },
+            new() { Value = row.Value is { } value ? value : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
+            new() { Value = row.OccurredAt is { } time ? time.ToUniversalTime() : DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz },
+            new() { Value = row.Tags, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+            new() { Value = row.Context, NpgsqlDbType = NpgsqlDbType.Jsonb },
+            new() { Value = row.InteractionId ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
+            new() { Value = row.RecommendationId ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
+            new() { Value = _now, NpgsqlDbType = NpgsqlDbType.TimestampTz },
+        },
+    };
 
     private async Task<NpgsqlBinaryImporter> BeginCopyAsync(CancellationToken cancellationToken)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using RecService.Api.Interactions;
 using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Interactions;
@@ -51,6 +52,48 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
         (await PostAsync(again)).ShouldBe((0, 1, 0));
         (await PostAsync(again, first, """{"interactionId":"other","userId":"dup-u","itemId":"i","type":"view"}""")).ShouldBe((1, 2, 0));
         (await CountAsync("dup-u")).ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(InteractionWriter.MaxDirectRows)]
+    [InlineData(InteractionWriter.MaxDirectRows + 1)]
+    public async Task A_batch_of_any_size_stores_the_same_and_knows_what_another_size_stored(int count)
+    {
+        var batches = new[] { count, InteractionWriter.MaxDirectRows + 10, count }.Select(size => Enumerable.Range(0, size).Select(Interaction).ToArray()).ToArray();
+        await PostAsync($$"""{"userId":"size-u-{{count}}","itemId":"size-i","type":"view"}""");
+        (await PostAsync(batches[0])).ShouldBe((count, 0, 0));
+        (await PostAsync(batches[1])).ShouldBe((batches[1].Length - count, count, 0));
+        (await PostAsync(batches[2])).ShouldBe((0, count, 0));
+
+        var stored = await Client.GetJsonAsync($"/v1/interactions?userId=size-u-{count}&type=rating&limit=1000");
+        var rows = stored.GetProperty("interactions").EnumerateArray().OrderBy(row => row.GetProperty("value").GetDouble()).ToArray();
+        rows.Length.ShouldBe(batches[1].Length);
+        rows.Select(row => row.GetProperty("interactionId").GetString()).ShouldBe(Enumerable.Range(0, rows.Length).Select(i => $"size-{i}"));
+        rows.Select(Rest).Distinct(StringComparer.Ordinal).ShouldHaveSingleItem().ShouldContain("2024-05-01T12:00:00.123456Z");
+
+        // A time finer than what is stored.
+        string Interaction(int i) => $$"""
+            {"interactionId":"size-{{i}}","userId":"size-u-{{count}}","itemId":"size-i","type":"rating","value":{{i}}.25,"occurredAt":"2024-05-01T12:00:00.1234567Z",
+             "tags":["x","y"],"context":{"device":"mobile","hour":13.5,"kinds":["a","b"]},"recommendationId":"r1"}
+            """;
+
+        static string Rest(JsonElement row) => string.Join(' ', row.EnumerateObject()
+            .Where(property => property.Name is not ("interactionId" or "value" or "receivedAt")).Select(property => property.Value.GetRawText()));
+    }
+
+    [Fact]
+    public async Task A_small_batch_of_which_something_is_new_stored_or_repeated_counts_each_once()
+    {
+        const string known = """{"interactionId":"mixed-1","userId":"mixed-u","itemId":"mixed-i","type":"view"}""";
+        const string fresh = """{"interactionId":"mixed-2","userId":"mixed-u","itemId":"mixed-i","type":"view"}""";
+        const string other = """{"userId":"mixed-u","itemId":"mixed-i","type":"view"}""";
+        await PostAsync(known);
+        (await PostAsync(other, fresh, known)).ShouldBe((2, 1, 0));
+        (await PostAsync(other, """{"userId":"mixed-u","itemId":"mixed-new-i","type":"view"}""")).ShouldBe((2, 0, 0));
+        (await PostAsync(other, """{"interactionId":"mixed-3","userId":"mixed-u","itemId":"mixed-i","type":"view"}""",
+            """{"interactionId":"mixed-3","userId":"mixed-u","itemId":"mixed-i","type":"click"}""")).ShouldBe((2, 0, 1));
+        (await CountAsync("mixed-u")).ShouldBe(7);
     }
 
     [Fact]
