@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Access;
@@ -11,6 +12,7 @@ internal sealed record ApiKeyInput
     public required string Name { get; init; }
 
     /// <summary>What it may do: one or more of <c>score</c>, <c>ingest</c> and <c>admin</c>, which holds the others too.</summary>
+    [AllowedValues(Http.Roles.Score, Http.Roles.Ingest, Http.Roles.Admin)]
     public required IReadOnlyList<string> Roles { get; init; }
 
     /// <summary>When it ends; null: not before it is revoked.</summary>
@@ -29,7 +31,7 @@ internal sealed record ApiKeyInput
 internal sealed record ApiKeyAnswer(
     string Prefix,
     string Name,
-    IReadOnlyList<string> Roles,
+    [property: AllowedValues(Http.Roles.Score, Http.Roles.Ingest, Http.Roles.Admin)] IReadOnlyList<string> Roles,
     DateTimeOffset CreatedAt,
     DateTimeOffset? RotatedAt,
     DateTimeOffset? FormerExpiresAt,

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using RecService.Api.Http;
@@ -14,7 +15,7 @@ namespace RecService.Api.Access;
 /// <param name="Target">What it was done to: a prefix, a version, a run, or a filter; users are named by the SHA-256 of their ids.</param>
 /// <param name="Outcome"><c>succeeded</c> or <c>failed</c>.</param>
 /// <param name="TraceId">The trace of the request, as logs have it.</param>
-internal sealed record AuditAnswer(DateTimeOffset At, string? KeyPrefix, string Action, string? Target, string Outcome, string? TraceId)
+internal sealed record AuditAnswer(DateTimeOffset At, string? KeyPrefix, string Action, string? Target, [property: AllowedValues("succeeded", "failed")] string Outcome, string? TraceId)
 {
     public static AuditAnswer From(AuditEntry entry) => new(entry.At, entry.KeyPrefix, entry.Action, entry.Target, entry.Outcome, entry.TraceId);
 }

@@ -5,7 +5,7 @@ using RecService.Api.Access;
 
 namespace RecService.Api.Operations;
 
-/// <summary>Says in the OpenAPI document which role an operation needs, how a key is sent, and how a request without one is answered.</summary>
+/// <summary>Says in the OpenAPI document which role an operation needs, how a key is sent, and how a request is refused.</summary>
 internal static class AccessDescription
 {
     private const string HeaderScheme = "apiKey";
@@ -13,8 +13,13 @@ internal static class AccessDescription
 
     private static readonly (string Status, string Description)[] Refusals =
     [
-        ("401", "No valid API key"), ("403", "The key does not have the role"), ("429", "Too many requests; Retry-After says when the next one may come"),
+        ("401", "No valid API key"),
+        ("403", "The key does not have the role"),
+        ("429", "Too many requests; Retry-After says when the next one may come"),
+        ("503", "More requests than can be answered, or no database; Retry-After says when to try again"),
     ];
+
+    private static readonly string[] LaterStatuses = ["429", "503"];
 
     public static void AddSchemes(OpenApiDocument document)
     {
@@ -47,6 +52,14 @@ internal static class AccessDescription
                     ["application/problem+json"] = new() { Schema = new OpenApiSchemaReference("ProblemDetails", context.Document) },
                 },
             });
+        }
+        foreach (var status in LaterStatuses)
+        {
+            if (operation.Responses[status] is OpenApiResponse response)
+            {
+                response.Headers ??= new Dictionary<string, IOpenApiHeader>(StringComparer.Ordinal);
+                response.Headers["Retry-After"] = new OpenApiHeader { Schema = new OpenApiSchema { Type = JsonSchemaType.Integer }, Description = "Seconds to wait." };
+            }
         }
         return Task.CompletedTask;
     }

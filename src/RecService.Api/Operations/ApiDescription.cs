@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using RecService.Api.Http;
+using RecService.Api.Interactions;
+using RecService.Api.Scoring;
 
 namespace RecService.Api.Operations;
 
@@ -17,16 +19,18 @@ internal static class ApiDescription
 {
     public const string DocumentName = "v1";
 
-    private static readonly Dictionary<string, string> TagDescriptions = new(StringComparer.Ordinal)
-    {
-        ["Users"] = "Users with tags and attributes; deleting one erases everything known of it.",
-        ["Items"] = "The catalogue: items with tags, attributes, availability and metadata.",
-        ["Interactions"] = "What users did with items. A 2xx answer means committed.",
-        ["Scoring"] = "Recommendations, scores and cross-feature vectors.",
-        ["Training"] = "Training runs: on a schedule, and on demand.",
-        ["Models"] = "The registry of trained models: rollback, pins, download.",
-        ["API keys"] = "Who may use the service, and for what.",
-    };
+    // In the order in which a newcomer needs them.
+    private static readonly (string Name, string Description)[] Tags =
+    [
+        ("Interactions", "What users did with items. A 2xx answer means committed."),
+        ("Scoring", "Recommendations, scores and cross-feature vectors."),
+        ("Items", "The catalogue: items with tags, attributes, availability and metadata."),
+        ("Users", "Users with tags and attributes; deleting one erases everything known of it."),
+        ("Training", "Training runs: on a schedule, and on demand."),
+        ("Models", "The registry of trained models: rollback, pins, download."),
+        ("API keys", "Who may use the service, and for what."),
+        ("Audit log", "What was done with the rights of an administrator."),
+    ];
 
     public static void AddApiDescription(this IHostApplicationBuilder builder)
     {
@@ -76,42 +80,17 @@ internal static class ApiDescription
             };
             document.Servers = [new() { Url = "/" }];
             AccessDescription.AddSchemes(document);
-            foreach (var tag in document.Tags ?? new HashSet<OpenApiTag>())
-                tag.Description = TagDescriptions.GetValueOrDefault(tag.Name ?? "");
+            SchemaDescription.Complete(document);
+            document.Tags = new HashSet<OpenApiTag>(Tags.Select(tag => new OpenApiTag { Name = tag.Name, Description = tag.Description }));
             return Task.CompletedTask;
         });
-        options.AddSchemaTransformer(DescribeConvertedTypes);
+        options.AddSchemaTransformer(SchemaDescription.DescribeConvertedTypes);
+        options.AddSchemaTransformer(SchemaDescription.NameAllowedValues);
         options.AddOperationTransformer(OperationExamples.ApplyAsync);
         options.AddOperationTransformer(DescribeBadRequest);
-        options.AddOperationTransformer(DescribeLines);
+        options.AddOperationTransformer(DescribeOtherMedia);
         options.AddOperationTransformer(AccessDescription.ApplyAsync);
     }
-
-    /// <summary>What the converters of our own accept, which the generator cannot see.</summary>
-    private static Task DescribeConvertedTypes(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
-    {
-        var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
-        if (type == typeof(FeatureValue))
-            schema.AnyOf = FeatureValueSchema().AnyOf;
-        else if (type == typeof(IReadOnlyDictionary<string, FeatureValue>))
-            schema.AdditionalProperties = FeatureValueSchema();
-        else if (type == typeof(DateTimeOffset))
-            schema.Type = type == context.JsonTypeInfo.Type ? JsonSchemaType.String : JsonSchemaType.String | JsonSchemaType.Null;
-        else if (type == typeof(RawJsonObject))
-            schema.Type = JsonSchemaType.Object;
-        return Task.CompletedTask;
-    }
-
-    private static OpenApiSchema FeatureValueSchema() => new()
-    {
-        AnyOf =
-        [
-            new OpenApiSchema { Type = JsonSchemaType.String },
-            new OpenApiSchema { Type = JsonSchemaType.Number },
-            new OpenApiSchema { Type = JsonSchemaType.Boolean },
-            new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } },
-        ],
-    };
 
     /// <summary>Whatever takes input may find it wrong.</summary>
     private static Task DescribeBadRequest(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
@@ -131,13 +110,19 @@ internal static class ApiDescription
         return Task.CompletedTask;
     }
 
-    /// <summary>A body of lines is a text; the schema that the endpoint declares is that of one line.</summary>
-    private static Task DescribeLines(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    /// <summary>For what is no JSON the endpoints declare the type that is in it, such as that of one line.</summary>
+    private static Task DescribeOtherMedia(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
-        foreach (var (mediaType, body) in operation.RequestBody?.Content ?? new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal))
+        var contents = (operation.Responses ?? []).Values.Select(response => response.Content).Append(operation.RequestBody?.Content);
+        foreach (var (mediaType, body) in contents.SelectMany(content => content ?? new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)))
         {
-            if (mediaType is "application/x-ndjson" or "text/csv")
-                body.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = mediaType == "text/csv" ? "A header row, then a row each." : "A JSON object a line." };
+            body.Schema = mediaType switch
+            {
+                NdJson.MediaType => new OpenApiSchema { Type = JsonSchemaType.String, Description = $"A JSON object a line, as `{(body.Schema as OpenApiSchemaReference)?.Reference.Id}` has it." },
+                CsvInteractions.MediaType => new OpenApiSchema { Type = JsonSchemaType.String, Description = "A header row, then a row each." },
+                NpyWriter.MediaType or "application/octet-stream" => new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" },
+                _ => body.Schema,
+            };
         }
         return Task.CompletedTask;
     }

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using RecService.Api.Storage.Entities;
 
@@ -21,8 +22,8 @@ internal sealed record ModelResponse(
     long Version,
     long RunId,
     DateTimeOffset CreatedAt,
-    string Objective,
-    string Interaction,
+    [property: AllowedValues("rating", "implicit")] string Objective,
+    [property: AllowedValues("fieldPooled", "plain", "fieldWeighted")] string Interaction,
     int Factors,
     JsonNode? Settings,
     JsonNode? Metrics,

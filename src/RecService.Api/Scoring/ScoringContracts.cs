@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using RecService.Api.Http;
 
@@ -16,7 +17,7 @@ internal sealed record RecommendationRequest(
     string[]? Tags = null,
     int? Count = null,
     ItemFilter? Filter = null,
-    string[]? Include = null);
+    [property: AllowedValues("explanation", "crossVector")] string[]? Include = null);
 
 /// <summary>Which items may be recommended. Absent parts allow everything.</summary>
 /// <param name="AnyTags">Items that carry at least one of these tags.</param>
@@ -33,7 +34,7 @@ internal sealed record ItemFilter(string[]? AnyTags = null, string[]? AllTags = 
 /// <param name="Source"><c>model</c>, or <c>popularity</c> before the first model.</param>
 /// <param name="Items">The items, best first.</param>
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
-internal sealed record RecommendationResponse(string RecommendationId, long? ModelVersion, string Source, IReadOnlyList<RecommendedItem> Items, IReadOnlyList<string> Degraded);
+internal sealed record RecommendationResponse(string RecommendationId, long? ModelVersion, [property: AllowedValues("model", "popularity")] string Source, IReadOnlyList<RecommendedItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A recommended item.</summary>
 /// <param name="Rank">From 1.</param>
@@ -82,7 +83,7 @@ internal sealed record ScoreRequest(
     string? UserId = null,
     Dictionary<string, FeatureValue>? Context = null,
     string[]? Tags = null,
-    string[]? Include = null,
+    [property: AllowedValues("explanation", "crossVector")] string[]? Include = null,
     long? ModelVersion = null);
 
 /// <summary>Scored candidates.</summary>

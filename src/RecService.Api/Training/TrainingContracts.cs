@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using RecService.Api.Storage.Entities;
@@ -24,9 +25,9 @@ namespace RecService.Api.Training;
 /// <param name="Error">Why it failed or was cancelled.</param>
 internal sealed record TrainingRunResponse(
     long RunId,
-    string Status,
-    string Trigger,
-    string Objective,
+    [property: AllowedValues("running", "succeeded", "failed", "cancelled")] string Status,
+    [property: AllowedValues("schedule", "demand")] string Trigger,
+    [property: AllowedValues("rating", "implicit")] string Objective,
     DateTimeOffset StartedAt,
     DateTimeOffset? FinishedAt,
     long Seed,
@@ -73,7 +74,7 @@ internal sealed record TrainingRowCounts(long Used, IReadOnlyDictionary<string, 
 /// <param name="TrainLoss">Mean squared error or log loss over the trained rows, measured in passing.</param>
 /// <param name="HoldoutLoss">The same over the held-out rows; null in a refit and without a holdout.</param>
 /// <param name="Seconds">Time since the phase began.</param>
-internal sealed record TrainingEpoch(int Epoch, string Phase, double TrainLoss, double? HoldoutLoss, double Seconds);
+internal sealed record TrainingEpoch(int Epoch, [property: AllowedValues("fit", "refit")] string Phase, double TrainLoss, double? HoldoutLoss, double Seconds);
 
 /// <summary>Metrics on the holdout, of the fit that has not seen it.</summary>
 /// <param name="HoldoutRows">Rows held out.</param>

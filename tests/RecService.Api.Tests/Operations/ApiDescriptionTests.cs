@@ -63,12 +63,44 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
                     parameter.TryGetProperty("example", out _).ShouldBeTrue($"{name} {parameter.GetProperty("name")}");
                 }
 
-                if (path is not "/v1/training-runs" || method != "post")
-                {
-                    operation.GetProperty("responses").EnumerateObject().Any(r => r.Name.StartsWith('4')).ShouldBeTrue(name);
-                }
+                var statuses = operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).ToList();
+                string[] refusals = ["401", "403", "429", "503"];
+                refusals.ShouldBeSubsetOf(statuses, name);
             }
         }
+    }
+
+    [Fact]
+    public async Task Every_answer_has_an_example_of_its_own_shape()
+    {
+        var schemas = (await service.Client.GetJsonAsync("/openapi/v1.json")).GetProperty("components").GetProperty("schemas");
+        var answers = new HashSet<string>(StringComparer.Ordinal) { "ProblemDetails", "HttpValidationProblemDetails" };
+        foreach (var method in Order)
+        {
+            foreach (var (_, operation) in await OperationsAsync(method))
+            {
+                answers.UnionWith(operation.GetProperty("responses").EnumerateObject()
+                    .Where(response => response.Value.TryGetProperty("content", out var content) && content.TryGetProperty("application/json", out _))
+                    .Select(response => NameOf(response.Value.GetProperty("content").GetProperty("application/json").GetProperty("schema"))));
+            }
+        }
+
+        // Pages are shown with the example of what they list.
+        foreach (var name in answers.Where(name => !name.EndsWith("Page", StringComparison.Ordinal) && !name.EndsWith("List", StringComparison.Ordinal)))
+        {
+            schemas.GetProperty(name).TryGetProperty("examples", out var examples).ShouldBeTrue(name);
+            Compare(schemas, schemas.GetProperty(name), examples[0], name);
+        }
+    }
+
+    [Fact]
+    public async Task What_can_hold_certain_texts_only_names_them()
+    {
+        var schemas = (await service.Client.GetJsonAsync("/openapi/v1.json")).GetProperty("components").GetProperty("schemas");
+        Texts(schemas.GetProperty("TrainingRunResponse").GetProperty("properties").GetProperty("status")).ShouldBe(["running", "succeeded", "failed", "cancelled"]);
+        Texts(schemas.GetProperty("ApiKeyInput").GetProperty("properties").GetProperty("roles").GetProperty("items")).ShouldBe(["score", "ingest", "admin"]);
+
+        static IEnumerable<string?> Texts(JsonElement schema) => schema.GetProperty("enum").EnumerateArray().Select(text => text.GetString());
     }
 
     [Fact]
@@ -123,6 +155,39 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
         }
 
         return request;
+    }
+
+    private static string NameOf(JsonElement reference) => reference.GetProperty("$ref").GetString()!.Split('/')[^1];
+
+    private static void Compare(JsonElement schemas, JsonElement schema, JsonElement example, string path)
+    {
+        if (schema.TryGetProperty("oneOf", out var choices))
+        {
+            schema = choices.EnumerateArray().Single(choice => choice.TryGetProperty("$ref", out _));
+        }
+
+        if (schema.TryGetProperty("$ref", out _))
+        {
+            schema = schemas.GetProperty(NameOf(schema));
+        }
+
+        if (example.ValueKind == JsonValueKind.Array && schema.TryGetProperty("items", out var items))
+        {
+            foreach (var element in example.EnumerateArray())
+            {
+                Compare(schemas, items, element, path + "[]");
+            }
+        }
+        else if (example.ValueKind == JsonValueKind.Object && schema.TryGetProperty("properties", out var properties))
+        {
+            var optional = path.EndsWith("ProblemDetails", StringComparison.Ordinal);
+            var names = properties.EnumerateObject().Select(property => property.Name).Where(name => !optional || example.TryGetProperty(name, out _));
+            example.EnumerateObject().Select(property => property.Name).ShouldBe(names, ignoreOrder: true, path);
+            foreach (var property in example.EnumerateObject())
+            {
+                Compare(schemas, properties.GetProperty(property.Name), property.Value, $"{path}.{property.Name}");
+            }
+        }
     }
 
     private static IEnumerable<JsonElement> Parameters(JsonElement operation) =>
