@@ -7,6 +7,12 @@ var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ar
 if (args is [HealthProbe.Command, ..])
     return await HealthProbe.RunAsync(builder.Configuration);
 
+if (args is [var word, ..] && word is not MigrateCommand.Command && word is not ['-' or '/', ..] && !word.Contains('=', StringComparison.Ordinal))
+{
+    await Console.Error.WriteLineAsync($"There is no command '{word}', only {MigrateCommand.Command} and {HealthProbe.Command}; settings begin with --.");
+    return 2;
+}
+
 try
 {
     if (args is [MigrateCommand.Command, ..])

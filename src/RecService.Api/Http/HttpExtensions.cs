@@ -38,6 +38,7 @@ internal static class HttpExtensions
             app.UseHsts();
         }
 
+        app.Use(DropBodyOfHead);
         app.UseExceptionHandler();
         app.UseMiddleware<StartedAnswers>();
         app.UseStatusCodePages();
@@ -59,6 +60,17 @@ internal static class HttpExtensions
         app.UseRequestDecompression();
         app.Use(RefuseUnknownEncodings);
         return app;
+    }
+
+    // Over HTTP/2, Kestrel sends the body that an endpoint writes, which clients take for an error of the protocol.
+    private static Task DropBodyOfHead(HttpContext context, RequestDelegate next)
+    {
+        if (HttpMethods.IsHead(context.Request.Method))
+        {
+            context.Response.Body = Stream.Null;
+        }
+
+        return next(context);
     }
 
     // What the decompression knows, it has taken from the header. The rest would be read as if it were text.

@@ -26,6 +26,21 @@ public sealed class EdgeTests(EdgeTests.Service service, ServiceFixture plain) :
         answer.Headers.Contains("X-Powered-By").ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData("/health/ready", HttpStatusCode.OK)]
+    [InlineData("/v1/users", HttpStatusCode.MethodNotAllowed)]
+    [InlineData("/v1/nothing", HttpStatusCode.NotFound)]
+    public async Task The_answer_to_HEAD_has_no_body(string path, HttpStatusCode expected)
+    {
+        // That server, as HTTP/2 does, would send the body.
+        await using var factory = new RecServiceFactory(plain.ConnectionString, inMemory: true);
+        using var client = factory.CreateClient();
+        using var request = new HttpRequestMessage(HttpMethod.Head, HttpClientExtensions.Address(client, path));
+        using var answer = await client.SendAsync(request);
+        answer.StatusCode.ShouldBe(expected);
+        (await answer.Content.ReadAsByteArrayAsync()).ShouldBeEmpty();
+    }
+
     [Fact]
     public async Task The_page_of_Swagger_UI_needs_no_more_than_its_policy_allows()
     {

@@ -63,6 +63,14 @@ public sealed class MigrateCommandTests(DatabaseServer server)
         migration.Output.ShouldContain("ConnectionStrings:RecService");
     }
 
+    [Fact]
+    public async Task A_command_that_there_is_not_starts_no_service()
+    {
+        using var slip = new ServiceProcess(["migrat"]);
+        (await slip.ExitAsync()).ShouldBe(2);
+        slip.Output.ShouldContain("'migrat'");
+    }
+
     private static ServiceProcess Service(string connectionString, params (string Key, string? Value)[] settings) =>
         new([("ConnectionStrings:RecService", connectionString), ("Training:Enabled", "false"), ("Training:Objective", "Rating"), ("Training:Epochs", "2"), .. settings]);
 
