@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -8,8 +9,10 @@ namespace RecService.Benchmarks;
 /// <summary>The service as an operator starts it: a process of its own, with an embedded database in a temporary folder, until it is stopped by SIGTERM.</summary>
 internal sealed class ServiceProcess : IDisposable
 {
+    private const int LinesToKeep = 20;
     private const string Listening = "Now listening on: ";
 
+    private static readonly string[] WarningLevels = ["Warning", "Error", "Critical"];
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
 
@@ -19,6 +22,7 @@ internal sealed class ServiceProcess : IDisposable
     private readonly Lock _stopping = new();
     private readonly Process _process;
     private readonly PosixSignalRegistration[] _signals;
+    private bool _stopped;
 
     private ServiceProcess((string Key, string Value)[] settings)
     {
@@ -47,6 +51,9 @@ internal sealed class ServiceProcess : IDisposable
     /// <summary>Of the database, and for other files of the benchmark; it goes with the service.</summary>
     public string Folder { get; }
 
+    /// <summary>What the service logged at Warning and above.</summary>
+    public ConcurrentQueue<string> Warnings { get; } = [];
+
     public static async Task<ServiceProcess> StartAsync(params (string Key, string Value)[] settings)
     {
         var service = new ServiceProcess(settings);
@@ -54,7 +61,7 @@ internal sealed class ServiceProcess : IDisposable
         if (await Task.WhenAny(service._address.Task, ended, Task.Delay(StartLimit)) == service._address.Task)
             return service;
         service.Dispose();
-        throw new InvalidOperationException($"The service did not start; the end of its log:\n{string.Join('\n', service._log)}");
+        throw new InvalidOperationException("The service did not start.");
     }
 
     /// <summary>A client of so many connections at most, with an admin key.</summary>
@@ -71,7 +78,8 @@ internal sealed class ServiceProcess : IDisposable
         // The first file begins with the path of the server, the fifth line of the second is the folder of its socket.
         var server = (await File.ReadAllTextAsync(Path.Combine(Folder, "pgdata/postmaster.opts"))).Split(" \"")[0];
         var socket = (await File.ReadAllLinesAsync(Path.Combine(Folder, "pgdata/postmaster.pid")))[4];
-        string[] arguments = ["-XqAt", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", "recservice", "-d", "recservice", .. commands.SelectMany(command => new[] { "-c", command })];
+        string[] arguments =
+            ["-XqAt", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", "recservice", "-d", "recservice", .. commands.SelectMany(command => new[] { "-c", command })];
         var start = new ProcessStartInfo(Path.Combine(Path.GetDirectoryName(server)!, "psql"), arguments)
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["LC_ALL"] = "C" },
@@ -122,7 +130,14 @@ internal sealed class ServiceProcess : IDisposable
     {
         lock (_stopping)
         {
-            if (!_process.HasExited)
+            if (_stopped)
+                return;
+            _stopped = true;
+            if (_process.HasExited)
+            {
+                PrintLogs();
+            }
+            else
             {
                 using (var kill = Process.Start("kill", ["-s", "TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]))
                     kill.WaitForExit();
@@ -139,6 +154,16 @@ internal sealed class ServiceProcess : IDisposable
         }
     }
 
+    /// <summary>Shows why the service ended by itself.</summary>
+    private void PrintLogs()
+    {
+        Console.Error.WriteLine($"The service has ended by itself, with exit code {_process.ExitCode}. The end of its log and of the database's:");
+        lock (_log)
+            Array.ForEach([.. _log], Console.Error.WriteLine);
+        if (Path.Combine(Folder, "postgres.log") is var file && File.Exists(file))
+            Array.ForEach([.. File.ReadLines(file).TakeLast(LinesToKeep)], Console.Error.WriteLine);
+    }
+
     private void Take(string? line)
     {
         if (line is null)
@@ -146,11 +171,13 @@ internal sealed class ServiceProcess : IDisposable
         lock (_log)
         {
             _log.Enqueue(line);
-            if (_log.Count > 20)
+            if (_log.Count > LinesToKeep)
                 _log.Dequeue();
         }
 
         // The log is JSON.
+        if (Array.Exists(WarningLevels, level => line.Contains($"\"LogLevel\":\"{level}\"", StringComparison.Ordinal)))
+            Warnings.Enqueue(line);
         if (line.IndexOf(Listening, StringComparison.Ordinal) is >= 0 and var listening)
             _address.TrySetResult(new Uri(line[(listening + Listening.Length)..].Split('"')[0]));
     }

@@ -26,8 +26,8 @@ internal sealed record SyntheticInteraction(
 }
 
 /// <summary>
-/// Traffic of a shop. Few users are busy, and a user comes back to the same few items, which are popular by Zipf's law: pairs of user and item repeat, so that what there
-/// is to learn stops growing while interactions go on. The same seed gives the same traffic.
+/// Traffic of a shop, the same every time. Few users are busy, and a user comes back to the same few items, which are popular by Zipf's law: pairs of user and item
+/// repeat, so that what there is to learn stops growing while interactions go on.
 /// </summary>
 /// <param name="users">The number of users; the n-th of them comes with a frequency of 1/√n.</param>
 /// <param name="items">The number of items; the n-th is chosen with a frequency of 1/n.</param>
@@ -41,9 +41,9 @@ internal sealed class SyntheticTraffic(int users, int items, int favourites)
     private readonly RandomSource _random = new(1);
     private readonly RandomSource _favourite = new(1);
 
-    public static string UserId(int user) => string.Create(CultureInfo.InvariantCulture, $"user-{user:D5}");
+    public static string UserId(int user) => $"user-{user:D5}";
 
-    public static string ItemId(int item) => string.Create(CultureInfo.InvariantCulture, $"item-{item:D5}");
+    public static string ItemId(int item) => $"item-{item:D5}";
 
     public int NextUser() => (int)(users * Math.Pow(_random.NextDouble(), 2));
 
@@ -59,7 +59,7 @@ internal sealed class SyntheticTraffic(int users, int items, int favourites)
         var device = Devices[_favourite.Below(Devices.Length)];
         string[] tags = _favourite.Below(3) == 0 ? [Sources[_favourite.Below(Sources.Length)]] : [];
         var type = _random.Below(100) switch { < 80 => "view", < 94 => "click", < 97 => "purchase", _ => "rating" };
-        var id = string.Create(CultureInfo.InvariantCulture, $"{_random.Next():x16}{_random.Next():x16}");
+        var id = $"{_random.Next():x16}{_random.Next():x16}";
         return new(id, UserId(user), ItemId(item), type, type == "rating" ? 1 + _random.Below(5) : null, occurredAt, tags, device, Countries[user % Countries.Length]);
     }
 
