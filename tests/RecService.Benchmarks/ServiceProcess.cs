@@ -88,7 +88,7 @@ internal sealed class ServiceProcess : IDisposable
         var error = psql.StandardError.ReadToEndAsync();
         var output = await psql.StandardOutput.ReadToEndAsync();
         await psql.WaitForExitAsync();
-        return psql.ExitCode == 0 ? output.Trim() : throw new InvalidOperationException($"psql failed: {await error}");
+        return psql.ExitCode == 0 ? output.Trim() : throw new InvalidOperationException($"psql failed: {await error}\nThe database's log:\n{DatabaseLog()}");
     }
 
     public async Task<long> CountAsync(string query) => long.Parse(await PsqlAsync(query), CultureInfo.InvariantCulture);
@@ -160,9 +160,11 @@ internal sealed class ServiceProcess : IDisposable
         Console.Error.WriteLine($"The service has ended by itself, with exit code {_process.ExitCode}. The end of its log and of the database's:");
         lock (_log)
             Array.ForEach([.. _log], Console.Error.WriteLine);
-        if (Path.Combine(Folder, "postgres.log") is var file && File.Exists(file))
-            Array.ForEach([.. File.ReadLines(file).TakeLast(LinesToKeep)], Console.Error.WriteLine);
+        Console.Error.WriteLine(DatabaseLog());
     }
+
+    private string DatabaseLog() =>
+        Path.Combine(Folder, "postgres.log") is var file && File.Exists(file) ? string.Join('\n', File.ReadLines(file).TakeLast(LinesToKeep)) : "";
 
     private void Take(string? line)
     {
