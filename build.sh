@@ -26,7 +26,10 @@ usage: ./build.sh COMMAND
   test faults    the tests of faults in full, with their figures: kills, restarts of PostgreSQL, a full disk, hostile
                  requests; RECSERVICE_FAULTS_SEED repeats a run. `test` and `check` have a short form of them
   check          formatting, a build without warnings, and all tests
-  bench [NAME]   benchmarks; `bench access URL` times refusals of a running service
+  bench [NAME]   benchmarks: of the engine (`bench engine`, `bench ranking`); of a service that they start, with a database
+                 in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), and an hour or so of
+                 mixed load with a training run every minute (`bench load MINUTES`); `bench access URL` times refusals of
+                 a running service
   help           this text
 
 environment:
@@ -330,6 +333,7 @@ check() {
 
 bench() {
   need_dotnet
+  case ${1:-} in ingest | load) need_postgres ;; esac
   build "$root/tests/RecService.Benchmarks"
   attend dotnet "$(release_of "$root/tests/RecService.Benchmarks" RecService.Benchmarks)" "$@"
 }
