@@ -94,10 +94,10 @@ internal sealed class TrainingService(
     {
         // At once, while requests still drain: a run takes its time to stop.
         _stopping = lifetime.ApplicationStopping.Register(() => _current?.Stop(RunEnd.ServiceStopped));
-        // Nor must another one begin here, though that one was cut off.
+        await RecordOrphansAsync(stoppingToken);
+        // From then on the schedule must not begin another run here, though that one was cut off.
         using var stopped = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
         var stopping = stopped.Token;
-        await RecordOrphansAsync(stopping);
         while (HasSchedule && !stopping.IsCancellationRequested)
         {
             try
