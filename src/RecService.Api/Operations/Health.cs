@@ -13,10 +13,11 @@ internal static class Health
     private const string StartupTag = "startup";
     private const string ReadyTag = "ready";
 
-    public static void AddHealth(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<DatabaseCheck>().AddHealthChecks()
+    public static void AddHealth(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<DatabaseCheck>().AddSingleton<TrainingCheck>().AddHealthChecks()
         .AddCheck<DatabaseCheck>("database", HealthStatus.Degraded, [ReadyTag])
         .AddCheck<SnapshotCheck>("snapshot", tags: [StartupTag, ReadyTag])
-        .AddCheck<ScheduleCheck>("schedule", HealthStatus.Degraded, [ReadyTag]);
+        .AddCheck<ScheduleCheck>("schedule", HealthStatus.Degraded, [ReadyTag])
+        .AddCheck<TrainingCheck>("training", HealthStatus.Degraded, [ReadyTag]);
 
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
     {
@@ -47,7 +48,7 @@ internal static class Health
     private sealed class ScheduleCheck(TrainingService training) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
-            training.ScheduleFails ? HealthCheckResult.Degraded("The last turn of the schedule failed; it is tried again.") :
+            training.ScheduleFails ? HealthCheckResult.Degraded("The schedule cannot be followed at the moment; it is tried again.") :
             HealthCheckResult.Healthy(training.HasSchedule ? "Training follows its schedule." : "No schedule is set; training works on demand."));
     }
 }

@@ -36,8 +36,8 @@ internal static class TrainingEndpoints
         group.MapGet("/{runId:long}", GetAsync).WithName("getTrainingRun").WithSummary("Get a training run with its loss by epoch and its metrics")
             .ProducesProblem(StatusCodes.Status404NotFound);
         group.MapPost("/{runId:long}/cancel", CancelAsync).WithName("cancelTrainingRun").WithSummary("Cancel a training run")
-            .WithDescription("Asks the run to stop; the model that is served stays. A run that has ended is returned as it is.")
-            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
+            .WithDescription("Asks the run to stop, in whichever process it goes on: within about a second. The model that is served stays. A run that has ended is returned as it is.")
+            .ProducesProblem(StatusCodes.Status404NotFound);
         group.MapGet("/{runId:long}/events", EventsAsync).WithName("watchTrainingRun").WithSummary("Watch a training run").WithoutTimeLimit()
             .WithDescription("Server-sent events: `epoch` with the losses of each epoch, those of the past first, then `finished` with the run.")
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream").ProducesProblem(StatusCodes.Status404NotFound);
@@ -46,7 +46,7 @@ internal static class TrainingEndpoints
     private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
         TrainingService training, AuditLog audit, HttpContext context, CancellationToken cancellationToken)
     {
-        var (run, started) = await training.StartRunAsync(TrainingRunTrigger.Demand, cancellationToken);
+        var (run, started) = await training.StartRunAsync(cancellationToken);
         var address = $"/v1/training-runs/{run.RunId}";
         if (started)
         {
@@ -75,25 +75,18 @@ internal static class TrainingEndpoints
         await runs.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(TrainingRunResponse.From(run)) : NotFound(runId);
 
     private static async Task<Results<Ok<TrainingRunResponse>, Accepted<TrainingRunResponse>, ProblemHttpResult>> CancelAsync(
-        long runId, TrainingRuns runs, TrainingService training, AuditLog audit, CancellationToken cancellationToken)
+        long runId, TrainingRuns runs, AuditLog audit, CancellationToken cancellationToken)
     {
-        var asked = training.Cancel(runId);
-        if (await runs.FindAsync(runId, cancellationToken) is not { } run)
-            return NotFound(runId);
+        var asked = await runs.RequestCancelAsync(runId, cancellationToken);
         if (asked)
         {
             await audit.WriteAsync("run.cancel", runId, CancellationToken.None);
-            return TypedResults.Accepted($"/v1/training-runs/{runId}", TrainingRunResponse.From(run));
-        }
-        if (run.Status == TrainingRunStatus.Running)
-        {
-            // Another process executes it, or died while it did.
+            // Nobody is left to stop it if its process has died.
             await runs.FailOrphansAsync(cancellationToken);
-            run = await runs.FindAsync(runId, cancellationToken) ?? run;
         }
-        return run.Status == TrainingRunStatus.Running
-            ? Problems.Conflict("/problems/training-run-elsewhere", "Another process executes this run.", $"Run {runId} can be cancelled only where it is executed.")
-            : TypedResults.Ok(TrainingRunResponse.From(run));
+        if (await runs.FindAsync(runId, cancellationToken) is not { } run)
+            return NotFound(runId);
+        return asked ? TypedResults.Accepted($"/v1/training-runs/{runId}", TrainingRunResponse.From(run)) : TypedResults.Ok(TrainingRunResponse.From(run));
     }
 
     private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(

@@ -17,8 +17,8 @@ internal static partial class TrainingLog
     [LoggerMessage(EventId = 2005, Level = LogLevel.Error, Message = "Training run {RunId} failed; the model that is served stays")]
     public static partial void RunFailed(this ILogger logger, long runId, Exception exception);
 
-    [LoggerMessage(EventId = 2006, Level = LogLevel.Warning, Message = "Training run {RunId} was cancelled: {Reason}")]
-    public static partial void RunCancelled(this ILogger logger, long runId, string reason);
+    [LoggerMessage(EventId = 2006, Level = LogLevel.Warning, Message = "Training run {RunId} was stopped: {Reason}")]
+    public static partial void RunStopped(this ILogger logger, long runId, string reason);
 
     [LoggerMessage(EventId = 2007, Level = LogLevel.Warning, Message = "{Runs} training runs were left unfinished by a process that ended; recorded as failed")]
     public static partial void OrphansFailed(this ILogger logger, int runs);
@@ -55,4 +55,7 @@ internal static partial class TrainingLog
 
     [LoggerMessage(EventId = 2018, Level = LogLevel.Warning, Message = "The tables of models could not be vacuumed after the run; autovacuum will do it")]
     public static partial void NotVacuumed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(EventId = 2019, Level = LogLevel.Error, Message = "The connection that holds the right to train is lost; training run {RunId} stops")]
+    public static partial void LockLost(this ILogger logger, long runId, Exception exception);
 }

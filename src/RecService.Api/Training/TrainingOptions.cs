@@ -55,7 +55,9 @@ public sealed class TrainingOptions
     /// <summary>A cron expression in UTC, of five fields or with seconds (Quartz dialect); takes the place of <see cref="Interval"/>.</summary>
     public string? Schedule { get; set; }
 
-    /// <summary>The time from the start of one run to the next, when there is no <see cref="Schedule"/>. 1 second to 31 days.</summary>
+    /// <summary>
+    /// The time from the start of one run, in whichever process, to the next, when there is no <see cref="Schedule"/>; from the end of one that was cancelled. 1 second to 31 days.
+    /// </summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(30);
 
     /// <summary>What to predict.</summary>

@@ -107,11 +107,13 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         }
     }
 
-    /// <summary>Stores the model and the state, makes the model the active one and ends the run, all or nothing.</summary>
+    /// <summary>Stores the model and the state, makes the model the active one and ends the run, all or nothing: nothing when the run has been cancelled, or another process has the lock.</summary>
     private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, long? formerRunId, TrainingData data, CancellationToken cancellationToken)
     {
         using var span = Spans.Start("store");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        // Else its row locks would hold up whoever trains next.
+        await TrainingLock.NoticeDeadClientAsync(connection, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var erased = await Erasures.SinceAsync(connection, data.ErasureHorizon, cancellationToken);
         outcome = outcome.Without(erased);
@@ -141,7 +143,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
                     UPDATE training_runs
                     SET status = 'succeeded', finished_at = $2, metrics = $3, best_epoch = $4, model_version = $5, warm_started_from = $6, start_holdout_loss = $7,
                         erasure_horizon = $8
-                    WHERE run_id = $1 AND status = 'running'
+                    WHERE run_id = $1 AND status = 'running' AND cancel_requested_at IS NULL
                     """)
                 {
                     Parameters =
@@ -160,7 +162,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         };
         await finish.ExecuteNonQueryAsync(cancellationToken);
         if (finish.BatchCommands[2].RecordsAffected != 1)
-            throw new InvalidOperationException("The run has been ended by another process; its model is not stored.");
+            throw new InvalidOperationException("The run was ended or cancelled by another process before its model was stored.");
         var pruned = await PruneAsync(connection, options, now, cancellationToken);
         await ChangeLog.PruneAsync(connection, data.CutoffSnapshot, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -181,7 +183,8 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         {
             await connection.ExecuteAsync("VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes", cancellationToken);
         }
-        catch (NpgsqlException exception)
+        // A run that is stopped here has succeeded.
+        catch (Exception exception) when (exception is NpgsqlException or OperationCanceledException)
         {
             logger.NotVacuumed(exception.Discreet());
         }

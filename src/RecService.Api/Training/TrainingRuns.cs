@@ -5,60 +5,24 @@ using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Training;
 
-/// <summary>The right to train, held through a connection of its own.</summary>
-internal sealed class TrainingLock(NpgsqlConnection connection, long key) : IAsyncDisposable
-{
-    public async ValueTask DisposeAsync()
-    {
-        await using (connection)
-        {
-            // Explicit, because the pool resets a connection only when it is used again. A broken connection has lost the lock already.
-            if (connection.FullState.HasFlag(System.Data.ConnectionState.Open))
-            {
-                try
-                {
-                    await using var command = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", connection) { Parameters = { new() { Value = key } } };
-                    await command.ExecuteNonQueryAsync();
-                }
-                catch (NpgsqlException)
-                {
-                    // It broke unnoticed.
-                }
-            }
-        }
-    }
-}
-
 /// <summary>The records of training runs, and the lock that lets one process train at a time.</summary>
 internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contexts, NpgsqlDataSource database, TimeProvider clock, ILogger<TrainingRuns> logger)
 {
-    /// <summary>Key of the advisory lock that the training process holds; "RecTrain" in ASCII.</summary>
-    private const long LockKey = 0x526563547261696E;
-
-    // A killed process closes its connection; a machine that is gone does not, and by the usual settings the server would keep its lock for hours.
-    private const string NoticeDeadHolder = "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3";
-
-    /// <summary>Takes the right to train, which lasts until it is disposed of or the process dies; null when another process has it.</summary>
+    /// <summary>Takes the right to train, and records the end of runs whose process has lost it; null when another process has it.</summary>
     public async Task<TrainingLock?> TryLockAsync(CancellationToken cancellationToken)
     {
-        var connection = await database.OpenConnectionAsync(cancellationToken);
+        if (await TrainingLock.TryTakeAsync(database, cancellationToken) is not { } heldLock)
+            return null;
         try
         {
-            await connection.ExecuteAsync(NoticeDeadHolder, cancellationToken);
-            await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection) { Parameters = { new() { Value = LockKey } } };
-            if (await command.ExecuteScalarAsync(cancellationToken) is true)
-            {
-                await RecordOrphansAsync(cancellationToken);
-                return new(connection, LockKey);
-            }
+            await RecordOrphansAsync(cancellationToken);
+            return heldLock;
         }
         catch
         {
-            await connection.DisposeAsync();
+            await heldLock.DisposeAsync();
             throw;
         }
-        await connection.DisposeAsync();
-        return null;
     }
 
     public async Task<TrainingRun> CreateAsync(TrainingRunTrigger trigger, TrainingOptions options, CancellationToken cancellationToken)
@@ -103,11 +67,23 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
             .FirstOrDefaultAsync(cancellationToken);
     }
 
-    /// <summary>The newest run, whatever became of it.</summary>
-    public async Task<TrainingRun?> FindLastAsync(CancellationToken cancellationToken)
+    /// <summary>The newest runs, newest first, whichever process began them and whatever became of them. Without losses, counts and metrics: this is asked all the time.</summary>
+    public async Task<List<TrainingRun>> FindLastAsync(int count, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.TrainingRuns.AsNoTracking().OrderByDescending(run => run.RunId).FirstOrDefaultAsync(cancellationToken);
+        return await context.TrainingRuns.AsNoTracking().OrderByDescending(run => run.RunId).Take(count).Select(run => new TrainingRun
+        {
+            RunId = run.RunId,
+            Status = run.Status,
+            Objective = run.Objective,
+            StartedAt = run.StartedAt,
+            FinishedAt = run.FinishedAt,
+            CancelRequestedAt = run.CancelRequestedAt,
+            Settings = run.Settings,
+            CutoffSnapshot = run.CutoffSnapshot,
+            DatabaseId = run.DatabaseId,
+            Error = run.Error,
+        }).ToListAsync(cancellationToken);
     }
 
     /// <summary>Runs older than <paramref name="before"/>, newest first.</summary>
@@ -144,13 +120,32 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
     }
 
     /// <summary>Records that a run ended without a model.</summary>
-    public async Task RecordEndAsync(long runId, TrainingRunStatus status, string error, CancellationToken cancellationToken)
+    public async Task RecordEndAsync(long runId, RunEnd end, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await context.TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running).ExecuteUpdateAsync(set => set
-            .SetProperty(run => run.Status, status)
+            .SetProperty(run => run.Status, end.Status)
             .SetProperty(run => run.FinishedAt, clock.GetUtcNow())
-            .SetProperty(run => run.Error, error), cancellationToken);
+            .SetProperty(run => run.Error, end.Error), cancellationToken);
+    }
+
+    /// <summary>Asks a run to end, in whichever process it goes on; false when none goes on by that number.</summary>
+    public async Task<bool> RequestCancelAsync(long runId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running)
+            .ExecuteUpdateAsync(set => set.SetProperty(run => run.CancelRequestedAt, run => run.CancelRequestedAt ?? clock.GetUtcNow()), cancellationToken) > 0;
+    }
+
+    /// <summary>What became of the last run that has ended, and how many have failed since one succeeded, whichever process executed them.</summary>
+    public async Task<(TrainingRunStatus? Last, int Failures)> FindOutcomesAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var last = await context.TrainingRuns.Where(run => run.Status != TrainingRunStatus.Running).OrderByDescending(run => run.RunId)
+            .Select(run => (TrainingRunStatus?)run.Status).FirstOrDefaultAsync(cancellationToken);
+        var success = await context.TrainingRuns.Where(run => run.Status == TrainingRunStatus.Succeeded).OrderByDescending(run => run.RunId)
+            .Select(run => run.RunId).FirstOrDefaultAsync(cancellationToken);
+        return (last, await context.TrainingRuns.CountAsync(run => run.RunId > success && run.Status == TrainingRunStatus.Failed, cancellationToken));
     }
 
     /// <summary>Records the end of runs whose process has died; does nothing while some process trains.</summary>
@@ -160,14 +155,14 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
             await heldLock.DisposeAsync();
     }
 
-    /// <summary>Whoever holds the lock knows that no other process trains, so runs still marked as running died with theirs.</summary>
+    /// <summary>Whoever holds the lock knows that no other process trains, so runs still marked as running died with theirs, or stop as soon as they notice.</summary>
     private async Task RecordOrphansAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var orphans = await context.TrainingRuns.Where(run => run.Status == TrainingRunStatus.Running).ExecuteUpdateAsync(set => set
-            .SetProperty(run => run.Status, TrainingRunStatus.Failed)
+            .SetProperty(run => run.Status, RunEnd.ProcessEnded.Status)
             .SetProperty(run => run.FinishedAt, clock.GetUtcNow())
-            .SetProperty(run => run.Error, "The process ended during the run."), cancellationToken);
+            .SetProperty(run => run.Error, RunEnd.ProcessEnded.Error), cancellationToken);
         if (orphans > 0)
             logger.OrphansFailed(orphans);
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Options;
+using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 using RecService.Api.Telemetry;
 
@@ -17,24 +18,31 @@ internal sealed class TrainingService(
     ILogger<TrainingService> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often a process looks at what the others have recorded while it waits for its turn.</summary>
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(2);
+
+    /// <summary>How often a run looks whether it has been cancelled and still holds the lock, and tries again to record its end.</summary>
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(5);
 
-    private readonly TrainingSchedule _schedule = new(options.Value);
+    private readonly TrainingSchedule _schedule = new(options.Value, clock.GetUtcNow());
     private readonly SemaphoreSlim _starting = new(1, 1);
     private volatile CurrentRun? _current;
     private volatile bool _scheduleFails;
-    private DateTimeOffset? _lastTick;
+    private DateTimeOffset? _lastSkip;
     private CancellationTokenRegistration _stopping;
 
     /// <summary>Whether the schedule runs at all.</summary>
     public bool HasSchedule => options.Value.Enabled;
 
-    /// <summary>Whether the last turn of the schedule could not be served; it is tried again.</summary>
+    /// <summary>Whether the schedule could not be followed when this was last tried; it is tried again.</summary>
     public bool ScheduleFails => _scheduleFails;
 
     /// <summary>Starts a run unless one is going on, here or in another process.</summary>
     /// <returns>The started run, or the one that is going on.</returns>
-    public async Task<(TrainingRun Run, bool Started)> StartRunAsync(TrainingRunTrigger trigger, CancellationToken cancellationToken)
+    public async Task<(TrainingRun Run, bool Started)> StartRunAsync(CancellationToken cancellationToken)
     {
         await _starting.WaitAsync(cancellationToken);
         try
@@ -43,14 +51,14 @@ internal sealed class TrainingService(
             {
                 if (_current is { Completion.IsCompleted: false } current)
                 {
-                    if (await runs.FindAsync(current.RunId, cancellationToken) is { Status: TrainingRunStatus.Running } own)
+                    if (await runs.FindAsync(current.Run.RunId, cancellationToken) is { Status: TrainingRunStatus.Running } own)
                         return (own, false);
                     // Its end is recorded, and it lets go of the lock in a moment.
                     await current.Completion.WaitAsync(cancellationToken);
                 }
                 var heldLock = await runs.TryLockAsync(cancellationToken);
                 if (heldLock is not null)
-                    return (await BeginAsync(trigger, heldLock), true);
+                    return ((await BeginAsync(TrainingRunTrigger.Demand, heldLock)).Run, true);
                 if (await runs.FindRunningAsync(cancellationToken) is { } running)
                     return (running, false);
                 // The other process has the lock but has not recorded its run yet, or has just recorded its end.
@@ -63,22 +71,12 @@ internal sealed class TrainingService(
         }
     }
 
-    /// <summary>Asks the run to stop, if it runs in this process.</summary>
-    /// <returns>False when this process does not run it.</returns>
-    public bool Cancel(long runId)
-    {
-        if (_current is not { Completion.IsCompleted: false } current || current.RunId != runId)
-            return false;
-        current.Cancellation.Cancel();
-        return true;
-    }
-
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
         if (_current is { } current)
         {
-            await current.Cancellation.CancelAsync();
+            current.Stop(RunEnd.ServiceStopped);
             await current.Completion.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             // The host's time may have run out while requests drained, and the outcome has to be recorded before the database stops.
             await current.Completion.WaitAsync(StopLimit, clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -95,33 +93,33 @@ internal sealed class TrainingService(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // At once, while requests still drain: a run takes its time to stop.
-        _stopping = lifetime.ApplicationStopping.Register(() => _current?.Cancellation.Cancel());
+        _stopping = lifetime.ApplicationStopping.Register(() => _current?.Stop(RunEnd.ServiceStopped));
         await RecordOrphansAsync(stoppingToken);
-        while (!stoppingToken.IsCancellationRequested)
+        // From then on the schedule must not begin another run here, though that one was cut off.
+        using var stopped = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
+        var stopping = stopped.Token;
+        while (HasSchedule && !stopping.IsCancellationRequested)
         {
             try
             {
-                if (!await WaitUntilDueAsync(stoppingToken))
-                    return;
-                if (await ReasonToSkipAsync(stoppingToken) is { } reason)
-                    logger.ScheduleSkipped(reason);
+                var wait = await TimeToNextTurnAsync(stopping);
+                if (wait <= TimeSpan.Zero && await ServeTurnAsync(stopping) is { } begun)
+                    await begun.Completion.WaitAsync(stopping);
                 else
-                    await StartRunAsync(TrainingRunTrigger.Schedule, stoppingToken);
+                    await Task.Delay(wait > TimeSpan.Zero && wait < LookInterval ? wait : LookInterval, clock, stopping);
                 _scheduleFails = false;
-                if (_current is { } current)
-                    await current.Completion.WaitAsync(stoppingToken);
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
                 return;
             }
             catch (Exception exception)
             {
+                // Once for each time that the database is away.
+                if (!_scheduleFails)
+                    logger.ScheduleFailed(RetryDelay, exception.Discreet());
                 _scheduleFails = true;
-                // The turn has not been served, so it is still due.
-                _lastTick = null;
-                logger.ScheduleFailed(RetryDelay, exception.Discreet());
-                await Task.Delay(RetryDelay, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(RetryDelay, clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
@@ -140,33 +138,72 @@ internal sealed class TrainingService(
         }
     }
 
-    /// <summary>False when nothing will ever be due.</summary>
-    private async Task<bool> WaitUntilDueAsync(CancellationToken cancellationToken)
+    /// <summary>How long until a run is due, as things stand; zero or less when it is due now.</summary>
+    private async Task<TimeSpan> TimeToNextTurnAsync(CancellationToken cancellationToken)
     {
-        // The first tick of a process continues the rhythm of the one before it.
-        var lastTick = _lastTick ?? (await runs.FindLastAsync(cancellationToken))?.StartedAt;
-        if (_schedule.NextDue(clock.GetUtcNow(), lastTick) is not { } due)
-            return false;
-        // Task.Delay takes at most about 49 days; a cron expression may be due later.
-        for (var wait = due - clock.GetUtcNow(); wait > TimeSpan.Zero; wait = due - clock.GetUtcNow())
-            await Task.Delay(wait < TimeSpan.FromDays(1) ? wait : TimeSpan.FromDays(1), clock, cancellationToken);
-        _lastTick = clock.GetUtcNow();
-        return true;
+        var lastRuns = await runs.FindLastAsync(2, cancellationToken);
+        if (lastRuns is [{ Status: TrainingRunStatus.Running }, ..])
+        {
+            // Its process may have died.
+            await runs.FailOrphansAsync(cancellationToken);
+            lastRuns = await runs.FindLastAsync(2, cancellationToken);
+        }
+        return TimeToNextTurn(lastRuns);
     }
 
-    private async Task<string?> ReasonToSkipAsync(CancellationToken cancellationToken)
+    private TimeSpan TimeToNextTurn(IReadOnlyList<TrainingRun> lastRuns) =>
+        lastRuns is not [{ Status: TrainingRunStatus.Running }, ..] && _schedule.NextDue(lastRuns, _lastSkip) is { } due ? due - clock.GetUtcNow() : LookInterval;
+
+    /// <summary>Begins a run, unless one goes on, another process has just served the turn, or there is a reason to skip it.</summary>
+    private async Task<CurrentRun?> ServeTurnAsync(CancellationToken cancellationToken)
+    {
+        await _starting.WaitAsync(cancellationToken);
+        try
+        {
+            // A run that has lost the lock may still be stopping here.
+            if (_current is { Completion.IsCompleted: false } || await runs.TryLockAsync(cancellationToken) is not { } heldLock)
+                return null;
+            var begins = false;
+            try
+            {
+                // Only who holds the lock knows that no other process whose turn it is as well has been quicker.
+                var lastRuns = await runs.FindLastAsync(2, cancellationToken);
+                if (TimeToNextTurn(lastRuns) > TimeSpan.Zero)
+                    return null;
+                if (await ReasonToSkipAsync(lastRuns, cancellationToken) is { } reason)
+                {
+                    logger.ScheduleSkipped(reason);
+                    _lastSkip = clock.GetUtcNow();
+                    return null;
+                }
+                begins = true;
+            }
+            finally
+            {
+                if (!begins)
+                    await heldLock.DisposeAsync();
+            }
+            return await BeginAsync(TrainingRunTrigger.Schedule, heldLock);
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    private async Task<string?> ReasonToSkipAsync(IReadOnlyList<TrainingRun> lastRuns, CancellationToken cancellationToken)
     {
         if (!await runs.AnyInteractionAsync(cancellationToken))
             return "there are no interactions";
         // A run that did not succeed is tried again, and so is one whose settings were others. Only a lack of usable rows cannot mend itself.
-        if (await runs.FindLastAsync(cancellationToken) is not { CutoffSnapshot: { } snapshot, DatabaseId: { } databaseId } last
+        if (lastRuns is not [{ CutoffSnapshot: { } snapshot, DatabaseId: { } databaseId } last, ..]
             || (last.Status != TrainingRunStatus.Succeeded && last.Error != TrainingFit.NoUsableRows)
             || !TrainingJson.Same(last.Settings, TrainingJson.Write(options.Value)))
             return null;
         return await reader.HasChangedSinceAsync(snapshot, databaseId, cancellationToken) ? null : "nothing has changed since the last run";
     }
 
-    private async Task<TrainingRun> BeginAsync(TrainingRunTrigger trigger, TrainingLock heldLock)
+    private async Task<CurrentRun> BeginAsync(TrainingRunTrigger trigger, TrainingLock heldLock)
     {
         TrainingRun run;
         try
@@ -179,52 +216,123 @@ internal sealed class TrainingService(
             await heldLock.DisposeAsync();
             throw;
         }
-        var cancellation = new CancellationTokenSource();
-        _current = new(run.RunId, cancellation, ExecuteRunAsync(run, heldLock, cancellation.Token));
-        return run;
+        var current = new CurrentRun(run, new());
+        current.Completion = ExecuteRunAsync(current, heldLock);
+        _current = current;
+        return current;
     }
 
-    private async Task ExecuteRunAsync(TrainingRun run, TrainingLock heldLock, CancellationToken cancellationToken)
+    private async Task ExecuteRunAsync(CurrentRun current, TrainingLock heldLock)
     {
         await Task.Yield();
         await using var _ = heldLock;
+        var run = current.Run;
         using var span = Spans.StartRoot("training run");
         span?.SetTag("recservice.training.run_id", run.RunId);
         var start = Stopwatch.GetTimestamp();
-        var ending = Outcome.Succeeded;
+        var outcome = Outcome.Succeeded;
         logger.RunStarted(run.RunId, run.Trigger.ToString(), run.Objective);
+        using var ended = new CancellationTokenSource();
+        var watching = WatchAsync(current, heldLock, ended.Token);
+        Exception? failure = null;
         try
         {
-            await runner.RunAsync(run, options.Value, cancellationToken);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            ending = Outcome.Cancelled;
-            logger.RunCancelled(run.RunId, "stop requested");
-            await EndAsync(run.RunId, TrainingRunStatus.Cancelled, "The run was cancelled.");
+            await runner.RunAsync(run, options.Value, current.Stopping);
         }
         catch (Exception exception)
         {
-            ending = Outcome.Failed;
-            span?.SetFailed(exception);
-            logger.RunFailed(run.RunId, exception.Discreet());
-            await EndAsync(run.RunId, TrainingRunStatus.Failed, exception.Message);
+            failure = exception;
         }
-        instruments.TrainingEnded(run.Trigger == TrainingRunTrigger.Schedule ? "schedule" : "demand", ending, Stopwatch.GetElapsedTime(start));
+        await ended.CancelAsync();
+        await watching;
+        if (failure is not null)
+        {
+            // It may have failed of what the watch had no time to notice: when the database went away, so did the lock.
+            await LookAsync(current, heldLock);
+            var end = current.End ?? new(TrainingRunStatus.Failed, failure.Message);
+            outcome = end.Status == TrainingRunStatus.Cancelled ? Outcome.Cancelled : Outcome.Failed;
+            if (outcome == Outcome.Failed)
+                span?.SetFailed(failure);
+            if (current.End is null)
+                logger.RunFailed(run.RunId, failure.Discreet());
+            else
+                logger.RunStopped(run.RunId, end.Error);
+            await EndAsync(run.RunId, end);
+        }
+        instruments.TrainingEnded(run.Trigger == TrainingRunTrigger.Schedule ? "schedule" : "demand", outcome, Stopwatch.GetElapsedTime(start));
     }
 
-    private async Task EndAsync(long runId, TrainingRunStatus status, string error)
+    private async Task WatchAsync(CurrentRun current, TrainingLock heldLock, CancellationToken ended)
     {
+        using var timer = new PeriodicTimer(WatchInterval, clock);
         try
         {
-            await runs.RecordEndAsync(runId, status, error, CancellationToken.None);
+            while (current.End is null && await timer.WaitForNextTickAsync(ended))
+                await LookAsync(current, heldLock);
         }
-        catch (Exception exception)
+        catch (OperationCanceledException)
         {
-            // The next holder of the lock records the run as failed.
-            logger.OutcomeNotRecorded(runId, exception.Discreet());
+            // The run has ended.
         }
     }
 
-    private sealed record CurrentRun(long RunId, CancellationTokenSource Cancellation, Task Completion);
+    /// <summary>Stops a run that somebody has cancelled, through whichever process, or whose lock is lost, since another process may train by then.</summary>
+    private async Task LookAsync(CurrentRun current, TrainingLock heldLock)
+    {
+        if (current.End is not null)
+            return;
+        try
+        {
+            if (await heldLock.FindEndAsync(current.Run.RunId) is { } end)
+                current.Stop(end);
+        }
+        catch (Exception exception)
+        {
+            logger.LockLost(current.Run.RunId, exception.Discreet());
+            current.Stop(RunEnd.LockLost);
+        }
+    }
+
+    /// <summary>Records the end of a run without a model, if need be when the database is back, unless the next holder of the lock has done it by then.</summary>
+    private async Task EndAsync(long runId, RunEnd end)
+    {
+        while (true)
+        {
+            try
+            {
+                await runs.RecordEndAsync(runId, end, CancellationToken.None);
+                return;
+            }
+            catch (Exception exception) when (DatabaseErrors.IsAway(exception) && !lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                await Task.Delay(WatchInterval, clock, lifetime.ApplicationStopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (Exception exception)
+            {
+                logger.OutcomeNotRecorded(runId, exception.Discreet());
+                return;
+            }
+        }
+    }
+
+    /// <summary>A run that goes on in this process.</summary>
+    private sealed class CurrentRun(TrainingRun run, CancellationTokenSource stopping)
+    {
+        private RunEnd? _end;
+
+        public TrainingRun Run => run;
+
+        public Task Completion { get; set; } = Task.CompletedTask;
+
+        public CancellationToken Stopping => stopping.Token;
+
+        /// <summary>What has stopped it first.</summary>
+        public RunEnd? End => Volatile.Read(ref _end);
+
+        public void Stop(RunEnd end)
+        {
+            Interlocked.CompareExchange(ref _end, end, null);
+            stopping.Cancel();
+        }
+    }
 }

@@ -14,7 +14,7 @@ public sealed class HealthTests(DatabaseServer server, HealthTests.Service servi
     {
         Parts(await service.Client.GetJsonAsync("/health/live")).ShouldBeEmpty();
         Parts(await service.Client.GetJsonAsync("/health/startup")).ShouldBe(["snapshot Healthy"]);
-        Parts(await service.Client.GetJsonAsync("/health/ready")).ShouldBe(["database Healthy", "snapshot Healthy", "schedule Healthy"]);
+        Parts(await service.Client.GetJsonAsync("/health/ready")).ShouldBe(["database Healthy", "snapshot Healthy", "schedule Healthy", "training Healthy"]);
     }
 
     [Fact]

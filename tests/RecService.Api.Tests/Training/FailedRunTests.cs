@@ -24,10 +24,27 @@ public sealed class FailedRunTests(FailedRunTests.Service service) : IClassFixtu
         bad.GetProperty("rows").GetProperty("dropped").GetProperty("type-not-mapped").GetInt32().ShouldBe(4);
         (await ServedVersionAsync()).ShouldBe(good.GetProperty("modelVersion").GetInt64());
 
+        (await service.Client.TrainAsync()).GetProperty("status").GetString().ShouldBe("failed");
+        await UntilReadyTellsAsync("Degraded", "The last run failed. Failed since the last one that succeeded: 2.");
+
         await service.Client.PostRatingsAsync(users: 10, items: 10);
         var again = await service.Client.TrainAsync();
         again.GetProperty("status").GetString().ShouldBe("succeeded", again.ToString());
         (await ServedVersionAsync()).ShouldBe(again.GetProperty("modelVersion").GetInt64());
+        await UntilReadyTellsAsync("Healthy", "The last run succeeded.");
+    }
+
+    /// <summary>The answer stays the same for a second, and is 200 in any case: an old model serves.</summary>
+    private async Task UntilReadyTellsAsync(string status, string description)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        JsonElement training;
+        while ((training = (await service.Client.GetJsonAsync("/health/ready")).GetProperty("checks").GetProperty("training")).GetProperty("status").GetString() != status)
+        {
+            await Task.Delay(100, limit.Token);
+        }
+
+        training.GetProperty("description").GetString().ShouldBe(description);
     }
 
     private async Task<long?> ServedVersionAsync()

@@ -22,6 +22,7 @@ internal sealed class TrainingRunConfiguration : IEntityTypeConfiguration<Traini
         builder.Property(run => run.Objective).HasColumnName("objective");
         builder.Property(run => run.StartedAt).HasColumnName("started_at");
         builder.Property(run => run.FinishedAt).HasColumnName("finished_at");
+        builder.Property(run => run.CancelRequestedAt).HasColumnName("cancel_requested_at");
         builder.Property(run => run.Seed).HasColumnName("seed");
         builder.Property(run => run.Settings).HasColumnName("settings").HasColumnType("jsonb");
         builder.Property(run => run.CutoffAt).HasColumnName("cutoff_at");

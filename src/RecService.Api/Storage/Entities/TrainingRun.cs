@@ -29,6 +29,9 @@ internal sealed class TrainingRun
 
     public DateTimeOffset? FinishedAt { get; set; }
 
+    /// <summary>When somebody first asked the run to end, through whichever process; the one that executes it looks at this.</summary>
+    public DateTimeOffset? CancelRequestedAt { get; set; }
+
     public long Seed { get; set; }
 
     /// <summary>JSON: the settings the run used.</summary>
@@ -65,6 +68,6 @@ internal sealed class TrainingRun
 
     public long? ModelVersion { get; set; }
 
-    /// <summary>Why the run failed.</summary>
+    /// <summary>Why the run failed or was cancelled.</summary>
     public string? Error { get; set; }
 }

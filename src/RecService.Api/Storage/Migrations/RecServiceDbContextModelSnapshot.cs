@@ -487,6 +487,10 @@ namespace RecService.Api.Storage.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("best_epoch");
 
+                    b.Property<DateTimeOffset?>("CancelRequestedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("cancel_requested_at");
+
                     b.Property<DateTimeOffset?>("CutoffAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("cutoff_at");

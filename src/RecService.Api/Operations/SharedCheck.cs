@@ -1,0 +1,50 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace RecService.Api.Operations;
+
+/// <summary>A check that asks the database once for all probes that come within a second.</summary>
+internal abstract class SharedCheck(TimeProvider clock) : IHealthCheck
+{
+    // Below what probes wait for.
+    private static readonly TimeSpan DatabaseLimit = TimeSpan.FromSeconds(2);
+
+    // Anybody may probe, at any rate: the database shall not notice.
+    private static readonly TimeSpan AnswerHolds = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _lock = new();
+    private Task<HealthCheckResult>? _answer;
+    private long _askedAt;
+
+    /// <summary>What is said when the database does not answer.</summary>
+    protected abstract string Unanswered { get; }
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        lock (_lock)
+        {
+            if (_answer is null || (_answer.IsCompleted && clock.GetElapsedTime(_askedAt) >= AnswerHolds))
+            {
+                _askedAt = clock.GetTimestamp();
+                _answer = AskWithinLimitAsync();
+            }
+
+            return _answer.WaitAsync(cancellationToken);
+        }
+    }
+
+    protected abstract Task<HealthCheckResult> AskAsync(CancellationToken cancellationToken);
+
+    private async Task<HealthCheckResult> AskWithinLimitAsync()
+    {
+        using var limit = new CancellationTokenSource(DatabaseLimit);
+        try
+        {
+            return await AskAsync(limit.Token);
+        }
+        // Whatever it was: callers of a probe are not told, and the requests that suffer from it log it.
+        catch (Exception)
+        {
+            return HealthCheckResult.Degraded(Unanswered);
+        }
+    }
+}

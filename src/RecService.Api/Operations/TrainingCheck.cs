@@ -1,0 +1,24 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using RecService.Api.Storage.Entities;
+using RecService.Api.Training;
+
+namespace RecService.Api.Operations;
+
+/// <summary>Says what became of the last runs, whichever process executed them. Why they failed is for those who may read the runs.</summary>
+internal sealed class TrainingCheck(TrainingRuns runs, TimeProvider clock) : SharedCheck(clock)
+{
+    protected override string Unanswered => "What became of the last run cannot be told while the database does not answer.";
+
+    protected override async Task<HealthCheckResult> AskAsync(CancellationToken cancellationToken)
+    {
+        var (last, failures) = await runs.FindOutcomesAsync(cancellationToken);
+        var outcome = last switch
+        {
+            null => "No run has ended yet.",
+            TrainingRunStatus.Succeeded => "The last run succeeded.",
+            TrainingRunStatus.Cancelled => "The last run was cancelled.",
+            _ => "The last run failed.",
+        };
+        return failures == 0 ? HealthCheckResult.Healthy(outcome) : HealthCheckResult.Degraded($"{outcome} Failed since the last one that succeeded: {failures}.");
+    }
+}
