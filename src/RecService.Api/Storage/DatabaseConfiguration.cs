@@ -46,7 +46,7 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         }
 
         var embedded = EmbeddedPostgresSettings.From(options);
-        return new(options, embedded.ConnectionString, embedded);
+        return new(options, new NpgsqlConnectionStringBuilder(embedded.ConnectionString) { CommandTimeout = Seconds(options.CommandTimeout) }.ConnectionString, embedded);
     }
 
     private static void RejectNearMisses(IConfiguration configuration)
@@ -177,17 +177,17 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
             builder.Timeout = ConnectSeconds;
         }
 
-        if (builder.ShouldSerialize(nameof(builder.CommandTimeout)))
+        if (builder.ShouldSerialize("Command Timeout"))
         {
             options.CommandTimeout = TimeSpan.FromSeconds(builder.CommandTimeout);
         }
         else
         {
-            builder.CommandTimeout = (int)Math.Ceiling(options.CommandTimeout.TotalSeconds);
+            builder.CommandTimeout = Seconds(options.CommandTimeout);
         }
 
         // Statements of bulk work wait for ever, but should end when the server's machine is gone. Sockets of this machine know no such options.
-        if (!builder.ShouldSerialize(nameof(builder.TcpKeepAlive)) && builder.Host[0] is not ('/' or '@'))
+        if (!builder.ShouldSerialize("TCP Keepalive") && builder.Host[0] is not ('/' or '@'))
         {
             builder.TcpKeepAlive = true;
             builder.TcpKeepAliveTime = KeepAliveMilliseconds;
@@ -196,6 +196,8 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
 
         return builder.ConnectionString;
     }
+
+    private static int Seconds(TimeSpan time) => (int)Math.Ceiling(time.TotalSeconds);
 
     private static int EditDistance(string left, string right)
     {
