@@ -39,7 +39,7 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
         try
         {
             var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await connection.ExecuteAsync(table.Create, cancellationToken);
+            await connection.ExecuteBrieflyAsync(table.Create, cancellationToken);
             var importer = await connection.BeginBinaryImportAsync(table.Copy, cancellationToken);
             return new(connection, transaction, importer, table, now);
         }

@@ -17,7 +17,7 @@ internal static class HttpExtensions
         builder.Services.AddEdge();
         builder.Services.AddSingleton<ImportSlots>();
         builder.Services.AddOptions<LoadOptions>().BindConfiguration(LoadOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
-            .Validate(load => load.IsValid, "Load: Concurrent must be from 1 to 10000, Queue from 0 to 100000.").ValidateOnStart();
+            .Validate(load => load.IsValid, "Load: Concurrent must be from 1 to 10000, Queue from 0 to 100000, Imports:Concurrent from 1 to 1000, Imports:PerKey from 1 to that, BodyMebibytes from 64 to 1000000.").ValidateOnStart();
         builder.Services.AddSingleton<LoadLimits>();
         builder.Services.AddRequestDecompression();
 
@@ -53,12 +53,11 @@ internal static class HttpExtensions
     public static WebApplication UseRequestChecks(this WebApplication app)
     {
         app.UseQueryParameterCheck();
-        var load = app.Services.GetRequiredService<LoadLimits>();
-        app.Use((HttpContext context, RequestDelegate next) => load.InvokeAsync(context, next));
-
         // After routing, as the endpoint says how much may come out of the compressed body.
         app.UseRequestDecompression();
         app.Use(RefuseUnknownEncodings);
+        var load = app.Services.GetRequiredService<LoadLimits>();
+        app.Use((HttpContext context, RequestDelegate next) => load.InvokeAsync(context, next));
         return app;
     }
 

@@ -1,19 +1,26 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+
 namespace RecService.Api.Http;
 
-/// <summary>Lets a bounded number of imports go on at a time: each holds a connection and a transaction from its first byte to its last, however slowly those come.</summary>
-internal sealed class ImportSlots : IDisposable
+/// <summary>
+/// Lets a bounded number of imports go on at a time, and fewer of one key: each holds a connection and a transaction from its first byte to its last, however slowly
+/// those come.
+/// </summary>
+internal sealed class ImportSlots(IOptions<LoadOptions> options)
 {
-    /// <summary>Far below the size of the connection pool, so that slow imports never starve everything else.</summary>
-    public const int Count = 8;
-
-    private readonly SemaphoreSlim _free = new(Count, Count);
+    private readonly ImportLimit _limit = options.Value.Imports;
+    private readonly Dictionary<string, int> _taken = new(StringComparer.Ordinal);
 
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
-        if (!await _free.WaitAsync(TimeSpan.Zero, context.HttpContext.RequestAborted))
+        var http = context.HttpContext;
+        var key = http.User.Identity?.Name ?? "";
+        if (Take(key) is { } refusal)
         {
-            context.HttpContext.Response.Headers.RetryAfter = "5";
-            return Problems.Of(StatusCodes.Status503ServiceUnavailable, $"{Count} imports are going on; try again when one of them has ended.", "Too many imports.", "/problems/too-many-imports");
+            http.Response.Headers.RetryAfter = "5";
+            return refusal;
         }
 
         try
@@ -22,11 +29,43 @@ internal sealed class ImportSlots : IDisposable
         }
         finally
         {
-            _free.Release();
+            Release(key);
         }
     }
 
-    public void Dispose() => _free.Dispose();
+    private ProblemHttpResult? Take(string key)
+    {
+        lock (_taken)
+        {
+            var count = _taken.GetValueOrDefault(key);
+            if (count >= _limit.PerKey)
+            {
+                return TooMany(StatusCodes.Status429TooManyRequests, $"{_limit.PerKey} imports of this key are going on");
+            }
+
+            if (_taken.Values.Sum() >= _limit.Concurrent)
+            {
+                return TooMany(StatusCodes.Status503ServiceUnavailable, $"{_limit.Concurrent} imports are going on");
+            }
+
+            _taken[key] = count + 1;
+            return null;
+        }
+    }
+
+    private void Release(string key)
+    {
+        lock (_taken)
+        {
+            if (--_taken[key] == 0)
+            {
+                _taken.Remove(key);
+            }
+        }
+    }
+
+    private static ProblemHttpResult TooMany(int status, FormattableString what) =>
+        Problems.Of(status, $"{what.ToString(CultureInfo.InvariantCulture)}; try again when one of them has ended.", "Too many imports.", "/problems/too-many-imports");
 }
 
 internal static class ImportSlotExtensions

@@ -16,8 +16,15 @@ internal sealed class LoadOptions
     /// <summary>Requests of the role <c>ingest</c>, other than imports. Each holds a connection to the database.</summary>
     public LoadLimit Ingest { get; set; } = new() { Concurrent = 32, Queue = 128 };
 
+    /// <summary>Imports, of users, items and interactions. Each holds a connection to the database.</summary>
+    public ImportLimit Imports { get; set; } = new() { Concurrent = 8, PerKey = 4 };
+
+    /// <summary>Memory for bodies of both roles that are larger than 64 KiB, in MiB. The most expensive one that may come takes all of the default.</summary>
+    public int BodyMebibytes { get; set; } = 768;
+
     /// <summary>Whether all numbers are in their ranges.</summary>
-    public bool IsValid => new[] { Scoring, Ingest }.All(limit => limit is { Concurrent: >= 1 and <= 10_000, Queue: >= 0 and <= 100_000 });
+    public bool IsValid => new[] { Scoring, Ingest }.All(limit => limit is { Concurrent: >= 1 and <= 10_000, Queue: >= 0 and <= 100_000 })
+        && Imports is { Concurrent: >= 1 and <= 1_000, PerKey: >= 1 } && Imports.PerKey <= Imports.Concurrent && BodyMebibytes is >= 64 and <= 1_000_000;
 }
 
 internal sealed class LoadLimit
@@ -29,16 +36,24 @@ internal sealed class LoadLimit
     public int Queue { get; set; }
 }
 
+internal sealed class ImportLimit
+{
+    /// <summary>Imports that go on at a time.</summary>
+    public int Concurrent { get; set; }
+
+    /// <summary>Of these, imports of one API key.</summary>
+    public int PerKey { get; set; }
+}
+
 /// <summary>
 /// Turns requests away when more come than are done, so that those that are taken are answered soon and memory does not grow. Requests that take as long as they take
 /// (<see cref="RequestLimits.WithoutTimeLimit"/>) and those of operators do not count here.
 /// </summary>
 internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
 {
-    private const long MostBytesTakenEarly = 64 * 1024;
-
     private readonly ConcurrencyLimiter _scoring = Limiter(options.Value.Scoring);
     private readonly ConcurrencyLimiter _ingest = Limiter(options.Value.Ingest);
+    private readonly BodyMemory _bodies = new(options.Value.BodyMebibytes * 1024L * 1024);
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -48,12 +63,16 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
             return;
         }
 
-        await TakeSmallBodyAsync(context.Request, context.RequestAborted);
-        using var lease = await limiter.AcquireAsync(cancellationToken: context.RequestAborted);
-        if (lease.IsAcquired)
+        using var body = new BufferedBody(_bodies);
+        if (await body.ReadAsync(context.Request.Body, context.RequestAborted))
         {
-            await next(context);
-            return;
+            using var lease = await limiter.AcquireAsync(cancellationToken: context.RequestAborted);
+            if (lease.IsAcquired)
+            {
+                context.Request.Body = body.Stream;
+                await next(context);
+                return;
+            }
         }
 
         context.Response.Headers.RetryAfter = "1";
@@ -69,17 +88,6 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
 
     private static ConcurrencyLimiter Limiter(LoadLimit limit) =>
         new(new() { PermitLimit = limit.Concurrent, QueueLimit = limit.Queue, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
-
-    /// <summary>Takes a body in before it is its turn, so that slow callers hold up nobody. Larger ones come in when there is room for them.</summary>
-    private static async Task TakeSmallBodyAsync(HttpRequest request, CancellationToken cancellationToken)
-    {
-        if (request.ContentLength is > 0 and <= MostBytesTakenEarly)
-        {
-            var body = new byte[request.ContentLength.Value];
-            await request.Body.ReadExactlyAsync(body, cancellationToken);
-            request.Body = new MemoryStream(body, writable: false);
-        }
-    }
 
     private ConcurrencyLimiter? LimiterOf(Endpoint? endpoint) =>
         endpoint?.Metadata.GetMetadata<DisableRequestTimeoutAttribute>() is not null ? null : endpoint?.Metadata.GetMetadata<IAuthorizeData>()?.Policy switch

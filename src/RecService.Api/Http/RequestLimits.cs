@@ -35,6 +35,10 @@ internal static class RequestLimits
     {
         Timeout = Time,
         TimeoutStatusCode = StatusCodes.Status504GatewayTimeout,
-        WriteTimeoutResponse = context => Problems.Of(StatusCodes.Status504GatewayTimeout, "The request took longer than a minute and was given up.").ExecuteAsync(context),
+        WriteTimeoutResponse = context =>
+        {
+            context.Response.Headers.RetryAfter = "5";
+            return Problems.Of(StatusCodes.Status504GatewayTimeout, "The request took longer than a minute and was given up.").ExecuteAsync(context);
+        },
     };
 }

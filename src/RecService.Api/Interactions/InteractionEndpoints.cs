@@ -54,7 +54,7 @@ internal static class InteractionEndpoints
     }
 
     private static async Task<Results<Ok<BatchResult>, ValidationProblem, ProblemHttpResult>> PostAsync(
-        HttpRequest request, [FromHeader(Name = IdempotencyKey.HeaderName)] string? idempotencyKey, ClaimsPrincipal caller, BatchWriter writer, ServiceMetrics metrics, TimeProvider time,
+        HttpRequest request, [FromHeader(Name = IdempotencyKey.HeaderName)] string? idempotencyKey, ClaimsPrincipal caller, BatchWriter writer, DatabaseConfiguration database, ServiceMetrics metrics, TimeProvider time,
         CancellationToken cancellationToken)
     {
         if (idempotencyKey is not null && IdempotencyKey.Problem(idempotencyKey) is { } keyProblem)
@@ -81,7 +81,7 @@ internal static class InteractionEndpoints
 
         try
         {
-            var result = await writer.StoreAsync(batch, key, cancellationToken);
+            var result = await Transactions.WithinAsync(database.Options.CommandTimeout, limited => writer.StoreAsync(batch, key, limited), cancellationToken);
             return result.Rejected == batch.Count ? AllRejected(result.Errors) : TypedResults.Ok(result);
         }
         catch (IdempotencyKeyReusedException)

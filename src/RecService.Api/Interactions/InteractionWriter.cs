@@ -254,7 +254,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
     private async Task<NpgsqlBinaryImporter> BeginCopyAsync(CancellationToken cancellationToken)
     {
-        await Connection.ExecuteAsync(CreateIncoming, cancellationToken);
+        await Connection.ExecuteBrieflyAsync(CreateIncoming, cancellationToken);
         return await Connection.BeginBinaryImportAsync(CopyIncoming, cancellationToken);
     }
 

@@ -78,6 +78,8 @@ internal static class ModelEndpoints
             return Unusable(exception);
         }
         await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+        // Locked in the order in which the end of a training run locks them: what is active, then models to prune. Else both may wait for each other.
+        await database.Database.ExecuteSqlAsync($"SELECT FROM active_model FOR UPDATE", cancellationToken);
         // The row is locked, so that its file is not pruned in between.
         var activated = await database.Database.ExecuteSqlAsync(
             $"""

@@ -16,11 +16,12 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
     private const string ConnectionKey = $"{ConnectionStringsSection}:{ConnectionName}";
 
     private const int ConnectSeconds = 5;
+    private const int KeepAliveMilliseconds = 10_000;
 
     private static readonly string[] OptionNames =
     [
         nameof(DatabaseOptions.Embedded), nameof(DatabaseOptions.DataDirectory), nameof(DatabaseOptions.BinDirectory), nameof(DatabaseOptions.StartupTimeout),
-        nameof(DatabaseOptions.ScoringTimeout), nameof(DatabaseOptions.Migrate),
+        nameof(DatabaseOptions.ScoringTimeout), nameof(DatabaseOptions.CommandTimeout), nameof(DatabaseOptions.LockTimeout), nameof(DatabaseOptions.Migrate),
     ];
 
     public static DatabaseConfiguration Read(IConfiguration configuration, bool isDevelopment)
@@ -35,7 +36,7 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
                 throw new StartupException($"'{EmbeddedKey}' asks for the embedded PostgreSQL and '{ConnectionKey}' for another one; remove one of them.");
             }
 
-            return new(options, CheckConnectionString(connectionString), Embedded: null);
+            return new(options, CheckConnectionString(connectionString, options), Embedded: null);
         }
 
         if (!(options.Embedded ?? isDevelopment))
@@ -45,7 +46,7 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         }
 
         var embedded = EmbeddedPostgresSettings.From(options);
-        return new(options, embedded.ConnectionString, embedded);
+        return new(options, new NpgsqlConnectionStringBuilder(embedded.ConnectionString) { CommandTimeout = Seconds(options.CommandTimeout) }.ConnectionString, embedded);
     }
 
     private static void RejectNearMisses(IConfiguration configuration)
@@ -118,6 +119,8 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         options.Migrate = ReadBoolean(section, nameof(DatabaseOptions.Migrate)) ?? options.Migrate;
         options.StartupTimeout = ReadTime(section, nameof(DatabaseOptions.StartupTimeout)) ?? options.StartupTimeout;
         options.ScoringTimeout = ReadTime(section, nameof(DatabaseOptions.ScoringTimeout)) ?? options.ScoringTimeout;
+        options.CommandTimeout = ReadTime(section, nameof(DatabaseOptions.CommandTimeout)) ?? options.CommandTimeout;
+        options.LockTimeout = ReadTime(section, nameof(DatabaseOptions.LockTimeout)) ?? options.LockTimeout;
 
         if (section[nameof(DatabaseOptions.DataDirectory)] is { } directory)
         {
@@ -136,7 +139,7 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         : TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value) && value >= TimeSpan.Zero && value <= TimeSpan.FromDays(1) ? value
         : throw new StartupException($"The configuration key '{section.Path}:{name}' is no time between 0 and 1 day, such as 00:00:30.");
 
-    private static string CheckConnectionString(string connectionString)
+    private static string CheckConnectionString(string connectionString, DatabaseOptions options)
     {
         if (string.IsNullOrWhiteSpace(connectionString))
         {
@@ -174,8 +177,27 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
             builder.Timeout = ConnectSeconds;
         }
 
+        if (builder.ShouldSerialize("Command Timeout"))
+        {
+            options.CommandTimeout = TimeSpan.FromSeconds(builder.CommandTimeout);
+        }
+        else
+        {
+            builder.CommandTimeout = Seconds(options.CommandTimeout);
+        }
+
+        // Statements of bulk work wait for ever, but should end when the server's machine is gone. Sockets of this machine know no such options.
+        if (!builder.ShouldSerialize("TCP Keepalive") && builder.Host[0] is not ('/' or '@'))
+        {
+            builder.TcpKeepAlive = true;
+            builder.TcpKeepAliveTime = KeepAliveMilliseconds;
+            builder.TcpKeepAliveInterval = KeepAliveMilliseconds;
+        }
+
         return builder.ConnectionString;
     }
+
+    private static int Seconds(TimeSpan time) => (int)Math.Ceiling(time.TotalSeconds);
 
     private static int EditDistance(string left, string right)
     {

@@ -14,11 +14,20 @@ internal sealed class DatabaseOptions
     /// <summary>Where the PostgreSQL server's programs are; empty: they are looked for.</summary>
     public string? BinDirectory { get; set; }
 
-    /// <summary>How long the start waits for a database that cannot be reached yet.</summary>
+    /// <summary>How long the start waits for a database that cannot be reached yet, and a migration for locks.</summary>
     public TimeSpan StartupTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a request that scores waits for the database before it is answered from the snapshot.</summary>
     public TimeSpan ScoringTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// How long a statement may take, and the storing of a batch of interactions, before the database counts as away; 0: any time. Not for bulk work, which takes as long
+    /// as it takes. A <c>Command Timeout</c> of the connection string takes its place.
+    /// </summary>
+    public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long a migration waits for a lock, with everybody else's statements waiting behind it, before it steps back and tries again.</summary>
+    public TimeSpan LockTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Whether the start brings the schema up to date; false: it waits until the command <c>migrate</c> has done so.</summary>
     public bool Migrate { get; set; } = true;

@@ -123,7 +123,7 @@ internal sealed partial class DatabaseStartup(
 
             if (configuration.Options.Migrate)
             {
-                await MigrateAsync(context, connection, cancellationToken);
+                await MigrateAloneAsync(connection, cancellationToken);
             }
             else
             {
@@ -137,15 +137,14 @@ internal sealed partial class DatabaseStartup(
         }
     }
 
-    private async Task MigrateAsync(RecServiceDbContext context, NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task MigrateAloneAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         // EF's own lock is a lock on its history table, and replicas that start together already race for the making of that.
         await ExecuteAsync(connection, "SELECT pg_advisory_lock($1)", cancellationToken);
         try
         {
             var started = time.GetTimestamp();
-            await context.GetService<IHistoryRepository>().CreateIfNotExistsAsync(cancellationToken);
-            await context.Database.MigrateAsync(cancellationToken);
+            await MigrateWhenFreeAsync(cancellationToken);
             LogMigrated(time.GetElapsedTime(started));
         }
         finally
@@ -153,6 +152,49 @@ internal sealed partial class DatabaseStartup(
             await ExecuteAsync(connection, "SELECT pg_advisory_unlock($1)", CancellationToken.None);
         }
     }
+
+    private async Task MigrateWhenFreeAsync(CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var pause = FirstPause;
+        while (true)
+        {
+            try
+            {
+                await MigrateOnceAsync(cancellationToken);
+                return;
+            }
+            catch (Exception exception) when (IsLocked(exception))
+            {
+                if (time.GetElapsedTime(started) + pause > configuration.Options.StartupTimeout)
+                {
+                    throw new StartupException(
+                        $"The schema of the database at {Where} cannot be brought up to date, as transactions that go on for long hold locks on its tables "
+                        + "(pg_stat_activity shows them). Try again when they have ended, or set Database:StartupTimeout to a longer time.", exception);
+                }
+
+                LogLocked(pause);
+                await Task.Delay(pause, time, cancellationToken);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
+        }
+    }
+
+    private async Task MigrateOnceAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        // An index of a large table takes as long as it takes.
+        context.Database.SetCommandTimeout(0);
+        await context.Database.OpenConnectionAsync(cancellationToken);
+        // Every statement on the table queues behind one that waits for an exclusive lock. The setting ends with the use of the connection.
+        var lockTimeout = string.Create(CultureInfo.InvariantCulture, $"{(long)Math.Max(1, configuration.Options.LockTimeout.TotalMilliseconds)}ms");
+        await context.Database.ExecuteSqlAsync($"SELECT set_config('lock_timeout', {lockTimeout}, false)", cancellationToken);
+        await context.GetService<IHistoryRepository>().CreateIfNotExistsAsync(cancellationToken);
+        await context.Database.MigrateAsync(cancellationToken);
+    }
+
+    // EF Core wraps what it finds transient.
+    private static bool IsLocked(Exception exception) => exception.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable };
 
     private async Task WaitUntilCurrentAsync(RecServiceDbContext context, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -190,6 +232,9 @@ internal sealed partial class DatabaseStartup(
 
     [LoggerMessage(LogLevel.Information, "The database schema is not up to date; waiting up to {Limit} for somebody to migrate it")]
     private partial void LogWaitsForMigration(TimeSpan limit);
+
+    [LoggerMessage(LogLevel.Warning, "The database schema cannot be brought up to date yet, as a table is locked; next try in {Pause}")]
+    private partial void LogLocked(TimeSpan pause);
 
     [LoggerMessage(LogLevel.Information, "The database schema was brought up to date in {Elapsed}")]
     private partial void LogMigrated(TimeSpan elapsed);

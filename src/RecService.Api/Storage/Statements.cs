@@ -20,6 +20,16 @@ internal static class Statements
         return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
+    /// <summary>
+    /// Runs what takes no time, so that a database that does not answer is noticed. The first statement on a connection, on which those without a limit cannot even be
+    /// cancelled if they are not answered, should be such a one.
+    /// </summary>
+    public static async Task ExecuteBrieflyAsync(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
     private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] parameters)
     {
         var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };

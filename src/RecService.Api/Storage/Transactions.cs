@@ -28,6 +28,28 @@ internal static class Transactions
             },
             cancellationToken);
 
+    /// <summary>Runs work that a request waits for: nothing that the database does not get done within the limit. A limit of 0 is none.</summary>
+    /// <exception cref="DatabaseAwayException">It took too long. Whether it was done is not known if it had begun to commit.</exception>
+    /// <remarks>The work must hold nothing of the request's own, since it may go on after that.</remarks>
+    public static async Task<T> WithinAsync<T>(TimeSpan limit, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (limit > TimeSpan.Zero)
+        {
+            limited.CancelAfter(limit);
+        }
+
+        try
+        {
+            // Not the work's own end: on a server that is silent from the first statement of a connection on, Npgsql waits for ever if that has no time limit.
+            return await work(limited.Token).WaitAsync(limited.Token);
+        }
+        catch (Exception exception) when (limited.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new DatabaseAwayException("The database took too long.", exception);
+        }
+    }
+
     /// <summary>Runs work that is one transaction. It says when it begins to commit: nobody knows the outcome if the connection is lost after that.</summary>
     public static async Task<T> RetryAsync<T>(Func<Attempt, Task<T>> work, CancellationToken cancellationToken)
     {

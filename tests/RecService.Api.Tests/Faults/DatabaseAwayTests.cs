@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using RecService.Api.Tests.Fixtures;
@@ -74,7 +76,7 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
     public async Task A_database_that_falls_silent_does_not_hold_up_who_wants_recommendations()
     {
         using var proxy = new SilentProxy(database.SocketFile);
-        await using var service = new RecServiceFactory($"Host=127.0.0.1;Port={proxy.Port};Username=recservice;Database=faults;Ssl Mode=Disable;Gss Encryption Mode=Disable", Settings);
+        await using var service = new RecServiceFactory(ThroughProxy(proxy), Settings);
         using var client = service.CreateClient();
         await TrainAsync(client);
         var before = await client.PostJsonAsync("/v1/recommendations", new { userId = "u1", filter = new { excludeSeen = false } });
@@ -94,6 +96,46 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
         proxy.Silent = false;
         await WellAsync(client);
     }
+
+    [Fact]
+    public async Task A_database_that_falls_silent_has_those_who_store_and_read_come_back_later()
+    {
+        using var proxy = new SilentProxy(database.SocketFile);
+        await using var service = new RecServiceFactory(ThroughProxy(proxy), new Dictionary<string, string>(Settings, StringComparer.Ordinal) { ["Database:CommandTimeout"] = "00:00:02" });
+        using var client = service.CreateClient();
+        // So that there are connections to fall silent.
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.PostRatingsAsync(users: 5, items: 5)));
+        proxy.Silent = true;
+        var interaction = new { userId = "u1", itemId = "i1", type = "view" };
+        var answers = new List<Task<HttpResponseMessage>>
+        {
+            client.PostAsync(HttpClientExtensions.Address(client, "/v1/interactions"), JsonContent.Create(new { interactions = new[] { interaction } })),
+            client.GetAsync(HttpClientExtensions.Address(client, "/v1/interactions?userId=u1")),
+            client.PostAsync(HttpClientExtensions.Address(client, "/v1/interactions/import"), new StringContent("""{"userId":"u","itemId":"i","type":"view"}""", Encoding.UTF8, "application/x-ndjson")),
+        };
+        foreach (var kind in new[] { "users", "items" })
+        {
+            answers.Add(client.PutAsync(HttpClientExtensions.Address(client, $"/v1/{kind}/a"), JsonContent.Create(new { tags = new[] { "b" } })));
+            answers.Add(client.GetAsync(HttpClientExtensions.Address(client, $"/v1/{kind}/a")));
+            answers.Add(client.GetAsync(HttpClientExtensions.Address(client, $"/v1/{kind}")));
+            answers.Add(client.DeleteAsync(HttpClientExtensions.Address(client, $"/v1/{kind}/a")));
+            answers.Add(client.PostAsync(HttpClientExtensions.Address(client, $"/v1/{kind}/import"), new StringContent("{}", Encoding.UTF8, "application/x-ndjson")));
+        }
+
+        foreach (var answer in await Task.WhenAll(answers).WaitAsync(TimeSpan.FromSeconds(45)))
+        {
+            using (answer)
+            {
+                answer.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable, $"{answer.RequestMessage?.Method} {answer.RequestMessage?.RequestUri}");
+                answer.Headers.RetryAfter.ShouldNotBeNull();
+            }
+        }
+
+        proxy.Silent = false;
+        await WellAsync(client);
+    }
+
+    private static string ThroughProxy(SilentProxy proxy) => $"Host=127.0.0.1;Port={proxy.Port};Username=recservice;Database=faults;Ssl Mode=Disable;Gss Encryption Mode=Disable";
 
     private static async Task TrainAsync(HttpClient client)
     {

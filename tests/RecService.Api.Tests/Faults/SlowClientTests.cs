@@ -38,6 +38,30 @@ public sealed class SlowClientTests(SlowClientTests.Service service) : IClassFix
         }
     }
 
+    [Fact]
+    public async Task Callers_whose_large_bodies_come_slowly_hold_up_nobody()
+    {
+        var address = service.Client.BaseAddress!;
+        var slow = new List<TcpClient>();
+        for (var i = 0; i < FaultScale.Of(brief: 20, full: 200); i++)
+        {
+            var client = new TcpClient();
+            slow.Add(client);
+            await client.ConnectAsync(address.Host, address.Port);
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+                $"POST /v1/{(i % 2 == 0 ? "interactions" : "recommendations")} HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\n"
+                + $"Content-Length: 30000000\r\n\r\n{new string(' ', 100_000)}"));
+        }
+
+        for (var i = 0; i < 20; i++)
+        {
+            await service.Client.PostJsonAsync("/v1/interactions", new { interactions = new[] { new { userId = "u", itemId = "i", type = "view" } } });
+            await service.Client.PostJsonAsync("/v1/recommendations", new { count = 1 });
+        }
+
+        slow.ForEach(client => client.Dispose());
+    }
+
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
         protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)

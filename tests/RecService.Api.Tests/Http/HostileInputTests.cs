@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text;
 using RecService.Api.Http;
 using RecService.Api.Tests.Fixtures;
@@ -73,43 +72,4 @@ public sealed class HostileInputTests(ServiceFixture service) : IClassFixture<Se
     [InlineData("training-runs", "")]
     public async Task A_forged_cursor_is_named(string list, string place) =>
         (await service.Client.GetJsonAsync($"/v1/{list}?cursor={Paging.Cursor(list, place)}", HttpStatusCode.BadRequest)).Errors().Keys.ShouldBe(["cursor"]);
-
-    [Fact]
-    public async Task Slow_imports_leave_connections_for_others_and_further_ones_are_told_to_come_back()
-    {
-        var address = service.Client.BaseAddress!;
-        var imports = new List<TcpClient>();
-        // More than there are slots, since the quick imports below may take one before a slow one does.
-        for (var i = 0; i < 2 * ImportSlots.Count; i++)
-        {
-            var import = new TcpClient();
-            imports.Add(import);
-            await import.ConnectAsync(address.Host, address.Port);
-            await import.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST /v1/users/import HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{{\"use\r\n"));
-        }
-
-        await UntilAsync(HttpStatusCode.ServiceUnavailable);
-        await service.Client.GetJsonAsync("/v1/users");
-        imports.ForEach(import => import.Dispose());
-        await UntilAsync(HttpStatusCode.OK);
-    }
-
-    private async Task UntilAsync(HttpStatusCode expected)
-    {
-        for (var attempt = 0; attempt < 500; attempt++)
-        {
-            using var content = new StringContent("{\"userId\": \"quick\"}", Encoding.UTF8, "application/x-ndjson");
-            using var answer = await service.Client.PostAsync(HttpClientExtensions.Address(service.Client, "/v1/users/import"), content);
-            if (answer.StatusCode == expected)
-            {
-                answer.Headers.Contains("Retry-After").ShouldBe(expected == HttpStatusCode.ServiceUnavailable);
-                return;
-            }
-
-            await Task.Delay(20);
-        }
-
-        throw new TimeoutException($"No import was answered by {expected}.");
-    }
 }

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
@@ -43,6 +45,52 @@ public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixtu
         await service.Client.PostJsonAsync("/v1/interactions", Batch);
     }
 
+    [Fact]
+    public async Task Large_bodies_are_turned_away_while_others_take_the_memory_for_them_and_small_ones_are_not()
+    {
+        var address = service.Client.BaseAddress!;
+        using (var half = new TcpClient())
+        {
+            await half.ConnectAsync(address.Host, address.Port);
+            await half.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+                $"POST /v1/interactions HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\nContent-Length: 20000000\r\n\r\n"
+                + new string(' ', 15_000_000)));
+            await UntilLargeBodyAsync(HttpStatusCode.ServiceUnavailable);
+            await service.Client.PostJsonAsync("/v1/interactions", Batch);
+        }
+
+        await UntilLargeBodyAsync(HttpStatusCode.OK);
+    }
+
+    [Theory]
+    [InlineData("0,")]
+    [InlineData("[],")]
+    public async Task A_body_that_takes_more_memory_than_there_is_for_all_is_too_large(string value)
+    {
+        var body = new StringBuilder().Append("{\"interactions\":[").Insert(17, value, 3_000_000).Append("0]}").ToString();
+        using var answer = await service.Client.PostAsync(HttpClientExtensions.Address(service.Client, "/v1/interactions"), new StringContent(body, Encoding.UTF8, "application/json"));
+        answer.StatusCode.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
+    }
+
+    private async Task UntilLargeBodyAsync(HttpStatusCode expected)
+    {
+        var body = new string(' ', 10_000_000) + JsonSerializer.Serialize(Batch);
+        for (var attempt = 0; attempt < 500; attempt++)
+        {
+            using var content = new StringContent(body, Encoding.UTF8, "application/json");
+            using var answer = await service.Client.PostAsync(HttpClientExtensions.Address(service.Client, "/v1/interactions"), content);
+            if (answer.StatusCode == expected)
+            {
+                answer.Headers.Contains("Retry-After").ShouldBe(expected == HttpStatusCode.ServiceUnavailable);
+                return;
+            }
+
+            await Task.Delay(20);
+        }
+
+        throw new TimeoutException($"No large body was answered by {expected}.");
+    }
+
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
         protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -50,6 +98,7 @@ public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixtu
             ["Training:Enabled"] = "false",
             ["Load:Ingest:Concurrent"] = "1",
             ["Load:Ingest:Queue"] = "1",
+            ["Load:BodyMebibytes"] = "64",
         };
     }
 }

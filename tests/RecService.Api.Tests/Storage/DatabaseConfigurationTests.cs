@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using Npgsql;
 using RecService.Api.Storage;
 
 namespace RecService.Api.Tests.Storage;
@@ -86,6 +87,24 @@ public sealed class DatabaseConfigurationTests
         configuration.Embedded.TemporaryDirectory.ShouldBe(configuration.Embedded.SocketDirectory);
         configuration.ConnectionString.ShouldContain(configuration.Embedded.SocketDirectory);
         Read(("Database:DataDirectory", "/short")).Embedded!.SocketDirectory.ShouldBe("/short/socket");
+    }
+
+    [Fact]
+    public void The_limit_of_statements_is_that_of_the_connection_string_else_that_of_the_settings()
+    {
+        var given = Read(("ConnectionStrings:RecService", $"{Good};Command Timeout=7"), ("Database:CommandTimeout", "00:00:09"));
+        new NpgsqlConnectionStringBuilder(given.ConnectionString).CommandTimeout.ShouldBe(7);
+        given.Options.CommandTimeout.ShouldBe(TimeSpan.FromSeconds(7));
+        new NpgsqlConnectionStringBuilder(Read(("ConnectionStrings:RecService", Good), ("Database:CommandTimeout", "00:00:09")).ConnectionString).CommandTimeout.ShouldBe(9);
+        new NpgsqlConnectionStringBuilder(Read(("Database:CommandTimeout", "00:00:09")).ConnectionString).CommandTimeout.ShouldBe(9);
+    }
+
+    [Fact]
+    public void A_server_elsewhere_is_asked_whether_it_is_still_there_unless_the_connection_string_says_otherwise()
+    {
+        new NpgsqlConnectionStringBuilder(Read(("ConnectionStrings:RecService", Good)).ConnectionString).TcpKeepAlive.ShouldBeTrue();
+        new NpgsqlConnectionStringBuilder(Read(("ConnectionStrings:RecService", $"{Good};TCP Keepalive=false")).ConnectionString).TcpKeepAlive.ShouldBeFalse();
+        new NpgsqlConnectionStringBuilder(Read(("ConnectionStrings:RecService", "Host=/run/postgresql;Username=u")).ConnectionString).TcpKeepAlive.ShouldBeFalse();
     }
 
     private static DatabaseConfiguration Read(params (string Key, string? Value)[] settings) => Read(isDevelopment: true, settings);

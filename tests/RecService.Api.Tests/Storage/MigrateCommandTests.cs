@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
@@ -71,13 +72,59 @@ public sealed class MigrateCommandTests(DatabaseServer server)
         slip.Output.ShouldContain("'migrat'");
     }
 
+    [Fact]
+    public async Task A_migration_that_waits_for_a_lock_holds_up_nobody_and_is_tried_again()
+    {
+        var owner = await server.CreateDatabaseAsync();
+        try
+        {
+            // Of a release before one that alters a table.
+            await using (var former = new RecServiceDbContext(new DbContextOptionsBuilder<RecServiceDbContext>().UseNpgsql(owner).Options))
+            {
+                await former.Database.MigrateAsync("20261124120000_ApiKeys");
+            }
+
+            await using var busy = await OpenAsync(owner);
+            await using var transaction = await busy.BeginTransactionAsync();
+            await busy.ExecuteAsync("SELECT FROM models", CancellationToken.None);
+            (string, string?)[] settings = [("ConnectionStrings:RecService", owner), ("Database:LockTimeout", "00:00:00.100")];
+            using (var hasty = new ServiceProcess(["migrate"], [.. settings, ("Database:StartupTimeout", "00:00:01")]))
+            {
+                (await hasty.ExitAsync()).ShouldBe(1);
+                hasty.Output.ShouldContain("hold locks");
+            }
+
+            using var patient = new ServiceProcess(["migrate"], settings);
+            while (!patient.Output.Contains("a table is locked", StringComparison.Ordinal))
+            {
+                await Task.Delay(50, TestContext.Current.CancellationToken);
+            }
+
+            // Would wait behind the migration, as long as that waits.
+            await ExecuteAsync(owner, "SET lock_timeout = '20s'; SELECT FROM models");
+            await transaction.RollbackAsync();
+            (await patient.ExitAsync()).ShouldBe(0, patient.Output);
+            await ExecuteAsync(owner, "SELECT erasure_horizon FROM models; SELECT FROM idempotency_keys");
+        }
+        finally
+        {
+            await server.DropDatabaseAsync(owner);
+        }
+    }
+
     private static ServiceProcess Service(string connectionString, params (string Key, string? Value)[] settings) =>
         new([("ConnectionStrings:RecService", connectionString), ("Training:Enabled", "false"), ("Training:Objective", "Rating"), ("Training:Epochs", "2"), .. settings]);
 
     private static async Task ExecuteAsync(string connectionString, string sql)
     {
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
-        await connection.OpenAsync();
+        await using var connection = await OpenAsync(connectionString);
         await connection.ExecuteAsync(sql, CancellationToken.None);
+    }
+
+    private static async Task<NpgsqlConnection> OpenAsync(string connectionString)
+    {
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        return connection;
     }
 }
