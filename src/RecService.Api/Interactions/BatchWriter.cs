@@ -46,7 +46,7 @@ internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics me
 
     private static async Task<WriteOutcome> StoreAsync(InteractionWriter writer, Batch batch, CancellationToken cancellationToken)
     {
-        if (batch.Rows.Count <= InteractionWriter.MaxDirectRows && await writer.TryStoreDirectlyAsync([.. batch.Rows.Select(row => row.Row)], cancellationToken))
+        if (batch.Rows.Count <= DirectInsert.MaxRows && await writer.TryStoreDirectlyAsync([.. batch.Rows.Select(row => row.Row)], cancellationToken))
         {
             return new(batch.Rows.Count, 0, 0, []);
         }

@@ -13,15 +13,12 @@ namespace RecService.Api.Interactions;
 internal readonly record struct WriteOutcome(long Accepted, long Duplicates, long ConflictCount, IReadOnlyList<long> Conflicts);
 
 /// <summary>
-/// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set; a few that are new, of users
-/// and items that are known, are inserted directly. It is one transaction, which is lost unless it is committed.
+/// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set; a few that are new are
+/// inserted directly. It is one transaction, which is lost unless it is committed.
 /// </summary>
 internal sealed class InteractionWriter : IAsyncDisposable
 {
-    /// <summary>Up to how many rows it takes less time to insert them one by one than to make a temporary table.</summary>
-    public const int MaxDirectRows = 64;
-
-    private const int RowsWorthStatistics = 1_000;
+    private const int FewRows = 1_000;
     private const int MaxRounds = 10;
 
     // Rows get their keys here, so that a stored row tells which of the incoming ones it was.
@@ -100,12 +97,6 @@ internal sealed class InteractionWriter : IAsyncDisposable
         GROUP BY type, conflict
         """;
 
-    private const string InsertInteraction = """
-        INSERT INTO interactions (user_key, item_key, type, value, occurred_at, tags, context, interaction_id, recommendation_id, received_at)
-        SELECT u.user_key, m.item_key, $3, $4, coalesce($5, $10), $6, $7, $8, $9, $10 FROM users AS u, items AS m WHERE u.user_id = $1 AND m.item_id = $2
-        ON CONFLICT (user_key, interaction_id) WHERE interaction_id IS NOT NULL DO NOTHING
-        """;
-
     private readonly NpgsqlTransaction _transaction;
     private readonly DateTimeOffset _now;
     private readonly ServiceMetrics _metrics;
@@ -145,38 +136,20 @@ internal sealed class InteractionWriter : IAsyncDisposable
         }
     }
 
-    /// <summary>Stores a few rows without a temporary table, if all of them are new and their users and items are known. Otherwise it answers false and nothing has happened.</summary>
+    /// <summary>Stores a few rows without a temporary table, if all of them are new. Otherwise it answers false and nothing has happened.</summary>
     public async Task<bool> TryStoreDirectlyAsync(IReadOnlyCollection<InteractionRow> rows, CancellationToken cancellationToken)
     {
-        const string savepoint = "before_direct";
-        if (rows.Count > 1)
+        if (!await DirectInsert.TryAsync(_transaction, rows, _now, cancellationToken))
         {
-            await _transaction.SaveAsync(savepoint, cancellationToken);
+            return false;
         }
 
-        await using var batch = new NpgsqlBatch(Connection);
         foreach (var row in rows)
         {
-            batch.BatchCommands.Add(Insertion(row));
+            _rowsByType[_metrics.TypeOf(row.Type)]++;
         }
 
-        await batch.PrepareAsync(cancellationToken);
-        if (await batch.ExecuteNonQueryAsync(cancellationToken) == rows.Count)
-        {
-            foreach (var row in rows)
-            {
-                _rowsByType[_metrics.TypeOf(row.Type)]++;
-            }
-
-            return true;
-        }
-
-        if (rows.Count > 1)
-        {
-            await _transaction.RollbackAsync(savepoint, cancellationToken);
-        }
-
-        return false;
+        return true;
     }
 
     public async Task AddAsync(long line, InteractionRow row, CancellationToken cancellationToken)
@@ -210,9 +183,11 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
         await _importer.CompleteAsync(cancellationToken);
         await _importer.DisposeAsync();
-        if (_rows >= RowsWorthStatistics)
+        await Connection.ExecuteAsync("ANALYZE incoming", cancellationToken);
+        if (_rows < FewRows)
         {
-            await Connection.ExecuteAsync("ANALYZE incoming", cancellationToken);
+            // To look these up takes less time than to read whole tables, except on disks that turn, for which the server's own setting is.
+            await Connection.ExecuteAsync("SET LOCAL random_page_cost = 1.1", cancellationToken);
         }
 
         return await Transactions.RunFromSavepointAsync(_transaction, cancellation => StoreRowsAsync(maxConflicts, cancellation), cancellationToken);
@@ -234,23 +209,6 @@ internal sealed class InteractionWriter : IAsyncDisposable
         await _transaction.DisposeAsync();
         await Connection.DisposeAsync();
     }
-
-    private NpgsqlBatchCommand Insertion(in InteractionRow row) => new(InsertInteraction)
-    {
-        Parameters =
-        {
-            new() { Value = row.UserId, NpgsqlDbType = NpgsqlDbType.Text },
-            new() { Value = row.ItemId, NpgsqlDbType = NpgsqlDbType.Text },
-            new() { Value = row.Type, NpgsqlDbType = NpgsqlDbType.Text },
-            new() { Value = row.Value is { } value ? value : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
-            new() { Value = row.OccurredAt is { } time ? time.ToUniversalTime() : DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz },
-            new() { Value = row.Tags, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-            new() { Value = row.Context, NpgsqlDbType = NpgsqlDbType.Jsonb },
-            new() { Value = row.InteractionId ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
-            new() { Value = row.RecommendationId ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
-            new() { Value = _now, NpgsqlDbType = NpgsqlDbType.TimestampTz },
-        },
-    };
 
     private async Task<NpgsqlBinaryImporter> BeginCopyAsync(CancellationToken cancellationToken)
     {

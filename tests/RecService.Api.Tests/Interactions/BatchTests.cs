@@ -56,11 +56,11 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
 
     [Theory]
     [InlineData(1)]
-    [InlineData(InteractionWriter.MaxDirectRows)]
-    [InlineData(InteractionWriter.MaxDirectRows + 1)]
+    [InlineData(DirectInsert.MaxRows)]
+    [InlineData(DirectInsert.MaxRows + 1)]
     public async Task A_batch_of_any_size_stores_the_same_and_knows_what_another_size_stored(int count)
     {
-        var batches = new[] { count, InteractionWriter.MaxDirectRows + 10, count }.Select(size => Enumerable.Range(0, size).Select(Interaction).ToArray()).ToArray();
+        var batches = new[] { count, DirectInsert.MaxRows + 10, count }.Select(size => Enumerable.Range(0, size).Select(Interaction).ToArray()).ToArray();
         await PostAsync($$"""{"userId":"size-u-{{count}}","itemId":"size-i","type":"view"}""");
         (await PostAsync(batches[0])).ShouldBe((count, 0, 0));
         (await PostAsync(batches[1])).ShouldBe((batches[1].Length - count, count, 0));
@@ -94,6 +94,19 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
         (await PostAsync(other, """{"interactionId":"mixed-3","userId":"mixed-u","itemId":"mixed-i","type":"view"}""",
             """{"interactionId":"mixed-3","userId":"mixed-u","itemId":"mixed-i","type":"click"}""")).ShouldBe((2, 0, 1));
         (await CountAsync("mixed-u")).ShouldBe(7);
+    }
+
+    [Fact]
+    public async Task A_small_batch_makes_the_users_and_items_of_what_it_stores_and_of_nothing_else()
+    {
+        const string first = """{"interactionId":"makes-1","userId":"makes-u","itemId":"makes-i","type":"view"}""";
+        (await PostAsync(first)).ShouldBe((1, 0, 0));
+        const string conflict = """{"interactionId":"makes-1","userId":"makes-u","itemId":"makes-no-i","type":"view"}""";
+        await SendAsync([conflict], HttpStatusCode.BadRequest);
+        (await PostAsync(conflict, """{"userId":"makes-u-2","itemId":"makes-i-2","type":"view"}""", """{"userId":"makes-u-2","itemId":"makes-i","type":"view"}""")).ShouldBe((2, 0, 1));
+        await Client.GetJsonAsync("/v1/items/makes-no-i", HttpStatusCode.NotFound);
+        await Client.GetJsonAsync("/v1/items/makes-i-2");
+        await Client.GetJsonAsync("/v1/users/makes-u-2");
     }
 
     [Fact]
