@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Storage;
 
 namespace RecService.Api.Interactions;
 
@@ -9,7 +10,9 @@ internal static class DirectInsert
     /// <summary>Up to how many rows.</summary>
     public const int MaxRows = 64;
 
-    private const string Savepoint = "before_direct_insert";
+    private const string Save = "SAVEPOINT before_direct_insert";
+
+    private const string Undo = "ROLLBACK TO SAVEPOINT before_direct_insert";
 
     private const string InsertInteraction = """
         INSERT INTO interactions (user_key, item_key, type, value, occurred_at, tags, context, interaction_id, recommendation_id, received_at)
@@ -28,88 +31,66 @@ internal static class DirectInsert
     private const string InsertItems = "INSERT INTO items (item_id, created_at, updated_at) SELECT unnest($1), $2, $2 ON CONFLICT (item_id) DO NOTHING";
 
     /// <summary>Stores the rows, and their users and items; false, with nothing done, when one of them was stored before or is there twice.</summary>
-    public static async Task<bool> TryAsync(NpgsqlTransaction transaction, IReadOnlyCollection<InteractionRow> rows, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<bool> TryAsync(NpgsqlConnection connection, IReadOnlyCollection<InteractionRow> rows, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var connection = transaction.Connection!;
-
-        // Of a single row whose user or item is unknown, the statement does nothing that would have to be undone.
-        if (rows.Count > 1)
-        {
-            await transaction.SaveAsync(Savepoint, cancellationToken);
-        }
-
-        if (await InsertAsync(connection, rows, [], [], now, cancellationToken))
+        // Also for a single row: inserted or not, it would be a change in the change log.
+        if (await InsertAsync(connection, [new(Save)], rows, now, cancellationToken))
         {
             return true;
         }
 
-        if (rows.Count > 1)
-        {
-            await transaction.RollbackAsync(Savepoint, cancellationToken);
-        }
-
-        var (users, items) = await UnknownAsync(connection, rows, cancellationToken);
-        if (users.Length == 0 && items.Length == 0)
+        // Mostly because users or items are unknown.
+        var creations = await UndoAndFindCreationsAsync(connection, rows, now, cancellationToken);
+        if (creations.Count == 0)
         {
             return false;
         }
 
-        if (rows.Count == 1)
-        {
-            await transaction.SaveAsync(Savepoint, cancellationToken);
-        }
-
-        if (await InsertAsync(connection, rows, users, items, now, cancellationToken))
+        if (await InsertAsync(connection, creations, rows, now, cancellationToken))
         {
             return true;
         }
 
-        await transaction.RollbackAsync(Savepoint, cancellationToken);
+        await connection.ExecuteBrieflyAsync(Undo, cancellationToken);
         return false;
     }
 
-    /// <summary>Says whether all went in.</summary>
+    /// <summary>Says whether all rows went in.</summary>
     private static async Task<bool> InsertAsync(
-        NpgsqlConnection connection, IReadOnlyCollection<InteractionRow> rows, string[] users, string[] items, DateTimeOffset now, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IEnumerable<NpgsqlBatchCommand> before, IReadOnlyCollection<InteractionRow> rows, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        await using var batch = new NpgsqlBatch(connection);
-
-        // Statements that would change nothing are not run: the change log would take them for changes.
-        if (users.Length > 0)
-        {
-            batch.BatchCommands.Add(Creation(InsertUsers, users, now));
-        }
-
-        if (items.Length > 0)
-        {
-            batch.BatchCommands.Add(Creation(InsertItems, items, now));
-        }
-
         NpgsqlBatchCommand[] insertions = [.. rows.Select(row => Insertion(row, now))];
-        foreach (var insertion in insertions)
-        {
-            batch.BatchCommands.Add(insertion);
-        }
-
+        await using var batch = Batch(connection, before.Concat(insertions));
         await batch.PrepareAsync(cancellationToken);
         await batch.ExecuteNonQueryAsync(cancellationToken);
         return insertions.All(insertion => insertion.RecordsAffected == 1);
     }
 
-    private static async Task<(string[] Users, string[] Items)> UnknownAsync(
-        NpgsqlConnection connection, IReadOnlyCollection<InteractionRow> rows, CancellationToken cancellationToken)
+    /// <summary>The statements that create the unknown users and items. There are none that would change nothing: the change log would take them for changes.</summary>
+    private static async Task<List<NpgsqlBatchCommand>> UndoAndFindCreationsAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<InteractionRow> rows, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(SelectUnknown, connection)
-        {
-            Parameters = { TextArray([.. rows.Select(row => row.UserId)]), TextArray([.. rows.Select(row => row.ItemId)]) },
-        };
-        await command.PrepareAsync(cancellationToken);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        NpgsqlBatchCommand select = new(SelectUnknown) { Parameters = { TextArray([.. rows.Select(row => row.UserId)]), TextArray([.. rows.Select(row => row.ItemId)]) } };
+        await using var batch = Batch(connection, [new(Undo), select]);
+        await batch.PrepareAsync(cancellationToken);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        return (reader.GetFieldValue<string[]>(0), reader.GetFieldValue<string[]>(1));
+        return [.. Creation(InsertUsers, reader.GetFieldValue<string[]>(0), now), .. Creation(InsertItems, reader.GetFieldValue<string[]>(1), now)];
     }
 
-    private static NpgsqlBatchCommand Creation(string sql, string[] ids, DateTimeOffset now) => new(sql) { Parameters = { TextArray(ids), Time(now) } };
+    private static NpgsqlBatch Batch(NpgsqlConnection connection, IEnumerable<NpgsqlBatchCommand> commands)
+    {
+        var batch = new NpgsqlBatch(connection);
+        foreach (var command in commands)
+        {
+            batch.BatchCommands.Add(command);
+        }
+
+        return batch;
+    }
+
+    private static IEnumerable<NpgsqlBatchCommand> Creation(string sql, string[] ids, DateTimeOffset now) =>
+        ids.Length == 0 ? [] : [new(sql) { Parameters = { TextArray(ids), Time(now) } }];
 
     private static NpgsqlBatchCommand Insertion(in InteractionRow row, DateTimeOffset now) => new(InsertInteraction)
     {

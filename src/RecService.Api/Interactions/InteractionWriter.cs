@@ -139,7 +139,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
     /// <summary>Stores a few rows without a temporary table, if all of them are new. Otherwise it answers false and nothing has happened.</summary>
     public async Task<bool> TryStoreDirectlyAsync(IReadOnlyCollection<InteractionRow> rows, CancellationToken cancellationToken)
     {
-        if (!await DirectInsert.TryAsync(_transaction, rows, _now, cancellationToken))
+        if (!await DirectInsert.TryAsync(Connection, rows, _now, cancellationToken))
         {
             return false;
         }
