@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
 
 namespace RecService.Api.Http;
 
@@ -16,8 +17,8 @@ internal static class HttpExtensions
         builder.Services.Configure<RequestTimeoutOptions>(RequestLimits.Configure);
         builder.Services.AddEdge();
         builder.Services.AddSingleton<ImportSlots>();
-        builder.Services.AddOptions<LoadOptions>().BindConfiguration(LoadOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
-            .Validate(load => load.IsValid, "Load: Concurrent must be from 1 to 10000, Queue from 0 to 100000, Imports:Concurrent from 1 to 1000, Imports:PerKey from 1 to that, BodyMebibytes from 64 to 1000000.").ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<LoadOptions>, LoadOptionsValidation>();
+        builder.Services.AddOptions<LoadOptions>().BindConfiguration(LoadOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
         builder.Services.AddSingleton<LoadLimits>();
         builder.Services.AddRequestDecompression();
 

@@ -5,46 +5,6 @@ using Microsoft.Extensions.Options;
 
 namespace RecService.Api.Http;
 
-/// <summary>Section <c>Load</c>: how much one process works on at a time.</summary>
-internal sealed class LoadOptions
-{
-    public const string Section = "Load";
-
-    /// <summary>Requests of the role <c>score</c>.</summary>
-    public LoadLimit Scoring { get; set; } = new() { Concurrent = 64, Queue = 256 };
-
-    /// <summary>Requests of the role <c>ingest</c>, other than imports. Each holds a connection to the database.</summary>
-    public LoadLimit Ingest { get; set; } = new() { Concurrent = 32, Queue = 128 };
-
-    /// <summary>Imports, of users, items and interactions. Each holds a connection to the database.</summary>
-    public ImportLimit Imports { get; set; } = new() { Concurrent = 8, PerKey = 4 };
-
-    /// <summary>Memory for bodies of both roles that are larger than 64 KiB, in MiB. The most expensive one that may come takes all of the default.</summary>
-    public int BodyMebibytes { get; set; } = 768;
-
-    /// <summary>Whether all numbers are in their ranges.</summary>
-    public bool IsValid => new[] { Scoring, Ingest }.All(limit => limit is { Concurrent: >= 1 and <= 10_000, Queue: >= 0 and <= 100_000 })
-        && Imports is { Concurrent: >= 1 and <= 1_000, PerKey: >= 1 } && Imports.PerKey <= Imports.Concurrent && BodyMebibytes is >= 64 and <= 1_000_000;
-}
-
-internal sealed class LoadLimit
-{
-    /// <summary>Requests that are worked on.</summary>
-    public int Concurrent { get; set; }
-
-    /// <summary>Requests that wait for that; all beyond are turned away.</summary>
-    public int Queue { get; set; }
-}
-
-internal sealed class ImportLimit
-{
-    /// <summary>Imports that go on at a time.</summary>
-    public int Concurrent { get; set; }
-
-    /// <summary>Of these, imports of one API key.</summary>
-    public int PerKey { get; set; }
-}
-
 /// <summary>
 /// Turns requests away when more come than are done, so that those that are taken are answered soon and memory does not grow. Requests that take as long as they take
 /// (<see cref="RequestLimits.WithoutTimeLimit"/>) and those of operators do not count here.

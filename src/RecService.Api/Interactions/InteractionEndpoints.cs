@@ -124,6 +124,12 @@ internal static class InteractionEndpoints
     private static async Task<Results<Ok<InteractionImportResult>, ValidationProblem>> ImportAsync(
         HttpRequest request, InteractionImporter importer, CancellationToken cancellationToken)
     {
+        // Who sends one counts on it.
+        if (request.Headers.ContainsKey(IdempotencyKey.HeaderName))
+        {
+            return Problems.Invalid(IdempotencyKey.HeaderName, "is for batches; give the rows of an import an interactionId each");
+        }
+
         var requestErrors = new FieldErrors();
         var result = await importer.RunAsync(request, requestErrors, cancellationToken);
         return requestErrors.Any ? requestErrors.ToProblem() : TypedResults.Ok(result);

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using RecService.Api.Http;
 using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 
@@ -11,6 +12,16 @@ namespace RecService.Api.Tests.Http;
 public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixture<LoadLimitTests.Service>
 {
     private static readonly object Batch = new { interactions = new[] { new { userId = "u", itemId = "i", type = "view" } } };
+
+    [Fact]
+    public void A_limit_out_of_range_is_named()
+    {
+        LoadOptions options = new() { BodyMebibytes = 1 };
+        options.Imports.PerKey = 0;
+        var result = new LoadOptionsValidation().Validate(null, options);
+        result.Failures.ShouldBe(["Load:Imports:PerKey must be from 1 to 1000.", "Load:BodyMebibytes must be from 64 to 1000000."]);
+        new LoadOptionsValidation().Validate(null, new()).Succeeded.ShouldBeTrue();
+    }
 
     [Fact]
     public async Task What_can_be_neither_worked_on_nor_queued_is_turned_away_until_there_is_room()

@@ -89,6 +89,18 @@ public sealed class IdempotencyKeyTests(KeyedService service) : IClassFixture<Ke
     public async Task A_key_that_is_too_long_is_named() =>
         (await SendAsync(service.Client, new string('k', 257), Body("long", 1), HttpStatusCode.BadRequest)).Errors().Keys.ShouldBe(["Idempotency-Key"]);
 
+    [Fact]
+    public async Task An_import_takes_none_as_it_would_not_keep_its_promise()
+    {
+        using var request = Request(service.Client, "import", """{"userId": "imported", "itemId": "i", "type": "view"}""");
+        request.RequestUri = HttpClientExtensions.Address(service.Client, "/v1/interactions/import");
+        request.Content!.Headers.ContentType = new("application/x-ndjson");
+        using var answer = await service.Client.SendAsync(request);
+        answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.Errors().Keys.ShouldBe(["Idempotency-Key"]);
+        (await StoredAsync("imported")).ShouldBe(0);
+    }
+
     private static string Body(string user, int count, params string[] more) =>
         $$"""{"interactions": [{{string.Join(", ", Enumerable.Range(0, count).Select(i => $$"""{"userId": "{{user}}", "itemId": "i{{i}}", "type": "view"}""").Concat(more))}}]}""";
 
