@@ -39,7 +39,7 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
         try
         {
             var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await connection.ExecuteBrieflyAsync(table.Create, cancellationToken);
+            await connection.ExecuteAsync(table.Create, cancellationToken);
             var importer = await connection.BeginBinaryImportAsync(table.Copy, cancellationToken);
             return new(connection, transaction, importer, table, now);
         }
@@ -56,15 +56,15 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
     {
         await _importer.CompleteAsync(cancellationToken);
         await _importer.DisposeAsync();
-        await _connection.ExecuteAsync(DropRepetitions, cancellationToken);
-        await _connection.ExecuteAsync("ANALYZE incoming", cancellationToken);
+        await _connection.ExecuteUnhurriedAsync(DropRepetitions, cancellationToken);
+        await _connection.ExecuteUnhurriedAsync("ANALYZE incoming", cancellationToken);
         await Transactions.RunFromSavepointAsync(
             _transaction,
             async cancellation =>
             {
-                await _connection.ExecuteAsync(_table.DropUnchanged, cancellation);
-                return await _connection.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM incoming)", cancellation)
-                    ? await _connection.ExecuteAsync(_table.Upsert, cancellation, _now)
+                await _connection.ExecuteUnhurriedAsync(_table.DropUnchanged, cancellation);
+                return await _connection.ScalarUnhurriedAsync<bool>("SELECT EXISTS (SELECT FROM incoming)", cancellation)
+                    ? await _connection.ExecuteUnhurriedAsync(_table.Upsert, cancellation, _now)
                     : 0;
             },
             cancellationToken);

@@ -82,8 +82,10 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
             dataSource,
             async (connection, cancellation) =>
             {
+                await connection.ProbeAsync(cancellation);
+
                 // Interactions go with it, as many as there are.
-                return await connection.ExecuteAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) > 0;
+                return await connection.ExecuteUnhurriedAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) > 0;
             },
             cancellationToken);
 

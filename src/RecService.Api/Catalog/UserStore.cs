@@ -78,16 +78,18 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
                 dataSource,
                 async (connection, cancellation) =>
                 {
+                    await connection.ProbeAsync(cancellation);
+
                     // The row is locked first, so that no interaction comes in between.
-                    var keys = await connection.ScalarAsync<long[]>(
+                    var keys = await connection.ScalarUnhurriedAsync<long[]>(
                         "SELECT ARRAY(SELECT user_key FROM users WHERE user_id = $1 FOR UPDATE)", cancellation, userId);
                     if (keys.Length == 0)
                     {
                         return null;
                     }
 
-                    var interactions = await connection.ExecuteAsync("DELETE FROM interactions WHERE user_key = $1", cancellation, keys[0]);
-                    await connection.ExecuteAsync("DELETE FROM users WHERE user_key = $1", cancellation, keys[0]);
+                    var interactions = await connection.ExecuteUnhurriedAsync("DELETE FROM interactions WHERE user_key = $1", cancellation, keys[0]);
+                    await connection.ExecuteUnhurriedAsync("DELETE FROM users WHERE user_key = $1", cancellation, keys[0]);
                     await audit.WriteAsync(connection, "user.erase", AuditLog.User(userId), cancellation);
                     var now = time.GetUtcNow();
                     return new(await Erasures.RecordAsync(connection, userId, now, cancellation), now, interactions);

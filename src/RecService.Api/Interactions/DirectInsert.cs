@@ -12,6 +12,9 @@ internal static class DirectInsert
 
     private const string Save = "SAVEPOINT before_direct_insert";
 
+    // Prepared plans outlive their occasion: one that reads the whole table, made while that was small, would still be used when it has grown.
+    private const string LookUp = "SET LOCAL enable_seqscan = off";
+
     private const string Undo = "ROLLBACK TO SAVEPOINT before_direct_insert";
 
     private const string InsertInteraction = """
@@ -20,10 +23,10 @@ internal static class DirectInsert
         ON CONFLICT (user_key, interaction_id) WHERE interaction_id IS NOT NULL DO NOTHING
         """;
 
-    // Sorted, so that two writers never wait for each other in a circle.
+    // Sorted as the other writers do it, so that two never wait for each other in a circle.
     private const string SelectUnknown = """
-        SELECT ARRAY(SELECT DISTINCT i.id FROM unnest($1) AS i (id) WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.user_id = i.id COLLATE "C") ORDER BY i.id),
-            ARRAY(SELECT DISTINCT i.id FROM unnest($2) AS i (id) WHERE NOT EXISTS (SELECT FROM items AS m WHERE m.item_id = i.id COLLATE "C") ORDER BY i.id)
+        SELECT ARRAY(SELECT DISTINCT i.id COLLATE "C" FROM unnest($1) AS i (id) WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.user_id = i.id COLLATE "C") ORDER BY 1),
+            ARRAY(SELECT DISTINCT i.id COLLATE "C" FROM unnest($2) AS i (id) WHERE NOT EXISTS (SELECT FROM items AS m WHERE m.item_id = i.id COLLATE "C") ORDER BY 1)
         """;
 
     private const string InsertUsers = "INSERT INTO users (user_id, created_at, updated_at) SELECT unnest($1), $2, $2 ON CONFLICT (user_id) DO NOTHING";
@@ -34,7 +37,7 @@ internal static class DirectInsert
     public static async Task<bool> TryAsync(NpgsqlConnection connection, IReadOnlyCollection<InteractionRow> rows, DateTimeOffset now, CancellationToken cancellationToken)
     {
         // Also for a single row: inserted or not, it would be a change in the change log.
-        if (await InsertAsync(connection, [new(Save)], rows, now, cancellationToken))
+        if (await InsertAsync(connection, [new(Save), new(LookUp)], rows, now, cancellationToken))
         {
             return true;
         }
@@ -51,7 +54,7 @@ internal static class DirectInsert
             return true;
         }
 
-        await connection.ExecuteBrieflyAsync(Undo, cancellationToken);
+        await connection.ExecuteAsync(Undo, cancellationToken);
         return false;
     }
 
@@ -71,7 +74,7 @@ internal static class DirectInsert
         NpgsqlConnection connection, IReadOnlyCollection<InteractionRow> rows, DateTimeOffset now, CancellationToken cancellationToken)
     {
         NpgsqlBatchCommand select = new(SelectUnknown) { Parameters = { TextArray([.. rows.Select(row => row.UserId)]), TextArray([.. rows.Select(row => row.ItemId)]) } };
-        await using var batch = Batch(connection, [new(Undo), select]);
+        await using var batch = Batch(connection, [new(Undo), new(LookUp), select]);
         await batch.PrepareAsync(cancellationToken);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);

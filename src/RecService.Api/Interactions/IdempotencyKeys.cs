@@ -61,7 +61,8 @@ internal sealed partial class IdempotencyKeys(NpgsqlDataSource dataSource, TimeP
     public async Task<int> PruneAsync(CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        return await connection.ExecuteAsync("DELETE FROM idempotency_keys WHERE created_at < $1", cancellationToken, clock.GetUtcNow() - Kept);
+        await connection.ProbeAsync(cancellationToken);
+        return await connection.ExecuteUnhurriedAsync("DELETE FROM idempotency_keys WHERE created_at < $1", cancellationToken, clock.GetUtcNow() - Kept);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -183,11 +183,11 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
         await _importer.CompleteAsync(cancellationToken);
         await _importer.DisposeAsync();
-        await Connection.ExecuteAsync("ANALYZE incoming", cancellationToken);
+        await Connection.ExecuteUnhurriedAsync("ANALYZE incoming", cancellationToken);
         if (_rows < FewRows)
         {
             // To look these up takes less time than to read whole tables, except on disks that turn, for which the server's own setting is.
-            await Connection.ExecuteAsync("SET LOCAL random_page_cost = 1.1", cancellationToken);
+            await Connection.ExecuteUnhurriedAsync("SET LOCAL random_page_cost = 1.1", cancellationToken);
         }
 
         return await Transactions.RunFromSavepointAsync(_transaction, cancellation => StoreRowsAsync(maxConflicts, cancellation), cancellationToken);
@@ -212,7 +212,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
     private async Task<NpgsqlBinaryImporter> BeginCopyAsync(CancellationToken cancellationToken)
     {
-        await Connection.ExecuteBrieflyAsync(CreateIncoming, cancellationToken);
+        await Connection.ExecuteAsync(CreateIncoming, cancellationToken);
         return await Connection.BeginBinaryImportAsync(CopyIncoming, cancellationToken);
     }
 
@@ -231,11 +231,11 @@ internal sealed class InteractionWriter : IAsyncDisposable
         long repeats = 0;
         if (_anyIds)
         {
-            await Connection.ExecuteAsync(CreateRepeats, cancellationToken);
-            repeats = await Connection.ExecuteAsync(InsertRepeats, cancellationToken);
+            await Connection.ExecuteUnhurriedAsync(CreateRepeats, cancellationToken);
+            repeats = await Connection.ExecuteUnhurriedAsync(InsertRepeats, cancellationToken);
             if (repeats > 0)
             {
-                await Connection.ExecuteAsync(DropRepeats, cancellationToken);
+                await Connection.ExecuteUnhurriedAsync(DropRepeats, cancellationToken);
             }
         }
 
@@ -245,7 +245,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
         {
             await EnsureAsync(LockUsers, InsertUsers, cancellationToken);
             await EnsureAsync(LockItems, InsertItems, cancellationToken);
-            accepted = await Connection.ExecuteAsync(InsertInteractions, cancellationToken, _now);
+            accepted = await Connection.ExecuteUnhurriedAsync(InsertInteractions, cancellationToken, _now);
         }
 
         var left = _rows - accepted;
@@ -263,14 +263,14 @@ internal sealed class InteractionWriter : IAsyncDisposable
     private async Task EnsureAsync(string lockAndCountMissing, string insertMissing, CancellationToken cancellationToken)
     {
         // A row that another writer is creating is waited for, and locked in the next round, unless it was deleted by then.
-        for (var round = 0; await Connection.ScalarAsync<long>(lockAndCountMissing, cancellationToken) > 0; round++)
+        for (var round = 0; await Connection.ScalarUnhurriedAsync<long>(lockAndCountMissing, cancellationToken) > 0; round++)
         {
             if (round == MaxRounds)
             {
                 throw new RowVanishedException();
             }
 
-            await Connection.ExecuteAsync(insertMissing, cancellationToken, _now);
+            await Connection.ExecuteUnhurriedAsync(insertMissing, cancellationToken, _now);
         }
     }
 

@@ -110,14 +110,14 @@ internal sealed partial class Retention(
     {
         var start = Stopwatch.GetTimestamp();
         // A statement that deletes nothing would still be a change in the change log.
-        if (!await connection.ScalarAsync<bool>(AnyOld, cancellationToken, type, before))
+        if (!await connection.ScalarUnhurriedAsync<bool>(AnyOld, cancellationToken, type, before))
             return 0;
         var deleted = 0L;
         for (long[] batch = [BatchSize, 0]; batch[0] == BatchSize;)
         {
             if (deleted > 0)
                 await Task.Delay(Pause, clock, cancellationToken);
-            batch = await connection.ScalarAsync<long[]>(DeleteBatch, cancellationToken, type, before, batch[1], BatchSize);
+            batch = await connection.ScalarUnhurriedAsync<long[]>(DeleteBatch, cancellationToken, type, before, batch[1], BatchSize);
             metrics.Expired(type, batch[0]);
             deleted += batch[0];
         }

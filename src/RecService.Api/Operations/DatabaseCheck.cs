@@ -10,6 +10,7 @@ internal sealed class DatabaseCheck(NpgsqlDataSource database, TimeProvider cloc
     protected override async Task<HealthCheckResult> AskAsync(CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand("SELECT 1");
+        command.CommandTimeout = (int)DatabaseLimit.TotalSeconds;
         await command.ExecuteScalarAsync(cancellationToken);
         return HealthCheckResult.Healthy("The database answers.");
     }

@@ -11,7 +11,7 @@ internal sealed class TrainingCheck(TrainingRuns runs, TimeProvider clock) : Sha
 
     protected override async Task<HealthCheckResult> AskAsync(CancellationToken cancellationToken)
     {
-        var (last, failures) = await runs.FindOutcomesAsync(cancellationToken);
+        var (last, failures) = await runs.FindOutcomesAsync(DatabaseLimit, cancellationToken);
         var outcome = last switch
         {
             null => "No run has ended yet.",

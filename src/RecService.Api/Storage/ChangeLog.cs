@@ -42,7 +42,6 @@ internal static class ChangeLog
     public static async Task<int> PruneAsync(NpgsqlConnection connection, string snapshot, CancellationToken cancellationToken)
     {
         const string sql = "DELETE FROM changes WHERE xid < pg_snapshot_xmin($1::pg_snapshot) AND changed_at < now() - $2";
-        await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = snapshot }, new() { Value = Kept } } };
-        return await command.ExecuteNonQueryAsync(cancellationToken);
+        return await connection.ExecuteUnhurriedAsync(sql, cancellationToken, snapshot, Kept);
     }
 }

@@ -26,7 +26,7 @@ internal sealed class DatabaseOptions
     /// </summary>
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long a migration waits for a lock, with everybody else's statements waiting behind it, before it steps back and tries again.</summary>
+    /// <summary>How long a migration waits for a lock, with everybody else's statements waiting behind it, before it steps back and tries again; 0: any time.</summary>
     public TimeSpan LockTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Whether the start brings the schema up to date; false: it waits until the command <c>migrate</c> has done so.</summary>

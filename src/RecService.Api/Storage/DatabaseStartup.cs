@@ -187,14 +187,15 @@ internal sealed partial class DatabaseStartup(
         context.Database.SetCommandTimeout(0);
         await context.Database.OpenConnectionAsync(cancellationToken);
         // Every statement on the table queues behind one that waits for an exclusive lock. The setting ends with the use of the connection.
-        var lockTimeout = string.Create(CultureInfo.InvariantCulture, $"{(long)Math.Max(1, configuration.Options.LockTimeout.TotalMilliseconds)}ms");
+        var lockTimeout = string.Create(CultureInfo.InvariantCulture, $"{(long)configuration.Options.LockTimeout.TotalMilliseconds}ms");
         await context.Database.ExecuteSqlAsync($"SELECT set_config('lock_timeout', {lockTimeout}, false)", cancellationToken);
         await context.GetService<IHistoryRepository>().CreateIfNotExistsAsync(cancellationToken);
         await context.Database.MigrateAsync(cancellationToken);
     }
 
     // EF Core wraps what it finds transient.
-    private static bool IsLocked(Exception exception) => exception.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable };
+    private static bool IsLocked(Exception exception) =>
+        exception.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected };
 
     private async Task WaitUntilCurrentAsync(RecServiceDbContext context, NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -2,7 +2,11 @@ using Npgsql;
 
 namespace RecService.Api.Storage;
 
-/// <summary>Short forms for statements of bulk work, which take as long as they take.</summary>
+/// <summary>Short forms for statements: within the limit that the connection string sets, or, where they work on many rows, without one.</summary>
+/// <remarks>
+/// The first statement on a connection that comes from the pool must have a limit: with the answer to the pool's reset still outstanding, Npgsql waits for a server that
+/// has fallen silent until the limit is over, whatever becomes of the token.
+/// </remarks>
 internal static class Statements
 {
     /// <summary>How long a COPY may be silent: as long as a sort of the largest table takes. The caller's token ends it sooner.</summary>
@@ -20,19 +24,28 @@ internal static class Statements
         return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    /// <summary>
-    /// Runs what takes no time, so that a database that does not answer is noticed. The first statement on a connection, on which those without a limit cannot even be
-    /// cancelled if they are not answered, should be such a one.
-    /// </summary>
-    public static async Task ExecuteBrieflyAsync(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    /// <summary>Runs what takes as long as it takes; not as the first statement on a connection.</summary>
+    public static async Task<int> ExecuteUnhurriedAsync(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await using var command = Command(connection, sql, parameters);
+        command.CommandTimeout = 0;
+        return await command.ExecuteNonQueryAsync(cancellationToken);
     }
+
+    /// <inheritdoc cref="ExecuteUnhurriedAsync"/>
+    public static async Task<T> ScalarUnhurriedAsync<T>(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    {
+        await using var command = Command(connection, sql, parameters);
+        command.CommandTimeout = 0;
+        return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Finds out whether the server answers, before a statement that is unhurried.</summary>
+    public static Task ProbeAsync(this NpgsqlConnection connection, CancellationToken cancellationToken) => connection.ExecuteAsync("SELECT", cancellationToken);
 
     private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] parameters)
     {
-        var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+        var command = new NpgsqlCommand(sql, connection);
         foreach (var parameter in parameters)
         {
             command.Parameters.Add(new() { Value = parameter });

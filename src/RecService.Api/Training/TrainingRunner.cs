@@ -181,7 +181,7 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
     {
         try
         {
-            await connection.ExecuteAsync("VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes", cancellationToken);
+            await connection.ExecuteUnhurriedAsync("VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes", cancellationToken);
         }
         // A run that is stopped here has succeeded.
         catch (Exception exception) when (exception is NpgsqlException or OperationCanceledException)
@@ -228,6 +228,8 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
             SELECT count(*)::int FROM pruned
             """, connection)
         {
+            // Models may be large, and many.
+            CommandTimeout = 0,
             Parameters = { new() { Value = options.KeepModels }, new() { Value = now } },
         };
         return (int)(await prune.ExecuteScalarAsync(cancellationToken))!;

@@ -138,9 +138,10 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
     }
 
     /// <summary>What became of the last run that has ended, and how many have failed since one succeeded, whichever process executed them.</summary>
-    public async Task<(TrainingRunStatus? Last, int Failures)> FindOutcomesAsync(CancellationToken cancellationToken)
+    public async Task<(TrainingRunStatus? Last, int Failures)> FindOutcomesAsync(TimeSpan limit, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.Database.SetCommandTimeout(limit);
         var last = await context.TrainingRuns.Where(run => run.Status != TrainingRunStatus.Running).OrderByDescending(run => run.RunId)
             .Select(run => (TrainingRunStatus?)run.Status).FirstOrDefaultAsync(cancellationToken);
         var success = await context.TrainingRuns.Where(run => run.Status == TrainingRunStatus.Succeeded).OrderByDescending(run => run.RunId)

@@ -61,8 +61,8 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
     public static async Task ReplaceAsync(NpgsqlConnection connection, long runId, TrainingState? state, CancellationToken cancellationToken)
     {
         // Whoever is rewriting the former state without an erased user finishes first, so that its new chunks are seen here.
-        await connection.ExecuteAsync("SELECT FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) FOR UPDATE", cancellationToken);
-        await connection.ExecuteAsync("DELETE FROM training_state_chunks", cancellationToken);
+        await connection.ExecuteUnhurriedAsync("SELECT FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) FOR UPDATE", cancellationToken);
+        await connection.ExecuteUnhurriedAsync("DELETE FROM training_state_chunks", cancellationToken);
         if (state is null)
             return;
         await Task.Factory.StartNew(() =>

@@ -113,6 +113,13 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
             client.GetAsync(HttpClientExtensions.Address(client, "/v1/interactions?userId=u1")),
             client.PostAsync(HttpClientExtensions.Address(client, "/v1/interactions/import"), new StringContent("""{"userId":"u","itemId":"i","type":"view"}""", Encoding.UTF8, "application/x-ndjson")),
         };
+        using var named = new HttpRequestMessage(HttpMethod.Post, HttpClientExtensions.Address(client, "/v1/interactions"))
+        {
+            Content = JsonContent.Create(new { interactions = new[] { interaction } }),
+            Headers = { { "Idempotency-Key", "silent" } },
+        };
+        answers.Add(client.SendAsync(named));
+        answers.Add(client.PostAsync(HttpClientExtensions.Address(client, "/v1/training-runs"), content: null));
         foreach (var kind in new[] { "users", "items" })
         {
             answers.Add(client.PutAsync(HttpClientExtensions.Address(client, $"/v1/{kind}/a"), JsonContent.Create(new { tags = new[] { "b" } })));
@@ -122,6 +129,9 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
             answers.Add(client.PostAsync(HttpClientExtensions.Address(client, $"/v1/{kind}/import"), new StringContent("{}", Encoding.UTF8, "application/x-ndjson")));
         }
 
+        // Probes are answered sooner than orchestrators give up.
+        var health = await client.GetJsonAsync("/health/ready").WaitAsync(TimeSpan.FromSeconds(5));
+        health.GetProperty("status").GetString().ShouldBe("Degraded");
         foreach (var answer in await Task.WhenAll(answers).WaitAsync(TimeSpan.FromSeconds(45)))
         {
             using (answer)
@@ -133,6 +143,35 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
 
         proxy.Silent = false;
         await WellAsync(client);
+    }
+
+    [Fact]
+    public async Task When_another_machine_takes_the_place_of_one_that_is_gone_all_goes_on_by_new_connections()
+    {
+        using var proxy = new SilentProxy(database.SocketFile);
+        await using var service = new RecServiceFactory(ThroughProxy(proxy), new Dictionary<string, string>(Settings, StringComparer.Ordinal) { ["Database:CommandTimeout"] = "00:00:02" });
+        using var client = service.CreateClient();
+        await TrainAsync(client);
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.PostRatingsAsync(users: 5, items: 5)));
+        proxy.FailOver();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+
+        // Everything that uses the database of its own accord finds the new one, too: the receipt is of the process that follows erasures.
+        while (!await IsErasedAsync(client, limit.Token))
+        {
+            await Task.Delay(200, limit.Token);
+        }
+
+        await client.TrainAsync();
+        await WellAsync(client);
+    }
+
+    private static async Task<bool> IsErasedAsync(HttpClient client, CancellationToken cancellationToken)
+    {
+        using var stored = await client.PutAsync(HttpClientExtensions.Address(client, "/v1/users/gone"), JsonContent.Create(new { tags = new[] { "b" } }), cancellationToken);
+        using var erased = await client.DeleteAsync(HttpClientExtensions.Address(client, "/v1/users/gone"), cancellationToken);
+        return erased.IsSuccessStatusCode
+            && (await erased.Content.ReadFromJsonAsync<JsonElement>(cancellationToken)).GetProperty("replicas").EnumerateArray().Any(replica => replica.GetProperty("confirmed").GetBoolean());
     }
 
     private static string ThroughProxy(SilentProxy proxy) => $"Host=127.0.0.1;Port={proxy.Port};Username=recservice;Database=faults;Ssl Mode=Disable;Gss Encryption Mode=Disable";

@@ -9,6 +9,7 @@ internal sealed class SilentProxy : IDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly string _socketFile;
     private volatile bool _silent;
+    private volatile int _machine;
 
     public SilentProxy(string socketFile)
     {
@@ -24,6 +25,9 @@ internal sealed class SilentProxy : IDisposable
         get => _silent;
         set => _silent = value;
     }
+
+    /// <summary>What is connected now stays silent for good, as when the server's machine is gone; new connections work, as with another in its place.</summary>
+    public void FailOver() => Interlocked.Increment(ref _machine);
 
     public void Dispose() => _listener.Dispose();
 
@@ -51,7 +55,8 @@ internal sealed class SilentProxy : IDisposable
             {
                 await socket.ConnectAsync(new UnixDomainSocketEndPoint(_socketFile));
                 await using var server = new NetworkStream(socket);
-                await Task.WhenAny(PassAsync(client.GetStream(), server), PassAsync(server, client.GetStream()));
+                var machine = _machine;
+                await Task.WhenAny(PassAsync(client.GetStream(), server, machine), PassAsync(server, client.GetStream(), machine));
             }
             catch (SocketException)
             {
@@ -60,14 +65,14 @@ internal sealed class SilentProxy : IDisposable
         }
     }
 
-    private async Task PassAsync(NetworkStream from, NetworkStream to)
+    private async Task PassAsync(NetworkStream from, NetworkStream to, int machine)
     {
         var buffer = new byte[64 * 1024];
         try
         {
             for (var length = await from.ReadAsync(buffer); length > 0; length = await from.ReadAsync(buffer))
             {
-                while (_silent)
+                while (_silent || _machine != machine)
                 {
                     await Task.Delay(10);
                 }
