@@ -11,20 +11,23 @@ namespace RecService.Api.Http;
 /// </summary>
 internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
 {
-    private readonly ConcurrencyLimiter _scoring = Limiter(options.Value.Scoring);
-    private readonly ConcurrencyLimiter _ingest = Limiter(options.Value.Ingest);
+    private readonly (ConcurrencyLimiter Limiter, int Queue) _scoring = Limiter(options.Value.Scoring);
+    private readonly (ConcurrencyLimiter Limiter, int Queue) _ingest = Limiter(options.Value.Ingest);
     private readonly BodyMemory _bodies = new(options.Value.BodyMebibytes * 1024L * 1024);
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (LimiterOf(context.GetEndpoint()) is not { } limiter)
+        if (LimiterOf(context.GetEndpoint()) is not var (limiter, queue))
         {
             await next(context);
             return;
         }
 
-        using var body = new BufferedBody(_bodies);
-        if (await body.ReadAsync(context.Request.Body, context.RequestAborted))
+        using var body = new BufferedBody(_bodies, context.User.Identity?.Name ?? "");
+        // A body that cannot even wait is not taken in. That may have changed when it has come, so the lease decides.
+        var full = limiter.GetStatistics() is { CurrentAvailablePermits: 0 } now && now.CurrentQueuedCount >= queue;
+        var refusal = full ? Problems.Overloaded() : await body.ReadAsync(context.Request.Body, context.RequestAborted);
+        if (refusal is null)
         {
             using var lease = await limiter.AcquireAsync(cancellationToken: context.RequestAborted);
             if (lease.IsAcquired)
@@ -33,23 +36,28 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
                 await next(context);
                 return;
             }
+
+            refusal = Problems.Overloaded();
         }
 
-        context.Response.Headers.RetryAfter = "1";
-        await Problems.Of(StatusCodes.Status503ServiceUnavailable, "More requests come than can be answered; Retry-After says when to try again.", "Overloaded.", "/problems/overloaded")
-            .ExecuteAsync(context);
+        if (refusal.StatusCode == StatusCodes.Status503ServiceUnavailable)
+        {
+            context.Response.Headers.RetryAfter = "1";
+        }
+
+        await refusal.ExecuteAsync(context);
     }
 
     public void Dispose()
     {
-        _scoring.Dispose();
-        _ingest.Dispose();
+        _scoring.Limiter.Dispose();
+        _ingest.Limiter.Dispose();
     }
 
-    private static ConcurrencyLimiter Limiter(LoadLimit limit) =>
-        new(new() { PermitLimit = limit.Concurrent, QueueLimit = limit.Queue, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
+    private static (ConcurrencyLimiter Limiter, int Queue) Limiter(LoadLimit limit) =>
+        (new(new() { PermitLimit = limit.Concurrent, QueueLimit = limit.Queue, QueueProcessingOrder = QueueProcessingOrder.OldestFirst }), limit.Queue);
 
-    private ConcurrencyLimiter? LimiterOf(Endpoint? endpoint) =>
+    private (ConcurrencyLimiter Limiter, int Queue)? LimiterOf(Endpoint? endpoint) =>
         endpoint?.Metadata.GetMetadata<DisableRequestTimeoutAttribute>() is not null ? null : endpoint?.Metadata.GetMetadata<IAuthorizeData>()?.Policy switch
         {
             Roles.Score => _scoring,

@@ -17,7 +17,7 @@ internal sealed class LoadOptions
     /// <summary>Imports, of users, items and interactions. Each holds a connection to the database.</summary>
     public ImportLimit Imports { get; set; } = new() { Concurrent = 8, PerKey = 4 };
 
-    /// <summary>Memory for bodies of both roles that are larger than 64 KiB, in MiB. The most expensive one that may come takes all of the default.</summary>
+    /// <summary>Memory for the bodies of both roles, in MiB. By default, one of 32 MiB with a comma for every six bytes fits into the half of its key.</summary>
     public int BodyMebibytes { get; set; } = 768;
 }
 

@@ -21,6 +21,15 @@ internal static class Problems
     public static ProblemHttpResult Conflict(string type, string title, string detail) =>
         Of(StatusCodes.Status409Conflict, detail, title, type);
 
+    /// <summary>A body that is too large for a reason that its sender has to know.</summary>
+    public static ProblemHttpResult TooLarge(string reason) => TypedResults.Problem(
+        statusCode: StatusCodes.Status413PayloadTooLarge,
+        extensions: [.. Trace(), new("errors", new Dictionary<string, string[]>(StringComparer.Ordinal) { ["$"] = [reason] })]);
+
+    /// <summary>To be sent with <c>Retry-After</c>.</summary>
+    public static ProblemHttpResult Overloaded() =>
+        Of(StatusCodes.Status503ServiceUnavailable, "More requests come than can be answered; Retry-After says when to try again.", "Overloaded.", "/problems/overloaded");
+
     public static ProblemHttpResult Of(int status, string? detail = null, string? title = null, string? type = null) =>
         TypedResults.Problem(detail, statusCode: status, title: title, type: type, extensions: Trace());
 

@@ -41,6 +41,14 @@ public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixtu
             (await refused.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString().ShouldBe("/problems/overloaded");
         }
 
+        // It is turned away at once, without its body.
+        using (var early = new TcpClient())
+        {
+            await SendAsync(early, length: 1000, sent: 1);
+            using var reader = new StreamReader(early.GetStream());
+            (await reader.ReadLineAsync()).ShouldStartWith("HTTP/1.1 503 ");
+        }
+
         // Ingestion that stands still is no concern of scoring, probes and operators.
         await service.Client.PostJsonAsync("/v1/recommendations", new { count = 1 });
         await service.Client.GetJsonAsync("/health/ready");
@@ -59,13 +67,9 @@ public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixtu
     [Fact]
     public async Task Large_bodies_are_turned_away_while_others_take_the_memory_for_them_and_small_ones_are_not()
     {
-        var address = service.Client.BaseAddress!;
         using (var half = new TcpClient())
         {
-            await half.ConnectAsync(address.Host, address.Port);
-            await half.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST /v1/interactions HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\nContent-Length: 20000000\r\n\r\n"
-                + new string(' ', 15_000_000)));
+            await SendAsync(half, length: 9_000_000, sent: 7_000_000);
             await UntilLargeBodyAsync(HttpStatusCode.ServiceUnavailable);
             await service.Client.PostJsonAsync("/v1/interactions", Batch);
         }
@@ -76,16 +80,27 @@ public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixtu
     [Theory]
     [InlineData("0,")]
     [InlineData("[],")]
-    public async Task A_body_that_takes_more_memory_than_there_is_for_all_is_too_large(string value)
+    public async Task A_body_that_takes_more_memory_than_one_key_may_is_too_large_and_says_so(string value)
     {
-        var body = new StringBuilder().Append("{\"interactions\":[").Insert(17, value, 3_000_000).Append("0]}").ToString();
-        using var answer = await service.Client.PostAsync(HttpClientExtensions.Address(service.Client, "/v1/interactions"), new StringContent(body, Encoding.UTF8, "application/json"));
-        answer.StatusCode.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
+        var body = new StringBuilder().Append("{\"interactions\":[").Insert(17, value, 1_000_000).Append("0]}").ToString();
+        var problem = await service.Client.SendTextAsync(HttpMethod.Post, "/v1/interactions", body, expected: HttpStatusCode.RequestEntityTooLarge);
+        problem.Errors().ShouldHaveSingleItem().ShouldSatisfyAllConditions(
+            error => error.Key.ShouldBe("$"),
+            error => error.Value.ShouldBe(["the body's values take more memory than there is for the bodies of one key; split it"]));
+    }
+
+    private async Task SendAsync(TcpClient client, int length, int sent)
+    {
+        var address = service.Client.BaseAddress!;
+        await client.ConnectAsync(address.Host, address.Port);
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /v1/interactions HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\n"
+            + $"Content-Length: {length}\r\n\r\n{new string(' ', sent)}"));
     }
 
     private async Task UntilLargeBodyAsync(HttpStatusCode expected)
     {
-        var body = new string(' ', 10_000_000) + JsonSerializer.Serialize(Batch);
+        var body = new string(' ', 5_000_000) + JsonSerializer.Serialize(Batch);
         for (var attempt = 0; attempt < 500; attempt++)
         {
             using var content = new StringContent(body, Encoding.UTF8, "application/json");
