@@ -9,12 +9,16 @@ namespace RecService.Api.Storage;
 
 internal static class StorageExtensions
 {
+    // As many as requests of the role ingest go on at a time by default.
+    private const int LeastThreads = 32;
+
     /// <summary>
     /// Adds the database: one <see cref="NpgsqlDataSource"/> for EF Core and for COPY, the context, and the service that starts them.
     /// Add it before anything that has a hosted service using the database.
     /// </summary>
     public static IHostApplicationBuilder AddStorage(this IHostApplicationBuilder builder)
     {
+        ReserveThreads();
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(provider => DatabaseConfiguration.Read(
@@ -49,5 +53,14 @@ internal static class StorageExtensions
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService<DatabaseService>();
         return builder;
+    }
+    /// <summary>
+    /// To cancel a statement that a silent server does not answer, Npgsql holds a thread of the pool for seconds. With as many threads as cores, which is where the pool
+    /// begins, a few such statements would hold up everything else, health probes among it.
+    /// </summary>
+    private static void ReserveThreads()
+    {
+        ThreadPool.GetMinThreads(out var threads, out var ports);
+        ThreadPool.SetMinThreads(Math.Max(threads, LeastThreads), ports);
     }
 }
