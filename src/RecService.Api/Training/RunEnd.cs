@@ -3,6 +3,7 @@ using RecService.Api.Storage.Entities;
 namespace RecService.Api.Training;
 
 /// <summary>How a run ends that is stopped from outside, and what its record says then.</summary>
+/// <remarks>During a rollout, processes of two releases go by the same records: who rewords an error must go on recognising what it was before.</remarks>
 internal sealed record RunEnd(TrainingRunStatus Status, string Error)
 {
     public static readonly RunEnd Cancelled = new(TrainingRunStatus.Cancelled, "The run was cancelled.");

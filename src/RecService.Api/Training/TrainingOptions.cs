@@ -129,7 +129,7 @@ public sealed class TrainingOptions
     /// <summary>How many of the newest models keep their files, beside the active and the pinned ones; 1 to 1,000. The records of all stay.</summary>
     public int KeepModels { get; set; } = 10;
 
-    /// <summary>How many of the newest runs keep their records, beside those of models that keep their files; 1 to 100,000.</summary>
+    /// <summary>How many of the newest runs keep their records, beside those of models that keep their files; 2 to 100,000.</summary>
     public int KeepRuns { get; set; } = 1_000;
 
     /// <summary>What each interaction type means; types that are not listed are not trained on. Upper and lower case are the same, as in all configuration.</summary>
@@ -203,7 +203,8 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.HoldoutShare is > 0 and <= 0.5, "HoldoutShare", "must be above 0 and at most 0.5.");
         Require(options.RankingSample >= 1, "RankingSample", "must be at least 1.");
         Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must lie between 1 and 1000.");
-        Require(options.KeepRuns is >= 1 and <= 100_000, "KeepRuns", "must lie between 1 and 100000.");
+        // The schedule goes by the last two runs.
+        Require(options.KeepRuns is >= 2 and <= 100_000, "KeepRuns", "must lie between 2 and 100000.");
         foreach (var (type, settings) in options.Types)
             Require((settings.Weight == 0 || (float)settings.Weight > 0) && float.IsFinite((float)settings.Weight), $"Types:{type}:Weight", "must be 0 or a positive number within single precision.");
         return errors.Build();

@@ -32,6 +32,24 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         await StoreAsync(run, options, outcome, former?.RunId, data, cancellationToken);
     }
 
+    /// <summary>
+    /// Has the space of what was replaced used again by the next run: autovacuum would let a part of the table go stale first, and looks once a minute only. Whoever may not
+    /// do it, as the tables are another's, is told so by a warning and leaves it to autovacuum.
+    /// </summary>
+    public async Task VacuumAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            await TrainingLock.NoticeDeadClientAsync(connection, cancellationToken);
+            await connection.ExecuteUnhurriedAsync("VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes", cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            logger.NotVacuumed(exception.Discreet());
+        }
+    }
+
     private TrainingOutcome Fit(long runId, TrainingData data, TrainingOptions options, FormerFit? former, ChannelWriter<TrainingEpoch?> epochs, CancellationToken cancellationToken)
     {
         var set = TrainingSet.Create(data, options);
@@ -170,24 +188,6 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         logger.RunSucceeded(run.RunId, (now - run.StartedAt).TotalSeconds, version, size);
         if (pruned > 0)
             logger.ModelsPruned(pruned);
-        await VacuumAsync(connection, cancellationToken);
-    }
-
-    /// <summary>
-    /// Has the space of what was replaced used again by the next run: autovacuum would let a part of the table go stale first, and looks once a minute only. Whoever may not
-    /// do it, as the tables are another's, is told so by a warning and leaves it to autovacuum.
-    /// </summary>
-    private async Task VacuumAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await connection.ExecuteUnhurriedAsync("VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes", cancellationToken);
-        }
-        // A run that is stopped here has succeeded.
-        catch (Exception exception) when (exception is NpgsqlException or OperationCanceledException)
-        {
-            logger.NotVacuumed(exception.Discreet());
-        }
     }
 
     private static async Task<long> InsertModelAsync(NpgsqlConnection connection, TrainingRun run, TrainingOptions options, TrainingOutcome outcome, string? metrics,

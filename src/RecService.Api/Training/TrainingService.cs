@@ -32,7 +32,6 @@ internal sealed class TrainingService(
     private volatile CurrentRun? _current;
     private volatile bool _scheduleFails;
     private DateTimeOffset? _lastSkip;
-    private CancellationTokenRegistration _stopping;
 
     /// <summary>Whether the schedule runs at all.</summary>
     public bool HasSchedule => options.Value.Enabled;
@@ -77,23 +76,20 @@ internal sealed class TrainingService(
         if (_current is { } current)
         {
             current.Stop(RunEnd.ServiceStopped);
-            await current.Completion.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await current.Cleanup.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             // The host's time may have run out while requests drained, and the outcome has to be recorded before the database stops.
-            await current.Completion.WaitAsync(StopLimit, clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await current.Cleanup.WaitAsync(StopLimit, clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     public override void Dispose()
     {
-        _stopping.Dispose();
         _starting.Dispose();
         base.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // At once, while requests still drain: a run takes its time to stop.
-        _stopping = lifetime.ApplicationStopping.Register(() => _current?.Stop(RunEnd.ServiceStopped));
         await RecordOrphansAsync(stoppingToken);
         // From then on the schedule must not begin another run here, though that one was cut off.
         using var stopped = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
@@ -103,11 +99,12 @@ internal sealed class TrainingService(
             try
             {
                 var wait = await TimeToNextTurnAsync(stopping);
-                if (wait <= TimeSpan.Zero && await ServeTurnAsync(stopping) is { } begun)
+                var begun = wait <= TimeSpan.Zero ? await ServeTurnAsync(stopping) : null;
+                _scheduleFails = false;
+                if (begun is not null)
                     await begun.Completion.WaitAsync(stopping);
                 else
                     await Task.Delay(wait > TimeSpan.Zero && wait < LookInterval ? wait : LookInterval, clock, stopping);
-                _scheduleFails = false;
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -217,15 +214,20 @@ internal sealed class TrainingService(
             throw;
         }
         var current = new CurrentRun(run, new());
-        current.Completion = ExecuteRunAsync(current, heldLock);
+        var execution = ExecuteRunAsync(current, heldLock);
+        current.Completion = execution;
+        current.Cleanup = CleanUpAsync(execution);
         _current = current;
         return current;
     }
 
-    private async Task ExecuteRunAsync(CurrentRun current, TrainingLock heldLock)
+    /// <returns>Whether the run has succeeded.</returns>
+    private async Task<bool> ExecuteRunAsync(CurrentRun current, TrainingLock heldLock)
     {
         await Task.Yield();
         await using var _ = heldLock;
+        // While requests still drain, since a run takes its time to stop; and at once if the service stops already.
+        await using var stopping = lifetime.ApplicationStopping.Register(() => current.Stop(RunEnd.ServiceStopped));
         var run = current.Run;
         using var span = Spans.StartRoot("training run");
         span?.SetTag("recservice.training.run_id", run.RunId);
@@ -260,6 +262,14 @@ internal sealed class TrainingService(
             await EndAsync(run.RunId, end);
         }
         instruments.TrainingEnded(run.Trigger == TrainingRunTrigger.Schedule ? "schedule" : "demand", outcome, Stopwatch.GetElapsedTime(start));
+        return failure is null;
+    }
+
+    /// <summary>Takes its time without the lock, so that whoever wants to train next need not wait for it.</summary>
+    private async Task CleanUpAsync(Task<bool> execution)
+    {
+        if (await execution)
+            await runner.VacuumAsync(lifetime.ApplicationStopping);
     }
 
     private async Task WatchAsync(CurrentRun current, TrainingLock heldLock, CancellationToken ended)
@@ -322,7 +332,11 @@ internal sealed class TrainingService(
 
         public TrainingRun Run => run;
 
+        /// <summary>Ends when the lock is released.</summary>
         public Task Completion { get; set; } = Task.CompletedTask;
+
+        /// <summary>Ends when all is done that follows.</summary>
+        public Task Cleanup { get; set; } = Task.CompletedTask;
 
         public CancellationToken Stopping => stopping.Token;
 

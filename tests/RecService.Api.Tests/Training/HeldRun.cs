@@ -19,11 +19,7 @@ internal sealed class HeldRun(NpgsqlConnection holder) : IAsyncDisposable
         await holder.ExecuteAsync("BEGIN; LOCK TABLE active_model IN EXCLUSIVE MODE", CancellationToken.None);
         await client.PostRatingsAsync(users: 10, items: 10);
         held.RunId = (await client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted)).GetProperty("runId").GetInt64();
-        while (!await holder.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'active_model'::regclass)", CancellationToken.None))
-        {
-            await Task.Delay(20);
-        }
-
+        await holder.UntilAwaitedAsync("active_model");
         return held;
     }
 
@@ -38,6 +34,4 @@ internal sealed class HeldRun(NpgsqlConnection holder) : IAsyncDisposable
 
     /// <summary>Lets the run go, if that has not been done.</summary>
     public ValueTask DisposeAsync() => holder.DisposeAsync();
-
-    private Task ExecuteAsync(string sql) => holder.ExecuteAsync(sql, CancellationToken.None);
 }

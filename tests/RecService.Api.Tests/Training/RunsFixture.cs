@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Npgsql;
+using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Training;
@@ -41,6 +43,16 @@ internal static class RunsFixture
             }
 
             await Task.Delay(50);
+        }
+    }
+
+    /// <summary>Waits until somebody waits for a table that this connection has locked.</summary>
+    public static async Task UntilAwaitedAsync(this NpgsqlConnection holder, string table)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (!await holder.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass)", limit.Token, table))
+        {
+            await Task.Delay(20, limit.Token);
         }
     }
 

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging.Abstractions;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Training;
 
@@ -68,6 +70,22 @@ public sealed class StoppedRunTests(StoppedRunTests.Service service) : IClassFix
         ended.GetProperty("status").GetString().ShouldBe("failed");
         ended.GetProperty("error").GetString()!.ShouldContain("process ended");
         (await service.Client.TrainAsync()).GetProperty("status").GetString().ShouldBe("succeeded", "this process waits for its former run to end");
+        await ShouldHaveNoModelAsync(run.RunId);
+    }
+
+    [Fact]
+    public async Task A_run_that_begins_when_the_service_has_been_told_to_stop_ends_at_once()
+    {
+        await service.Client.PostRatingsAsync(users: 10, items: 10);
+        var lifetime = new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance);
+        lifetime.StopApplication();
+        using var training = ActivatorUtilities.CreateInstance<TrainingService>(service.Factory.Services, lifetime);
+
+        var (run, _) = await training.StartRunAsync(CancellationToken.None);
+
+        var ended = await service.Client.EndOfRunAsync(run.RunId);
+        ended.GetProperty("status").GetString().ShouldBe("cancelled");
+        ended.GetProperty("error").GetString()!.ShouldContain("service was stopped");
         await ShouldHaveNoModelAsync(run.RunId);
     }
 

@@ -21,6 +21,7 @@ public sealed class TrainingOptionsTests
     [InlineData("Threads", "0")]
     [InlineData("LearningRate", "0")]
     [InlineData("HoldoutShare", "0.6")]
+    [InlineData("KeepRuns", "1")]
     [InlineData("Types:view:Weight", "1e200")]
     [InlineData("Types:view:Weight", "1e-60")]
     [InlineData("Types:view:Weight", "-1")]
