@@ -34,6 +34,8 @@ public sealed class ImportSlotTests(KeyedService service) : IClassFixture<KeyedS
     private async Task BeginSlowImportsAsync(string key, List<TcpClient> imports)
     {
         var address = service.Client.BaseAddress!;
+        // So much at the beginning that they do not become too slow to go on.
+        var part = new string(' ', 30_000) + "{\"use";
         // More than the key may have, since the quick imports may take a place before a slow one does.
         for (var i = 0; i < 2 * new LoadOptions().Imports.PerKey; i++)
         {
@@ -41,7 +43,7 @@ public sealed class ImportSlotTests(KeyedService service) : IClassFixture<KeyedS
             imports.Add(import);
             await import.ConnectAsync(address.Host, address.Port);
             await import.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST /v1/users/import HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {key}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{{\"use\r\n"));
+                $"POST /v1/users/import HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {key}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n{part.Length:X}\r\n{part}\r\n"));
         }
     }
 
