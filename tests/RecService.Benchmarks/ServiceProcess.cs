@@ -82,7 +82,10 @@ internal sealed class ServiceProcess : IDisposable
             ["-XqAt", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", "recservice", "-d", "recservice", .. commands.SelectMany(command => new[] { "-c", command })];
         var start = new ProcessStartInfo(Path.Combine(Path.GetDirectoryName(server)!, "psql"), arguments)
         {
-            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["LC_ALL"] = "C" },
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["LC_ALL"] = "C" },
         };
         using var psql = Process.Start(start)!;
         var error = psql.StandardError.ReadToEndAsync();
