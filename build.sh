@@ -312,10 +312,12 @@ tests() {
   attend dotnet test "$solution" -c Release --nologo -nodeReuse:false "$@" >&"$copy" 2>&1 || status=$?
   exec {copy}>&-
   wait "$copier"
-  # One line a project: `Passed!  - Failed:     0, Passed:    12, Skipped:     0, Total:    12, Duration: 3 s - Name.dll (net10.0)`
+  # One line a project: `Passed!  - Failed:     0, Passed:    12, Skipped:     0, Total:    12, Duration: 3 s - Name.dll (net10.0)`;
+  # with the loggers that say more, a line for each number: `     Passed: 12`.
   read -r passed failed skipped < <(sed -nE \
-    's/^ *(Passed|Failed|Skipped)! +- Failed: +([0-9]+), Passed: +([0-9]+), Skipped: +([0-9]+),.*/\3 \2 \4/p' "$output" |
-    awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }')
+    -e 's/^ *(Passed|Failed|Skipped)! +- Failed: +([0-9]+), Passed: +([0-9]+), Skipped: +([0-9]+),.*/Failed \2 Passed \3 Skipped \4/p' \
+    -e 's/^ +(Passed|Failed|Skipped): ([0-9]+)$/\1 \2/p' "$output" |
+    awk '{ for (i = 1; i < NF; i += 2) n[$i] += $(i + 1) } END { print n["Passed"] + 0, n["Failed"] + 0, n["Skipped"] + 0 }')
   rm -f "$output"
   printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
   return "$status"
