@@ -20,9 +20,10 @@ public sealed class KilledTrainingTests : IDisposable
             using var client = await service.ClientAsync();
             await client.PostRatingsAsync(users: 60, items: 60);
             runId = (await client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted)).GetProperty("runId").GetInt64();
+            using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
             while ((await client.GetJsonAsync($"/v1/training-runs/{runId}")).GetProperty("epochs").GetArrayLength() == 0)
             {
-                await Task.Delay(20);
+                await Task.Delay(20, limit.Token);
             }
 
             for (; acknowledged < 20; acknowledged++)

@@ -34,6 +34,7 @@ internal static class RunsFixture
 
     public static async Task<JsonElement> EndOfRunAsync(this HttpClient client, long runId)
     {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         while (true)
         {
             var run = await client.GetJsonAsync($"/v1/training-runs/{runId}");
@@ -42,7 +43,7 @@ internal static class RunsFixture
                 return run;
             }
 
-            await Task.Delay(50);
+            await Task.Delay(50, limit.Token);
         }
     }
 
