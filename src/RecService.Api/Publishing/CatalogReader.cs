@@ -12,17 +12,21 @@ namespace RecService.Api.Publishing;
 /// <param name="DatabaseSnapshot">The database snapshot that was read.</param>
 internal sealed record CatalogState(ItemCatalog Catalog, IReadOnlyList<EntityFeatures> Features, string DatabaseSnapshot);
 
-/// <summary>Reads the current catalogue by binary COPY.</summary>
-internal sealed class CatalogReader(NpgsqlDataSource database)
+/// <summary>Reads the current catalogue by binary COPY, with how many users have interacted with each item.</summary>
+internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider clock)
 {
-    private static readonly string[] Followed = [ChangeLog.Items, ChangeLog.Interactions];
+    /// <summary>To count users takes at most one part in so many of the time: as interactions grow, it is what keeps the database from other work.</summary>
+    private const int CountingShare = 100;
 
-    public async Task<CatalogState> ReadAsync(CancellationToken cancellationToken)
+    private volatile UserCounts? _counts;
+
+    /// <summary>Reads the items; users are counted anew only if it is asked for, or has never been done.</summary>
+    public async Task<CatalogState> ReadAsync(bool count, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var snapshot = await ChangeLog.SnapshotAsync(connection, cancellationToken);
-        var users = await UsersByItemAsync(connection, cancellationToken);
+        var counts = count || _counts is null ? await CountUsersAsync(connection, snapshot, cancellationToken) : _counts;
         var items = new List<CatalogItem>();
         var features = new List<EntityFeatures>();
         await using (var export = await connection.BeginBinaryExportAsync(
@@ -35,25 +39,37 @@ internal sealed class CatalogReader(NpgsqlDataSource database)
                 var id = await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken);
                 var tags = await export.ReadAsync<string[]>(NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
                 var available = await export.ReadAsync<bool>(NpgsqlDbType.Boolean, cancellationToken);
-                items.Add(new(key, id, tags, available, users.GetValueOrDefault(key)));
+                items.Add(new(key, id, tags, available, counts.ByItem.GetValueOrDefault(key)));
                 features.Add(EntityFeatures.FromJson(id, tags, await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken)));
             }
         }
         await transaction.CommitAsync(cancellationToken);
+        _counts = counts;
         return new(new(items), features, snapshot);
     }
 
-    /// <summary>The active version, and whether items or interactions have changed since a former reading.</summary>
-    public async Task<(long? ActiveVersion, bool Changed)> CheckAsync(string? databaseSnapshot, CancellationToken cancellationToken)
+    /// <summary>The active version, whether items have changed since a former reading, and whether users should be counted anew.</summary>
+    /// <param name="databaseSnapshot">The former reading's; null when it is too long ago to tell.</param>
+    /// <param name="evenIfRecent">Whether users should be counted also if they were a short while ago.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async Task<(long? ActiveVersion, bool ItemsChanged, bool CountDue)> CheckAsync(string? databaseSnapshot, bool evenIfRecent, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var command = new NpgsqlCommand("SELECT (SELECT version FROM active_model)", connection);
         var activeVersion = await command.ExecuteScalarAsync(cancellationToken) as long?;
-        return (activeVersion, databaseSnapshot is null || await ChangeLog.HasChangedSinceAsync(connection, databaseSnapshot, Followed, cancellationToken));
+        if (databaseSnapshot is null || _counts is not { } counts)
+            return (activeVersion, true, true);
+        var itemsChanged = await ChangeLog.HasChangedSinceAsync(connection, databaseSnapshot, [ChangeLog.Items], cancellationToken);
+        var rested = evenIfRecent || clock.GetElapsedTime(counts.End) >= counts.Time * CountingShare;
+        // After a longer rest the log of changes may have forgotten some.
+        var countDue = rested && (counts.Time * CountingShare >= ChangeLog.Kept / 2
+            || await ChangeLog.HasChangedSinceAsync(connection, counts.DatabaseSnapshot, [ChangeLog.Interactions], cancellationToken));
+        return (activeVersion, itemsChanged, countDue);
     }
 
-    private static async Task<Dictionary<long, int>> UsersByItemAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task<UserCounts> CountUsersAsync(NpgsqlConnection connection, string databaseSnapshot, CancellationToken cancellationToken)
     {
+        var start = clock.GetTimestamp();
         // Item by item along an index. A hash of all pairs may spill, and two million of them then take minutes when the planner divides the work.
         await using var command = new NpgsqlCommand("SELECT item_key, count(DISTINCT user_key)::int FROM interactions GROUP BY item_key", connection)
         {
@@ -64,6 +80,12 @@ internal sealed class CatalogReader(NpgsqlDataSource database)
         var users = new Dictionary<long, int>();
         while (await reader.ReadAsync(cancellationToken))
             users.Add(reader.GetInt64(0), reader.GetInt32(1));
-        return users;
+        return new(users, databaseSnapshot, clock.GetElapsedTime(start), clock.GetTimestamp());
     }
+
+    /// <param name="ByItem">Users by item key.</param>
+    /// <param name="DatabaseSnapshot">The database snapshot that was read.</param>
+    /// <param name="Time">How long it took.</param>
+    /// <param name="End">When it was done.</param>
+    private sealed record UserCounts(Dictionary<long, int> ByItem, string DatabaseSnapshot, TimeSpan Time, long End);
 }

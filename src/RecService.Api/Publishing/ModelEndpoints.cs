@@ -70,7 +70,7 @@ internal static class ModelEndpoints
             return Gone(version);
         try
         {
-            ModelLoader.Prepare(await loader.LoadAsync(version, cancellationToken), await catalog.ReadAsync(cancellationToken));
+            ModelLoader.Prepare(await loader.LoadAsync(version, cancellationToken), await catalog.ReadAsync(count: false, cancellationToken));
         }
         catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
         {

@@ -43,14 +43,14 @@ internal sealed class Publisher(
         {
             // After a longer silence the log of changes may have forgotten some.
             var remembered = clock.GetElapsedTime(_lastCheck) < ChangeLog.Kept / 2 ? _databaseSnapshot : null;
-            var (activeVersion, changed) = await catalogReader.CheckAsync(remembered, cancellationToken);
+            var (activeVersion, itemsChanged, countDue) = await catalogReader.CheckAsync(remembered, evenIfRecent, cancellationToken);
             _lastCheck = clock.GetTimestamp();
             if (evenIfRecent)
                 _refusedVersion = null;
             var rested = evenIfRecent || _databaseSnapshot is null || clock.GetElapsedTime(_lastBuildEnd) >= _lastBuildTime * RebuildShare;
             var modelChanged = activeVersion != _current.Model?.Version && activeVersion != _refusedVersion;
-            if (modelChanged || (changed && rested))
-                await BuildAsync(activeVersion, cancellationToken);
+            if (modelChanged || ((itemsChanged || countDue) && rested))
+                await BuildAsync(activeVersion, countDue, cancellationToken);
         }
         finally
         {
@@ -100,13 +100,13 @@ internal sealed class Publisher(
         }
     }
 
-    private async Task BuildAsync(long? version, CancellationToken cancellationToken)
+    private async Task BuildAsync(long? version, bool count, CancellationToken cancellationToken)
     {
         using var span = Spans.Start("publish snapshot");
         var start = Stopwatch.GetTimestamp();
         try
         {
-            var state = await catalogReader.ReadAsync(cancellationToken);
+            var state = await catalogReader.ReadAsync(count, cancellationToken);
             await SwapAsync(new(state.Catalog, await ModelForAsync(version, state, cancellationToken)), cancellationToken);
             _databaseSnapshot = state.DatabaseSnapshot;
         }
