@@ -26,7 +26,8 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var snapshot = await ChangeLog.SnapshotAsync(connection, cancellationToken);
-        var counts = count || _counts is null ? await CountUsersAsync(connection, snapshot, cancellationToken) : _counts;
+        var former = count ? null : _counts;
+        var counts = former ?? await CountUsersAsync(connection, snapshot, cancellationToken);
         var items = new List<CatalogItem>();
         var features = new List<EntityFeatures>();
         await using (var export = await connection.BeginBinaryExportAsync(
@@ -44,7 +45,9 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
             }
         }
         await transaction.CommitAsync(cancellationToken);
-        _counts = counts;
+        // Another reader may have counted meanwhile.
+        if (former is null)
+            _counts = counts;
         return new(new(items), features, snapshot);
     }
 
