@@ -5,11 +5,15 @@ using RecService.Api.Storage;
 // The settings file lies beside the program, wherever that is started from.
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 if (args is [HealthProbe.Command, ..])
+{
     return await HealthProbe.RunAsync(builder.Configuration);
+}
 
 if (args is [var word, ..] && word is not MigrateCommand.Command && word is not ['-' or '/', ..] && !word.Contains('=', StringComparison.Ordinal))
 {
-    await Console.Error.WriteLineAsync($"There is no command '{word}', only {MigrateCommand.Command} and {HealthProbe.Command}; settings begin with --.");
+    await Console.Error.WriteLineAsync(
+        $"There is no command '{word}', only {MigrateCommand.Command} and {HealthProbe.Command}; settings begin with --."
+    );
     return 2;
 }
 
@@ -26,7 +30,12 @@ try
     await app.RunAsync();
     return Environment.ExitCode;
 }
-catch (Exception exception) when (exception is StartupException or OptionsValidationException or InvalidOperationException { InnerException: FormatException or OverflowException })
+catch (Exception exception)
+    when (exception
+            is StartupException
+                or OptionsValidationException
+                or InvalidOperationException { InnerException: FormatException or OverflowException }
+    )
 {
     // What the operator has to mend is a sentence; anything else deserves its stack.
     await Console.Error.WriteLineAsync(exception.Message);

@@ -23,7 +23,10 @@ public sealed partial class ArchitectureTests
 
     [Fact]
     public void Every_folder_of_the_service_is_a_slice_with_rules() =>
-        Directory.GetDirectories(Path.Combine(Source, "RecService.Api")).Select(Path.GetFileName).Except(["bin", "obj", "Properties"])
+        Directory
+            .GetDirectories(Path.Combine(Source, "RecService.Api"))
+            .Select(Path.GetFileName)
+            .Except(["bin", "obj", "Properties"])
             .ShouldBe(Allowed.Keys, ignoreOrder: true);
 
     [Fact]
@@ -43,7 +46,11 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void The_engine_knows_nothing_of_the_service_or_of_packages()
     {
-        foreach (var file in Directory.GetFiles(Path.Combine(Source, "RecService.Engine"), "*.cs", SearchOption.AllDirectories).Where(f => !f.Contains("/obj/", StringComparison.Ordinal)))
+        foreach (
+            var file in Directory
+                .GetFiles(Path.Combine(Source, "RecService.Engine"), "*.cs", SearchOption.AllDirectories)
+                .Where(f => !f.Contains("/obj/", StringComparison.Ordinal))
+        )
         {
             EngineForeign().Match(File.ReadAllText(file)).Value.ShouldBeEmpty(file);
         }
@@ -51,7 +58,11 @@ public sealed partial class ArchitectureTests
         File.ReadAllText(Path.Combine(Source, "RecService.Engine", "RecService.Engine.csproj")).ShouldNotContain("ProjectReference");
     }
 
-    [GeneratedRegex(@"RecService\.Engine\b|(?<![\w.])Engine\.(Data|Model|Training|Scoring|Evaluation)\b|RecService\.Api\.(?<slice>Telemetry|Http|Storage|Access|Catalog|Interactions|Training|Publishing|Scoring|Operations)\b", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"RecService\.Engine\b|(?<![\w.])Engine\.(Data|Model|Training|Scoring|Evaluation)\b|RecService\.Api\.(?<slice>Telemetry|Http|Storage|Access|Catalog|Interactions|Training|Publishing|Scoring|Operations)\b",
+        RegexOptions.ExplicitCapture,
+        1000
+    )]
     private static partial Regex Reference();
 
     [GeneratedRegex(@"RecService\.Api|Microsoft\.(AspNetCore|EntityFrameworkCore|Extensions)|Npgsql", RegexOptions.None, 1000)]

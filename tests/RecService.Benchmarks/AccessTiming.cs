@@ -5,7 +5,8 @@ using System.Security.Cryptography;
 namespace RecService.Benchmarks;
 
 /// <summary>
-/// Whether the time of a refusal tells which key prefixes there are: a running service is asked with the prefix of the key in RECSERVICE_API_KEY and wrong
+/// Whether the time of a refusal tells which key prefixes there are: a running service is asked with the prefix of the key in RECSERVICE_API_KEY and
+/// wrong
 /// secrets, and with prefixes that nobody has, in random order over one connection. The service has to be started with
 /// <c>--Access:AnonymousLimit:PerSecond=0</c>.
 /// </summary>
@@ -31,7 +32,13 @@ internal static class AccessTiming
         }
 
         // The second comparison, of the same kind of call with itself, shows what chance alone does.
-        foreach (var (title, first) in new (string, string?)[] { ("wrong secrets of a known prefix (first), unknown prefixes (second)", known), ("unknown prefixes, twice", null) })
+        foreach (
+            var (title, first) in new (string, string?)[]
+            {
+                ("wrong secrets of a known prefix (first), unknown prefixes (second)", known),
+                ("unknown prefixes, twice", null),
+            }
+        )
         {
             var samples = (A: new List<double>(Calls), B: new List<double>(Calls));
             var order = Enumerable.Range(0, 2 * Calls).Select(i => i % 2 == 0).ToArray();
@@ -52,7 +59,10 @@ internal static class AccessTiming
 
     private static async Task<double> CallAsync(HttpClient client, string prefix, int secretLength)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/users") { Headers = { { "X-Api-Key", $"rs_{prefix}_{RandomNumberGenerator.GetString(SecretAlphabet, secretLength)}" } } };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
+        {
+            Headers = { { "X-Api-Key", $"rs_{prefix}_{RandomNumberGenerator.GetString(SecretAlphabet, secretLength)}" } },
+        };
         var start = Stopwatch.GetTimestamp();
         using var answer = await client.SendAsync(request);
         var elapsed = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
@@ -67,7 +77,9 @@ internal static class AccessTiming
         Print($"{title}, {a.Count} calls each, µs");
         Print($"  first   p5 {Quantile(a, 0.05):F1}  median {Quantile(a, 0.5):F1}  p95 {Quantile(a, 0.95):F1}");
         Print($"  second  p5 {Quantile(b, 0.05):F1}  median {Quantile(b, 0.5):F1}  p95 {Quantile(b, 0.95):F1}");
-        Print($"  Mann–Whitney: P(first < second) = {share:F4}, z = {z:F2}; Kolmogorov–Smirnov: D = {Kolmogorov(a, b):F4} (5% level {1.358 * Math.Sqrt((a.Count + b.Count) / ((double)a.Count * b.Count)):F4})");
+        Print(
+            $"  Mann–Whitney: P(first < second) = {share:F4}, z = {z:F2}; Kolmogorov–Smirnov: D = {Kolmogorov(a, b):F4} (5% level {1.358 * Math.Sqrt((a.Count + b.Count) / ((double)a.Count * b.Count)):F4})"
+        );
     }
 
     private static void Print(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
@@ -78,17 +90,25 @@ internal static class AccessTiming
     private static (double Z, double Share) MannWhitney(List<double> a, List<double> b)
     {
         var smaller = 0.0;
-        int below = 0, notAbove = 0;
+        int below = 0,
+            notAbove = 0;
         foreach (var value in b)
         {
             while (below < a.Count && a[below] < value)
+            {
                 below++;
+            }
+
             while (notAbove < a.Count && a[notAbove] <= value)
+            {
                 notAbove++;
+            }
+
             smaller += below + ((notAbove - below) / 2.0);
         }
 
-        double n = a.Count, m = b.Count;
+        double n = a.Count,
+            m = b.Count;
         return ((smaller - (n * m / 2)) / Math.Sqrt(n * m * (n + m + 1) / 12), smaller / (n * m));
     }
 
@@ -100,9 +120,15 @@ internal static class AccessTiming
         {
             var value = Math.Min(a[i], b[j]);
             while (i < a.Count && a[i] <= value)
+            {
                 i++;
+            }
+
             while (j < b.Count && b[j] <= value)
+            {
                 j++;
+            }
+
             distance = Math.Max(distance, Math.Abs(((double)i / a.Count) - ((double)j / b.Count)));
         }
 

@@ -6,7 +6,8 @@ using RecService.Engine.Numerics;
 namespace RecService.Benchmarks;
 
 /// <summary>
-/// What the library is measured by: a factorization machine with AdaGrad in two dozen lines, for rows of one feature each field and vectors of 8, 16 or 64, without
+/// What the library is measured by: a factorization machine with AdaGrad in two dozen lines, for rows of one feature each field and vectors of 8, 16
+/// or 64, without
 /// shuffling, weights of examples, or anything that could be left out.
 /// </summary>
 internal static unsafe class BareLoop
@@ -74,7 +75,12 @@ internal static unsafe class BareLoop
         for (var n = 0; n < count; n++, rows += width)
         {
             Fetch(rows, ahead, width, factors, weights, 128);
-            Vector512<float> sum0 = default, sum1 = default, sum2 = default, sum3 = default, cross0 = default, cross1 = default;
+            Vector512<float> sum0 = default,
+                sum1 = default,
+                sum2 = default,
+                sum3 = default,
+                cross0 = default,
+                cross1 = default;
             var linear = bias;
             for (var e = 0; e < width; e++)
             {

@@ -10,7 +10,8 @@ using Spectre.Console;
 namespace RecService.Benchmarks;
 
 /// <summary>
-/// Training and scoring throughput by shape and number of factors, beside the bare loop and the floor of memory. All contestants take turns, round after round, so
+/// Training and scoring throughput by shape and number of factors, beside the bare loop and the floor of memory. All contestants take turns, round
+/// after round, so
 /// that ratios hold on a machine whose speed changes.
 /// </summary>
 internal static class EngineBenchmark
@@ -30,7 +31,9 @@ internal static class EngineBenchmark
             foreach (var factors in new[] { 8, 16, 64 })
             {
                 results.Add(Measure(shape, truth.Space, examples, factors, rounds));
-                AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape.Name}, k = {factors}: {results[^1].AdaGrad:F1} M examples/s"));
+                AnsiConsole.WriteLine(
+                    string.Create(CultureInfo.InvariantCulture, $"{shape.Name}, k = {factors}: {results[^1].AdaGrad:F1} M examples/s")
+                );
             }
         }
 
@@ -38,25 +41,43 @@ internal static class EngineBenchmark
         Print(results, costs, rounds);
         var file = Path.GetFullPath(Path.Combine("artifacts", "bench-engine.json"));
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        File.WriteAllText(file, JsonSerializer.Serialize(
-            new { kernel = FactorizationKernel.Default.Name, processors = Environment.ProcessorCount, rounds, unit = "million examples a second, medians", results, costs },
-            Json));
+        File.WriteAllText(
+            file,
+            JsonSerializer.Serialize(
+                new
+                {
+                    kernel = FactorizationKernel.Default.Name,
+                    processors = Environment.ProcessorCount,
+                    rounds,
+                    unit = "million examples a second, medians",
+                    results,
+                    costs,
+                },
+                Json
+            )
+        );
         AnsiConsole.WriteLine($"Written to {file}");
         return 0;
     }
 
     /// <summary>Settings that a shape is trained with.</summary>
-    public static TrainingSettings Settings(int factors, int rows, Solver solver = Solver.AdaGrad, int threads = 1) => new()
-    {
-        Factors = factors,
-        Solver = solver,
-        Threads = threads,
-        LearningRate = solver switch { Solver.AdaGrad => 0.05f, Solver.Sgd => 0.005f, _ => 0.001f },
-        L2Linear = 0.001f,
-        L2Factors = 0.001f,
-        // Enough of them that a run takes tenths of a second.
-        Epochs = Math.Max(4, 1_500_000 / rows),
-    };
+    public static TrainingSettings Settings(int factors, int rows, Solver solver = Solver.AdaGrad, int threads = 1) =>
+        new()
+        {
+            Factors = factors,
+            Solver = solver,
+            Threads = threads,
+            LearningRate = solver switch
+            {
+                Solver.AdaGrad => 0.05f,
+                Solver.Sgd => 0.005f,
+                _ => 0.001f,
+            },
+            L2Linear = 0.001f,
+            L2Factors = 0.001f,
+            // Enough of them that a run takes tenths of a second.
+            Epochs = Math.Max(4, 1_500_000 / rows),
+        };
 
     /// <summary>Millions of examples a second: the median epoch of a run, the first left out.</summary>
     public static double Train(FeatureSpace space, ExampleSet examples, TrainingSettings settings, NegativeSampling? negatives = null)
@@ -92,13 +113,27 @@ internal static class EngineBenchmark
                 Score(),
             ];
             for (var i = 0; i < rates.Length && round >= 0; i++)
+            {
                 samples[i].Add(rates[i]);
+            }
         }
 
         double Ratio(int a, int b) => Median(samples[a].Zip(samples[b], (x, y) => x / y));
         return new(
-            shape.Name, factors, Median(samples[0]), Median(samples[1]), Median(samples[2]), Ratio(2, 1), Ratio(2, 0), Median(samples[4]), Median(samples[5]),
-            Median(samples[3]), Ratio(3, 2), Median(samples[6]), Ratio(6, 2));
+            shape.Name,
+            factors,
+            Median(samples[0]),
+            Median(samples[1]),
+            Median(samples[2]),
+            Ratio(2, 1),
+            Ratio(2, 0),
+            Median(samples[4]),
+            Median(samples[5]),
+            Median(samples[3]),
+            Ratio(3, 2),
+            Median(samples[6]),
+            Ratio(6, 2)
+        );
 
         double Score()
         {
@@ -119,26 +154,64 @@ internal static class EngineBenchmark
     private static void Print(List<Result> results, List<KindsOfRows.Cost> costs, int rounds)
     {
         AnsiConsole.WriteLine();
-        AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"Millions of examples a second, medians of {rounds} rounds in which all take turns; {FactorizationKernel.Default.Name}, {Environment.ProcessorCount} processors."));
+        AnsiConsole.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Millions of examples a second, medians of {rounds} rounds in which all take turns; {FactorizationKernel.Default.Name}, {Environment.ProcessorCount} processors."
+            )
+        );
         foreach (var shape in Shape.All)
         {
-            AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape.Name}: {shape.FieldSizes.Length} fields, {shape.Features:N0} features, {shape.Rows:N0} rows"));
+            AnsiConsole.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{shape.Name}: {shape.FieldSizes.Length} fields, {shape.Features:N0} features, {shape.Rows:N0} rows"
+                )
+            );
         }
 
-        var table = new Table().AddColumns("shape", "k", "floor", "bare loop", "AdaGrad", "of bare", "of floor", "SGD", "Adam", "2 threads", "speed-up", "scoring", "of AdaGrad");
+        var table = new Table().AddColumns(
+            "shape",
+            "k",
+            "floor",
+            "bare loop",
+            "AdaGrad",
+            "of bare",
+            "of floor",
+            "SGD",
+            "Adam",
+            "2 threads",
+            "speed-up",
+            "scoring",
+            "of AdaGrad"
+        );
         foreach (var r in results)
         {
             table.AddRow(
-                r.Shape, r.Factors.ToString(CultureInfo.InvariantCulture), Rate(r.Floor), Rate(r.Bare), Rate(r.AdaGrad), Percent(r.OfBare), Percent(r.OfFloor), Rate(r.Sgd),
-                Rate(r.Adam), Rate(r.TwoThreads), Times(r.SpeedUp), Rate(r.Scoring), Times(r.ScoringOfTraining));
+                r.Shape,
+                r.Factors.ToString(CultureInfo.InvariantCulture),
+                Rate(r.Floor),
+                Rate(r.Bare),
+                Rate(r.AdaGrad),
+                Percent(r.OfBare),
+                Percent(r.OfFloor),
+                Rate(r.Sgd),
+                Rate(r.Adam),
+                Rate(r.TwoThreads),
+                Times(r.SpeedUp),
+                Rate(r.Scoring),
+                Times(r.ScoringOfTraining)
+            );
         }
 
         AnsiConsole.Write(table);
         AnsiConsole.WriteLine("What other rows, losses and ways cost, beside one-hot rows with squared loss in the same rounds (shape B, k = 16):");
         var other = new Table().AddColumns("", "M examples/s", "of one-hot");
         foreach (var cost in costs)
+        {
             other.AddRow(cost.What, Rate(cost.Rate), Percent(cost.OfOneHot));
+        }
+
         AnsiConsole.Write(other);
 
         static string Rate(double value) => value.ToString("F1", CultureInfo.InvariantCulture);
@@ -175,19 +248,28 @@ internal static class EngineBenchmark
 
             var random = new RandomSource(1);
             for (nuint i = 0; i < _factors.Length; i++)
+            {
                 _factors.Pointer[i] = (i / (nuint)k) % 2 == 0 ? 0.02f * (float)random.NextNormal() : 1;
+            }
+
             for (nuint i = 1; i < _weights.Length; i += 2)
+            {
                 _weights.Pointer[i] = 1;
+            }
         }
 
         /// <summary>The rate of the bare loop, with or without fetching ahead, whichever is faster.</summary>
-        public double Learn() => Math.Max(
-            Rate(() => BareLoop.Learn(_rows.Pointer, _targets.Pointer, _count, _width, _factors.Pointer, _weights.Pointer, _k, 0)),
-            Rate(() => BareLoop.Learn(_rows.Pointer, _targets.Pointer, _count, _width, _factors.Pointer, _weights.Pointer, _k, RowsAhead)));
+        public double Learn() =>
+            Math.Max(
+                Rate(() => BareLoop.Learn(_rows.Pointer, _targets.Pointer, _count, _width, _factors.Pointer, _weights.Pointer, _k, 0)),
+                Rate(() => BareLoop.Learn(_rows.Pointer, _targets.Pointer, _count, _width, _factors.Pointer, _weights.Pointer, _k, RowsAhead))
+            );
 
-        public double Floor() => Math.Max(
-            Rate(() => MemoryFloor.Touch(_rows.Pointer, _count, _width, _factors.Pointer, 2 * _k, _weights.Pointer, 0)),
-            Rate(() => MemoryFloor.Touch(_rows.Pointer, _count, _width, _factors.Pointer, 2 * _k, _weights.Pointer, RowsAhead)));
+        public double Floor() =>
+            Math.Max(
+                Rate(() => MemoryFloor.Touch(_rows.Pointer, _count, _width, _factors.Pointer, 2 * _k, _weights.Pointer, 0)),
+                Rate(() => MemoryFloor.Touch(_rows.Pointer, _count, _width, _factors.Pointer, 2 * _k, _weights.Pointer, RowsAhead))
+            );
 
         public void Dispose()
         {
@@ -215,6 +297,18 @@ internal static class EngineBenchmark
 
     /// <summary>Millions of examples a second, and ratios.</summary>
     private sealed record Result(
-        string Shape, int Factors, double Floor, double Bare, double AdaGrad, double OfBare, double OfFloor, double Sgd, double Adam, double TwoThreads, double SpeedUp,
-        double Scoring, double ScoringOfTraining);
+        string Shape,
+        int Factors,
+        double Floor,
+        double Bare,
+        double AdaGrad,
+        double OfBare,
+        double OfFloor,
+        double Sgd,
+        double Adam,
+        double TwoThreads,
+        double SpeedUp,
+        double Scoring,
+        double ScoringOfTraining
+    );
 }

@@ -6,8 +6,10 @@ using System.Text;
 namespace RecService.Benchmarks;
 
 /// <summary>
-/// How fast interactions come in by each way there is, beside COPY of the same rows into the same table, with the ids of users and items already replaced by keys.
-/// Every measurement starts from an empty table of interactions with its indexes, triggers and constraints, vacuumed and after a checkpoint; the order changes from
+/// How fast interactions come in by each way there is, beside COPY of the same rows into the same table, with the ids of users and items already
+/// replaced by keys.
+/// Every measurement starts from an empty table of interactions with its indexes, triggers and constraints, vacuumed and after a checkpoint; the
+/// order changes from
 /// round to round.
 /// </summary>
 internal static class IngestBenchmark
@@ -22,8 +24,12 @@ internal static class IngestBenchmark
 
     public static async Task<int> RunAsync(int rounds)
     {
-        Console.WriteLine($"{Rows:N0} interactions of {Users:N0} users with {Items:N0} items, the same for all; users and items exist unless said to be fresh.");
-        Console.WriteLine($"Medians of {rounds} rounds after one to warm up. Default settings of the service (keys have no limit of their rate), but no training.");
+        Console.WriteLine(
+            $"{Rows:N0} interactions of {Users:N0} users with {Items:N0} items, the same for all; users and items exist unless said to be fresh."
+        );
+        Console.WriteLine(
+            $"Medians of {rounds} rounds after one to warm up. Default settings of the service (keys have no limit of their rate), but no training."
+        );
         using var service = await ServiceProcess.StartAsync(("Training:Enabled", "false"));
         var measurements = await PrepareAsync(service);
         var results = measurements.ToDictionary(measurement => measurement, _ => new List<Result>());
@@ -36,9 +42,16 @@ internal static class IngestBenchmark
                 var result = await measurement.Run();
                 var stored = await service.CountAsync("SELECT count(*) FROM interactions");
                 if (stored != result.Rows)
-                    throw new InvalidOperationException($"{measurement.Name}: {result.Rows} interactions were acknowledged, but {stored} are stored.");
+                {
+                    throw new InvalidOperationException(
+                        $"{measurement.Name}: {result.Rows} interactions were acknowledged, but {stored} are stored."
+                    );
+                }
+
                 if (round > 0)
+                {
                     results[measurement].Add(result);
+                }
             }
 
             Console.WriteLine($"Round {round} of {rounds} done.");
@@ -64,8 +77,18 @@ internal static class IngestBenchmark
         Measurement copyUnnamed = new("COPY, text, no interactionId", () => CopyAsync(service, "unnamed", "text"));
         foreach (var format in new[] { "text", "binary" })
         {
-            foreach (var (file, columns) in new[] { ("named", Columns), ("unnamed", Columns.Replace("interaction_id", "NULL::text", StringComparison.Ordinal)) })
-                await service.PsqlAsync($@"\copy (SELECT {columns} FROM interactions ORDER BY interaction_key) TO '{service.Folder}/{file}.{format}' (FORMAT {format})");
+            foreach (
+                var (file, columns) in new[]
+                {
+                    ("named", Columns),
+                    ("unnamed", Columns.Replace("interaction_id", "NULL::text", StringComparison.Ordinal)),
+                }
+            )
+            {
+                await service.PsqlAsync(
+                    $@"\copy (SELECT {columns} FROM interactions ORDER BY interaction_key) TO '{service.Folder}/{file}.{format}' (FORMAT {format})"
+                );
+            }
         }
 
         var csv = Csv(named);
@@ -99,15 +122,25 @@ internal static class IngestBenchmark
         Encoding.UTF8.GetBytes(string.Join('\n', rows.Select(row => row.ToCsv()).Prepend(SyntheticInteraction.CsvHeader)));
 
     private static byte[][] Batches(SyntheticInteraction[] rows, int size) =>
-        [.. rows.Chunk(size).Select(batch => Encoding.UTF8.GetBytes($"{{\"interactions\":[{string.Join(',', batch.Select(row => row.ToJson()))}]}}"))];
+        [
+            .. rows.Chunk(size)
+                .Select(batch => Encoding.UTF8.GetBytes($"{{\"interactions\":[{string.Join(',', batch.Select(row => row.ToJson()))}]}}")),
+        ];
 
-    private static Task ResetAsync(ServiceProcess service, bool fresh) => service.PsqlAsync(
-        fresh ? "TRUNCATE interactions, users, items RESTART IDENTITY CASCADE" : "TRUNCATE interactions RESTART IDENTITY", "VACUUM (ANALYZE)", "CHECKPOINT");
+    private static Task ResetAsync(ServiceProcess service, bool fresh) =>
+        service.PsqlAsync(
+            fresh ? "TRUNCATE interactions, users, items RESTART IDENTITY CASCADE" : "TRUNCATE interactions RESTART IDENTITY",
+            "VACUUM (ANALYZE)",
+            "CHECKPOINT"
+        );
 
     private static async Task<Result> CopyAsync(ServiceProcess service, string file, string format)
     {
         // The time that psql measures is without its start.
-        var answer = await service.PsqlAsync(@"\timing on", $@"\copy interactions ({Columns}) FROM '{service.Folder}/{file}.{format}' (FORMAT {format})");
+        var answer = await service.PsqlAsync(
+            @"\timing on",
+            $@"\copy interactions ({Columns}) FROM '{service.Folder}/{file}.{format}' (FORMAT {format})"
+        );
         var milliseconds = double.Parse(answer.Split("Time: ")[1].Split(' ')[0], CultureInfo.InvariantCulture);
         return new(Rows, TimeSpan.FromMilliseconds(milliseconds), []);
     }
@@ -130,18 +163,27 @@ internal static class IngestBenchmark
         var latencies = new List<double>[connections];
         var next = -1;
         var start = Stopwatch.GetTimestamp();
-        await Task.WhenAll(latencies.Select((_, i) => Task.Run(async () =>
-        {
-            var own = latencies[i] = [];
-            while (Stopwatch.GetElapsedTime(start) < TimeOfSmallRequests && Interlocked.Increment(ref next) is var mine && mine < bodies.Length)
-            {
-                using var content = Content(bodies[mine], "application/json");
-                var sent = Stopwatch.GetTimestamp();
-                using var answer = await client.PostAsync("/v1/interactions", content);
-                own.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
-                await CheckAsync(answer);
-            }
-        })));
+        await Task.WhenAll(
+            latencies.Select(
+                (_, i) =>
+                    Task.Run(async () =>
+                    {
+                        var own = latencies[i] = [];
+                        while (
+                            Stopwatch.GetElapsedTime(start) < TimeOfSmallRequests
+                            && Interlocked.Increment(ref next) is var mine
+                            && mine < bodies.Length
+                        )
+                        {
+                            using var content = Content(bodies[mine], "application/json");
+                            var sent = Stopwatch.GetTimestamp();
+                            using var answer = await client.PostAsync("/v1/interactions", content);
+                            own.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
+                            await CheckAsync(answer);
+                        }
+                    })
+            )
+        );
         var elapsed = Stopwatch.GetElapsedTime(start);
         double[] sorted = [.. latencies.SelectMany(each => each).Order()];
         return new(sorted.Length * rowsOfBody, elapsed, sorted);
@@ -152,7 +194,9 @@ internal static class IngestBenchmark
     private static async Task CheckAsync(HttpResponseMessage answer)
     {
         if (!answer.IsSuccessStatusCode)
+        {
             throw new InvalidOperationException($"The answer is {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+        }
     }
 
     private static void Report(List<Measurement> measurements, Dictionary<Measurement, List<Result>> results)
@@ -166,9 +210,10 @@ internal static class IngestBenchmark
             // Within a round, as the machine may change from round to round.
             var share = EngineBenchmark.Median(rates.Zip(results[measurement.Reference ?? measurement], (rate, copy) => rate / copy.RowsPerSecond));
             var range = $"{rates.Min():N0}–{rates.Max():N0}";
-            var requests = own[0].Latencies.Length == 0
-                ? ""
-                : $"{Median(each => each.RequestsPerSecond),12:N0}{Median(each => each.Latency(0.5)),9:F2}{Median(each => each.Latency(0.99)),9:F2}";
+            var requests =
+                own[0].Latencies.Length == 0
+                    ? ""
+                    : $"{Median(each => each.RequestsPerSecond),12:N0}{Median(each => each.Latency(0.5)),9:F2}{Median(each => each.Latency(0.99)),9:F2}";
             Console.WriteLine($"{measurement.Name,-40}{EngineBenchmark.Median(rates),10:N0}{range,18}{share,16:P1}{requests}");
 
             double Median(Func<Result, double> figure) => EngineBenchmark.Median(own.Select(figure));

@@ -29,13 +29,26 @@ internal static class KindsOfRows
             ("logistic loss", () => EngineBenchmark.Train(truth.Space, binary, settings with { Loss = Loss.Logistic })),
             ("with a value for each entry", () => EngineBenchmark.Train(truth.Space, numeric, settings)),
             ("with three entries in the last field, pooled", () => EngineBenchmark.Train(truth.Space, pooled, settings)),
-            ("with L2 by field", () => EngineBenchmark.Train(truth.Space, plain, settings with { L2ByField = new Dictionary<string, FieldL2> { ["0"] = new(0.001f, 0.001f) } })),
+            ("with L2 by field", () =>
+                EngineBenchmark.Train(
+                    truth.Space,
+                    plain,
+                    settings with
+                    {
+                        L2ByField = new Dictionary<string, FieldL2> { ["0"] = new(0.001f, 0.001f) },
+                    }
+                )
+            ),
             ("field-weighted", () => EngineBenchmark.Train(truth.Space, plain, settings with { Interaction = FeatureInteraction.FieldWeighted })),
             ("k = 24, which has no kernel of its own", () => EngineBenchmark.Train(truth.Space, plain, settings with { Factors = 24 })),
             ("deterministic, 1 thread", () => EngineBenchmark.Train(truth.Space, plain, settings with { Deterministic = true })),
             ("deterministic, 2 threads", () => EngineBenchmark.Train(truth.Space, plain, settings with { Deterministic = true, Threads = 2 })),
-            ("positives, each with a sampled negative, logistic loss (rows)", () => 2 * EngineBenchmark.Train(implicitSpace, positives, settings with { Loss = Loss.Logistic }, negatives)),
-            ("pairs of a positive and a sampled negative, BPR (pairs)", () => EngineBenchmark.Train(implicitSpace, positives, settings with { Loss = Loss.Bpr }, negatives)),
+            ("positives, each with a sampled negative, logistic loss (rows)", () =>
+                2 * EngineBenchmark.Train(implicitSpace, positives, settings with { Loss = Loss.Logistic }, negatives)
+            ),
+            ("pairs of a positive and a sampled negative, BPR (pairs)", () =>
+                EngineBenchmark.Train(implicitSpace, positives, settings with { Loss = Loss.Bpr }, negatives)
+            ),
         ];
         var samples = contestants.Select(_ => new List<double>()).ToArray();
         for (var round = -1; round < rounds; round++)
@@ -44,11 +57,18 @@ internal static class KindsOfRows
             {
                 var rate = contestants[i].Rate();
                 if (round >= 0)
+                {
                     samples[i].Add(rate);
+                }
             }
         }
 
-        return [.. contestants.Select((c, i) => new Cost(c.What, EngineBenchmark.Median(samples[i]), EngineBenchmark.Median(samples[i].Zip(samples[0], (a, b) => a / b))))];
+        return
+        [
+            .. contestants.Select(
+                (c, i) => new Cost(c.What, EngineBenchmark.Median(samples[i]), EngineBenchmark.Median(samples[i].Zip(samples[0], (a, b) => a / b)))
+            ),
+        ];
     }
 
     /// <summary>The same rows with values, and with further features of the last field.</summary>
@@ -61,9 +81,15 @@ internal static class KindsOfRows
         {
             var columns = source[n].Columns;
             for (var e = 0; e < columns.Length - 1; e++)
+            {
                 rows.Add(columns[e], entriesOfLastField > 1 ? 1 : 0.5f + (float)random.NextDouble());
+            }
+
             for (var e = 0; e < entriesOfLastField; e++)
+            {
                 rows.Add(source.ColumnCount - 1 - random.Below(lastFieldSize), 1 / MathF.Sqrt(entriesOfLastField));
+            }
+
             rows.EndRow();
         }
 
@@ -89,7 +115,10 @@ internal static class KindsOfRows
             blocks[field] = builder.Build();
             rows[field] = new int[examples.Count];
             for (var n = 0; n < examples.Count; n++)
+            {
                 rows[field][n] = examples.Blocks[0][n].Columns[field] - first;
+            }
+
             first += sizes[field];
         }
 

@@ -6,8 +6,10 @@ using System.Text.Json;
 namespace RecService.Benchmarks;
 
 /// <summary>
-/// Hours of mixed load in small: interactions, scoring, changes of the catalogue, erasures, and a training run every minute. Requests are sent when they are due,
-/// whatever became of those before, and their latency counts from that moment, so that a stall of the service delays all that fall into it. Ends with 1 after an
+/// Hours of mixed load in small: interactions, scoring, changes of the catalogue, erasures, and a training run every minute. Requests are sent when
+/// they are due,
+/// whatever became of those before, and their latency counts from that moment, so that a stall of the service delays all that fall into it. Ends with
+/// 1 after an
 /// error, or when what is stored is not what was acknowledged.
 /// </summary>
 internal static class LoadBenchmark
@@ -64,33 +66,50 @@ internal static class LoadBenchmark
 
     private static void PrintHead(Operation[] operations)
     {
-        Console.WriteLine($"{FirstInteractions:N0} interactions of {Users:N0} users with {Items:N0} items; a training run every minute. Requests a second:");
+        Console.WriteLine(
+            $"{FirstInteractions:N0} interactions of {Users:N0} users with {Items:N0} items; a training run every minute. Requests a second:"
+        );
         Console.WriteLine($"  {string.Join(", ", operations.Select(each => $"{each.Name} {each.PerSecond:0.##}"))}");
-        Console.WriteLine($"Latencies of recommendations are in ms, from when they were due: during runs (until {Publication.TotalSeconds} s after their ends), and else.");
+        Console.WriteLine(
+            $"Latencies of recommendations are in ms, from when they were due: during runs (until {Publication.TotalSeconds} s after their ends), and else."
+        );
         Console.WriteLine("Memory is in MiB: the service's resident set (mean and greatest of the minute), and PostgreSQL's proportional set.");
         Console.WriteLine($"{"",32}{"during runs",18}{"else",18}{"service",18}");
         Console.WriteLine(
-            $"{"minute",8}{"requests",12}{"errors",12}{"p50",9}{"p99",9}{"p50",9}{"p99",9}{"mean",9}{"most",9}{"PostgreSQL",12}{"models",8}{"runs",8}{"database MiB",14}");
+            $"{"minute",8}{"requests",12}{"errors",12}{"p50",9}{"p99",9}{"p50",9}{"p99",9}{"mean",9}{"most",9}{"PostgreSQL",12}{"models",8}{"runs",8}{"database MiB",14}"
+        );
     }
 
     private static async Task PrintMinuteAsync(
-        ServiceProcess service, int minute, List<Outcome> outcomes, List<(double Milliseconds, bool InRun)> recommendations, double[] memory)
+        ServiceProcess service,
+        int minute,
+        List<Outcome> outcomes,
+        List<(double Milliseconds, bool InRun)> recommendations,
+        double[] memory
+    )
     {
         const string models = "SELECT count(*) FROM models WHERE pruned_at IS NULL";
         const string runs = "SELECT count(*) FROM training_runs WHERE status = 'succeeded'";
         var stored = (await service.PsqlAsync($"SELECT ({models}), ({runs}), pg_database_size(current_database()) / 1048576")).Split('|');
         Console.WriteLine(
             $"{minute,8}{outcomes.Count,12:N0}{outcomes.Count(outcome => outcome.Error is not null),12:N0}{Latencies(inRun: true)}{Latencies(inRun: false)}"
-            + $"{memory.Average(),9:F0}{memory.Max(),9:F0}{service.DatabaseMemory() / Mebibyte,12:F0}{stored[0],8}{stored[1],8}{stored[2],14}");
+                + $"{memory.Average(),9:F0}{memory.Max(),9:F0}{service.DatabaseMemory() / Mebibyte,12:F0}{stored[0],8}{stored[1],8}{stored[2],14}"
+        );
 
         string Latencies(bool inRun) => $"{Quantile(recommendations, inRun, 0.5),9:F1}{Quantile(recommendations, inRun, 0.99),9:F1}";
     }
 
-    private static List<(double Milliseconds, bool InRun)> Recommendations(List<Outcome> outcomes, List<(DateTimeOffset Start, DateTimeOffset End)> runs) =>
-    [
-        .. outcomes.Where(outcome => outcome.Operation.Name == RecommendationsName && outcome.Error is null).Select(outcome =>
-            (outcome.Latency.TotalMilliseconds, runs.Exists(run => run.Start < outcome.Due + outcome.Latency && outcome.Due < run.End))),
-    ];
+    private static List<(double Milliseconds, bool InRun)> Recommendations(
+        List<Outcome> outcomes,
+        List<(DateTimeOffset Start, DateTimeOffset End)> runs
+    ) =>
+        [
+            .. outcomes
+                .Where(outcome => outcome.Operation.Name == RecommendationsName && outcome.Error is null)
+                .Select(outcome =>
+                    (outcome.Latency.TotalMilliseconds, runs.Exists(run => run.Start < outcome.Due + outcome.Latency && outcome.Due < run.End))
+                ),
+        ];
 
     private static async Task PrepareAsync(HttpClient client, SyntheticTraffic traffic)
     {
@@ -109,7 +128,10 @@ internal static class LoadBenchmark
         while (await client.GetFromJsonAsync<JsonElement>("/v1/models") is var answer && answer.GetProperty("models").GetArrayLength() == 0)
         {
             if (watch.Elapsed > FirstModelLimit)
+            {
                 throw new InvalidOperationException($"There is no model after {FirstModelLimit}.");
+            }
+
             await Task.Delay(TimeSpan.FromSeconds(1));
         }
 
@@ -128,17 +150,23 @@ internal static class LoadBenchmark
             new("single interactions", 20, _ => Batch([Interaction()]), Interactions: 1),
             new("batches of 100", 2, _ => Batch(Enumerable.Range(0, 100).Select(_ => Interaction())), Interactions: 100),
             new(RecommendationsName, 60, _ => Post("/v1/recommendations", $"{{\"userId\":\"{User()}\",{Interaction().Context},\"count\":20}}")),
-            new("scores of 50 items", 20, _ => Post("/v1/scores", $"{{\"userId\":\"{User()}\",{Interaction().Context},\"itemIds\":[{ItemIds(50)}]}}")),
-            new("cross features of 20 rows", 5, _ => Post("/v1/cross-features",
-                $"{{\"rows\":[{string.Join(',', Enumerable.Range(0, 20).Select(_ => $"{{\"userId\":\"{User()}\",\"itemId\":\"{Item()}\"}}"))}]}}")),
+            new("scores of 50 items", 20, _ =>
+                Post("/v1/scores", $"{{\"userId\":\"{User()}\",{Interaction().Context},\"itemIds\":[{ItemIds(50)}]}}")
+            ),
+            new("cross features of 20 rows", 5, _ =>
+                Post(
+                    "/v1/cross-features",
+                    $"{{\"rows\":[{string.Join(',', Enumerable.Range(0, 20).Select(_ => $"{{\"userId\":\"{User()}\",\"itemId\":\"{Item()}\"}}"))}]}}"
+                )
+            ),
             new("items put", 2, _ => Put(traffic.NextItem())),
-
             // Users of their own: they come, are in a model or two, and are erased.
             new(ArrivalsName, 1 / 17.0, n => Batch(Enumerable.Range(0, InteractionsOfLeaver).Select(_ => Interaction() with { UserId = Leaver(n) }))),
             new(ErasuresName, 1 / 17.0, n => new(HttpMethod.Delete, $"/v1/users/{Leaver(n)}"), After: TimeSpan.FromSeconds(90)),
         ];
 
-        HttpRequestMessage Put(int item) => new(HttpMethod.Put, $"/v1/items/{SyntheticTraffic.ItemId(item)}") { Content = Json($"{{{ItemBody(item, traffic)}}}") };
+        HttpRequestMessage Put(int item) =>
+            new(HttpMethod.Put, $"/v1/items/{SyntheticTraffic.ItemId(item)}") { Content = Json($"{{{ItemBody(item, traffic)}}}") };
         static string Leaver(int n) => $"leaver-{n}";
     }
 
@@ -155,33 +183,61 @@ internal static class LoadBenchmark
     private static async Task<List<(DateTimeOffset Start, DateTimeOffset End)>> RunsAsync(HttpClient client)
     {
         var answer = await client.GetFromJsonAsync<JsonElement>("/v1/training-runs?limit=20");
-        return [.. answer.GetProperty("trainingRuns").EnumerateArray().Select(run => (run.GetProperty("startedAt").GetDateTimeOffset(),
-            run.GetProperty("finishedAt") is { ValueKind: JsonValueKind.String } end ? end.GetDateTimeOffset() + Publication : DateTimeOffset.MaxValue))];
+        return
+        [
+            .. answer
+                .GetProperty("trainingRuns")
+                .EnumerateArray()
+                .Select(run =>
+                    (
+                        run.GetProperty("startedAt").GetDateTimeOffset(),
+                        run.GetProperty("finishedAt") is { ValueKind: JsonValueKind.String } end
+                            ? end.GetDateTimeOffset() + Publication
+                            : DateTimeOffset.MaxValue
+                    )
+                ),
+        ];
     }
 
     /// <summary>Prints what came of it all, and tells whether that is as it should be.</summary>
     private static async Task<bool> SummaryAsync(
-        ServiceProcess service, OpenLoop load, List<(TimeSpan Time, double Mebibytes)> memory, List<(double Milliseconds, bool InRun)> recommendations)
+        ServiceProcess service,
+        OpenLoop load,
+        List<(TimeSpan Time, double Mebibytes)> memory,
+        List<(double Milliseconds, bool InRun)> recommendations
+    )
     {
         Console.WriteLine();
         Console.WriteLine($"{load.Sent:N0} requests, {load.Errors.Values.Sum():N0} errors");
         foreach (var (error, count) in load.Errors.OrderByDescending(each => each.Value))
+        {
             Console.WriteLine($"  {count} × {error}");
+        }
+
         foreach (var body in load.Notes)
+        {
             Console.WriteLine($"  {body}");
+        }
+
         Console.WriteLine($"{service.Warnings.Count:N0} warnings and errors in the log of the service");
         foreach (var line in service.Warnings.Take(WarningsToPrint))
+        {
             Console.WriteLine($"  {line}");
+        }
 
-        double inRun = Quantile(recommendations, true, 0.99), outside = Quantile(recommendations, false, 0.99);
+        double inRun = Quantile(recommendations, true, 0.99),
+            outside = Quantile(recommendations, false, 0.99);
         Console.WriteLine($"Recommendations: p99 {inRun:F1} ms during runs, {outside:F1} ms else, ratio {inRun / outside:F2}");
 
         var settled = memory.Where(sample => sample.Time >= WarmUp).ToList();
         if (settled.Count >= 60)
         {
-            double first = settled.Take(60).Average(sample => sample.Mebibytes), last = settled.TakeLast(60).Average(sample => sample.Mebibytes);
+            double first = settled.Take(60).Average(sample => sample.Mebibytes),
+                last = settled.TakeLast(60).Average(sample => sample.Mebibytes);
             var minute = WarmUp.TotalMinutes;
-            Console.WriteLine($"Resident memory after minute {minute}: {first:F0} → {last:F0} MiB (first and last minute), slope {Slope(settled):+0.0;-0.0} MiB an hour");
+            Console.WriteLine(
+                $"Resident memory after minute {minute}: {first:F0} → {last:F0} MiB (first and last minute), slope {Slope(settled):+0.0;-0.0} MiB an hour"
+            );
         }
         else
         {
@@ -213,7 +269,9 @@ internal static class LoadBenchmark
     /// <summary>The slope of the line of least squares, in MiB an hour.</summary>
     private static double Slope(List<(TimeSpan Time, double Mebibytes)> samples)
     {
-        double time = samples.Average(sample => sample.Time.TotalHours), memory = samples.Average(sample => sample.Mebibytes);
-        return samples.Sum(sample => (sample.Time.TotalHours - time) * (sample.Mebibytes - memory)) / samples.Sum(sample => Math.Pow(sample.Time.TotalHours - time, 2));
+        double time = samples.Average(sample => sample.Time.TotalHours),
+            memory = samples.Average(sample => sample.Mebibytes);
+        return samples.Sum(sample => (sample.Time.TotalHours - time) * (sample.Mebibytes - memory))
+            / samples.Sum(sample => Math.Pow(sample.Time.TotalHours - time, 2));
     }
 }

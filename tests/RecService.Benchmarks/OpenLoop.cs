@@ -58,22 +58,33 @@ internal sealed class OpenLoop(HttpClient client, Operation[] operations)
     {
         var taken = new List<Outcome>();
         while (_outcomes.TryDequeue(out var outcome))
+        {
             taken.Add(outcome);
+        }
+
         return taken;
     }
 
     private Task Send(TimeSpan duration)
     {
-        var schedule = new PriorityQueue<(Operation Operation, int Number), TimeSpan>(operations.Select(operation => ((operation, 0), operation.Due(0))));
+        var schedule = new PriorityQueue<(Operation Operation, int Number), TimeSpan>(
+            operations.Select(operation => ((operation, 0), operation.Due(0)))
+        );
         var pending = new List<Task>();
         var start = Stopwatch.GetTimestamp();
         var startTime = DateTimeOffset.UtcNow;
         while (schedule.TryDequeue(out var next, out var due) && due < duration)
         {
             if (due - Stopwatch.GetElapsedTime(start) is var wait && wait > TimeSpan.Zero)
+            {
                 Thread.Sleep(wait);
+            }
+
             if (Sent++ % 1000 == 0)
+            {
                 pending.RemoveAll(task => task.IsCompletedSuccessfully);
+            }
+
             pending.Add(SendAsync(next.Operation, next.Number, startTime + due, start, due));
             schedule.Enqueue((next.Operation, next.Number + 1), next.Operation.Due(next.Number + 1));
         }
@@ -106,13 +117,18 @@ internal sealed class OpenLoop(HttpClient client, Operation[] operations)
         }
 
         if (error is not null)
+        {
             Errors.AddOrUpdate(error, 1, (_, count) => count + 1);
+        }
+
         _outcomes.Enqueue(new(operation, dueTime, Stopwatch.GetElapsedTime(start) - due, error));
     }
 
     private void Note(string error)
     {
         if (Notes.Count < MostNotes)
+        {
             Notes.Enqueue(error);
+        }
     }
 }

@@ -19,7 +19,9 @@ internal static class RankingBenchmark
     public static int Run()
     {
         var space = new FeatureSpace(
-            ["user", "item", "tag"], [.. Enumerable.Repeat(0, Requests), .. Enumerable.Repeat(1, Catalogue), .. Enumerable.Repeat(2, Tags)]);
+            ["user", "item", "tag"],
+            [.. Enumerable.Repeat(0, Requests), .. Enumerable.Repeat(1, Catalogue), .. Enumerable.Repeat(2, Tags)]
+        );
         var table = new Table().AddColumns("k", "kernel", "M items/s", "ms a request");
         foreach (var factors in new[] { 8, 16, 64 })
         {
@@ -32,18 +34,26 @@ internal static class RankingBenchmark
                 {
                     var start = Stopwatch.GetTimestamp();
                     for (var request = 0; request < Requests; request++)
+                    {
                         ranker.Top(new SparseRow([request]), count: 10);
+                    }
+
                     times[round] = Stopwatch.GetElapsedTime(start).TotalMilliseconds / Requests;
                 }
 
                 var median = EngineBenchmark.Median(times);
                 table.AddRow(
-                    factors.ToString(CultureInfo.InvariantCulture), kernel.Name, (Catalogue / median / 1e3).ToString("F1", CultureInfo.InvariantCulture),
-                    median.ToString("F3", CultureInfo.InvariantCulture));
+                    factors.ToString(CultureInfo.InvariantCulture),
+                    kernel.Name,
+                    (Catalogue / median / 1e3).ToString("F1", CultureInfo.InvariantCulture),
+                    median.ToString("F3", CultureInfo.InvariantCulture)
+                );
             }
         }
 
-        AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Top 10 of a catalogue of {Catalogue:N0} items; medians of {Rounds} rounds, one thread"));
+        AnsiConsole.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"Top 10 of a catalogue of {Catalogue:N0} items; medians of {Rounds} rounds, one thread")
+        );
         AnsiConsole.Write(table);
         return 0;
     }
@@ -56,7 +66,10 @@ internal static class RankingBenchmark
         {
             rows.Add(Requests + item);
             for (var tag = 0; tag < 3; tag++)
+            {
                 rows.Add(Requests + Catalogue + random.Below(Tags), 1 / MathF.Sqrt(3));
+            }
+
             rows.EndRow();
         }
 

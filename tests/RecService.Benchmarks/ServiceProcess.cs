@@ -6,7 +6,9 @@ using System.Security.Cryptography;
 
 namespace RecService.Benchmarks;
 
-/// <summary>The service as an operator starts it: a process of its own, with an embedded database in a temporary folder, until it is stopped by SIGTERM.</summary>
+/// <summary>
+/// The service as an operator starts it: a process of its own, with an embedded database in a temporary folder, until it is stopped by SIGTERM.
+/// </summary>
 internal sealed class ServiceProcess : IDisposable
 {
     private const int LinesToKeep = 20;
@@ -28,17 +30,34 @@ internal sealed class ServiceProcess : IDisposable
     {
         // The database may run under another account, which has to reach the folder: the service makes it.
         Folder = Path.Combine(Path.GetTempPath(), $"recservice-bench-{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
-        var service = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../src/RecService.Api/bin/Release/net10.0/RecService.Api.dll"));
-        var start = new ProcessStartInfo("dotnet", [service]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("ConnectionStrings__", StringComparison.OrdinalIgnoreCase)).ToArray())
+        var service = Path.GetFullPath(
+            Path.Combine(AppContext.BaseDirectory, "../../../../../src/RecService.Api/bin/Release/net10.0/RecService.Api.dll")
+        );
+        var start = new ProcessStartInfo("dotnet", [service])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (
+            var name in start.Environment.Keys.Where(name => name.StartsWith("ConnectionStrings__", StringComparison.OrdinalIgnoreCase)).ToArray()
+        )
+        {
             start.Environment.Remove(name);
+        }
+
         (string, string)[] own =
         [
-            ("ASPNETCORE_ENVIRONMENT", "Production"), ("ASPNETCORE_URLS", "http://127.0.0.1:0"), ("Access:BootstrapKey", _key),
-            ("Database:Embedded", "true"), ("Database:DataDirectory", Folder),
+            ("ASPNETCORE_ENVIRONMENT", "Production"),
+            ("ASPNETCORE_URLS", "http://127.0.0.1:0"),
+            ("Access:BootstrapKey", _key),
+            ("Database:Embedded", "true"),
+            ("Database:DataDirectory", Folder),
         ];
         foreach (var (key, value) in own.Concat(settings))
+        {
             start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        }
 
         _process = Process.Start(start)!;
         _signals = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT }.Select(signal => PosixSignalRegistration.Create(signal, _ => Stop()))];
@@ -59,18 +78,29 @@ internal sealed class ServiceProcess : IDisposable
         var service = new ServiceProcess(settings);
         var ended = service._process.WaitForExitAsync();
         if (await Task.WhenAny(service._address.Task, ended, Task.Delay(StartLimit)) == service._address.Task)
+        {
             return service;
+        }
+
         service.Dispose();
         throw new InvalidOperationException("The service did not start.");
     }
 
     /// <summary>A client of so many connections at most, with an admin key.</summary>
-    public HttpClient Client(int connections) => new(new SocketsHttpHandler { MaxConnectionsPerServer = connections, UseProxy = false, UseCookies = false })
-    {
-        BaseAddress = _address.Task.Result,
-        DefaultRequestHeaders = { { "X-Api-Key", _key } },
-        Timeout = TimeSpan.FromMinutes(10),
-    };
+    public HttpClient Client(int connections) =>
+        new(
+            new SocketsHttpHandler
+            {
+                MaxConnectionsPerServer = connections,
+                UseProxy = false,
+                UseCookies = false,
+            }
+        )
+        {
+            BaseAddress = _address.Task.Result,
+            DefaultRequestHeaders = { { "X-Api-Key", _key } },
+            Timeout = TimeSpan.FromMinutes(10),
+        };
 
     /// <summary>Runs psql's commands in one session and returns what they print.</summary>
     public async Task<string> PsqlAsync(params string[] commands)
@@ -79,7 +109,18 @@ internal sealed class ServiceProcess : IDisposable
         var server = (await File.ReadAllTextAsync(Path.Combine(Folder, "pgdata/postmaster.opts"))).Split(" \"")[0];
         var socket = (await File.ReadAllLinesAsync(Path.Combine(Folder, "pgdata/postmaster.pid")))[4];
         string[] arguments =
-            ["-XqAt", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", "recservice", "-d", "recservice", .. commands.SelectMany(command => new[] { "-c", command })];
+        [
+            "-XqAt",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            socket,
+            "-U",
+            "recservice",
+            "-d",
+            "recservice",
+            .. commands.SelectMany(command => new[] { "-c", command }),
+        ];
         var start = new ProcessStartInfo(Path.Combine(Path.GetDirectoryName(server)!, "psql"), arguments)
         {
             UseShellExecute = false,
@@ -91,7 +132,9 @@ internal sealed class ServiceProcess : IDisposable
         var error = psql.StandardError.ReadToEndAsync();
         var output = await psql.StandardOutput.ReadToEndAsync();
         await psql.WaitForExitAsync();
-        return psql.ExitCode == 0 ? output.Trim() : throw new InvalidOperationException($"psql failed: {await error}\nThe database's log:\n{DatabaseLog()}");
+        return psql.ExitCode == 0
+            ? output.Trim()
+            : throw new InvalidOperationException($"psql failed: {await error}\nThe database's log:\n{DatabaseLog()}");
     }
 
     public async Task<long> CountAsync(string query) => long.Parse(await PsqlAsync(query), CultureInfo.InvariantCulture);
@@ -111,7 +154,10 @@ internal sealed class ServiceProcess : IDisposable
     {
         Stop();
         foreach (var signal in _signals)
+        {
             signal.Dispose();
+        }
+
         _process.Dispose();
     }
 
@@ -134,7 +180,10 @@ internal sealed class ServiceProcess : IDisposable
         lock (_stopping)
         {
             if (_stopped)
+            {
                 return;
+            }
+
             _stopped = true;
             if (_process.HasExited)
             {
@@ -143,7 +192,10 @@ internal sealed class ServiceProcess : IDisposable
             else
             {
                 using (var kill = Process.Start("kill", ["-s", "TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]))
+                {
                     kill.WaitForExit();
+                }
+
                 if (!_process.WaitForExit(StopLimit))
                 {
                     Console.Error.WriteLine("The service does not stop on SIGTERM; it is killed.");
@@ -153,7 +205,9 @@ internal sealed class ServiceProcess : IDisposable
             }
 
             if (Directory.Exists(Folder))
+            {
                 Directory.Delete(Folder, recursive: true);
+            }
         }
     }
 
@@ -162,7 +216,10 @@ internal sealed class ServiceProcess : IDisposable
     {
         Console.Error.WriteLine($"The service has ended by itself, with exit code {_process.ExitCode}. The end of its log and of the database's:");
         lock (_log)
+        {
             Array.ForEach([.. _log], Console.Error.WriteLine);
+        }
+
         Console.Error.WriteLine(DatabaseLog());
     }
 
@@ -172,18 +229,28 @@ internal sealed class ServiceProcess : IDisposable
     private void Take(string? line)
     {
         if (line is null)
+        {
             return;
+        }
+
         lock (_log)
         {
             _log.Enqueue(line);
             if (_log.Count > LinesToKeep)
+            {
                 _log.Dequeue();
+            }
         }
 
         // The log is JSON.
         if (Array.Exists(WarningLevels, level => line.Contains($"\"LogLevel\":\"{level}\"", StringComparison.Ordinal)))
+        {
             Warnings.Enqueue(line);
+        }
+
         if (line.IndexOf(Listening, StringComparison.Ordinal) is >= 0 and var listening)
+        {
             _address.TrySetResult(new Uri(line[(listening + Listening.Length)..].Split('"')[0]));
+        }
     }
 }

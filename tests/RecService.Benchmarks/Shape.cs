@@ -9,7 +9,8 @@ namespace RecService.Benchmarks;
 internal sealed record Shape(string Name, int[] FieldSizes, int Rows)
 {
     /// <summary>
-    /// A: many fields, eight of which have few values, so that every row shares features with most others. B: users, items and a context. C: users and items alone.
+    /// A: many fields, eight of which have few values, so that every row shares features with most others. B: users, items and a context. C: users
+    /// and items alone.
     /// D: the same as B with a model beyond the near caches.
     /// </summary>
     public static readonly Shape[] All =

@@ -5,7 +5,16 @@ namespace RecService.Benchmarks;
 
 /// <summary>An interaction, in the forms in which the service takes it.</summary>
 internal sealed record SyntheticInteraction(
-    string? InteractionId, string UserId, string ItemId, string Type, int? Value, DateTimeOffset OccurredAt, string[] Tags, string Device, string Country)
+    string? InteractionId,
+    string UserId,
+    string ItemId,
+    string Type,
+    int? Value,
+    DateTimeOffset OccurredAt,
+    string[] Tags,
+    string Device,
+    string Country
+)
 {
     public const string CsvHeader = "interactionId,userId,itemId,type,value,occurredAt,tags,context.device,context.country";
 
@@ -26,7 +35,8 @@ internal sealed record SyntheticInteraction(
 }
 
 /// <summary>
-/// Traffic of a shop, the same every time. Few users are busy, and a user comes back to the same few items, which are popular by Zipf's law: pairs of user and item
+/// Traffic of a shop, the same every time. Few users are busy, and a user comes back to the same few items, which are popular by Zipf's law: pairs of
+/// user and item
 /// repeat, so that what there is to learn stops growing while interactions go on.
 /// </summary>
 /// <param name="users">The number of users; the n-th of them comes with a frequency of 1/√n.</param>
@@ -58,9 +68,25 @@ internal sealed class SyntheticTraffic(int users, int items, int favourites)
         var item = Zipf(_favourite);
         var device = Devices[_favourite.Below(Devices.Length)];
         string[] tags = _favourite.Below(3) == 0 ? [Sources[_favourite.Below(Sources.Length)]] : [];
-        var type = _random.Below(100) switch { < 80 => "view", < 94 => "click", < 97 => "purchase", _ => "rating" };
+        var type = _random.Below(100) switch
+        {
+            < 80 => "view",
+            < 94 => "click",
+            < 97 => "purchase",
+            _ => "rating",
+        };
         var id = $"{_random.Next():x16}{_random.Next():x16}";
-        return new(id, UserId(user), ItemId(item), type, type == "rating" ? 1 + _random.Below(5) : null, occurredAt, tags, device, Countries[user % Countries.Length]);
+        return new(
+            id,
+            UserId(user),
+            ItemId(item),
+            type,
+            type == "rating" ? 1 + _random.Below(5) : null,
+            occurredAt,
+            tags,
+            device,
+            Countries[user % Countries.Length]
+        );
     }
 
     // The continuous form of the law: the logarithm of the rank is uniform.

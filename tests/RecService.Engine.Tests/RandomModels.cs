@@ -10,7 +10,10 @@ internal static class RandomModels
     /// <summary>Columns of each field in a random space.</summary>
     public const int ColumnsPerField = 5;
 
-    /// <summary>A space whose fields have five columns each; with sharing, the first columns of a field borrow the latent vectors of those of the field before.</summary>
+    /// <summary>
+    /// A space whose fields have five columns each; with sharing, the first columns of a field borrow the latent vectors of those of the field
+    /// before.
+    /// </summary>
     public static FeatureSpace Space(int fields, bool shared = false)
     {
         var columns = Enumerable.Range(0, fields * ColumnsPerField).ToArray();
@@ -25,10 +28,21 @@ internal static class RandomModels
             }
         }
 
-        return new([.. Enumerable.Range(0, fields).Select(f => FormattableString.Invariant($"f{f}"))], [.. columns.Select(c => c / ColumnsPerField)], factors);
+        return new(
+            [.. Enumerable.Range(0, fields).Select(f => FormattableString.Invariant($"f{f}"))],
+            [.. columns.Select(c => c / ColumnsPerField)],
+            factors
+        );
     }
 
-    public static FactorizationModel Model(FeatureSpace space, FeatureInteraction interaction, int k, RandomSource random, double scale = 1, Loss loss = Loss.Squared)
+    public static FactorizationModel Model(
+        FeatureSpace space,
+        FeatureInteraction interaction,
+        int k,
+        RandomSource random,
+        double scale = 1,
+        Loss loss = Loss.Squared
+    )
     {
         var stride = FactorizationModel.StrideOf(k);
         var table = new float[space.FactorCount * stride];
@@ -41,8 +55,15 @@ internal static class RandomModels
         }
 
         return new(
-            space, interaction, loss, k, (float)random.NextNormal(), [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)(scale * random.NextNormal()))], table,
-            fieldWeights: interaction == FeatureInteraction.FieldWeighted ? FieldWeights(space.FieldCount, random) : null);
+            space,
+            interaction,
+            loss,
+            k,
+            (float)random.NextNormal(),
+            [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)(scale * random.NextNormal()))],
+            table,
+            fieldWeights: interaction == FeatureInteraction.FieldWeighted ? FieldWeights(space.FieldCount, random) : null
+        );
     }
 
     /// <summary>Normal random numbers, symmetric and 0 on the diagonal.</summary>
@@ -63,7 +84,8 @@ internal static class RandomModels
     /// <summary>A row that has each column with the given probability, in random order; values are 1 or normal.</summary>
     public static RowBuffer Row(FeatureSpace space, RandomSource random, double share = 0.6, bool numeric = false, Func<int, bool>? fields = null)
     {
-        var columns = Enumerable.Range(0, space.ColumnCount)
+        var columns = Enumerable
+            .Range(0, space.ColumnCount)
             .Where(c => fields?.Invoke(space.ColumnFields[c]) ?? true)
             .Where(_ => random.NextDouble() < share)
             .ToArray();

@@ -11,7 +11,11 @@ internal sealed class ReluctantStream(Stream inner, int most = 1_000) : Stream
 
     public override long Length => throw new NotSupportedException();
 
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
 
     public override void Flush() => inner.Flush();
 

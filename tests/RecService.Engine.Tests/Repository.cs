@@ -19,5 +19,7 @@ internal static class Repository
 
     /// <summary>A folder of the data that may lie beside the repository; null when it does not.</summary>
     public static string? SharedData(string name) =>
-        Path.GetDirectoryName(Root) is { } parent && Path.Combine(parent, "shared", "data", name) is var folder && Directory.Exists(folder) ? folder : null;
+        Path.GetDirectoryName(Root) is { } parent && Path.Combine(parent, "shared", "data", name) is var folder && Directory.Exists(folder)
+            ? folder
+            : null;
 }

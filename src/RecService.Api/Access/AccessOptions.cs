@@ -39,7 +39,9 @@ internal sealed class AccessOptionsValidation : IValidateOptions<AccessOptions>
         var failures = new List<string>();
         if (options.BootstrapKey is { } key && (!KeyText.TryParse(key, out _) || key.Distinct().Count() < LeastDistinctCharacters))
         {
-            failures.Add($"{AccessOptions.BootstrapKeyName} must be a key of the form {KeyText.Form}; make the secret at random, for instance by 'openssl rand -hex 32'.");
+            failures.Add(
+                $"{AccessOptions.BootstrapKeyName} must be a key of the form {KeyText.Form}; make the secret at random, for instance by 'openssl rand -hex 32'."
+            );
         }
 
         Check(nameof(AccessOptions.KeyLimit), options.KeyLimit, failures);

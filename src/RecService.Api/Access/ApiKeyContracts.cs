@@ -36,7 +36,8 @@ internal sealed record ApiKeyAnswer(
     DateTimeOffset? RotatedAt,
     DateTimeOffset? FormerExpiresAt,
     DateTimeOffset? ExpiresAt,
-    DateTimeOffset? RevokedAt)
+    DateTimeOffset? RevokedAt
+)
 {
     public static ApiKeyAnswer From(ApiKey key) =>
         new(key.Prefix, key.Name, key.Roles, key.CreatedAt, key.RotatedAt, key.FormerExpiresAt, key.ExpiresAt, key.RevokedAt);

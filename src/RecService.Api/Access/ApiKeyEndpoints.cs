@@ -18,22 +18,45 @@ internal static partial class ApiKeyEndpoints
     {
         var keys = routes.MapGroup("/v1/api-keys").WithTags("API keys").Requires(Roles.Admin);
 
-        keys.MapPost("", CreateAsync).WithName("createApiKey").WithSummary("Make an API key")
+        keys.MapPost("", CreateAsync)
+            .WithName("createApiKey")
+            .WithSummary("Make an API key")
             .WithDescription("The answer is the only one that shows the key. Other processes take it within a second.")
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
         keys.MapGet("", ListAsync).WithName("listApiKeys").WithSummary("List API keys, newest first");
-        keys.MapGet("/{prefix}", GetAsync).WithName("getApiKey").WithSummary("Read an API key's record").ProducesProblem(StatusCodes.Status404NotFound);
-        keys.MapPost("/{prefix}/rotate", RotateAsync).WithName("rotateApiKey").WithSummary("Give an API key a new secret")
-            .WithDescription($"The former secret holds for another `graceSeconds`, by default {DefaultGraceSeconds}; one that is older is void at once.")
-            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
-        keys.MapDelete("/{prefix}", RevokeAsync).WithName("revokeApiKey").WithSummary("Revoke an API key")
-            .WithDescription("For good: at once in the process that answers, within a second in the others. Its record stays. The last valid key with the role `admin` is kept "
-                + "unless a bootstrap key is configured.")
-            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
+        keys.MapGet("/{prefix}", GetAsync)
+            .WithName("getApiKey")
+            .WithSummary("Read an API key's record")
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        keys.MapPost("/{prefix}/rotate", RotateAsync)
+            .WithName("rotateApiKey")
+            .WithSummary("Give an API key a new secret")
+            .WithDescription(
+                $"The former secret holds for another `graceSeconds`, by default {DefaultGraceSeconds}; one that is older is void at once."
+            )
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict);
+        keys.MapDelete("/{prefix}", RevokeAsync)
+            .WithName("revokeApiKey")
+            .WithSummary("Revoke an API key")
+            .WithDescription(
+                "For good: at once in the process that answers, within a second in the others. Its record stays. The last valid key with the role `admin` is kept "
+                    + "unless a bootstrap key is configured."
+            )
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict);
     }
 
     private static async Task<Results<Created<NewApiKey>, ValidationProblem>> CreateAsync(
-        ApiKeyInput input, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, AuditLog audit, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken)
+        ApiKeyInput input,
+        RecServiceDbContext database,
+        KnownKeys known,
+        ClaimsPrincipal caller,
+        AuditLog audit,
+        TimeProvider time,
+        ILogger<KnownKeys> logger,
+        CancellationToken cancellationToken
+    )
     {
         var now = time.GetUtcNow();
         var errors = Validate(input, now);
@@ -69,7 +92,11 @@ internal static partial class ApiKeyEndpoints
     }
 
     private static async Task<Results<Ok<ApiKeyPage>, ValidationProblem>> ListAsync(
-        RecServiceDbContext database, int? limit, string? cursor, CancellationToken cancellationToken)
+        RecServiceDbContext database,
+        int? limit,
+        string? cursor,
+        CancellationToken cancellationToken
+    )
     {
         var errors = new FieldErrors();
         var size = Paging.Limit(errors, limit);
@@ -79,19 +106,36 @@ internal static partial class ApiKeyEndpoints
             return errors.ToProblem();
         }
 
-        var page = await database.ApiKeys.AsNoTracking().Where(key => key.KeyId < below).OrderByDescending(key => key.KeyId).Take(size + 1).ToListAsync(cancellationToken);
+        var page = await database
+            .ApiKeys.AsNoTracking()
+            .Where(key => key.KeyId < below)
+            .OrderByDescending(key => key.KeyId)
+            .Take(size + 1)
+            .ToListAsync(cancellationToken);
         var next = page.Count > size ? Paging.Cursor(ListName, page[size - 1].KeyId) : null;
         return TypedResults.Ok(new ApiKeyPage([.. page.Take(size).Select(ApiKeyAnswer.From)], next));
     }
 
-    private static async Task<Results<Ok<ApiKeyAnswer>, ProblemHttpResult>> GetAsync(string prefix, RecServiceDbContext database, CancellationToken cancellationToken) =>
+    private static async Task<Results<Ok<ApiKeyAnswer>, ProblemHttpResult>> GetAsync(
+        string prefix,
+        RecServiceDbContext database,
+        CancellationToken cancellationToken
+    ) =>
         await database.ApiKeys.AsNoTracking().SingleOrDefaultAsync(key => key.Prefix == prefix, cancellationToken) is { } key
             ? TypedResults.Ok(ApiKeyAnswer.From(key))
             : NotFound(prefix);
 
     private static async Task<Results<Ok<NewApiKey>, ValidationProblem, ProblemHttpResult>> RotateAsync(
-        string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, AuditLog audit, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken,
-        int graceSeconds = DefaultGraceSeconds)
+        string prefix,
+        RecServiceDbContext database,
+        KnownKeys known,
+        ClaimsPrincipal caller,
+        AuditLog audit,
+        TimeProvider time,
+        ILogger<KnownKeys> logger,
+        CancellationToken cancellationToken,
+        int graceSeconds = DefaultGraceSeconds
+    )
     {
         if (graceSeconds is < 0 or > MostGraceSeconds)
         {
@@ -106,13 +150,16 @@ internal static partial class ApiKeyEndpoints
         await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
 
         // One statement, so that of two rotations at a time the later one keeps the secret of the earlier one, and a revocation stands.
-        var rotated = await database.ApiKeys.Where(key => key.Prefix == prefix && key.RevokedAt == null).ExecuteUpdateAsync(
-            set => set
-                .SetProperty(key => key.FormerHash, key => graceEnd == null ? null : key.Hash)
-                .SetProperty(key => key.FormerExpiresAt, graceEnd)
-                .SetProperty(key => key.Hash, next.Hash)
-                .SetProperty(key => key.RotatedAt, now),
-            cancellationToken);
+        var rotated = await database
+            .ApiKeys.Where(key => key.Prefix == prefix && key.RevokedAt == null)
+            .ExecuteUpdateAsync(
+                set =>
+                    set.SetProperty(key => key.FormerHash, key => graceEnd == null ? null : key.Hash)
+                        .SetProperty(key => key.FormerExpiresAt, graceEnd)
+                        .SetProperty(key => key.Hash, next.Hash)
+                        .SetProperty(key => key.RotatedAt, now),
+                cancellationToken
+            );
         if (await database.ApiKeys.AsNoTracking().SingleOrDefaultAsync(key => key.Prefix == prefix, cancellationToken) is not { } stored)
         {
             return NotFound(prefix);
@@ -131,7 +178,15 @@ internal static partial class ApiKeyEndpoints
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> RevokeAsync(
-        string prefix, RecServiceDbContext database, KnownKeys known, ClaimsPrincipal caller, AuditLog audit, TimeProvider time, ILogger<KnownKeys> logger, CancellationToken cancellationToken)
+        string prefix,
+        RecServiceDbContext database,
+        KnownKeys known,
+        ClaimsPrincipal caller,
+        AuditLog audit,
+        TimeProvider time,
+        ILogger<KnownKeys> logger,
+        CancellationToken cancellationToken
+    )
     {
         var now = time.GetUtcNow();
         await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
@@ -141,10 +196,14 @@ internal static partial class ApiKeyEndpoints
         if (!known.HasBootstrap && await IsLastAdminAsync(database, prefix, now, cancellationToken))
         {
             return Problems.Conflict(
-                "/problems/last-admin-key", "The key is the last valid one of an admin.", $"Make another one with the role '{Roles.Admin}' first, or configure {AccessOptions.BootstrapKeyName}.");
+                "/problems/last-admin-key",
+                "The key is the last valid one of an admin.",
+                $"Make another one with the role '{Roles.Admin}' first, or configure {AccessOptions.BootstrapKeyName}."
+            );
         }
 
-        var found = await database.ApiKeys.Where(key => key.Prefix == prefix)
+        var found = await database
+            .ApiKeys.Where(key => key.Prefix == prefix)
             .ExecuteUpdateAsync(set => set.SetProperty(key => key.RevokedAt, key => key.RevokedAt ?? now), cancellationToken);
         if (found == 0)
         {
@@ -160,10 +219,18 @@ internal static partial class ApiKeyEndpoints
         return TypedResults.NoContent();
     }
 
-    private static async Task<bool> IsLastAdminAsync(RecServiceDbContext database, string prefix, DateTimeOffset now, CancellationToken cancellationToken)
+    private static async Task<bool> IsLastAdminAsync(
+        RecServiceDbContext database,
+        string prefix,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
-        var admins = await database.ApiKeys.Where(key => key.RevokedAt == null && (key.ExpiresAt == null || key.ExpiresAt > now) && key.Roles.Contains(Roles.Admin))
-            .Select(key => key.Prefix).Take(2).ToListAsync(cancellationToken);
+        var admins = await database
+            .ApiKeys.Where(key => key.RevokedAt == null && (key.ExpiresAt == null || key.ExpiresAt > now) && key.Roles.Contains(Roles.Admin))
+            .Select(key => key.Prefix)
+            .Take(2)
+            .ToListAsync(cancellationToken);
         return admins is [var last] && string.Equals(last, prefix, StringComparison.Ordinal);
     }
 

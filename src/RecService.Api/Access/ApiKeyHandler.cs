@@ -23,13 +23,18 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions>
         await AnswerAsync(
             StatusCodes.Status401Unauthorized,
             failure is null ? "" : ", error=\"invalid_token\"",
-            failure?.Message ?? $"An API key is needed, in the header {HeaderName} or as Authorization: Bearer.");
+            failure?.Message ?? $"An API key is needed, in the header {HeaderName} or as Authorization: Bearer."
+        );
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
     {
         var role = Context.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>()?.Policy ?? Roles.Admin;
-        return AnswerAsync(StatusCodes.Status403Forbidden, $", error=\"insufficient_scope\", scope=\"{role}\"", $"The key '{Context.User.Identity?.Name}' does not have the role '{role}'.");
+        return AnswerAsync(
+            StatusCodes.Status403Forbidden,
+            $", error=\"insufficient_scope\", scope=\"{role}\"",
+            $"The key '{Context.User.Identity?.Name}' does not have the role '{role}'."
+        );
     }
 
     // What is wrong with a key that is well-formed is not said: nobody shall learn which prefixes there are.
@@ -67,8 +72,11 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions>
 
         foreach (var value in Request.Headers.Authorization)
         {
-            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true
-                && value[Bearer.Length..].Trim() is var bearer && (!hasHeader || bearer.StartsWith(KeyText.Start, StringComparison.Ordinal)))
+            if (
+                value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true
+                && value[Bearer.Length..].Trim() is var bearer
+                && (!hasHeader || bearer.StartsWith(KeyText.Start, StringComparison.Ordinal))
+            )
             {
                 yield return bearer;
             }

@@ -14,7 +14,8 @@ namespace RecService.Api.Access;
 /// </param>
 internal readonly partial record struct KeyText(string Prefix, byte[] Hash)
 {
-    public const string Form = "rs_PREFIX_SECRET, where PREFIX is 8 to 16 lower-case letters and digits and SECRET 43 to 86 letters, digits, '-' and '_'";
+    public const string Form =
+        "rs_PREFIX_SECRET, where PREFIX is 8 to 16 lower-case letters and digits and SECRET 43 to 86 letters, digits, '-' and '_'";
 
     /// <summary>What every key starts with.</summary>
     public const string Start = "rs_";
@@ -45,6 +46,10 @@ internal readonly partial record struct KeyText(string Prefix, byte[] Hash)
 
     private static byte[] HashOf(string text) => SHA256.HashData(Encoding.ASCII.GetBytes(text));
 
-    [GeneratedRegex(@"\Ars_(?<prefix>[a-z0-9]{8,16})_[A-Za-z0-9_-]{43,86}\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"\Ars_(?<prefix>[a-z0-9]{8,16})_[A-Za-z0-9_-]{43,86}\z",
+        RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Pattern();
 }

@@ -5,7 +5,9 @@ using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Access;
 
-/// <summary>A key as requests are checked against it. Absent parts have values that no request meets, so that every check does the same work.</summary>
+/// <summary>
+/// A key as requests are checked against it. Absent parts have values that no request meets, so that every check does the same work.
+/// </summary>
 internal sealed record KnownKey(byte[] Hash, byte[] FormerHash, DateTimeOffset FormerExpiresAt, DateTimeOffset ExpiresAt, ClaimsPrincipal Principal)
 {
     private static readonly byte[] NoHash = RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes);
@@ -13,8 +15,14 @@ internal sealed record KnownKey(byte[] Hash, byte[] FormerHash, DateTimeOffset F
     /// <summary>Takes the place of a key that there is not.</summary>
     public static KnownKey Nobody { get; } = new(NoHash, NoHash, DateTimeOffset.MinValue, DateTimeOffset.MaxValue, new());
 
-    public static KnownKey From(ApiKey key) => new(
-        key.Hash, key.FormerHash ?? NoHash, key.FormerExpiresAt ?? DateTimeOffset.MinValue, key.ExpiresAt ?? DateTimeOffset.MaxValue, PrincipalOf(key.Prefix, key.Roles));
+    public static KnownKey From(ApiKey key) =>
+        new(
+            key.Hash,
+            key.FormerHash ?? NoHash,
+            key.FormerExpiresAt ?? DateTimeOffset.MinValue,
+            key.ExpiresAt ?? DateTimeOffset.MaxValue,
+            PrincipalOf(key.Prefix, key.Roles)
+        );
 
     /// <summary>Whether it is still what is stored under its prefix.</summary>
     public bool IsOf(ApiKey key) =>

@@ -13,8 +13,12 @@ namespace RecService.Api.Access;
 /// away. Follows the table by looking at it, which takes no connection of its own and works through every pooler.
 /// </summary>
 internal sealed partial class KnownKeys(
-    IDbContextFactory<RecServiceDbContext> contexts, IOptions<AccessOptions> options, IHostEnvironment environment, TimeProvider clock, ILogger<KnownKeys> logger)
-    : BackgroundService
+    IDbContextFactory<RecServiceDbContext> contexts,
+    IOptions<AccessOptions> options,
+    IHostEnvironment environment,
+    TimeProvider clock,
+    ILogger<KnownKeys> logger
+) : BackgroundService
 {
     /// <summary>Another replica's revocation has to be known within a second.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
@@ -41,10 +45,16 @@ internal sealed partial class KnownKeys(
         {
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
             var now = clock.GetUtcNow();
-            var stored = await context.ApiKeys.AsNoTracking().Where(key => key.RevokedAt == null && (key.ExpiresAt == null || key.ExpiresAt > now)).ToListAsync(cancellationToken);
+            var stored = await context
+                .ApiKeys.AsNoTracking()
+                .Where(key => key.RevokedAt == null && (key.ExpiresAt == null || key.ExpiresAt > now))
+                .ToListAsync(cancellationToken);
             var known = _keys;
             var keys = stored.ToDictionary(
-                key => key.Prefix, key => known.GetValueOrDefault(key.Prefix) is { } former && former.IsOf(key) ? former : KnownKey.From(key), StringComparer.Ordinal);
+                key => key.Prefix,
+                key => known.GetValueOrDefault(key.Prefix) is { } former && former.IsOf(key) ? former : KnownKey.From(key),
+                StringComparer.Ordinal
+            );
             if (KeyText.TryParse(options.Value.BootstrapKey, out var bootstrap))
             {
                 keys[bootstrap.Prefix] = KnownKey.Configured(bootstrap);
@@ -58,7 +68,10 @@ internal sealed partial class KnownKeys(
         }
     }
 
-    /// <summary>The same where a failure is no reason to give up: it is logged, once for each time that the store is away, and the keys that are known hold on.</summary>
+    /// <summary>
+    /// The same where a failure is no reason to give up: it is logged, once for each time that the store is away, and the keys that are known hold
+    /// on.
+    /// </summary>
     public async Task TryRefreshAsync(CancellationToken cancellationToken)
     {
         try
@@ -97,7 +110,8 @@ internal sealed partial class KnownKeys(
             {
                 throw new StartupException(
                     $"No valid key is stored, and '{AccessOptions.BootstrapKeyName}' is not set, so nobody could use the service. "
-                    + "Set it to a key of your own, for instance rs_bootstrap_$(openssl rand -hex 32).");
+                        + "Set it to a key of your own, for instance rs_bootstrap_$(openssl rand -hex 32)."
+                );
             }
         }
 
@@ -130,8 +144,25 @@ internal sealed partial class KnownKeys(
     {
         var key = KeyText.Generate(out var text);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        context.ApiKeys.Add(new ApiKey { Prefix = key.Prefix, Hash = key.Hash, Name = "first key", Roles = [Roles.Admin], CreatedAt = now });
-        context.AuditLog.Add(new AuditEntry { At = now, Action = "key.create", Target = $"{key.Prefix}: {Roles.Admin}", Outcome = AuditLog.Succeeded });
+        context.ApiKeys.Add(
+            new ApiKey
+            {
+                Prefix = key.Prefix,
+                Hash = key.Hash,
+                Name = "first key",
+                Roles = [Roles.Admin],
+                CreatedAt = now,
+            }
+        );
+        context.AuditLog.Add(
+            new AuditEntry
+            {
+                At = now,
+                Action = "key.create",
+                Target = $"{key.Prefix}: {Roles.Admin}",
+                Outcome = AuditLog.Succeeded,
+            }
+        );
         await context.SaveChangesAsync(cancellationToken);
         await RefreshAsync(cancellationToken);
 

@@ -12,21 +12,26 @@ internal static class RateLimits
 {
     public static void Configure(RateLimiterOptions limiter, AccessOptions access)
     {
-        limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => context.User.Identity is { IsAuthenticated: true, Name: { } prefix }
-            ? Partition($"key {prefix}", access.KeyLimit)
-            : Partition($"address {Network(context.Connection.RemoteIpAddress)}", access.AnonymousLimit));
+        limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
+            context.User.Identity is { IsAuthenticated: true, Name: { } prefix }
+                ? Partition($"key {prefix}", access.KeyLimit)
+                : Partition($"address {Network(context.Connection.RemoteIpAddress)}", access.AnonymousLimit)
+        );
         limiter.OnRejected = (rejected, _) =>
         {
             var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? Math.Max(1, Math.Ceiling(after.TotalSeconds)) : 1;
             rejected.HttpContext.Response.Headers.RetryAfter = wait.ToString(CultureInfo.InvariantCulture);
-            return new(Problems.Of(StatusCodes.Status429TooManyRequests, "Too many requests; Retry-After says when the next one may come.").ExecuteAsync(rejected.HttpContext));
+            return new(
+                Problems
+                    .Of(StatusCodes.Status429TooManyRequests, "Too many requests; Retry-After says when the next one may come.")
+                    .ExecuteAsync(rejected.HttpContext)
+            );
         };
     }
 
     // A period for each token, so that Retry-After is exact; the limiter hands out as many as periods have passed.
-    private static RateLimitPartition<string> Partition(string name, RateLimit limit) => limit.PerSecond == 0
-        ? RateLimitPartition.GetNoLimiter(name)
-        : RateLimitPartition.GetTokenBucketLimiter(name, _ => new()
+    private static RateLimitPartition<string> Partition(string name, RateLimit limit) =>
+        limit.PerSecond == 0 ? RateLimitPartition.GetNoLimiter(name) : RateLimitPartition.GetTokenBucketLimiter(name, _ => new()
         {
             TokenLimit = limit.Burst,
             TokensPerPeriod = 1,

@@ -12,10 +12,20 @@ internal static class CatalogExport
     {
         // Not beside the imports: the path of a GET there is that of a user or an item of the name.
         var exports = routes.MapGroup("/v1/exports").Requires(Roles.Admin);
-        exports.MapGet("/users", UsersAsync).WithTags("Users").WithName("exportUsers").WithSummary("Export users").WithoutTimeLimit()
+        exports
+            .MapGet("/users", UsersAsync)
+            .WithTags("Users")
+            .WithName("exportUsers")
+            .WithSummary("Export users")
+            .WithoutTimeLimit()
             .WithDescription("NDJSON: all users as of one moment, in the order of their ids, as the import takes them.")
             .Produces<UserLine>(StatusCodes.Status200OK, NdJson.MediaType);
-        exports.MapGet("/items", ItemsAsync).WithTags("Items").WithName("exportItems").WithSummary("Export items").WithoutTimeLimit()
+        exports
+            .MapGet("/items", ItemsAsync)
+            .WithTags("Items")
+            .WithName("exportItems")
+            .WithSummary("Export items")
+            .WithoutTimeLimit()
             .WithDescription("NDJSON: all items as of one moment, in the order of their ids, as the import takes them.")
             .Produces<ItemLine>(StatusCodes.Status200OK, NdJson.MediaType);
     }
@@ -30,7 +40,9 @@ internal static class CatalogExport
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var rows = await connection.BeginBinaryExportAsync(
-            "COPY (SELECT user_id, tags, attributes::text FROM users ORDER BY user_id) TO STDOUT (FORMAT BINARY)", cancellationToken);
+            "COPY (SELECT user_id, tags, attributes::text FROM users ORDER BY user_id) TO STDOUT (FORMAT BINARY)",
+            cancellationToken
+        );
         rows.Timeout = Statements.Unhurried;
         await using var lines = NdJsonWriter.Start(response, "users.ndjson");
         while (await rows.StartRowAsync(cancellationToken) != -1)
@@ -48,7 +60,9 @@ internal static class CatalogExport
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var rows = await connection.BeginBinaryExportAsync(
-            "COPY (SELECT item_id, tags, attributes::text, available, metadata::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)", cancellationToken);
+            "COPY (SELECT item_id, tags, attributes::text, available, metadata::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)",
+            cancellationToken
+        );
         rows.Timeout = Statements.Unhurried;
         await using var lines = NdJsonWriter.Start(response, "items.ndjson");
         while (await rows.StartRowAsync(cancellationToken) != -1)

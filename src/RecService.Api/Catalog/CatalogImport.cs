@@ -5,7 +5,12 @@ namespace RecService.Api.Catalog;
 
 /// <summary>The statements that take rows through a temporary table with the columns <c>line</c> and <c>id</c> into a table.</summary>
 internal sealed record ImportTable<TRow>(
-    string Create, string Copy, string DropUnchanged, string Upsert, Func<NpgsqlBinaryImporter, long, TRow, CancellationToken, Task> Write);
+    string Create,
+    string Copy,
+    string DropUnchanged,
+    string Upsert,
+    Func<NpgsqlBinaryImporter, long, TRow, CancellationToken, Task> Write
+);
 
 /// <summary>An import under way: one transaction, which is lost unless it is committed.</summary>
 internal sealed class CatalogImport<TRow> : IAsyncDisposable
@@ -23,7 +28,13 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
     private readonly ImportTable<TRow> _table;
     private readonly DateTimeOffset _now;
 
-    private CatalogImport(NpgsqlConnection connection, NpgsqlTransaction transaction, NpgsqlBinaryImporter importer, ImportTable<TRow> table, DateTimeOffset now)
+    private CatalogImport(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        NpgsqlBinaryImporter importer,
+        ImportTable<TRow> table,
+        DateTimeOffset now
+    )
     {
         _connection = connection;
         _transaction = transaction;
@@ -33,7 +44,11 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
     }
 
     public static async Task<CatalogImport<TRow>> BeginAsync(
-        NpgsqlDataSource dataSource, ImportTable<TRow> table, DateTimeOffset now, CancellationToken cancellationToken)
+        NpgsqlDataSource dataSource,
+        ImportTable<TRow> table,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         try
@@ -67,7 +82,8 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
                     ? await _connection.ExecuteUnhurriedAsync(_table.Upsert, cancellation, _now)
                     : 0;
             },
-            cancellationToken);
+            cancellationToken
+        );
         await _transaction.CommitAsync(cancellationToken);
     }
 

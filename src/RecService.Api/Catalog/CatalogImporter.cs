@@ -8,8 +8,13 @@ namespace RecService.Api.Catalog;
 internal static class CatalogImporter
 {
     public static async Task<ImportResult> RunAsync<TLine, TRow>(
-        HttpRequest request, string kind, CatalogImport<TRow> import, Func<FieldErrors, TLine, TRow> validate, ServiceMetrics metrics,
-        CancellationToken cancellationToken)
+        HttpRequest request,
+        string kind,
+        CatalogImport<TRow> import,
+        Func<FieldErrors, TLine, TRow> validate,
+        ServiceMetrics metrics,
+        CancellationToken cancellationToken
+    )
         where TLine : class
     {
         using var span = Spans.Start($"import {kind}");
@@ -32,6 +37,12 @@ internal static class CatalogImporter
 
         await import.CommitAsync(cancellationToken);
         metrics.ImportEnded(kind, start, accepted, duplicates: 0, rejected.Count);
-        return new ImportResult { Accepted = accepted, Rejected = rejected.Count, Errors = rejected.Errors, ErrorsTruncated = rejected.Truncated };
+        return new ImportResult
+        {
+            Accepted = accepted,
+            Rejected = rejected.Count,
+            Errors = rejected.Errors,
+            ErrorsTruncated = rejected.Truncated,
+        };
     }
 }

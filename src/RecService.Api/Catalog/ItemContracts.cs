@@ -55,11 +55,19 @@ internal sealed record ItemAnswer(
     bool Available,
     RawJsonObject? Metadata,
     DateTimeOffset CreatedAt,
-    DateTimeOffset UpdatedAt)
+    DateTimeOffset UpdatedAt
+)
 {
-    public static ItemAnswer From(Item item) => new(
-        item.ItemId, item.Tags, Features.FromJson(item.Attributes), item.Available,
-        item.Metadata is null ? null : new RawJsonObject(item.Metadata), item.CreatedAt, item.UpdatedAt);
+    public static ItemAnswer From(Item item) =>
+        new(
+            item.ItemId,
+            item.Tags,
+            Features.FromJson(item.Attributes),
+            item.Available,
+            item.Metadata is null ? null : new RawJsonObject(item.Metadata),
+            item.CreatedAt,
+            item.UpdatedAt
+        );
 }
 
 /// <summary>A page of items, in the order of their ids.</summary>

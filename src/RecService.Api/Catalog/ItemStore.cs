@@ -14,21 +14,22 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
     // Statements that change nothing are not run: the change log would take them for changes.
     private static readonly ImportTable<ItemRow> Incoming = new(
         Create: """
-            CREATE TEMPORARY TABLE incoming (line bigint, id text COLLATE "C", tags text[], attributes jsonb, available boolean, metadata json) ON COMMIT DROP
-            """,
+        CREATE TEMPORARY TABLE incoming (line bigint, id text COLLATE "C", tags text[], attributes jsonb, available boolean, metadata json) ON COMMIT DROP
+        """,
         Copy: "COPY incoming (line, id, tags, attributes, available, metadata) FROM STDIN (FORMAT BINARY)",
         DropUnchanged: """
-            DELETE FROM incoming AS i USING items AS m
-            WHERE m.item_id = i.id AND m.tags = i.tags AND m.attributes = i.attributes AND m.available = i.available
-              AND m.metadata::text IS NOT DISTINCT FROM i.metadata::text
-            """,
+        DELETE FROM incoming AS i USING items AS m
+        WHERE m.item_id = i.id AND m.tags = i.tags AND m.attributes = i.attributes AND m.available = i.available
+          AND m.metadata::text IS NOT DISTINCT FROM i.metadata::text
+        """,
         Upsert: """
-            INSERT INTO items (item_id, tags, attributes, available, metadata, created_at, updated_at)
-            SELECT id, tags, attributes, available, metadata, $1, $1 FROM incoming ORDER BY id
-            ON CONFLICT (item_id) DO UPDATE SET tags = excluded.tags, attributes = excluded.attributes, available = excluded.available,
-                metadata = excluded.metadata, updated_at = excluded.updated_at
-            """,
-        WriteAsync);
+        INSERT INTO items (item_id, tags, attributes, available, metadata, created_at, updated_at)
+        SELECT id, tags, attributes, available, metadata, $1, $1 FROM incoming ORDER BY id
+        ON CONFLICT (item_id) DO UPDATE SET tags = excluded.tags, attributes = excluded.attributes, available = excluded.available,
+            metadata = excluded.metadata, updated_at = excluded.updated_at
+        """,
+        WriteAsync
+    );
 
     public Task<Item?> FindAsync(string itemId, CancellationToken cancellationToken) =>
         database.Items.AsNoTracking().SingleOrDefaultAsync(item => item.ItemId == itemId, cancellationToken);
@@ -67,11 +68,19 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
                 command.Parameters.Add(new() { Value = time.GetUtcNow() });
                 return (bool)(await command.ExecuteScalarAsync(cancellation))!;
             },
-            cancellationToken);
+            cancellationToken
+        );
 
         // Deleted by another request in this very moment: what was stored is what was sent.
         var item = await FindAsync(row.ItemId, cancellationToken)
-            ?? new Item { ItemId = row.ItemId, Tags = row.Tags, Attributes = row.Attributes, Available = row.Available, Metadata = row.Metadata };
+            ?? new Item
+            {
+                ItemId = row.ItemId,
+                Tags = row.Tags,
+                Attributes = row.Attributes,
+                Available = row.Available,
+                Metadata = row.Metadata,
+            };
         return (item, created);
     }
 
@@ -87,18 +96,21 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
                 // Interactions go with it, as many as there are.
                 return await connection.ExecuteUnhurriedAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) > 0;
             },
-            cancellationToken);
+            cancellationToken
+        );
 
     public Task<CatalogImport<ItemRow>> BeginImportAsync(CancellationToken cancellationToken) =>
         CatalogImport<ItemRow>.BeginAsync(dataSource, Incoming, time.GetUtcNow(), cancellationToken);
 
     private async Task<bool> IsSameAsync(ItemRow row, CancellationToken cancellationToken)
     {
-        await using var command = dataSource.CreateCommand("""
+        await using var command = dataSource.CreateCommand(
+            """
             SELECT EXISTS (
                 SELECT FROM items
                 WHERE item_id = $1 AND tags = $2 AND attributes = $3 AND available = $4 AND metadata::text IS NOT DISTINCT FROM $5::text)
-            """);
+            """
+        );
         AddParameters(command, row);
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }

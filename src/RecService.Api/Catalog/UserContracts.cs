@@ -36,7 +36,12 @@ internal sealed record UserLine
 /// <param name="CreatedAt">When the user was first named.</param>
 /// <param name="UpdatedAt">When tags or attributes last changed.</param>
 internal sealed record UserAnswer(
-    string UserId, IReadOnlyList<string> Tags, IReadOnlyDictionary<string, FeatureValue> Attributes, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    string UserId,
+    IReadOnlyList<string> Tags,
+    IReadOnlyDictionary<string, FeatureValue> Attributes,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset UpdatedAt
+)
 {
     public static UserAnswer From(User user) => new(user.UserId, user.Tags, Features.FromJson(user.Attributes), user.CreatedAt, user.UpdatedAt);
 }
@@ -44,7 +49,8 @@ internal sealed record UserAnswer(
 /// <summary>The receipt of an erasure.</summary>
 /// <param name="ErasedAt">When the user was erased: since then no answer knows of the user.</param>
 /// <param name="Interactions">The number of interactions removed.</param>
-/// <param name="Replicas">The processes of the service, and whether each confirmed within a second that its models in memory are free of the user.</param>
+/// <param name="Replicas">The processes of the service, and whether each confirmed within a second that its models in memory are free of the
+/// user.</param>
 internal sealed record UserErasure(DateTimeOffset ErasedAt, long Interactions, IReadOnlyList<ReplicaReceipt> Replicas);
 
 /// <summary>A page of users, in the order of their ids.</summary>

@@ -14,20 +14,32 @@ internal static class UserEndpoints
     {
         var users = routes.MapGroup("/v1/users").WithTags("Users").Requires(Roles.Ingest);
 
-        users.MapPut("/{userId}", PutAsync).WithName("putUser").WithSummary("Store a user")
+        users
+            .MapPut("/{userId}", PutAsync)
+            .WithName("putUser")
+            .WithSummary("Store a user")
             .WithDescription("Replaces tags and attributes. Users that are only named by interactions need not be stored.")
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
         users.MapGet("/{userId}", GetAsync).WithName("getUser").WithSummary("Read a user").ProducesProblem(StatusCodes.Status404NotFound);
-        users.MapDelete("/{userId}", DeleteAsync).WithName("deleteUser").WithSummary("Erase a user").ProducesProblem(StatusCodes.Status404NotFound)
+        users
+            .MapDelete("/{userId}", DeleteAsync)
+            .WithName("deleteUser")
+            .WithSummary("Erase a user")
+            .ProducesProblem(StatusCodes.Status404NotFound)
             .WithDescription(
                 "Removes the user with tags, attributes and all interactions, and the user's vector from the models of all processes. The answer names those that have confirmed it within a second; "
-                + "the others do so as soon as they can. Stored models are rewritten without the user. What the user taught other parameters stays until a model is trained anew. "
-                + "The same id may come back: that is a new user.")
+                    + "the others do so as soon as they can. Stored models are rewritten without the user. What the user taught other parameters stays until a model is trained anew. "
+                    + "The same id may come back: that is a new user."
+            )
             .WithoutTimeLimit();
-        users.MapGet("", ListAsync).WithName("listUsers").WithSummary("List users")
-            .WithDescription("In the order of their ids, by code point.");
-        users.MapPost("/import", ImportAsync).WithName("importUsers").WithSummary("Import users")
-            .WithDescription("NDJSON: one user a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none.")
+        users.MapGet("", ListAsync).WithName("listUsers").WithSummary("List users").WithDescription("In the order of their ids, by code point.");
+        users
+            .MapPost("/import", ImportAsync)
+            .WithName("importUsers")
+            .WithSummary("Import users")
+            .WithDescription(
+                "NDJSON: one user a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none."
+            )
             .Accepts<UserLine>(NdJson.MediaType)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
@@ -35,7 +47,11 @@ internal static class UserEndpoints
     }
 
     private static async Task<Results<Ok<UserAnswer>, Created<UserAnswer>, ValidationProblem>> PutAsync(
-        ExternalId userId, UserInput user, UserStore store, CancellationToken cancellationToken)
+        ExternalId userId,
+        UserInput user,
+        UserStore store,
+        CancellationToken cancellationToken
+    )
     {
         var errors = new FieldErrors();
         var row = Validate(errors, userId.Value, user.Tags, user.Attributes);
@@ -49,16 +65,33 @@ internal static class UserEndpoints
         return created ? TypedResults.Created($"/v1/users/{ExternalId.ToPathSegment(userId.Value)}", answer) : TypedResults.Ok(answer);
     }
 
-    private static async Task<Results<Ok<UserAnswer>, ProblemHttpResult>> GetAsync(ExternalId userId, UserStore store, CancellationToken cancellationToken) =>
-        await store.FindAsync(userId.Value, cancellationToken) is { } user ? TypedResults.Ok(UserAnswer.From(user)) : Problems.NotFound("user", userId);
+    private static async Task<Results<Ok<UserAnswer>, ProblemHttpResult>> GetAsync(
+        ExternalId userId,
+        UserStore store,
+        CancellationToken cancellationToken
+    ) =>
+        await store.FindAsync(userId.Value, cancellationToken) is { } user
+            ? TypedResults.Ok(UserAnswer.From(user))
+            : Problems.NotFound("user", userId);
 
-    private static async Task<Results<Ok<UserErasure>, ProblemHttpResult>> DeleteAsync(ExternalId userId, UserStore store, Replicas replicas, CancellationToken cancellationToken) =>
+    private static async Task<Results<Ok<UserErasure>, ProblemHttpResult>> DeleteAsync(
+        ExternalId userId,
+        UserStore store,
+        Replicas replicas,
+        CancellationToken cancellationToken
+    ) =>
         await store.EraseAsync(userId.Value, cancellationToken) is { } erasure
-            ? TypedResults.Ok(new UserErasure(erasure.ErasedAt, erasure.Interactions, await replicas.ReceiptsAsync(erasure.ErasureId, cancellationToken)))
+            ? TypedResults.Ok(
+                new UserErasure(erasure.ErasedAt, erasure.Interactions, await replicas.ReceiptsAsync(erasure.ErasureId, cancellationToken))
+            )
             : Problems.NotFound("user", userId);
 
     private static async Task<Results<Ok<UserPage>, ValidationProblem>> ListAsync(
-        UserStore store, int? limit, string? cursor, CancellationToken cancellationToken)
+        UserStore store,
+        int? limit,
+        string? cursor,
+        CancellationToken cancellationToken
+    )
     {
         var errors = new FieldErrors();
         var size = Paging.Limit(errors, limit);
@@ -73,15 +106,32 @@ internal static class UserEndpoints
         return TypedResults.Ok(new UserPage([.. users.Take(size).Select(UserAnswer.From)], next));
     }
 
-    private static async Task<Ok<ImportResult>> ImportAsync(HttpRequest request, UserStore store, ServiceMetrics metrics, CancellationToken cancellationToken)
+    private static async Task<Ok<ImportResult>> ImportAsync(
+        HttpRequest request,
+        UserStore store,
+        ServiceMetrics metrics,
+        CancellationToken cancellationToken
+    )
     {
         await using var import = await store.BeginImportAsync(cancellationToken);
-        return TypedResults.Ok(await CatalogImporter.RunAsync<UserLine, UserRow>(
-            request, ListName, import, (errors, line) => Validate(errors, line.UserId, line.Tags, line.Attributes), metrics, cancellationToken));
+        return TypedResults.Ok(
+            await CatalogImporter.RunAsync<UserLine, UserRow>(
+                request,
+                ListName,
+                import,
+                (errors, line) => Validate(errors, line.UserId, line.Tags, line.Attributes),
+                metrics,
+                cancellationToken
+            )
+        );
     }
 
     private static UserRow Validate(
-        FieldErrors errors, string userId, IReadOnlyList<string>? tags, IReadOnlyDictionary<string, FeatureValue>? attributes)
+        FieldErrors errors,
+        string userId,
+        IReadOnlyList<string>? tags,
+        IReadOnlyDictionary<string, FeatureValue>? attributes
+    )
     {
         if (ExternalId.Problem(userId) is { } problem)
         {

@@ -19,15 +19,16 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
         Create: """CREATE TEMPORARY TABLE incoming (line bigint, id text COLLATE "C", tags text[], attributes jsonb) ON COMMIT DROP""",
         Copy: "COPY incoming (line, id, tags, attributes) FROM STDIN (FORMAT BINARY)",
         DropUnchanged: """
-            DELETE FROM incoming AS i USING users AS u
-            WHERE u.user_id = i.id AND u.tags = i.tags AND u.attributes = i.attributes
-            """,
+        DELETE FROM incoming AS i USING users AS u
+        WHERE u.user_id = i.id AND u.tags = i.tags AND u.attributes = i.attributes
+        """,
         Upsert: """
-            INSERT INTO users (user_id, tags, attributes, created_at, updated_at)
-            SELECT id, tags, attributes, $1, $1 FROM incoming ORDER BY id
-            ON CONFLICT (user_id) DO UPDATE SET tags = excluded.tags, attributes = excluded.attributes, updated_at = excluded.updated_at
-            """,
-        WriteAsync);
+        INSERT INTO users (user_id, tags, attributes, created_at, updated_at)
+        SELECT id, tags, attributes, $1, $1 FROM incoming ORDER BY id
+        ON CONFLICT (user_id) DO UPDATE SET tags = excluded.tags, attributes = excluded.attributes, updated_at = excluded.updated_at
+        """,
+        WriteAsync
+    );
 
     public Task<User?> FindAsync(string userId, CancellationToken cancellationToken) =>
         database.Users.AsNoTracking().SingleOrDefaultAsync(user => user.UserId == userId, cancellationToken);
@@ -65,10 +66,20 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
                 command.Parameters.Add(new() { Value = time.GetUtcNow() });
                 return (bool)(await command.ExecuteScalarAsync(cancellation))!;
             },
-            cancellationToken);
+            cancellationToken
+        );
 
         // Erased by another request in this very moment: what was stored is what was sent.
-        return (await FindAsync(row.UserId, cancellationToken) ?? new User { UserId = row.UserId, Tags = row.Tags, Attributes = row.Attributes }, created);
+        return (
+            await FindAsync(row.UserId, cancellationToken)
+                ?? new User
+                {
+                    UserId = row.UserId,
+                    Tags = row.Tags,
+                    Attributes = row.Attributes,
+                },
+            created
+        );
     }
 
     /// <summary>Erases a user with all interactions, and has models forget the user; null when there is no such user.</summary>
@@ -82,7 +93,10 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
 
                     // The row is locked first, so that no interaction comes in between.
                     var keys = await connection.ScalarUnhurriedAsync<long[]>(
-                        "SELECT ARRAY(SELECT user_key FROM users WHERE user_id = $1 FOR UPDATE)", cancellation, userId);
+                        "SELECT ARRAY(SELECT user_key FROM users WHERE user_id = $1 FOR UPDATE)",
+                        cancellation,
+                        userId
+                    );
                     if (keys.Length == 0)
                     {
                         return null;
@@ -94,7 +108,8 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
                     var now = time.GetUtcNow();
                     return new(await Erasures.RecordAsync(connection, userId, now, cancellation), now, interactions);
                 },
-                cancellationToken)
+                cancellationToken
+            )
             : null;
 
     public Task<CatalogImport<UserRow>> BeginImportAsync(CancellationToken cancellationToken) =>

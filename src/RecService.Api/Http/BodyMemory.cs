@@ -1,6 +1,8 @@
 namespace RecService.Api.Http;
 
-/// <summary>The memory that the bodies of all requests may take together, as long as they are worked on, those of one API key half of it at most.</summary>
+/// <summary>
+/// The memory that the bodies of all requests may take together, as long as they are worked on, those of one API key half of it at most.
+/// </summary>
 internal sealed class BodyMemory(long bytes)
 {
     private const int SmallBytes = 64 * 1024;
@@ -8,7 +10,10 @@ internal sealed class BodyMemory(long bytes)
     private readonly Dictionary<string, long> _ofKey = new(StringComparer.Ordinal);
     private long _taken;
 
-    /// <summary>About what a part of a body of JSON takes when it is parsed: a value takes some 40 bytes even where it is written with two, as in <c>[0,0,0]</c>.</summary>
+    /// <summary>
+    /// About what a part of a body of JSON takes when it is parsed: a value takes some 40 bytes even where it is written with two, as in
+    /// <c>[0,0,0]</c>.
+    /// </summary>
     public static long CostOf(ReadOnlySpan<byte> part) => (3L * part.Length) + (40L * part.Count((byte)','));
 
     /// <summary>What the bodies of one key may take together if one of them has this length, in bytes, or has come so far.</summary>

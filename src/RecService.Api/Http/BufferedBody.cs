@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace RecService.Api.Http;
 
-/// <summary>A body that was taken in before it is the request's turn, so that slow callers hold up nobody, and what it takes of the memory for bodies.</summary>
+/// <summary>
+/// A body that was taken in before it is the request's turn, so that slow callers hold up nobody, and what it takes of the memory for bodies.
+/// </summary>
 internal sealed class BufferedBody(BodyMemory memory, string key) : IDisposable
 {
     private readonly Pipe _bytes = new(new(pauseWriterThreshold: 0, useSynchronizationContext: false));

@@ -29,7 +29,8 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
                 return Problems.Of(StatusCodes.Status413PayloadTooLarge, "The body is larger than this endpoint accepts.");
             case BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType }:
                 return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's media type is not one that this endpoint accepts.");
-            case BadHttpRequestException bad when bad.StatusCode == StatusCodes.Status400BadRequest && bad.Message.Contains("body", StringComparison.Ordinal):
+            case BadHttpRequestException bad
+                when bad.StatusCode == StatusCodes.Status400BadRequest && bad.Message.Contains("body", StringComparison.Ordinal):
                 return Problems.Invalid("$", "a body is required");
             case BadHttpRequestException bad:
                 return Problems.Of(bad.StatusCode, "The request is malformed.");
@@ -49,7 +50,11 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
     }
 
     // The framework names the parameter in the message only: Failed to bind parameter "int limit" from "x"; Required parameter "int limit" was …
-    [GeneratedRegex("""parameter "[^"]* (?<name>\w+)" (from "|was not provided from (query|route))""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        """parameter "[^"]* (?<name>\w+)" (from "|was not provided from (query|route))""",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Parameter();
 
     // The framework writes no log of what a handler has handled.

@@ -10,15 +10,18 @@ internal static class EscapedPaths
 {
     private const string Prefix = "/v1/";
 
-    public static IApplicationBuilder UseEscapedPaths(this IApplicationBuilder app) => app.Use((context, next) =>
-    {
-        if (context.Features.Get<IHttpRequestFeature>()?.RawTarget is { } target && PathOf(target) is { } path)
-        {
-            context.Request.Path = new PathString(path);
-        }
+    public static IApplicationBuilder UseEscapedPaths(this IApplicationBuilder app) =>
+        app.Use(
+            (context, next) =>
+            {
+                if (context.Features.Get<IHttpRequestFeature>()?.RawTarget is { } target && PathOf(target) is { } path)
+                {
+                    context.Request.Path = new PathString(path);
+                }
 
-        return next(context);
-    });
+                return next(context);
+            }
+        );
 
     private static string? PathOf(string target)
     {

@@ -15,8 +15,9 @@ internal static class Features
 
     public const string EmptyJson = "{}";
 
-    private static readonly SearchValues<char> NameCharacters =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+    );
 
     private static readonly IReadOnlyDictionary<string, FeatureValue> None = new Dictionary<string, FeatureValue>(StringComparer.Ordinal);
 
@@ -45,8 +46,14 @@ internal static class Features
         return [.. tags.OfType<string>().Distinct(StringComparer.Ordinal)];
     }
 
-    /// <summary>The named values, with the rules for their names and number checked; those for the values are in <see cref="FeatureValueConverter"/>.</summary>
-    public static IReadOnlyDictionary<string, FeatureValue> Values(FieldErrors errors, string field, IReadOnlyDictionary<string, FeatureValue>? values)
+    /// <summary>
+    /// The named values, with the rules for their names and number checked; those for the values are in <see cref="FeatureValueConverter"/>.
+    /// </summary>
+    public static IReadOnlyDictionary<string, FeatureValue> Values(
+        FieldErrors errors,
+        string field,
+        IReadOnlyDictionary<string, FeatureValue>? values
+    )
     {
         if (values is null or { Count: 0 })
         {
@@ -71,7 +78,11 @@ internal static class Features
     }
 
     /// <summary>As <see cref="Values"/>; the key <c>tags</c> is taken by the field of the tags beside the context.</summary>
-    public static IReadOnlyDictionary<string, FeatureValue> ContextValues(FieldErrors errors, string field, IReadOnlyDictionary<string, FeatureValue>? values)
+    public static IReadOnlyDictionary<string, FeatureValue> ContextValues(
+        FieldErrors errors,
+        string field,
+        IReadOnlyDictionary<string, FeatureValue>? values
+    )
     {
         if (values?.ContainsKey("tags") == true)
         {
@@ -82,9 +93,10 @@ internal static class Features
     }
 
     /// <summary>Why the text is no name of a feature (or type of an interaction); null when it is one.</summary>
-    public static string? NameProblem(string? name) => name is null or { Length: 0 or > MaxNameLength } || name.AsSpan().ContainsAnyExcept(NameCharacters)
-        ? string.Create(CultureInfo.InvariantCulture, $"is not made of 1 to {MaxNameLength} of the characters A-Z a-z 0-9 _ . -")
-        : null;
+    public static string? NameProblem(string? name) =>
+        name is null or { Length: 0 or > MaxNameLength } || name.AsSpan().ContainsAnyExcept(NameCharacters)
+            ? string.Create(CultureInfo.InvariantCulture, $"is not made of 1 to {MaxNameLength} of the characters A-Z a-z 0-9 _ . -")
+            : null;
 
     /// <summary>The values as they are stored.</summary>
     public static string ToJson(IReadOnlyDictionary<string, FeatureValue> values) =>

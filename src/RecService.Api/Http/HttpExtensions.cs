@@ -18,7 +18,10 @@ internal static class HttpExtensions
         builder.Services.AddEdge();
         builder.Services.AddSingleton<ImportSlots>();
         builder.Services.AddSingleton<IValidateOptions<LoadOptions>, LoadOptionsValidation>();
-        builder.Services.AddOptions<LoadOptions>().BindConfiguration(LoadOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        builder
+            .Services.AddOptions<LoadOptions>()
+            .BindConfiguration(LoadOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
         builder.Services.AddSingleton<LoadLimits>();
         builder.Services.AddRequestDecompression();
 
@@ -76,6 +79,8 @@ internal static class HttpExtensions
     // What the decompression knows, it has taken from the header. The rest would be read as if it were text.
     private static Task RefuseUnknownEncodings(HttpContext context, RequestDelegate next) =>
         context.Request.Headers.ContentEncoding is { Count: > 0 } encoding && encoding != "identity"
-            ? Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's Content-Encoding is none of gzip, br and deflate.").ExecuteAsync(context)
+            ? Problems
+                .Of(StatusCodes.Status415UnsupportedMediaType, "The body's Content-Encoding is none of gzip, br and deflate.")
+                .ExecuteAsync(context)
             : next(context);
 }

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Options;
 namespace RecService.Api.Http;
 
 /// <summary>
-/// Lets a bounded number of imports go on at a time, and fewer of one key: each holds a connection and a transaction from its first byte to its last, however slowly
+/// Lets a bounded number of imports go on at a time, and fewer of one key: each holds a connection and a transaction from its first byte to its last,
+/// however slowly
 /// those come.
 /// </summary>
 internal sealed class ImportSlots(IOptions<LoadOptions> options)
@@ -65,14 +66,20 @@ internal sealed class ImportSlots(IOptions<LoadOptions> options)
     }
 
     private static ProblemHttpResult TooMany(int status, FormattableString what) =>
-        Problems.Of(status, $"{what.ToString(CultureInfo.InvariantCulture)}; try again when one of them has ended.", "Too many imports.", "/problems/too-many-imports");
+        Problems.Of(
+            status,
+            $"{what.ToString(CultureInfo.InvariantCulture)}; try again when one of them has ended.",
+            "Too many imports.",
+            "/problems/too-many-imports"
+        );
 }
 
 internal static class ImportSlotExtensions
 {
     /// <summary>All imports share the slots, and each takes as long as its lines take to come.</summary>
-    public static RouteHandlerBuilder WithImportSlot(this RouteHandlerBuilder endpoint) => endpoint
-        .AddEndpointFilter((context, next) => context.HttpContext.RequestServices.GetRequiredService<ImportSlots>().InvokeAsync(context, next))
-        .WithoutTimeLimit()
-        .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+    public static RouteHandlerBuilder WithImportSlot(this RouteHandlerBuilder endpoint) =>
+        endpoint
+            .AddEndpointFilter((context, next) => context.HttpContext.RequestServices.GetRequiredService<ImportSlots>().InvokeAsync(context, next))
+            .WithoutTimeLimit()
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 }

@@ -29,7 +29,12 @@ internal static partial class JsonError
         if (Duplicate().Match(message) is { Success: true } duplicate)
         {
             var name = duplicate.Groups["name"].Value;
-            return new(string.Equals(field, name, StringComparison.Ordinal) || field.EndsWith('.' + name, StringComparison.Ordinal) ? field : Join(field, name), "is given twice");
+            return new(
+                string.Equals(field, name, StringComparison.Ordinal) || field.EndsWith('.' + name, StringComparison.Ordinal)
+                    ? field
+                    : Join(field, name),
+                "is given twice"
+            );
         }
 
         if (message.StartsWith("Duplicate properties", StringComparison.Ordinal))
@@ -44,7 +49,10 @@ internal static partial class JsonError
 
         if (message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal))
         {
-            return new(field, Target().Match(message) is { Success: true } target ? Expectation(target.Groups["type"].Value) : "has a value of the wrong type");
+            return new(
+                field,
+                Target().Match(message) is { Success: true } target ? Expectation(target.Groups["type"].Value) : "has a value of the wrong type"
+            );
         }
 
         if (message.Contains("nullability annotation", StringComparison.Ordinal))
@@ -58,7 +66,13 @@ internal static partial class JsonError
         }
 
         return IsSyntaxError(exception)
-            ? new(field, string.Create(CultureInfo.InvariantCulture, $"is no valid JSON, or is nested too deeply (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1})"))
+            ? new(
+                field,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"is no valid JSON, or is nested too deeply (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1})"
+                )
+            )
             : new(field, "is not what this field takes");
     }
 
@@ -78,28 +92,38 @@ internal static partial class JsonError
         return plain.StartsWith("$.", StringComparison.Ordinal) ? plain[2..] : plain;
     }
 
-    private static string Join(string parent, string name) => parent is "$" || parent.Equals(name, StringComparison.Ordinal) || parent.EndsWith('.' + name, StringComparison.Ordinal)
-        ? (parent is "$" ? name : parent)
-        : $"{parent}.{name}";
+    private static string Join(string parent, string name) =>
+        parent is "$" || parent.Equals(name, StringComparison.Ordinal) || parent.EndsWith('.' + name, StringComparison.Ordinal)
+            ? (parent is "$" ? name : parent)
+            : $"{parent}.{name}";
 
-    private static string Expectation(string type) => type switch
-    {
-        "System.String" => "must be a string",
-        "System.Boolean" => "must be true or false",
-        "System.Int32" or "System.Int64" => "must be a whole number",
-        _ when type.Contains("System.Double", StringComparison.Ordinal) => "must be a number",
-        _ when type.Contains("System.Int", StringComparison.Ordinal) => "must be a whole number",
-        _ when type.Contains("System.Boolean", StringComparison.Ordinal) => "must be true or false",
-        _ when type.Contains("Dictionary", StringComparison.Ordinal) => "must be an object",
-        _ when type.Contains("List", StringComparison.Ordinal) || type.EndsWith("[]", StringComparison.Ordinal) => "must be an array",
-        _ when type.StartsWith("RecService.", StringComparison.Ordinal) => "must be an object",
-        _ => "has a value of the wrong type",
-    };
+    private static string Expectation(string type) =>
+        type switch
+        {
+            "System.String" => "must be a string",
+            "System.Boolean" => "must be true or false",
+            "System.Int32" or "System.Int64" => "must be a whole number",
+            _ when type.Contains("System.Double", StringComparison.Ordinal) => "must be a number",
+            _ when type.Contains("System.Int", StringComparison.Ordinal) => "must be a whole number",
+            _ when type.Contains("System.Boolean", StringComparison.Ordinal) => "must be true or false",
+            _ when type.Contains("Dictionary", StringComparison.Ordinal) => "must be an object",
+            _ when type.Contains("List", StringComparison.Ordinal) || type.EndsWith("[]", StringComparison.Ordinal) => "must be an array",
+            _ when type.StartsWith("RecService.", StringComparison.Ordinal) => "must be an object",
+            _ => "has a value of the wrong type",
+        };
 
-    [GeneratedRegex(@"^The JSON property '(?<name>.*)' could not be mapped", RegexOptions.ExplicitCapture | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^The JSON property '(?<name>.*)' could not be mapped",
+        RegexOptions.ExplicitCapture | RegexOptions.Singleline,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Unknown();
 
-    [GeneratedRegex(@"^Duplicate property '(?<name>.*)' encountered", RegexOptions.ExplicitCapture | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^Duplicate property '(?<name>.*)' encountered",
+        RegexOptions.ExplicitCapture | RegexOptions.Singleline,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Duplicate();
 
     [GeneratedRegex(@"missing required properties including: '(?<name>\w+)'", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

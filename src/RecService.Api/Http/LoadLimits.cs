@@ -6,7 +6,8 @@ using Microsoft.Extensions.Options;
 namespace RecService.Api.Http;
 
 /// <summary>
-/// Turns requests away when more come than are done, so that those that are taken are answered soon and memory does not grow. Requests that take as long as they take
+/// Turns requests away when more come than are done, so that those that are taken are answered soon and memory does not grow. Requests that take as
+/// long as they take
 /// (<see cref="RequestLimits.WithoutTimeLimit"/>) and those of operators do not count here.
 /// </summary>
 internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
@@ -55,13 +56,25 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
     }
 
     private static (ConcurrencyLimiter Limiter, int Queue) Limiter(LoadLimit limit) =>
-        (new(new() { PermitLimit = limit.Concurrent, QueueLimit = limit.Queue, QueueProcessingOrder = QueueProcessingOrder.OldestFirst }), limit.Queue);
+        (
+            new(
+                new()
+                {
+                    PermitLimit = limit.Concurrent,
+                    QueueLimit = limit.Queue,
+                    QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+                }
+            ),
+            limit.Queue
+        );
 
     private (ConcurrencyLimiter Limiter, int Queue)? LimiterOf(Endpoint? endpoint) =>
-        endpoint?.Metadata.GetMetadata<DisableRequestTimeoutAttribute>() is not null ? null : endpoint?.Metadata.GetMetadata<IAuthorizeData>()?.Policy switch
-        {
-            Roles.Score => _scoring,
-            Roles.Ingest => _ingest,
-            _ => null,
-        };
+        endpoint?.Metadata.GetMetadata<DisableRequestTimeoutAttribute>() is not null
+            ? null
+            : endpoint?.Metadata.GetMetadata<IAuthorizeData>()?.Policy switch
+            {
+                Roles.Score => _scoring,
+                Roles.Ingest => _ingest,
+                _ => null,
+            };
 }

@@ -17,7 +17,9 @@ internal sealed class LoadOptions
     /// <summary>Imports, of users, items and interactions. Each holds a connection to the database.</summary>
     public ImportLimit Imports { get; set; } = new() { Concurrent = 8, PerKey = 4 };
 
-    /// <summary>Memory for the bodies of both roles, in MiB. By default, one of 32 MiB with a comma for every six bytes fits into the half of its key.</summary>
+    /// <summary>
+    /// Memory for the bodies of both roles, in MiB. By default, one of 32 MiB with a comma for every six bytes fits into the half of its key.
+    /// </summary>
     public int BodyMebibytes { get; set; } = 768;
 }
 
@@ -61,5 +63,7 @@ internal sealed class LoadOptionsValidation : IValidateOptions<LoadOptions>
     }
 
     private static IEnumerable<string> Check(string name, int value, int least, int most) =>
-        value >= least && value <= most ? [] : [string.Create(CultureInfo.InvariantCulture, $"{LoadOptions.Section}:{name} must be from {least} to {most}.")];
+        value >= least && value <= most
+            ? []
+            : [string.Create(CultureInfo.InvariantCulture, $"{LoadOptions.Section}:{name} must be from {least} to {most}.")];
 }

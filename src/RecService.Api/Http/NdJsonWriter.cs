@@ -75,7 +75,8 @@ internal static class NdJsonProperties
     }
 
     /// <summary>The values of a context or of attributes; left out when there are none.</summary>
-    public static void WriteFeatures(this Utf8JsonWriter json, string name, string? text) => json.WriteObject(name, text is Features.EmptyJson ? null : text);
+    public static void WriteFeatures(this Utf8JsonWriter json, string name, string? text) =>
+        json.WriteObject(name, text is Features.EmptyJson ? null : text);
 
     public static void WriteText(this Utf8JsonWriter json, string name, string? text)
     {

@@ -9,36 +9,45 @@ namespace RecService.Api.Http;
 internal static class QueryParameters
 {
     /// <summary>To be called after routing.</summary>
-    public static IApplicationBuilder UseQueryParameterCheck(this IApplicationBuilder app) => app.Use((context, next) =>
-    {
-        if (context.Request.Query is not { Count: > 0 } query
-            || context.GetEndpoint() is not RouteEndpoint endpoint
-            || !context.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase))
-        {
-            return next(context);
-        }
-
-        var declared = Declared(endpoint);
-        var errors = new FieldErrors();
-        foreach (var (name, values) in query)
-        {
-            if (!declared.Contains(name))
+    public static IApplicationBuilder UseQueryParameterCheck(this IApplicationBuilder app) =>
+        app.Use(
+            (context, next) =>
             {
-                errors.Add(name, "is not a known query parameter");
-            }
-            else if (values.Count > 1)
-            {
-                errors.Add(name, "is given twice");
-            }
-        }
+                if (
+                    context.Request.Query is not { Count: > 0 } query
+                    || context.GetEndpoint() is not RouteEndpoint endpoint
+                    || !context.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase)
+                )
+                {
+                    return next(context);
+                }
 
-        return errors.Any ? errors.ToProblem().ExecuteAsync(context) : next(context);
-    });
+                var declared = Declared(endpoint);
+                var errors = new FieldErrors();
+                foreach (var (name, values) in query)
+                {
+                    if (!declared.Contains(name))
+                    {
+                        errors.Add(name, "is not a known query parameter");
+                    }
+                    else if (values.Count > 1)
+                    {
+                        errors.Add(name, "is given twice");
+                    }
+                }
+
+                return errors.Any ? errors.ToProblem().ExecuteAsync(context) : next(context);
+            }
+        );
 
     // Binding takes names in any case. Parameters that are no text are services or the body.
-    private static HashSet<string> Declared(RouteEndpoint endpoint) => endpoint.Metadata.GetOrderedMetadata<IParameterBindingMetadata>()
-        .Where(parameter => (parameter.HasTryParse || parameter.ParameterInfo.ParameterType == typeof(string))
-            && endpoint.RoutePattern.GetParameter(parameter.Name) is null)
-        .Select(parameter => parameter.Name)
-        .ToHashSet(StringComparer.OrdinalIgnoreCase);
+    private static HashSet<string> Declared(RouteEndpoint endpoint) =>
+        endpoint
+            .Metadata.GetOrderedMetadata<IParameterBindingMetadata>()
+            .Where(parameter =>
+                (parameter.HasTryParse || parameter.ParameterInfo.ParameterType == typeof(string))
+                && endpoint.RoutePattern.GetParameter(parameter.Name) is null
+            )
+            .Select(parameter => parameter.Name)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
 }

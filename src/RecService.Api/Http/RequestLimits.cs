@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace RecService.Api.Http;
 
-/// <summary>How large and how slow a request may be. Together in one place, and said even where they are the server's defaults, which may change.</summary>
+/// <summary>
+/// How large and how slow a request may be. Together in one place, and said even where they are the server's defaults, which may change.
+/// </summary>
 internal static class RequestLimits
 {
     /// <summary>Of bodies other than imports, also after decompression.</summary>
@@ -31,14 +33,17 @@ internal static class RequestLimits
     public static TBuilder WithoutTimeLimit<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new DisableRequestTimeoutAttribute());
 
-    public static void Configure(RequestTimeoutOptions timeouts) => timeouts.DefaultPolicy = new()
-    {
-        Timeout = Time,
-        TimeoutStatusCode = StatusCodes.Status504GatewayTimeout,
-        WriteTimeoutResponse = context =>
+    public static void Configure(RequestTimeoutOptions timeouts) =>
+        timeouts.DefaultPolicy = new()
         {
-            context.Response.Headers.RetryAfter = "5";
-            return Problems.Of(StatusCodes.Status504GatewayTimeout, "The request took longer than a minute and was given up.").ExecuteAsync(context);
-        },
-    };
+            Timeout = Time,
+            TimeoutStatusCode = StatusCodes.Status504GatewayTimeout,
+            WriteTimeoutResponse = context =>
+            {
+                context.Response.Headers.RetryAfter = "5";
+                return Problems
+                    .Of(StatusCodes.Status504GatewayTimeout, "The request took longer than a minute and was given up.")
+                    .ExecuteAsync(context);
+            },
+        };
 }

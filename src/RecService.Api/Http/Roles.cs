@@ -1,6 +1,8 @@
 namespace RecService.Api.Http;
 
-/// <summary>What a caller may do. Every endpoint below <c>/v1</c> names the one role that it needs; <see cref="Admin"/> holds the others too.</summary>
+/// <summary>
+/// What a caller may do. Every endpoint below <c>/v1</c> names the one role that it needs; <see cref="Admin"/> holds the others too.
+/// </summary>
 internal static class Roles
 {
     /// <summary>Recommendations, scores, vectors.</summary>

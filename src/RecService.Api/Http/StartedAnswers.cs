@@ -3,7 +3,8 @@ using RecService.Api.Telemetry;
 namespace RecService.Api.Http;
 
 /// <summary>
-/// Cuts the connection when an answer fails that is partly sent, as nothing can be taken back any more. The server would do the same, but log the exception with
+/// Cuts the connection when an answer fails that is partly sent, as nothing can be taken back any more. The server would do the same, but log the
+/// exception with
 /// its message.
 /// </summary>
 internal sealed partial class StartedAnswers(RequestDelegate next, ILogger<StartedAnswers> logger)

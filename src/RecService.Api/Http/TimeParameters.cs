@@ -23,16 +23,19 @@ internal static class TimeParameters
 
     /// <summary>Says of the parameters <c>from</c> and <c>to</c> of an operation that they are times.</summary>
     public static TBuilder WithTimes<TBuilder>(this TBuilder endpoint)
-        where TBuilder : IEndpointConventionBuilder => endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
-        {
-            foreach (var parameter in operation.Parameters ?? [])
+        where TBuilder : IEndpointConventionBuilder =>
+        endpoint.AddOpenApiOperationTransformer(
+            (operation, _, _) =>
             {
-                if (parameter is { Name: "from" or "to", Schema: OpenApiSchema schema })
+                foreach (var parameter in operation.Parameters ?? [])
                 {
-                    schema.Format = "date-time";
+                    if (parameter is { Name: "from" or "to", Schema: OpenApiSchema schema })
+                    {
+                        schema.Format = "date-time";
+                    }
                 }
-            }
 
-            return Task.CompletedTask;
-        });
+                return Task.CompletedTask;
+            }
+        );
 }

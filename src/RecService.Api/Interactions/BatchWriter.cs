@@ -11,7 +11,12 @@ namespace RecService.Api.Interactions;
 /// <param name="Rows">The valid ones, by their index.</param>
 /// <param name="Errors">What is wrong with the others.</param>
 /// <param name="ReceivedAt">When the request came.</param>
-internal sealed record Batch(int Count, IReadOnlyList<(int Index, InteractionRow Row)> Rows, IReadOnlyList<ElementError> Errors, DateTimeOffset ReceivedAt);
+internal sealed record Batch(
+    int Count,
+    IReadOnlyList<(int Index, InteractionRow Row)> Rows,
+    IReadOnlyList<ElementError> Errors,
+    DateTimeOffset ReceivedAt
+);
 
 /// <summary>Stores a batch in one transaction, and tries again after an error of the moment where that cannot count anything twice.</summary>
 internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics metrics)
@@ -41,7 +46,8 @@ internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics me
                 await writer.CommitAsync(cancellationToken);
                 return result;
             },
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     private static async Task<WriteOutcome> StoreAsync(InteractionWriter writer, Batch batch, CancellationToken cancellationToken)
@@ -61,7 +67,16 @@ internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics me
 
     private static BatchResult Result(Batch batch, WriteOutcome outcome)
     {
-        var conflicts = outcome.Conflicts.Select(index => new ElementError((int)index, InteractionConflict.Error.Field, InteractionConflict.Error.Reason));
-        return new(outcome.Accepted, outcome.Duplicates, batch.Count - outcome.Accepted - outcome.Duplicates, [.. batch.Errors.Concat(conflicts).OrderBy(error => error.Index)]);
+        var conflicts = outcome.Conflicts.Select(index => new ElementError(
+            (int)index,
+            InteractionConflict.Error.Field,
+            InteractionConflict.Error.Reason
+        ));
+        return new(
+            outcome.Accepted,
+            outcome.Duplicates,
+            batch.Count - outcome.Accepted - outcome.Duplicates,
+            [.. batch.Errors.Concat(conflicts).OrderBy(error => error.Index)]
+        );
     }
 }

@@ -22,7 +22,11 @@ internal static class CsvInteractions
     private static readonly string[] Columns = ["interactionId", "userId", "itemId", "type", "value", "occurredAt", "tags", "recommendationId"];
     private static readonly string[] RequiredColumns = ["userId", "itemId", "type"];
 
-    public static async IAsyncEnumerable<CsvRow> ReadAsync(Stream body, FieldErrors headerErrors, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public static async IAsyncEnumerable<CsvRow> ReadAsync(
+        Stream body,
+        FieldErrors headerErrors,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         CsvMalformedReason? malformed = null;
         var options = new CsvReaderOptions
@@ -148,6 +152,9 @@ internal static class CsvInteractions
             }
         }
 
-        return input with { Context = context };
+        return input with
+        {
+            Context = context,
+        };
     }
 }

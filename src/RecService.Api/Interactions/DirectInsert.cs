@@ -29,12 +29,19 @@ internal static class DirectInsert
             ARRAY(SELECT DISTINCT i.id COLLATE "C" FROM unnest($2) AS i (id) WHERE NOT EXISTS (SELECT FROM items AS m WHERE m.item_id = i.id COLLATE "C") ORDER BY 1)
         """;
 
-    private const string InsertUsers = "INSERT INTO users (user_id, created_at, updated_at) SELECT unnest($1), $2, $2 ON CONFLICT (user_id) DO NOTHING";
+    private const string InsertUsers =
+        "INSERT INTO users (user_id, created_at, updated_at) SELECT unnest($1), $2, $2 ON CONFLICT (user_id) DO NOTHING";
 
-    private const string InsertItems = "INSERT INTO items (item_id, created_at, updated_at) SELECT unnest($1), $2, $2 ON CONFLICT (item_id) DO NOTHING";
+    private const string InsertItems =
+        "INSERT INTO items (item_id, created_at, updated_at) SELECT unnest($1), $2, $2 ON CONFLICT (item_id) DO NOTHING";
 
     /// <summary>Stores the rows, and their users and items; false, with nothing done, when one of them was stored before or is there twice.</summary>
-    public static async Task<bool> TryAsync(NpgsqlConnection connection, IReadOnlyCollection<InteractionRow> rows, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<bool> TryAsync(
+        NpgsqlConnection connection,
+        IReadOnlyCollection<InteractionRow> rows,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         // Also for a single row: inserted or not, it would be a change in the change log.
         if (await InsertAsync(connection, [new(Save), new(LookUp)], rows, now, cancellationToken))
@@ -60,7 +67,12 @@ internal static class DirectInsert
 
     /// <summary>Says whether all rows went in.</summary>
     private static async Task<bool> InsertAsync(
-        NpgsqlConnection connection, IEnumerable<NpgsqlBatchCommand> before, IReadOnlyCollection<InteractionRow> rows, DateTimeOffset now, CancellationToken cancellationToken)
+        NpgsqlConnection connection,
+        IEnumerable<NpgsqlBatchCommand> before,
+        IReadOnlyCollection<InteractionRow> rows,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         NpgsqlBatchCommand[] insertions = [.. rows.Select(row => Insertion(row, now))];
         await using var batch = Batch(connection, before.Concat(insertions));
@@ -69,11 +81,20 @@ internal static class DirectInsert
         return insertions.All(insertion => insertion.RecordsAffected == 1);
     }
 
-    /// <summary>The statements that create the unknown users and items. There are none that would change nothing: the change log would take them for changes.</summary>
+    /// <summary>
+    /// The statements that create the unknown users and items. There are none that would change nothing: the change log would take them for changes.
+    /// </summary>
     private static async Task<List<NpgsqlBatchCommand>> UndoAndFindCreationsAsync(
-        NpgsqlConnection connection, IReadOnlyCollection<InteractionRow> rows, DateTimeOffset now, CancellationToken cancellationToken)
+        NpgsqlConnection connection,
+        IReadOnlyCollection<InteractionRow> rows,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
-        NpgsqlBatchCommand select = new(SelectUnknown) { Parameters = { TextArray([.. rows.Select(row => row.UserId)]), TextArray([.. rows.Select(row => row.ItemId)]) } };
+        NpgsqlBatchCommand select = new(SelectUnknown)
+        {
+            Parameters = { TextArray([.. rows.Select(row => row.UserId)]), TextArray([.. rows.Select(row => row.ItemId)]) },
+        };
         await using var batch = Batch(connection, [new(Undo), new(LookUp), select]);
         await batch.PrepareAsync(cancellationToken);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
@@ -95,26 +116,28 @@ internal static class DirectInsert
     private static IEnumerable<NpgsqlBatchCommand> Creation(string sql, string[] ids, DateTimeOffset now) =>
         ids.Length == 0 ? [] : [new(sql) { Parameters = { TextArray(ids), Time(now) } }];
 
-    private static NpgsqlBatchCommand Insertion(in InteractionRow row, DateTimeOffset now) => new(InsertInteraction)
-    {
-        Parameters =
+    private static NpgsqlBatchCommand Insertion(in InteractionRow row, DateTimeOffset now) =>
+        new(InsertInteraction)
         {
-            Text(row.UserId),
-            Text(row.ItemId),
-            Text(row.Type),
-            new() { Value = row.Value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
-            Time(row.OccurredAt?.ToUniversalTime()),
-            TextArray(row.Tags),
-            new() { Value = row.Context, NpgsqlDbType = NpgsqlDbType.Jsonb },
-            Text(row.InteractionId),
-            Text(row.RecommendationId),
-            Time(now),
-        },
-    };
+            Parameters =
+            {
+                Text(row.UserId),
+                Text(row.ItemId),
+                Text(row.Type),
+                new() { Value = row.Value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
+                Time(row.OccurredAt?.ToUniversalTime()),
+                TextArray(row.Tags),
+                new() { Value = row.Context, NpgsqlDbType = NpgsqlDbType.Jsonb },
+                Text(row.InteractionId),
+                Text(row.RecommendationId),
+                Time(now),
+            },
+        };
 
     private static NpgsqlParameter Text(string? value) => new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
 
     private static NpgsqlParameter TextArray(string[] values) => new() { Value = values, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
 
-    private static NpgsqlParameter Time(DateTimeOffset? value) => new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz };
+    private static NpgsqlParameter Time(DateTimeOffset? value) =>
+        new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz };
 }

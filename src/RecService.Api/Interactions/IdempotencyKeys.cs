@@ -6,7 +6,9 @@ using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
-/// <summary>What names a request, so that it can be sent again: the caller, the key that he chose, and the hash of the body that it stands for.</summary>
+/// <summary>
+/// What names a request, so that it can be sent again: the caller, the key that he chose, and the hash of the body that it stands for.
+/// </summary>
 internal sealed record IdempotencyKey(string Caller, string Key, byte[] BodyHash)
 {
     public const string HeaderName = "Idempotency-Key";
@@ -18,7 +20,8 @@ internal sealed record IdempotencyKey(string Caller, string Key, byte[] BodyHash
 internal sealed class IdempotencyKeyReusedException : Exception;
 
 /// <summary>
-/// Answers by the keys of their requests, committed together with what they tell of. Requests with the same key wait for each other at the table's primary key,
+/// Answers by the keys of their requests, committed together with what they tell of. Requests with the same key wait for each other at the table's
+/// primary key,
 /// in whatever process they are.
 /// </summary>
 internal sealed partial class IdempotencyKeys(NpgsqlDataSource dataSource, TimeProvider clock, ILogger<IdempotencyKeys> logger) : BackgroundService
@@ -29,7 +32,12 @@ internal sealed partial class IdempotencyKeys(NpgsqlDataSource dataSource, TimeP
     private static readonly TimeSpan PruneInterval = TimeSpan.FromHours(1);
 
     /// <summary>Makes the key this transaction's, unless there is an answer under it: that is returned.</summary>
-    public static async Task<string?> ClaimAsync(NpgsqlConnection connection, IdempotencyKey key, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<string?> ClaimAsync(
+        NpgsqlConnection connection,
+        IdempotencyKey key,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         // A row without an answer is of a request that stored nothing.
         const string claim = """
@@ -41,14 +49,20 @@ internal sealed partial class IdempotencyKeys(NpgsqlDataSource dataSource, TimeP
         {
             await using var command = new NpgsqlCommand("SELECT body_hash, answer FROM idempotency_keys WHERE caller = $1 AND key = $2", connection)
             {
-                Parameters = { new() { Value = key.Caller }, new() { Value = key.Key } },
+                Parameters =
+                {
+                    new() { Value = key.Caller },
+                    new() { Value = key.Key },
+                },
             };
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
 
             // Not there: it was pruned between the two statements.
             if (await reader.ReadAsync(cancellationToken))
             {
-                return CryptographicOperations.FixedTimeEquals(reader.GetFieldValue<byte[]>(0), key.BodyHash) ? reader.GetString(1) : throw new IdempotencyKeyReusedException();
+                return CryptographicOperations.FixedTimeEquals(reader.GetFieldValue<byte[]>(0), key.BodyHash)
+                    ? reader.GetString(1)
+                    : throw new IdempotencyKeyReusedException();
             }
         }
 
@@ -56,13 +70,23 @@ internal sealed partial class IdempotencyKeys(NpgsqlDataSource dataSource, TimeP
     }
 
     public static Task KeepAsync(NpgsqlConnection connection, IdempotencyKey key, string answer, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync("UPDATE idempotency_keys SET answer = $3 WHERE caller = $1 AND key = $2", cancellationToken, key.Caller, key.Key, answer);
+        connection.ExecuteAsync(
+            "UPDATE idempotency_keys SET answer = $3 WHERE caller = $1 AND key = $2",
+            cancellationToken,
+            key.Caller,
+            key.Key,
+            answer
+        );
 
     public async Task<int> PruneAsync(CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await connection.ProbeAsync(cancellationToken);
-        return await connection.ExecuteUnhurriedAsync("DELETE FROM idempotency_keys WHERE created_at < $1", cancellationToken, clock.GetUtcNow() - Kept);
+        return await connection.ExecuteUnhurriedAsync(
+            "DELETE FROM idempotency_keys WHERE created_at < $1",
+            cancellationToken,
+            clock.GetUtcNow() - Kept
+        );
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -21,41 +21,73 @@ internal static class InteractionEndpoints
     {
         var interactions = routes.MapGroup("/v1/interactions").WithTags("Interactions");
 
-        interactions.MapPost("", PostAsync).WithName("postInteractions").WithSummary("Store a batch of interactions").Requires(Roles.Ingest)
+        interactions
+            .MapPost("", PostAsync)
+            .WithName("postInteractions")
+            .WithSummary("Store a batch of interactions")
+            .Requires(Roles.Ingest)
             .WithDescription(
                 "Stores the valid interactions in one transaction and names the invalid ones. With an `interactionId` a retry is harmless, "
-                + "and so it is with an `Idempotency-Key`, a text of the caller's for this request: sent again within a day with the same body, the request is answered as before and not counted again. "
-                + "When all are rejected, the answer is 400. Unknown users and items are created.")
+                    + "and so it is with an `Idempotency-Key`, a text of the caller's for this request: sent again within a day with the same body, the request is answered as before and not counted again. "
+                    + "When all are rejected, the answer is 400. Unknown users and items are created."
+            )
             .Accepts<InteractionBatch>("application/json")
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
-        interactions.MapPost("/import", ImportAsync).WithName("importInteractions").WithSummary("Import interactions").Requires(Roles.Ingest)
+        interactions
+            .MapPost("/import", ImportAsync)
+            .WithName("importInteractions")
+            .WithSummary("Import interactions")
+            .Requires(Roles.Ingest)
             .WithDescription(
                 "NDJSON (one interaction a line) or CSV (with a header row; tags separated by `|`; columns `context.<key>`), streamed, of any size. "
-                + "Valid lines are committed together; a broken connection stores none.")
+                    + "Valid lines are committed together; a broken connection stores none."
+            )
             .Accepts<InteractionInput>(NdJson.MediaType, CsvInteractions.MediaType)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithImportSlot();
-        interactions.MapGet("/export", ExportAsync).WithName("exportInteractions").WithSummary("Export interactions").Requires(Roles.Admin).WithoutTimeLimit()
+        interactions
+            .MapGet("/export", ExportAsync)
+            .WithName("exportInteractions")
+            .WithSummary("Export interactions")
+            .Requires(Roles.Admin)
+            .WithoutTimeLimit()
             .WithDescription(
                 "NDJSON: all interactions as of one moment, in the order in which they were stored, as the import takes them. Into an empty store they give the same "
-                + "state, but for the times of receipt; users and items have exports of their own.")
+                    + "state, but for the times of receipt; users and items have exports of their own."
+            )
             .Produces<InteractionInput>(StatusCodes.Status200OK, NdJson.MediaType);
-        interactions.MapGet("", ListAsync).WithName("listInteractions").WithSummary("List interactions").Requires(Roles.Ingest)
+        interactions
+            .MapGet("", ListAsync)
+            .WithName("listInteractions")
+            .WithSummary("List interactions")
+            .Requires(Roles.Ingest)
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`), the last stored first.")
             .WithTimes();
 
         // One request may empty the store, which the key of an application that ingests must not.
-        interactions.MapDelete("", DeleteAsync).WithName("deleteInteractions").WithSummary("Delete interactions").Requires(Roles.Admin).WithoutTimeLimit()
+        interactions
+            .MapDelete("", DeleteAsync)
+            .WithName("deleteInteractions")
+            .WithSummary("Delete interactions")
+            .Requires(Roles.Admin)
+            .WithoutTimeLimit()
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`); at least one of them is required. Users and items stay.")
             .WithTimes();
     }
 
     private static async Task<Results<Ok<BatchResult>, ValidationProblem, ProblemHttpResult>> PostAsync(
-        HttpRequest request, [FromHeader(Name = IdempotencyKey.HeaderName)] string? idempotencyKey, ClaimsPrincipal caller, BatchWriter writer, DatabaseConfiguration database, ServiceMetrics metrics, TimeProvider time,
-        CancellationToken cancellationToken)
+        HttpRequest request,
+        [FromHeader(Name = IdempotencyKey.HeaderName)] string? idempotencyKey,
+        ClaimsPrincipal caller,
+        BatchWriter writer,
+        DatabaseConfiguration database,
+        ServiceMetrics metrics,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         if (idempotencyKey is not null && IdempotencyKey.Problem(idempotencyKey) is { } keyProblem)
         {
@@ -81,13 +113,21 @@ internal static class InteractionEndpoints
 
         try
         {
-            var result = await Transactions.WithinAsync(database.Options.CommandTimeout, limited => writer.StoreAsync(batch, key, limited), cancellationToken);
+            var result = await Transactions.WithinAsync(
+                database.Options.CommandTimeout,
+                limited => writer.StoreAsync(batch, key, limited),
+                cancellationToken
+            );
             return result.Rejected == batch.Count ? AllRejected(result.Errors) : TypedResults.Ok(result);
         }
         catch (IdempotencyKeyReusedException)
         {
-            return Problems.Of(StatusCodes.Status422UnprocessableEntity, $"{IdempotencyKey.HeaderName} came with another body within a day; choose a new one for each request.",
-                "The key stands for another request.", "/problems/idempotency-key-reused");
+            return Problems.Of(
+                StatusCodes.Status422UnprocessableEntity,
+                $"{IdempotencyKey.HeaderName} came with another body within a day; choose a new one for each request.",
+                "The key stands for another request.",
+                "/problems/idempotency-key-reused"
+            );
         }
     }
 
@@ -113,7 +153,8 @@ internal static class InteractionEndpoints
         return new(elements.Count, rows, rejected, now);
     }
 
-    private static ValidationProblem AllRejected(IEnumerable<ElementError> errors) => Problems.Invalid(errors.Select(error => new FieldError(Path(error), error.Reason)));
+    private static ValidationProblem AllRejected(IEnumerable<ElementError> errors) =>
+        Problems.Invalid(errors.Select(error => new FieldError(Path(error), error.Reason)));
 
     private static string Path(ElementError error)
     {
@@ -122,7 +163,10 @@ internal static class InteractionEndpoints
     }
 
     private static async Task<Results<Ok<InteractionImportResult>, ValidationProblem>> ImportAsync(
-        HttpRequest request, InteractionImporter importer, CancellationToken cancellationToken)
+        HttpRequest request,
+        InteractionImporter importer,
+        CancellationToken cancellationToken
+    )
     {
         // Who sends one counts on it.
         if (request.Headers.ContainsKey(IdempotencyKey.HeaderName))
@@ -147,7 +191,8 @@ internal static class InteractionEndpoints
         string? to,
         int? limit,
         string? cursor,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         var errors = new FieldErrors();
         var filter = InteractionFilter.Read(errors, userId, itemId, type, from, to);
@@ -168,25 +213,41 @@ internal static class InteractionEndpoints
             interactions = interactions.Where(interaction => interaction.InteractionKey < key);
         }
 
-        var rows = await interactions.OrderByDescending(interaction => interaction.InteractionKey).Take(size + 1)
+        var rows = await interactions
+            .OrderByDescending(interaction => interaction.InteractionKey)
+            .Take(size + 1)
             .Join(database.Users, interaction => interaction.UserKey, user => user.UserKey, (interaction, user) => new { interaction, user.UserId })
-            .Join(database.Items, row => row.interaction.ItemKey, item => item.ItemKey, (row, item) => new { row.interaction, row.UserId, item.ItemId })
+            .Join(
+                database.Items,
+                row => row.interaction.ItemKey,
+                item => item.ItemKey,
+                (row, item) =>
+                    new
+                    {
+                        row.interaction,
+                        row.UserId,
+                        item.ItemId,
+                    }
+            )
             .OrderByDescending(row => row.interaction.InteractionKey)
             .ToListAsync(cancellationToken);
-        var page = rows.Take(size).Select(row => new InteractionAnswer
-        {
-            InteractionId = row.interaction.InteractionId,
-            UserId = row.UserId,
-            ItemId = row.ItemId,
-            Type = row.interaction.Type,
-            Value = row.interaction.Value,
-            OccurredAt = row.interaction.OccurredAt,
-            Tags = row.interaction.Tags,
-            Context = Features.FromJson(row.interaction.Context),
-            RecommendationId = row.interaction.RecommendationId,
-            ReceivedAt = row.interaction.ReceivedAt,
-        });
-        return TypedResults.Ok(new InteractionPage([.. page], rows.Count > size ? Paging.Cursor(ListName, rows[size - 1].interaction.InteractionKey) : null));
+        var page = rows.Take(size)
+            .Select(row => new InteractionAnswer
+            {
+                InteractionId = row.interaction.InteractionId,
+                UserId = row.UserId,
+                ItemId = row.ItemId,
+                Type = row.interaction.Type,
+                Value = row.interaction.Value,
+                OccurredAt = row.interaction.OccurredAt,
+                Tags = row.interaction.Tags,
+                Context = Features.FromJson(row.interaction.Context),
+                RecommendationId = row.interaction.RecommendationId,
+                ReceivedAt = row.interaction.ReceivedAt,
+            });
+        return TypedResults.Ok(
+            new InteractionPage([.. page], rows.Count > size ? Paging.Cursor(ListName, rows[size - 1].interaction.InteractionKey) : null)
+        );
     }
 
     private static async Task<Results<Ok<DeletedInteractions>, ValidationProblem>> DeleteAsync(
@@ -197,7 +258,8 @@ internal static class InteractionEndpoints
         string? from,
         string? to,
         AuditLog audit,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         var errors = new FieldErrors();
         var filter = InteractionFilter.Read(errors, userId, itemId, type, from, to);
@@ -213,15 +275,24 @@ internal static class InteractionEndpoints
 
         database.Database.SetCommandTimeout(0);
         // A statement that deletes nothing would still be a change in the change log.
-        var deleted = await filter.QueryAsync(database, cancellationToken) is { } interactions && await interactions.AnyAsync(cancellationToken)
-            ? await Transactions.RetryAsync(attempt => DeleteAndRecordAsync(database, interactions, filter, audit, attempt, cancellationToken), cancellationToken)
-            : 0;
+        var deleted =
+            await filter.QueryAsync(database, cancellationToken) is { } interactions && await interactions.AnyAsync(cancellationToken)
+                ? await Transactions.RetryAsync(
+                    attempt => DeleteAndRecordAsync(database, interactions, filter, audit, attempt, cancellationToken),
+                    cancellationToken
+                )
+                : 0;
         return TypedResults.Ok(new DeletedInteractions(deleted));
     }
 
     private static async Task<int> DeleteAndRecordAsync(
-        RecServiceDbContext database, IQueryable<Interaction> interactions, InteractionFilter filter, AuditLog audit, Transactions.Attempt attempt,
-        CancellationToken cancellationToken)
+        RecServiceDbContext database,
+        IQueryable<Interaction> interactions,
+        InteractionFilter filter,
+        AuditLog audit,
+        Transactions.Attempt attempt,
+        CancellationToken cancellationToken
+    )
     {
         await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
         var deleted = await interactions.ExecuteDeleteAsync(cancellationToken);

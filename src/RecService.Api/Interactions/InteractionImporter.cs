@@ -15,7 +15,8 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, ServiceMe
         using var span = Spans.Start("import interactions");
         var start = Stopwatch.GetTimestamp();
         var now = time.GetUtcNow();
-        var isCsv = MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        var isCsv =
+            MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             && type.MediaType.Equals(CsvInteractions.MediaType, StringComparison.OrdinalIgnoreCase);
         var rejected = new RejectedLines();
         await using var writer = await InteractionWriter.BeginAsync(dataSource, now, metrics, cancellationToken);
@@ -46,7 +47,12 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, ServiceMe
     }
 
     private async Task ReadLinesAsync(
-        HttpRequest request, InteractionWriter writer, DateTimeOffset now, RejectedLines rejected, CancellationToken cancellationToken)
+        HttpRequest request,
+        InteractionWriter writer,
+        DateTimeOffset now,
+        RejectedLines rejected,
+        CancellationToken cancellationToken
+    )
     {
         await foreach (var line in Lines.ReadAsync(request.BodyReader, cancellationToken))
         {
@@ -56,7 +62,13 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, ServiceMe
     }
 
     private async Task ReadCsvAsync(
-        HttpRequest request, FieldErrors requestErrors, InteractionWriter writer, DateTimeOffset now, RejectedLines rejected, CancellationToken cancellationToken)
+        HttpRequest request,
+        FieldErrors requestErrors,
+        InteractionWriter writer,
+        DateTimeOffset now,
+        RejectedLines rejected,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -73,7 +85,14 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, ServiceMe
     }
 
     private async Task AddAsync(
-        long line, InteractionInput? input, FieldErrors errors, InteractionWriter writer, DateTimeOffset now, RejectedLines rejected, CancellationToken cancellationToken)
+        long line,
+        InteractionInput? input,
+        FieldErrors errors,
+        InteractionWriter writer,
+        DateTimeOffset now,
+        RejectedLines rejected,
+        CancellationToken cancellationToken
+    )
     {
         if (input is not null && InteractionValidation.Validate(errors, input, now) is var row && !errors.Any)
         {

@@ -12,7 +12,8 @@ internal readonly record struct InteractionRow(
     DateTimeOffset? OccurredAt,
     string[] Tags,
     string Context,
-    string? RecommendationId);
+    string? RecommendationId
+);
 
 internal static class InteractionValidation
 {

@@ -122,7 +122,11 @@ internal sealed class InteractionWriter : IAsyncDisposable
     public NpgsqlConnection Connection { get; }
 
     public static async Task<InteractionWriter> BeginAsync(
-        NpgsqlDataSource dataSource, DateTimeOffset now, ServiceMetrics metrics, CancellationToken cancellationToken)
+        NpgsqlDataSource dataSource,
+        DateTimeOffset now,
+        ServiceMetrics metrics,
+        CancellationToken cancellationToken
+    )
     {
         var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         try

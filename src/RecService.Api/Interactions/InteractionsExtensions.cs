@@ -9,7 +9,10 @@ internal static class InteractionsExtensions
         builder.Services.AddSingleton<InteractionImporter>();
         builder.Services.AddSingleton<BatchWriter>();
         builder.Services.AddHostedService<IdempotencyKeys>();
-        builder.Services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        builder
+            .Services.AddOptions<RetentionOptions>()
+            .BindConfiguration(RetentionOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<RetentionOptions>, RetentionOptionsValidation>();
         builder.Services.AddSingleton<Retention>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<Retention>());

@@ -12,7 +12,10 @@ internal sealed class RetentionOptions
 {
     public const string Section = "Retention";
 
-    /// <summary>How long interactions of a type are kept, by the time that they happened; types that are not named are kept for ever. Upper and lower case are the same, as in all configuration.</summary>
+    /// <summary>
+    /// How long interactions of a type are kept, by the time that they happened; types that are not named are kept for ever. Upper and lower case are
+    /// the same, as in all configuration.
+    /// </summary>
     public Dictionary<string, TimeSpan> Types { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>How often interactions are looked through.</summary>
@@ -27,20 +30,35 @@ internal sealed class RetentionOptionsValidation : IValidateOptions<RetentionOpt
         foreach (var (type, age) in options.Types)
         {
             if (Features.NameProblem(type) is { } problem)
+            {
                 failures.Add($"{RetentionOptions.Section}:Types: the type '{type}' {problem}.");
+            }
+
             if (age < TimeSpan.FromHours(1) || age > TimeSpan.FromDays(36_500))
-                failures.Add($"{RetentionOptions.Section}:Types:{type} must lie between 01:00:00 and 36500.00:00:00 (write it as [days.]hours:minutes:seconds).");
+            {
+                failures.Add(
+                    $"{RetentionOptions.Section}:Types:{type} must lie between 01:00:00 and 36500.00:00:00 (write it as [days.]hours:minutes:seconds)."
+                );
+            }
         }
 
         if (options.Interval < TimeSpan.FromSeconds(1) || options.Interval > TimeSpan.FromDays(31))
+        {
             failures.Add($"{RetentionOptions.Section}:{nameof(options.Interval)} must lie between 00:00:01 and 31.00:00:00.");
+        }
+
         return failures.Count > 0 ? ValidateOptionsResult.Fail(failures) : ValidateOptionsResult.Success;
     }
 }
 
 /// <summary>Deletes interactions that are older than their type is kept, a bounded number at a time, in one process at a time.</summary>
 internal sealed partial class Retention(
-    NpgsqlDataSource database, IOptions<RetentionOptions> options, ServiceMetrics metrics, TimeProvider clock, ILogger<Retention> logger) : BackgroundService
+    NpgsqlDataSource database,
+    IOptions<RetentionOptions> options,
+    ServiceMetrics metrics,
+    TimeProvider clock,
+    ILogger<Retention> logger
+) : BackgroundService
 {
     /// <summary>Small enough that a batch holds its locks for a moment only, and that other work gets its turn.</summary>
     public const int BatchSize = 10_000;
@@ -67,26 +85,37 @@ internal sealed partial class Retention(
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         if (!await connection.ScalarAsync<bool>("SELECT pg_try_advisory_lock($1)", cancellationToken, LockKey))
+        {
             return 0;
+        }
+
         try
         {
             var deleted = 0L;
             foreach (var (type, age) in options.Value.Types)
+            {
                 deleted += await DeleteAsync(connection, type, clock.GetUtcNow() - age, cancellationToken);
+            }
+
             return deleted;
         }
         finally
         {
             // A broken connection has lost the lock already.
             if (connection.FullState.HasFlag(System.Data.ConnectionState.Open))
+            {
                 await connection.ExecuteAsync("SELECT pg_advisory_unlock($1)", CancellationToken.None, LockKey);
+            }
         }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (options.Value.Types.Count == 0)
+        {
             return;
+        }
+
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -111,12 +140,18 @@ internal sealed partial class Retention(
         var start = Stopwatch.GetTimestamp();
         // A statement that deletes nothing would still be a change in the change log.
         if (!await connection.ScalarUnhurriedAsync<bool>(AnyOld, cancellationToken, type, before))
+        {
             return 0;
+        }
+
         var deleted = 0L;
         for (long[] batch = [BatchSize, 0]; batch[0] == BatchSize;)
         {
             if (deleted > 0)
+            {
                 await Task.Delay(Pause, clock, cancellationToken);
+            }
+
             batch = await connection.ScalarUnhurriedAsync<long[]>(DeleteBatch, cancellationToken, type, before, batch[1], BatchSize);
             metrics.Expired(type, batch[0]);
             deleted += batch[0];
@@ -126,7 +161,11 @@ internal sealed partial class Retention(
         return deleted;
     }
 
-    [LoggerMessage(EventId = 1001, Level = LogLevel.Information, Message = "Deleted {Count} interactions of type {Type} from before {Before}, in {Milliseconds:F0} ms")]
+    [LoggerMessage(
+        EventId = 1001,
+        Level = LogLevel.Information,
+        Message = "Deleted {Count} interactions of type {Type} from before {Before}, in {Milliseconds:F0} ms"
+    )]
     private partial void LogDeleted(long count, string type, DateTimeOffset before, double milliseconds);
 
     [LoggerMessage(EventId = 1002, Level = LogLevel.Warning, Message = "Interactions that are too old cannot be deleted; it is tried again")]

@@ -26,15 +26,29 @@ internal static class AccessDescription
         document.Components ??= new();
         document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal)
         {
-            [HeaderScheme] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = ApiKeyHandler.HeaderName, Description = "An API key." },
-            [BearerScheme] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "The same API key." },
+            [HeaderScheme] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.ApiKey,
+                In = ParameterLocation.Header,
+                Name = ApiKeyHandler.HeaderName,
+                Description = "An API key.",
+            },
+            [BearerScheme] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.Http,
+                Scheme = "bearer",
+                Description = "The same API key.",
+            },
         };
     }
 
     public static Task ApplyAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         if (context.Description.ActionDescriptor.EndpointMetadata.OfType<IAuthorizeData>().FirstOrDefault()?.Policy is not { } role)
+        {
             return Task.CompletedTask;
+        }
+
         operation.Description = $"{operation.Description} Role: `{role}`.".TrimStart();
         operation.Security =
         [
@@ -44,21 +58,28 @@ internal static class AccessDescription
         operation.Responses ??= [];
         foreach (var (status, description) in Refusals)
         {
-            operation.Responses.TryAdd(status, new OpenApiResponse
-            {
-                Description = description,
-                Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
+            operation.Responses.TryAdd(
+                status,
+                new OpenApiResponse
                 {
-                    ["application/problem+json"] = new() { Schema = new OpenApiSchemaReference("ProblemDetails", context.Document) },
-                },
-            });
+                    Description = description,
+                    Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
+                    {
+                        ["application/problem+json"] = new() { Schema = new OpenApiSchemaReference("ProblemDetails", context.Document) },
+                    },
+                }
+            );
         }
         foreach (var status in LaterStatuses)
         {
             if (operation.Responses[status] is OpenApiResponse response)
             {
                 response.Headers ??= new Dictionary<string, IOpenApiHeader>(StringComparer.Ordinal);
-                response.Headers["Retry-After"] = new OpenApiHeader { Schema = new OpenApiSchema { Type = JsonSchemaType.Integer }, Description = "Seconds to wait." };
+                response.Headers["Retry-After"] = new OpenApiHeader
+                {
+                    Schema = new OpenApiSchema { Type = JsonSchemaType.Integer },
+                    Description = "Seconds to wait.",
+                };
             }
         }
         return Task.CompletedTask;

@@ -34,29 +34,39 @@ internal static class ApiDescription
 
     public static void AddApiDescription(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<ApiDescriptionOptions>().BindConfiguration("ApiDescription", binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        builder
+            .Services.AddOptions<ApiDescriptionOptions>()
+            .BindConfiguration("ApiDescription", binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
         builder.Services.AddOpenApi(DocumentName, Describe);
     }
 
     public static void MapApiDescription(this WebApplication app)
     {
         if (!app.Services.GetRequiredService<IOptions<ApiDescriptionOptions>>().Value.Enabled)
+        {
             return;
+        }
 
         // The contract is no secret: it says nothing of the data, and a browser could not send a key for it.
         var description = new Lazy<Task<byte[]>>(() => WriteAsync(app.Services));
-        app.MapGet($"/openapi/{DocumentName}.json", async () => Results.Bytes(await description.Value, "application/json;charset=utf-8")).ExcludeFromDescription().AllowAnonymous();
+        app.MapGet($"/openapi/{DocumentName}.json", async () => Results.Bytes(await description.Value, "application/json;charset=utf-8"))
+            .ExcludeFromDescription()
+            .AllowAnonymous();
         app.MapSwaggerUI("swagger", ui =>
-        {
-            ui.SwaggerEndpoint($"/openapi/{DocumentName}.json", "RecService v1");
-            ui.DocumentTitle = "RecService";
-            ui.DisplayRequestDuration();
-            ui.EnableTryItOutByDefault();
-        }).AllowAnonymous();
+            {
+                ui.SwaggerEndpoint($"/openapi/{DocumentName}.json", "RecService v1");
+                ui.DocumentTitle = "RecService";
+                ui.DisplayRequestDuration();
+                ui.EnableTryItOutByDefault();
+            })
+            .AllowAnonymous();
         app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
     }
 
-    /// <summary>Makes the document, which takes long enough for anonymous callers to keep a core busy with: once is enough, as it never changes.</summary>
+    /// <summary>
+    /// Makes the document, which takes long enough for anonymous callers to keep a core busy with: once is enough, as it never changes.
+    /// </summary>
     private static async Task<byte[]> WriteAsync(IServiceProvider services)
     {
         var document = await services.GetRequiredKeyedService<IOpenApiDocumentProvider>(DocumentName).GetOpenApiDocumentAsync();
@@ -67,23 +77,26 @@ internal static class ApiDescription
 
     private static void Describe(OpenApiOptions options)
     {
-        options.AddDocumentTransformer((document, _, _) =>
-        {
-            document.Info = new()
+        options.AddDocumentTransformer(
+            (document, _, _) =>
             {
-                Title = "RecService",
-                Version = DocumentName,
-                Summary = "Recommendations and cross-feature vectors from interactions.",
-                Description = "Apps post interactions of users with items; the service retrains a factorization machine on a schedule and answers with ranked items, "
-                    + "scores and the pooled cross-feature vectors that downstream models take as input. Errors are RFC 9457 problem details.",
-                License = new() { Name = "MIT", Identifier = "MIT" },
-            };
-            document.Servers = [new() { Url = "/" }];
-            AccessDescription.AddSchemes(document);
-            SchemaDescription.Complete(document);
-            document.Tags = new HashSet<OpenApiTag>(Tags.Select(tag => new OpenApiTag { Name = tag.Name, Description = tag.Description }));
-            return Task.CompletedTask;
-        });
+                document.Info = new()
+                {
+                    Title = "RecService",
+                    Version = DocumentName,
+                    Summary = "Recommendations and cross-feature vectors from interactions.",
+                    Description =
+                        "Apps post interactions of users with items; the service retrains a factorization machine on a schedule and answers with ranked items, "
+                        + "scores and the pooled cross-feature vectors that downstream models take as input. Errors are RFC 9457 problem details.",
+                    License = new() { Name = "MIT", Identifier = "MIT" },
+                };
+                document.Servers = [new() { Url = "/" }];
+                AccessDescription.AddSchemes(document);
+                SchemaDescription.Complete(document);
+                document.Tags = new HashSet<OpenApiTag>(Tags.Select(tag => new OpenApiTag { Name = tag.Name, Description = tag.Description }));
+                return Task.CompletedTask;
+            }
+        );
         options.AddSchemaTransformer(SchemaDescription.DescribeConvertedTypes);
         options.AddSchemaTransformer(SchemaDescription.NameAllowedValues);
         options.AddOperationTransformer(OperationExamples.ApplyAsync);
@@ -93,32 +106,50 @@ internal static class ApiDescription
     }
 
     /// <summary>Whatever takes input may find it wrong.</summary>
-    private static Task DescribeBadRequest(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    private static Task DescribeBadRequest(
+        OpenApiOperation operation,
+        OpenApiOperationTransformerContext context,
+        CancellationToken cancellationToken
+    )
     {
         if (operation.Parameters is { Count: > 0 } || operation.RequestBody is not null)
         {
             operation.Responses ??= [];
-            operation.Responses.TryAdd("400", new OpenApiResponse
-            {
-                Description = "Bad Request",
-                Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
+            operation.Responses.TryAdd(
+                "400",
+                new OpenApiResponse
                 {
-                    ["application/problem+json"] = new() { Schema = new OpenApiSchemaReference("HttpValidationProblemDetails", context.Document) },
-                },
-            });
+                    Description = "Bad Request",
+                    Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
+                    {
+                        ["application/problem+json"] = new()
+                        {
+                            Schema = new OpenApiSchemaReference("HttpValidationProblemDetails", context.Document),
+                        },
+                    },
+                }
+            );
         }
         return Task.CompletedTask;
     }
 
     /// <summary>For what is no JSON the endpoints declare the type that is in it, such as that of one line.</summary>
-    private static Task DescribeOtherMedia(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    private static Task DescribeOtherMedia(
+        OpenApiOperation operation,
+        OpenApiOperationTransformerContext context,
+        CancellationToken cancellationToken
+    )
     {
         var contents = (operation.Responses ?? []).Values.Select(response => response.Content).Append(operation.RequestBody?.Content);
         foreach (var (mediaType, body) in contents.SelectMany(content => content ?? new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)))
         {
             body.Schema = mediaType switch
             {
-                NdJson.MediaType => new OpenApiSchema { Type = JsonSchemaType.String, Description = $"A JSON object a line, as `{(body.Schema as OpenApiSchemaReference)?.Reference.Id}` has it." },
+                NdJson.MediaType => new OpenApiSchema
+                {
+                    Type = JsonSchemaType.String,
+                    Description = $"A JSON object a line, as `{(body.Schema as OpenApiSchemaReference)?.Reference.Id}` has it.",
+                },
                 CsvInteractions.MediaType => new OpenApiSchema { Type = JsonSchemaType.String, Description = "A header row, then a row each." },
                 NpyWriter.MediaType or "application/octet-stream" => new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" },
                 _ => body.Schema,

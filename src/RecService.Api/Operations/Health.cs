@@ -5,7 +5,8 @@ using RecService.Api.Training;
 namespace RecService.Api.Operations;
 
 /// <summary>
-/// The probes. <c>live</c>: the process answers. <c>startup</c>: the first snapshot is there. <c>ready</c>: requests can be answered, with what works and what does
+/// The probes. <c>live</c>: the process answers. <c>startup</c>: the first snapshot is there. <c>ready</c>: requests can be answered, with what works
+/// and what does
 /// not; it is 503 only when nothing can be scored, since a process that is taken out of the balance because of the database helps nobody.
 /// </summary>
 internal static class Health
@@ -13,11 +14,15 @@ internal static class Health
     private const string StartupTag = "startup";
     private const string ReadyTag = "ready";
 
-    public static void AddHealth(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<DatabaseCheck>().AddSingleton<TrainingCheck>().AddHealthChecks()
-        .AddCheck<DatabaseCheck>("database", HealthStatus.Degraded, [ReadyTag])
-        .AddCheck<SnapshotCheck>("snapshot", tags: [StartupTag, ReadyTag])
-        .AddCheck<ScheduleCheck>("schedule", HealthStatus.Degraded, [ReadyTag])
-        .AddCheck<TrainingCheck>("training", HealthStatus.Degraded, [ReadyTag]);
+    public static void AddHealth(this IHostApplicationBuilder builder) =>
+        builder
+            .Services.AddSingleton<DatabaseCheck>()
+            .AddSingleton<TrainingCheck>()
+            .AddHealthChecks()
+            .AddCheck<DatabaseCheck>("database", HealthStatus.Degraded, [ReadyTag])
+            .AddCheck<SnapshotCheck>("snapshot", tags: [StartupTag, ReadyTag])
+            .AddCheck<ScheduleCheck>("schedule", HealthStatus.Degraded, [ReadyTag])
+            .AddCheck<TrainingCheck>("training", HealthStatus.Degraded, [ReadyTag]);
 
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
     {
@@ -26,29 +31,48 @@ internal static class Health
         Map("ready", check => check.Tags.Contains(ReadyTag));
 
         void Map(string name, Func<HealthCheckRegistration, bool> predicate) =>
-            endpoints.MapHealthChecks($"/health/{name}", new() { Predicate = predicate, ResponseWriter = WriteAsync }).AllowAnonymous().DisableRateLimiting();
+            endpoints
+                .MapHealthChecks($"/health/{name}", new() { Predicate = predicate, ResponseWriter = WriteAsync })
+                .AllowAnonymous()
+                .DisableRateLimiting();
     }
 
-    private static Task WriteAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(new
-    {
-        status = report.Status.ToString(),
-        checks = report.Entries.ToDictionary(entry => entry.Key, entry => new { status = entry.Value.Status.ToString(), entry.Value.Description }, StringComparer.Ordinal),
-    });
+    private static Task WriteAsync(HttpContext context, HealthReport report) =>
+        context.Response.WriteAsJsonAsync(
+            new
+            {
+                status = report.Status.ToString(),
+                checks = report.Entries.ToDictionary(
+                    entry => entry.Key,
+                    entry => new { status = entry.Value.Status.ToString(), entry.Value.Description },
+                    StringComparer.Ordinal
+                ),
+            }
+        );
 
     /// <summary>Without a model the service is ready all the same: it answers by popularity.</summary>
     private sealed class SnapshotCheck(Publisher publisher) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(publisher.RefusedVersion is { } refused ? HealthCheckResult.Degraded($"Model {refused} is active but not fit to be served.") :
-                publisher.IsReady
-                ? HealthCheckResult.Healthy(publisher.Current.Model is { } model ? $"Model {model.Version} is served." : "No model yet; popularity is served.")
-                : HealthCheckResult.Unhealthy("No snapshot has been built yet."));
+            Task.FromResult(
+                publisher.RefusedVersion is { } refused ? HealthCheckResult.Degraded($"Model {refused} is active but not fit to be served.")
+                : publisher.IsReady
+                    ? HealthCheckResult.Healthy(
+                        publisher.Current.Model is { } model ? $"Model {model.Version} is served." : "No model yet; popularity is served."
+                    )
+                : HealthCheckResult.Unhealthy("No snapshot has been built yet.")
+            );
     }
 
     private sealed class ScheduleCheck(TrainingService training) : IHealthCheck
     {
-        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
-            training.ScheduleFails ? HealthCheckResult.Degraded("The schedule cannot be followed at the moment; it is tried again.") :
-            HealthCheckResult.Healthy(training.HasSchedule ? "Training follows its schedule." : "No schedule is set; training works on demand."));
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(
+                training.ScheduleFails
+                    ? HealthCheckResult.Degraded("The schedule cannot be followed at the moment; it is tried again.")
+                    : HealthCheckResult.Healthy(
+                        training.HasSchedule ? "Training follows its schedule." : "No schedule is set; training works on demand."
+                    )
+            );
     }
 }

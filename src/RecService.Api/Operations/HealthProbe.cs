@@ -37,7 +37,11 @@ internal static partial class HealthProbe
     /// <summary>Where the service listens by the settings that Kestrel goes by, in the order in which they count.</summary>
     internal static Uri AddressOf(IConfiguration configuration)
     {
-        var url = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"]).FirstOrDefault(url => url is not null)
+        var url = configuration
+            .GetSection("Kestrel:Endpoints")
+            .GetChildren()
+            .Select(endpoint => endpoint["Url"])
+            .FirstOrDefault(url => url is not null)
             ?? First(configuration["URLS"])
             ?? (First(configuration["HTTP_PORTS"]) is { } http ? $"http://localhost:{http}" : null)
             ?? (First(configuration["HTTPS_PORTS"]) is { } https ? $"https://localhost:{https}" : null)
@@ -45,7 +49,8 @@ internal static partial class HealthProbe
         return new(AnyAddress().Replace(url, "://localhost"));
     }
 
-    private static string? First(string? list) => list?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).FirstOrDefault();
+    private static string? First(string? list) =>
+        list?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).FirstOrDefault();
 
     [GeneratedRegex(@"://(\*|\+|0\.0\.0\.0|\[::\])", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex AnyAddress();

@@ -22,13 +22,23 @@ internal static class OperationExamples
         ["getUser"] = new([new("userId", User)]),
         ["deleteUser"] = new([new("userId", NewUser)]),
         ["listUsers"] = new([new("limit", 10)]),
-        ["importUsers"] = new([], $$$"""{"userId": "{{{NewUser}}}", "tags": ["newsletter"], "attributes": {"age": 34}}""" + "\n", "application/x-ndjson"),
-        ["putItem"] = new([new("itemId", NewItem)],
-            """{"tags": ["drama", "war"], "attributes": {"year": 1990}, "available": true, "metadata": {"title": "An example", "picture": "https://example.com/1.jpg"}}"""),
+        ["importUsers"] = new(
+            [],
+            $$$"""{"userId": "{{{NewUser}}}", "tags": ["newsletter"], "attributes": {"age": 34}}""" + "\n",
+            "application/x-ndjson"
+        ),
+        ["putItem"] = new(
+            [new("itemId", NewItem)],
+            """{"tags": ["drama", "war"], "attributes": {"year": 1990}, "available": true, "metadata": {"title": "An example", "picture": "https://example.com/1.jpg"}}"""
+        ),
         ["getItem"] = new([new("itemId", Item)]),
         ["deleteItem"] = new([new("itemId", NewItem)]),
         ["listItems"] = new([new("limit", 10)]),
-        ["importItems"] = new([], $$$"""{"itemId": "{{{NewItem}}}", "tags": ["drama"], "metadata": {"title": "An example"}}""" + "\n", "application/x-ndjson"),
+        ["importItems"] = new(
+            [],
+            $$$"""{"itemId": "{{{NewItem}}}", "tags": ["drama"], "metadata": {"title": "An example"}}""" + "\n",
+            "application/x-ndjson"
+        ),
         ["postInteractions"] = new([], $$$"""{"interactions": [{{{InteractionJson}}}]}"""),
         ["importInteractions"] = new([], InteractionJson + "\n", "application/x-ndjson"),
         ["listInteractions"] = new([new("userId", User), new("limit", 10)]),
@@ -36,12 +46,20 @@ internal static class OperationExamples
         ["exportInteractions"] = new([]),
         ["exportUsers"] = new([]),
         ["exportItems"] = new([]),
-        ["recommend"] = new([], $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "count": 5, "filter": {"excludeSeen": true}, "include": ["explanation"]}"""),
+        ["recommend"] = new(
+            [],
+            $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "count": 5, "filter": {"excludeSeen": true}, "include": ["explanation"]}"""
+        ),
         ["listPopularItems"] = new([new("count", 5)]),
         ["listSimilarItems"] = new([new("itemId", Item), new("count", 5)]),
-        ["scoreItems"] = new([], $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "itemIds": ["item-0001", "item-0002", "item-0003"], "include": ["crossVector"]}"""),
-        ["crossFeatures"] = new([new("part", "cross")],
-            $$$"""{"rows": [{"userId": "{{{User}}}", "itemId": "{{{Item}}}", "context": {"device": "phone"}}, {"userId": "{{{User}}}", "itemId": "item-0002"}]}"""),
+        ["scoreItems"] = new(
+            [],
+            $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "itemIds": ["item-0001", "item-0002", "item-0003"], "include": ["crossVector"]}"""
+        ),
+        ["crossFeatures"] = new(
+            [new("part", "cross")],
+            $$$"""{"rows": [{"userId": "{{{User}}}", "itemId": "{{{Item}}}", "context": {"device": "phone"}}, {"userId": "{{{User}}}", "itemId": "item-0002"}]}"""
+        ),
         ["listTrainingRuns"] = new([new("limit", 10)]),
         ["getTrainingRun"] = new([new("runId", 1)]),
         ["cancelTrainingRun"] = new([new("runId", 1)]),
@@ -63,17 +81,25 @@ internal static class OperationExamples
     public static Task ApplyAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         if (operation.OperationId is null || !ByOperation.TryGetValue(operation.OperationId, out var example))
+        {
             return Task.CompletedTask;
+        }
+
         foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
         {
             foreach (var (name, value) in example.Parameters)
             {
                 if (name == parameter.Name)
+                {
                     parameter.Example = value.DeepClone();
+                }
             }
         }
         if (example.Body is not null && operation.RequestBody?.Content is { } content && content.TryGetValue(example.MediaType, out var body))
+        {
             body.Example = example.MediaType == "application/json" ? JsonNode.Parse(example.Body) : JsonValue.Create(example.Body);
+        }
+
         return Task.CompletedTask;
     }
 

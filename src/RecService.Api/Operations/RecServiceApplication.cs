@@ -22,8 +22,13 @@ public static class RecServiceApplication
     /// <summary>Adds everything the service consists of. Hosted services start in this order and stop in the reverse one.</summary>
     public static WebApplicationBuilder AddRecService(this WebApplicationBuilder builder)
     {
-        builder.Services.AddOptions<HostOptions>().Configure<IConfiguration>((host, configuration) => host.ShutdownTimeout = configuration.GetValue(ShutdownTimeoutKey, DefaultShutdownTimeout))
-            .Validate(host => host.ShutdownTimeout > TimeSpan.Zero, $"{ShutdownTimeoutKey} must be a time such as 00:00:25.").ValidateOnStart();
+        builder
+            .Services.AddOptions<HostOptions>()
+            .Configure<IConfiguration>(
+                (host, configuration) => host.ShutdownTimeout = configuration.GetValue(ShutdownTimeoutKey, DefaultShutdownTimeout)
+            )
+            .Validate(host => host.ShutdownTimeout > TimeSpan.Zero, $"{ShutdownTimeoutKey} must be a time such as 00:00:25.")
+            .ValidateOnStart();
         builder.AddTelemetry(services => services.GetRequiredService<IOptions<TrainingOptions>>().Value.Types.Keys);
         builder.AddStorage();
         builder.AddHttpConventions();

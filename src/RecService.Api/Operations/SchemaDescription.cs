@@ -16,20 +16,32 @@ internal static class SchemaDescription
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
         if (type == typeof(FeatureValue))
+        {
             schema.AnyOf = FeatureValueSchema().AnyOf;
+        }
         else if (type == typeof(IReadOnlyDictionary<string, FeatureValue>))
+        {
             schema.AdditionalProperties = FeatureValueSchema();
+        }
         else if (type == typeof(DateTimeOffset))
+        {
             schema.Type = type == context.JsonTypeInfo.Type ? JsonSchemaType.String : JsonSchemaType.String | JsonSchemaType.Null;
+        }
         else if (type == typeof(RawJsonObject))
+        {
             schema.Type = JsonSchemaType.Object;
+        }
+
         return Task.CompletedTask;
     }
 
     /// <summary>The texts that a property may hold, or each element of it.</summary>
     public static Task NameAllowedValues(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
-        if (context.JsonPropertyInfo?.AttributeProvider?.GetCustomAttributes(typeof(AllowedValuesAttribute), inherit: false) is [AllowedValuesAttribute allowed])
+        if (
+            context.JsonPropertyInfo?.AttributeProvider?.GetCustomAttributes(typeof(AllowedValuesAttribute), inherit: false)
+            is [AllowedValuesAttribute allowed]
+        )
         {
             var target = schema.Items as OpenApiSchema ?? schema;
             target.Enum = [.. allowed.Values.Select(value => JsonValue.Create((string)value!))];
@@ -47,25 +59,39 @@ internal static class SchemaDescription
         foreach (var (name, component) in document.Components?.Schemas ?? new Dictionary<string, IOpenApiSchema>(StringComparer.Ordinal))
         {
             if (component is not OpenApiSchema schema)
+            {
                 continue;
+            }
+
             if (examples[name] is { } example)
+            {
                 schema.Examples = [example.DeepClone()];
+            }
+
             if (name.EndsWith("ProblemDetails", StringComparison.Ordinal))
             {
-                schema.Properties?.Add("traceId", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The trace of the request, as logs have it." });
+                schema.Properties?.Add(
+                    "traceId",
+                    new OpenApiSchema { Type = JsonSchemaType.String, Description = "The trace of the request, as logs have it." }
+                );
                 schema.AdditionalPropertiesAllowed = true;
             }
         }
     }
 
-    private static OpenApiSchema FeatureValueSchema() => new()
-    {
-        AnyOf =
-        [
-            new OpenApiSchema { Type = JsonSchemaType.String },
-            new OpenApiSchema { Type = JsonSchemaType.Number },
-            new OpenApiSchema { Type = JsonSchemaType.Boolean },
-            new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } },
-        ],
-    };
+    private static OpenApiSchema FeatureValueSchema() =>
+        new()
+        {
+            AnyOf =
+            [
+                new OpenApiSchema { Type = JsonSchemaType.String },
+                new OpenApiSchema { Type = JsonSchemaType.Number },
+                new OpenApiSchema { Type = JsonSchemaType.Boolean },
+                new OpenApiSchema
+                {
+                    Type = JsonSchemaType.Array,
+                    Items = new OpenApiSchema { Type = JsonSchemaType.String },
+                },
+            ],
+        };
 }

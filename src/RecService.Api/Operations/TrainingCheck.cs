@@ -19,6 +19,8 @@ internal sealed class TrainingCheck(TrainingRuns runs, TimeProvider clock) : Sha
             TrainingRunStatus.Cancelled => "The last run was cancelled.",
             _ => "The last run failed.",
         };
-        return failures == 0 ? HealthCheckResult.Healthy(outcome) : HealthCheckResult.Degraded($"{outcome} Failed since the last one that succeeded: {failures}.");
+        return failures == 0
+            ? HealthCheckResult.Healthy(outcome)
+            : HealthCheckResult.Degraded($"{outcome} Failed since the last one that succeeded: {failures}.");
     }
 }

@@ -7,7 +7,8 @@ using RecService.Engine.Training;
 namespace RecService.Api.Publishing;
 
 /// <summary>
-/// Rewrites stored models and training states without the users that were erased since they were made. Models are free of them from the moment they are loaded;
+/// Rewrites stored models and training states without the users that were erased since they were made. Models are free of them from the moment they
+/// are loaded;
 /// this is about what lies in the database.
 /// </summary>
 internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimeProvider clock, ILogger<ArtifactScrubber> logger) : BackgroundService
@@ -22,21 +23,30 @@ internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimePr
         $"SELECT version, erasure_horizon FROM models WHERE pruned_at IS NULL AND {Behind} AND version <> ALL ($1) ORDER BY version DESC LIMIT 1 FOR UPDATE SKIP LOCKED",
         "SELECT version, erasure_horizon FROM models WHERE pruned_at IS NULL AND version = $1 FOR UPDATE",
         "UPDATE models SET erasure_horizon = $2, size_bytes = coalesce($3, size_bytes), sha256 = coalesce($4, sha256) WHERE version = $1",
-        ModelFile.Load, model => model, (model, users) => model.WithoutUsers(users), (model, stream) => ModelFile.Save(stream, model));
+        ModelFile.Load,
+        model => model,
+        (model, users) => model.WithoutUsers(users),
+        (model, stream) => ModelFile.Save(stream, model)
+    );
 
     private static readonly ArtifactKind<TrainingState> States = new(
         Artifacts.OfTrainingStates,
         $"SELECT run_id, erasure_horizon FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) AND {Behind} AND run_id <> ALL ($1) LIMIT 1 FOR UPDATE SKIP LOCKED",
         "SELECT run_id, erasure_horizon FROM training_runs WHERE run_id = $1 FOR UPDATE",
         "UPDATE training_runs SET erasure_horizon = $2 WHERE run_id = $1 AND ($3::bigint IS NULL OR $4::bytea IS NOT NULL)",
-        TrainingState.Load, state => state.Model, (state, users) => state.WithoutUsers(users), (state, stream) => state.Save(stream));
+        TrainingState.Load,
+        state => state.Model,
+        (state, users) => state.WithoutUsers(users),
+        (state, stream) => state.Save(stream)
+    );
 
     private readonly HashSet<long> _damagedModels = [];
     private readonly HashSet<long> _damagedStates = [];
 
     /// <summary>Rewrites one model now, if it knows users that have been erased since; returns when no other process is about to.</summary>
     /// <exception cref="DamagedArtifactException">The artifact is damaged.</exception>
-    public Task ScrubModelAsync(long version, CancellationToken cancellationToken) => ScrubAsync(Models, Models.SelectOne, version, cancellationToken);
+    public Task ScrubModelAsync(long version, CancellationToken cancellationToken) =>
+        ScrubAsync(Models, Models.SelectOne, version, cancellationToken);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -82,10 +92,15 @@ internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimePr
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         if (await FindAsync(connection, select, parameter, cancellationToken) is not var (key, horizon))
+        {
             return false;
+        }
+
         var erased = await Erasures.SinceAsync(connection, horizon, cancellationToken);
         if (erased.Horizon == horizon)
+        {
             return false;
+        }
 
         // Files are parsed and written by blocking calls, off the threads that serve requests.
         T artifact;
@@ -93,7 +108,12 @@ internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimePr
         {
             try
             {
-                artifact = await Task.Factory.StartNew(() => kind.Load(stored), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                artifact = await Task.Factory.StartNew(
+                    () => kind.Load(stored),
+                    cancellationToken,
+                    TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default
+                );
             }
             catch (ModelFormatException exception)
             {
@@ -106,12 +126,17 @@ internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimePr
         if (users.Count > 0)
         {
             await kind.Artifacts.DeleteAsync(connection, key, cancellationToken);
-            written = await Task.Factory.StartNew(() =>
-            {
-                using var stored = kind.Artifacts.OpenWrite(connection, key);
-                kind.Save(kind.Without(artifact, users), stored);
-                return stored.Complete();
-            }, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            written = await Task.Factory.StartNew(
+                () =>
+                {
+                    using var stored = kind.Artifacts.OpenWrite(connection, key);
+                    kind.Save(kind.Without(artifact, users), stored);
+                    return stored.Complete();
+                },
+                cancellationToken,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default
+            );
         }
 
         await using var update = new NpgsqlCommand(kind.Update, connection)
@@ -127,11 +152,19 @@ internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimePr
         await update.ExecuteNonQueryAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         if (written is not null)
+        {
             LogScrubbed(kind.Artifacts.Table, key, users.Count);
+        }
+
         return true;
     }
 
-    private static async Task<(long Key, long Horizon)?> FindAsync(NpgsqlConnection connection, string select, object parameter, CancellationToken cancellationToken)
+    private static async Task<(long Key, long Horizon)?> FindAsync(
+        NpgsqlConnection connection,
+        string select,
+        object parameter,
+        CancellationToken cancellationToken
+    )
     {
         await using var command = new NpgsqlCommand(select, connection) { Parameters = { new() { Value = parameter } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -141,15 +174,26 @@ internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimePr
     [LoggerMessage(EventId = 3005, Level = LogLevel.Information, Message = "Artifact {Key} of {Table} was rewritten without {Users} erased users")]
     private partial void LogScrubbed(string table, long key, int users);
 
-    [LoggerMessage(EventId = 3006, Level = LogLevel.Error, Message = "Artifact {Key} of {Table} is damaged and cannot be rewritten without the users that have been erased")]
+    [LoggerMessage(
+        EventId = 3006,
+        Level = LogLevel.Error,
+        Message = "Artifact {Key} of {Table} is damaged and cannot be rewritten without the users that have been erased"
+    )]
     private partial void LogDamaged(string table, long key, Exception exception);
 
     [LoggerMessage(EventId = 3007, Level = LogLevel.Warning, Message = "Stored models cannot be freed of erased users; it is tried again")]
     private partial void LogScrubFailed(Exception exception);
 
     private sealed record ArtifactKind<T>(
-        Artifacts Artifacts, string SelectNext, string SelectOne, string Update, Func<Stream, T> Load, Func<T, FactorizationModel> ModelOf,
-        Func<T, IReadOnlySet<string>, T> Without, Action<T, Stream> Save);
+        Artifacts Artifacts,
+        string SelectNext,
+        string SelectOne,
+        string Update,
+        Func<Stream, T> Load,
+        Func<T, FactorizationModel> ModelOf,
+        Func<T, IReadOnlySet<string>, T> Without,
+        Action<T, Stream> Save
+    );
 }
 
 /// <summary>A stored file cannot be read.</summary>

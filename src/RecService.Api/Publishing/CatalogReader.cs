@@ -15,7 +15,9 @@ internal sealed record CatalogState(ItemCatalog Catalog, IReadOnlyList<EntityFea
 /// <summary>Reads the current catalogue by binary COPY, with how many users have interacted with each item.</summary>
 internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider clock)
 {
-    /// <summary>To count users takes at most one part in so many of the time: as interactions grow, it is what keeps the database from other work.</summary>
+    /// <summary>
+    /// To count users takes at most one part in so many of the time: as interactions grow, it is what keeps the database from other work.
+    /// </summary>
     private const int CountingShare = 100;
 
     private volatile UserCounts? _counts;
@@ -30,8 +32,12 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
         var counts = former ?? await CountUsersAsync(connection, snapshot, cancellationToken);
         var items = new List<CatalogItem>();
         var features = new List<EntityFeatures>();
-        await using (var export = await connection.BeginBinaryExportAsync(
-            "COPY (SELECT item_key, item_id, tags, available, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)", cancellationToken))
+        await using (
+            var export = await connection.BeginBinaryExportAsync(
+                "COPY (SELECT item_key, item_id, tags, available, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)",
+                cancellationToken
+            )
+        )
         {
             export.Timeout = Statements.Unhurried;
             while (await export.StartRowAsync(cancellationToken) != -1)
@@ -47,7 +53,10 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
         await transaction.CommitAsync(cancellationToken);
         // Another reader may have counted meanwhile.
         if (former is null)
+        {
             _counts = counts;
+        }
+
         return new(new(items), features, snapshot);
     }
 
@@ -55,18 +64,29 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
     /// <param name="databaseSnapshot">The former reading's; null when it is too long ago to tell.</param>
     /// <param name="evenIfRecent">Whether users should be counted also if they were a short while ago.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<(long? ActiveVersion, bool ItemsChanged, bool CountDue)> CheckAsync(string? databaseSnapshot, bool evenIfRecent, CancellationToken cancellationToken)
+    public async Task<(long? ActiveVersion, bool ItemsChanged, bool CountDue)> CheckAsync(
+        string? databaseSnapshot,
+        bool evenIfRecent,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var command = new NpgsqlCommand("SELECT (SELECT version FROM active_model)", connection);
         var activeVersion = await command.ExecuteScalarAsync(cancellationToken) as long?;
         if (databaseSnapshot is null || _counts is not { } counts)
+        {
             return (activeVersion, true, true);
+        }
+
         var itemsChanged = await ChangeLog.HasChangedSinceAsync(connection, databaseSnapshot, [ChangeLog.Items], cancellationToken);
         var rested = evenIfRecent || clock.GetElapsedTime(counts.End) >= counts.Time * CountingShare;
         // After a longer rest the log of changes may have forgotten some.
-        var countDue = rested && (counts.Time * CountingShare >= ChangeLog.Kept / 2
-            || await ChangeLog.HasChangedSinceAsync(connection, counts.DatabaseSnapshot, [ChangeLog.Interactions], cancellationToken));
+        var countDue =
+            rested
+            && (
+                counts.Time * CountingShare >= ChangeLog.Kept / 2
+                || await ChangeLog.HasChangedSinceAsync(connection, counts.DatabaseSnapshot, [ChangeLog.Interactions], cancellationToken)
+            );
         return (activeVersion, itemsChanged, countDue);
     }
 
@@ -82,7 +102,10 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var users = new Dictionary<long, int>();
         while (await reader.ReadAsync(cancellationToken))
+        {
             users.Add(reader.GetInt64(0), reader.GetInt32(1));
+        }
+
         return new(users, databaseSnapshot, clock.GetElapsedTime(start), clock.GetTimestamp());
     }
 

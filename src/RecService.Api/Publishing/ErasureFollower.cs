@@ -6,7 +6,13 @@ namespace RecService.Api.Publishing;
 
 /// <summary>Takes erased users out of the models in memory, in whichever replica they were erased, and confirms it.</summary>
 internal sealed partial class ErasureFollower(
-    NpgsqlDataSource database, Publisher publisher, ModelVersions versions, Replicas replicas, TimeProvider clock, ILogger<ErasureFollower> logger) : BackgroundService
+    NpgsqlDataSource database,
+    Publisher publisher,
+    ModelVersions versions,
+    Replicas replicas,
+    TimeProvider clock,
+    ILogger<ErasureFollower> logger
+) : BackgroundService
 {
     /// <summary>Far below the second that a receipt waits, as models of many users take part of it.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -45,7 +51,10 @@ internal sealed partial class ErasureFollower(
             {
                 // Once for each time that the store is away.
                 if (!failing)
+                {
                     LogFollowFailed(exception.Discreet());
+                }
+
                 failing = true;
             }
 
@@ -57,7 +66,10 @@ internal sealed partial class ErasureFollower(
     {
         long horizon;
         await using (var connection = await database.OpenConnectionAsync(cancellationToken))
+        {
             horizon = await Erasures.HorizonAsync(connection, cancellationToken);
+        }
+
         var news = horizon != _confirmed;
         if (news)
         {

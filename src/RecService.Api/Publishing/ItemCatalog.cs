@@ -1,6 +1,8 @@
 namespace RecService.Api.Publishing;
 
-/// <summary>The items as they were when a snapshot was built, in the order of their ids. An item's index is its row in the model's item vectors.</summary>
+/// <summary>
+/// The items as they were when a snapshot was built, in the order of their ids. An item's index is its row in the model's item vectors.
+/// </summary>
 internal sealed class ItemCatalog
 {
     private readonly Dictionary<string, int> _indexById;
@@ -19,7 +21,10 @@ internal sealed class ItemCatalog
             foreach (var tag in items[i].Tags)
             {
                 if (!_itemsByTag.TryGetValue(tag, out var tagged))
+                {
                     _itemsByTag.Add(tag, tagged = []);
+                }
+
                 tagged.Add(i);
             }
         }

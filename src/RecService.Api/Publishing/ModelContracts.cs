@@ -31,22 +31,25 @@ internal sealed record ModelResponse(
     string Sha256,
     bool Active,
     bool Pinned,
-    bool Pruned)
+    bool Pruned
+)
 {
-    public static ModelResponse From(StoredModel model, long? activeVersion) => new(
-        model.Version,
-        model.RunId,
-        model.CreatedAt,
-        model.Objective,
-        model.Interaction,
-        model.Factors,
-        JsonNode.Parse(model.Settings),
-        JsonNode.Parse(model.Metrics),
-        model.SizeBytes,
-        Convert.ToHexStringLower(model.Sha256),
-        model.Version == activeVersion,
-        model.PinnedAt is not null,
-        model.PrunedAt is not null);
+    public static ModelResponse From(StoredModel model, long? activeVersion) =>
+        new(
+            model.Version,
+            model.RunId,
+            model.CreatedAt,
+            model.Objective,
+            model.Interaction,
+            model.Factors,
+            JsonNode.Parse(model.Settings),
+            JsonNode.Parse(model.Metrics),
+            model.SizeBytes,
+            Convert.ToHexStringLower(model.Sha256),
+            model.Version == activeVersion,
+            model.PinnedAt is not null,
+            model.PrunedAt is not null
+        );
 }
 
 /// <summary>A page of models, newest first.</summary>

@@ -20,7 +20,12 @@ internal sealed class ModelLoader(NpgsqlDataSource database)
         await using (var artifact = await Artifacts.OfModels.OpenReadAsync(connection, version, cancellationToken))
         {
             // The file is parsed by blocking reads, off the threads that serve requests.
-            model = await Task.Factory.StartNew(() => ModelFile.Load(artifact), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            model = await Task.Factory.StartNew(
+                () => ModelFile.Load(artifact),
+                cancellationToken,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default
+            );
         }
         return await WithoutErasedAsync(new LoadedModel(version, storedAt, model, horizon), connection, cancellationToken);
     }
@@ -50,7 +55,11 @@ internal sealed class ModelLoader(NpgsqlDataSource database)
         for (var item = 0; item < state.Catalog.Count; item++)
         {
             if (!float.IsFinite(ranking.Ranker.Score(default, item)))
-                throw new ModelCheckException($"Model {loaded.Version} gives the item with key {state.Catalog.Items[item].ItemKey} a score that is not finite.");
+            {
+                throw new ModelCheckException(
+                    $"Model {loaded.Version} gives the item with key {state.Catalog.Items[item].ItemKey} a score that is not finite."
+                );
+            }
         }
         return ranking;
     }
@@ -62,9 +71,16 @@ internal sealed class ModelLoader(NpgsqlDataSource database)
         return erased.Horizon == model.ErasureHorizon ? model : (TModel)await Task.Run(() => model.Without(erased), cancellationToken);
     }
 
-    private static async Task<(DateTimeOffset StoredAt, long ErasureHorizon)> RecordAsync(NpgsqlConnection connection, long version, CancellationToken cancellationToken)
+    private static async Task<(DateTimeOffset StoredAt, long ErasureHorizon)> RecordAsync(
+        NpgsqlConnection connection,
+        long version,
+        CancellationToken cancellationToken
+    )
     {
-        await using var command = new NpgsqlCommand("SELECT created_at, erasure_horizon FROM models WHERE version = $1", connection) { Parameters = { new() { Value = version } } };
+        await using var command = new NpgsqlCommand("SELECT created_at, erasure_horizon FROM models WHERE version = $1", connection)
+        {
+            Parameters = { new() { Value = version } },
+        };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
             ? (reader.GetFieldValue<DateTimeOffset>(0), reader.GetInt64(1))

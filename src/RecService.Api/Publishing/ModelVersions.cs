@@ -21,7 +21,8 @@ internal enum ModelAvailability
 }
 
 /// <summary>Finds the model that a request names: the one that is served, or a pinned one, which is loaded when it is first asked for.</summary>
-internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> contexts, ModelLoader loader, Publisher publisher, BriefReads reads) : IDisposable
+internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> contexts, ModelLoader loader, Publisher publisher, BriefReads reads)
+    : IDisposable
 {
     /// <summary>Pinned models kept in memory, the ones used last.</summary>
     private const int Capacity = 4;
@@ -29,22 +30,37 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
     private readonly SemaphoreSlim _loading = new(1, 1);
     private readonly LinkedList<LoadedModel> _loaded = [];
 
-    public async Task<(LoadedModel? Model, ModelAvailability Availability)> FindAsync(long? version, Snapshot snapshot, CancellationToken cancellationToken)
+    public async Task<(LoadedModel? Model, ModelAvailability Availability)> FindAsync(
+        long? version,
+        Snapshot snapshot,
+        CancellationToken cancellationToken
+    )
     {
         if (version is not { } wanted || wanted == snapshot.Model?.Version)
+        {
             return (snapshot.Model, snapshot.Model is null ? ModelAvailability.NoModel : ModelAvailability.Available);
+        }
+
         var (model, isActive) = await reads.ReadAsync(limited => ReadAsync(wanted, limited), cancellationToken);
         if (model is null)
+        {
             return (null, ModelAvailability.Unknown);
+        }
+
         if (isActive)
         {
             // Published a moment ago: a version that the registry calls active must not be called gone.
             await publisher.RefreshAsync(evenIfRecent: false, cancellationToken);
             if (publisher.Current.Model is { } served && served.Version == wanted)
+            {
                 return (served, ModelAvailability.Available);
+            }
         }
         if (model.PinnedAt is null || model.PrunedAt is not null)
+        {
             return (null, ModelAvailability.Gone);
+        }
+
         return (await LoadAsync(wanted, cancellationToken), ModelAvailability.Available);
     }
 
@@ -55,7 +71,9 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
         try
         {
             for (var node = _loaded.First; node is not null; node = node.Next)
+            {
                 node.Value = await loader.WithoutErasedAsync(node.Value, cancellationToken);
+            }
         }
         finally
         {
@@ -68,8 +86,10 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
     private async Task<(StoredModel? Model, bool IsActive)> ReadAsync(long version, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return (await context.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Version == version, cancellationToken),
-            await context.ActiveModels.AnyAsync(active => active.Version == version, cancellationToken));
+        return (
+            await context.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Version == version, cancellationToken),
+            await context.ActiveModels.AnyAsync(active => active.Version == version, cancellationToken)
+        );
     }
 
     private async Task<LoadedModel> LoadAsync(long version, CancellationToken cancellationToken)
@@ -79,11 +99,17 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
         {
             var found = _loaded.FirstOrDefault(m => m.Version == version);
             if (found is not null)
+            {
                 _loaded.Remove(found);
+            }
+
             found ??= await loader.LoadAsync(version, cancellationToken);
             _loaded.AddFirst(found);
             if (_loaded.Count > Capacity)
+            {
                 _loaded.RemoveLast();
+            }
+
             return found;
         }
         finally

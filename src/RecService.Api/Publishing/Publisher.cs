@@ -5,9 +5,17 @@ using RecService.Engine.Model;
 
 namespace RecService.Api.Publishing;
 
-/// <summary>Keeps the snapshot that requests read: follows the active model and the catalogue, builds a new snapshot beside the old one, checks it, swaps it.</summary>
+/// <summary>
+/// Keeps the snapshot that requests read: follows the active model and the catalogue, builds a new snapshot beside the old one, checks it, swaps it.
+/// </summary>
 internal sealed class Publisher(
-    CatalogReader catalogReader, ModelLoader loader, ActiveModelSignal signal, ServiceMetrics metrics, TimeProvider clock, ILogger<Publisher> logger) : BackgroundService
+    CatalogReader catalogReader,
+    ModelLoader loader,
+    ActiveModelSignal signal,
+    ServiceMetrics metrics,
+    TimeProvider clock,
+    ILogger<Publisher> logger
+) : BackgroundService
 {
     /// <summary>Every process serves a model within a second of its publication.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
@@ -34,7 +42,8 @@ internal sealed class Publisher(
     public bool IsReady => _databaseSnapshot is not null;
 
     /// <summary>Brings the snapshot up to date with the store.</summary>
-    /// <param name="evenIfRecent">Also rebuilds for a changed catalogue when the last build was a short while ago, and gives a refused model another chance.</param>
+    /// <param name="evenIfRecent">Also rebuilds for a changed catalogue when the last build was a short while ago, and gives a refused model another
+    /// chance.</param>
     /// <param name="cancellationToken">Ends the attempt; the snapshot stays.</param>
     public async Task RefreshAsync(bool evenIfRecent, CancellationToken cancellationToken)
     {
@@ -46,11 +55,16 @@ internal sealed class Publisher(
             var (activeVersion, itemsChanged, countDue) = await catalogReader.CheckAsync(remembered, evenIfRecent, cancellationToken);
             _lastCheck = clock.GetTimestamp();
             if (evenIfRecent)
+            {
                 _refusedVersion = null;
+            }
+
             var rested = evenIfRecent || _databaseSnapshot is null || clock.GetElapsedTime(_lastBuildEnd) >= _lastBuildTime * RebuildShare;
             var modelChanged = activeVersion != _current.Model?.Version && activeVersion != _refusedVersion;
             if (modelChanged || ((itemsChanged || countDue) && rested))
+            {
                 await BuildAsync(activeVersion, countDue, cancellationToken);
+            }
         }
         finally
         {
@@ -94,7 +108,10 @@ internal sealed class Publisher(
             {
                 // Once for each time that the store is away, not four times a second.
                 if (!failing)
+                {
                     logger.RefreshFailed(exception.Discreet());
+                }
+
                 failing = true;
             }
         }
@@ -120,7 +137,9 @@ internal sealed class Publisher(
         logger.SnapshotPublished(_current.Model?.Version, _current.Catalog.Count, _lastBuildTime.TotalMilliseconds);
     }
 
-    /// <summary>Puts a snapshot, or the one that is there, in the place of the one that is there, without users that were erased while it was built.</summary>
+    /// <summary>
+    /// Puts a snapshot, or the one that is there, in the place of the one that is there, without users that were erased while it was built.
+    /// </summary>
     private async Task SwapAsync(Snapshot? next, CancellationToken cancellationToken)
     {
         await _swapping.WaitAsync(cancellationToken);
@@ -138,7 +157,10 @@ internal sealed class Publisher(
     private async Task<RankingModel?> ModelForAsync(long? version, CatalogState state, CancellationToken cancellationToken)
     {
         if (version is not { } wanted)
+        {
             return null;
+        }
+
         var served = _current.Model;
         if (wanted != served?.Version && wanted != _refusedVersion)
         {
@@ -160,7 +182,11 @@ internal sealed class Publisher(
 
 internal static partial class PublishingLog
 {
-    [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "Snapshot published: model {ModelVersion}, {Items} items, {Milliseconds:F0} ms")]
+    [LoggerMessage(
+        EventId = 3001,
+        Level = LogLevel.Information,
+        Message = "Snapshot published: model {ModelVersion}, {Items} items, {Milliseconds:F0} ms"
+    )]
     public static partial void SnapshotPublished(this ILogger logger, long? modelVersion, int items, double milliseconds);
 
     [LoggerMessage(EventId = 3002, Level = LogLevel.Error, Message = "Model {ModelVersion} is not fit to be served; model {ServedVersion} stays")]

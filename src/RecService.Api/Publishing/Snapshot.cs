@@ -5,7 +5,9 @@ using RecService.Engine.Scoring;
 
 namespace RecService.Api.Publishing;
 
-/// <summary>What requests read: the catalogue, and the model with the item vectors that are ready for ranking. Immutable; a request takes it once.</summary>
+/// <summary>
+/// What requests read: the catalogue, and the model with the item vectors that are ready for ranking. Immutable; a request takes it once.
+/// </summary>
 /// <param name="Catalog">The items.</param>
 /// <param name="Model">The model that is served; null before the first one.</param>
 internal sealed record Snapshot(ItemCatalog Catalog, RankingModel? Model)
@@ -47,9 +49,7 @@ internal class LoadedModel
 internal sealed class RankingModel : LoadedModel
 {
     public RankingModel(LoadedModel loaded, SparseRows itemRows)
-        : this(loaded, new ItemRanker(loaded.Model, itemRows))
-    {
-    }
+        : this(loaded, new ItemRanker(loaded.Model, itemRows)) { }
 
     private RankingModel(LoadedModel loaded, ItemRanker ranker)
         : base(loaded.Version, loaded.StoredAt, loaded.Model, loaded.ErasureHorizon) => Ranker = ranker;
@@ -66,8 +66,14 @@ internal sealed class RankingModel : LoadedModel
     }
 
     /// <summary>Bytes of the numbers: the model's parameters, the items' columns and values, and their vectors.</summary>
-    public long Bytes => sizeof(float) * (Model.Weights.Length + ((long)Model.Space.FactorCount * Model.Stride)
-        + (2 * ItemRows.EntryCount) + ((long)Ranker.Count * (Ranker.Count == 0 ? 0 : Ranker.Vector(0).Length)));
+    public long Bytes =>
+        sizeof(float)
+        * (
+            Model.Weights.Length
+            + ((long)Model.Space.FactorCount * Model.Stride)
+            + (2 * ItemRows.EntryCount)
+            + ((long)Ranker.Count * (Ranker.Count == 0 ? 0 : Ranker.Vector(0).Length))
+        );
 }
 
 /// <summary>A stored model must not be served.</summary>

@@ -18,7 +18,12 @@ internal sealed class CandidateScoring
     }
 
     public static async Task<CandidateScoring> CreateAsync(
-        Snapshot snapshot, LoadedModel model, IEnumerable<string> itemIds, ScoringStore store, CancellationToken cancellationToken)
+        Snapshot snapshot,
+        LoadedModel model,
+        IEnumerable<string> itemIds,
+        ScoringStore store,
+        CancellationToken cancellationToken
+    )
     {
         string[] missing = [.. itemIds.Where(id => model != snapshot.Model || snapshot.Catalog.IndexOf(id) is null)];
         return new(snapshot, model, await store.FindItemsAsync(missing, cancellationToken));
@@ -28,8 +33,12 @@ internal sealed class CandidateScoring
     public void Join(RowBuffer joined, RowBuffer request, string? itemId)
     {
         if (itemId is not null && _model is RankingModel ranking && _model == _snapshot.Model && _snapshot.Catalog.IndexOf(itemId) is { } index)
+        {
             RequestRows.Join(joined, request, ranking, index);
+        }
         else
+        {
             RequestRows.Join(joined, request, _model, itemId is null ? null : _fromStore.GetValueOrDefault(itemId));
+        }
     }
 }

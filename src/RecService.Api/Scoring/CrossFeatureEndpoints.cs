@@ -13,30 +13,60 @@ internal static class CrossFeatureEndpoints
     private const int MaximumJsonNumbers = 4_000_000;
 
     public static void MapCrossFeatures(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapPost("/v1/cross-features", CrossFeaturesAsync).WithTags("Scoring").WithName("crossFeatures").WithSummary("Get cross-feature vectors").Requires(Roles.Score)
-            .WithDescription("The inputs of downstream models: per row the cross vector (k numbers) and the pooled vector of each field. "
-                + "With `Accept: application/x-npy` the answer is one little-endian float32 array in C order: `part=cross` of shape (rows, k), `part=pooled` of shape (rows, fields, k); "
-                + "the headers `X-Model-Version` and `X-Fields` name the model and the fields, `X-Degraded` what could not be known while the database was away. Each training changes the basis of the vectors: name a pinned `modelVersion`.")
+        endpoints
+            .MapPost("/v1/cross-features", CrossFeaturesAsync)
+            .WithTags("Scoring")
+            .WithName("crossFeatures")
+            .WithSummary("Get cross-feature vectors")
+            .Requires(Roles.Score)
+            .WithDescription(
+                "The inputs of downstream models: per row the cross vector (k numbers) and the pooled vector of each field. "
+                    + "With `Accept: application/x-npy` the answer is one little-endian float32 array in C order: `part=cross` of shape (rows, k), `part=pooled` of shape (rows, fields, k); "
+                    + "the headers `X-Model-Version` and `X-Fields` name the model and the fields, `X-Degraded` what could not be known while the database was away. Each training changes the basis of the vectors: name a pinned `modelVersion`."
+            )
             .Produces<CrossFeatureResponse>(StatusCodes.Status200OK, "application/json", NpyWriter.MediaType)
-            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status410Gone);
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status410Gone);
 
     private static async Task<Results<Ok<CrossFeatureResponse>, EmptyHttpResult, ValidationProblem, ProblemHttpResult>> CrossFeaturesAsync(
-        CrossFeatureRequest request, Publisher publisher, ModelVersions versions, ScoringStore store, HttpContext http, CancellationToken cancellationToken, string part = CrossPart)
+        CrossFeatureRequest request,
+        Publisher publisher,
+        ModelVersions versions,
+        ScoringStore store,
+        HttpContext http,
+        CancellationToken cancellationToken,
+        string part = CrossPart
+    )
     {
         var errors = new FieldErrors();
         if (part is not (CrossPart or PooledPart))
+        {
             errors.Add("part", $"must be '{CrossPart}' or '{PooledPart}'.");
+        }
+
         var contexts = ScoringValidation.Rows(request.Rows, errors);
         if (errors.Any)
+        {
             return errors.ToProblem();
+        }
 
         var snapshot = publisher.Current;
         var (found, availability) = await versions.FindAsync(request.ModelVersion, snapshot, cancellationToken);
         if (found is not { } model)
+        {
             return ScoringProblems.NotAvailable(availability, request.ModelVersion);
+        }
+
         var rows = request.Rows!;
         var users = await store.FindUsersAsync([.. rows.Select(r => r.UserId).OfType<string>().Distinct(StringComparer.Ordinal)], cancellationToken);
-        var items = await CandidateScoring.CreateAsync(snapshot, model, rows.Select(r => r.ItemId).OfType<string>().Distinct(StringComparer.Ordinal), store, cancellationToken);
+        var items = await CandidateScoring.CreateAsync(
+            snapshot,
+            model,
+            rows.Select(r => r.ItemId).OfType<string>().Distinct(StringComparer.Ordinal),
+            store,
+            cancellationToken
+        );
         var joined = new RowBuffer();
 
         void Join(int row)
@@ -47,7 +77,10 @@ internal static class CrossFeatureEndpoints
 
         http.Response.Headers[HeaderNames.Vary] = HeaderNames.Accept;
         if (store.Missing.Count > 0)
+        {
             http.Response.Headers["X-Degraded"] = string.Join(',', store.Missing);
+        }
+
         if (WantsNpy(http.Request))
         {
             await WriteNpyAsync(http.Response, model, rows.Length, part, Join, joined, cancellationToken);
@@ -57,7 +90,10 @@ internal static class CrossFeatureEndpoints
         var most = MaximumJsonNumbers / ((model.Model.Space.FieldCount + 1) * model.Model.Factors);
         if (rows.Length > most)
         {
-            errors.Add("rows", $"must hold at most {most} rows for an answer in JSON by this model; ask for {NpyWriter.MediaType}, which has no such limit.");
+            errors.Add(
+                "rows",
+                $"must hold at most {most} rows for an answer in JSON by this model; ask for {NpyWriter.MediaType}, which has no such limit."
+            );
             return errors.ToProblem();
         }
         return TypedResults.Ok(Json(model, rows.Length, Join, joined, store.Missing));
@@ -68,7 +104,10 @@ internal static class CrossFeatureEndpoints
     {
         var accepted = request.GetTypedHeaders().Accept;
         double Quality(params string[] mediaTypes) =>
-            accepted.Where(type => mediaTypes.Any(wanted => type.MediaType.Equals(wanted, StringComparison.OrdinalIgnoreCase))).Max(type => (double?)(type.Quality ?? 1)) ?? 0;
+            accepted
+                .Where(type => mediaTypes.Any(wanted => type.MediaType.Equals(wanted, StringComparison.OrdinalIgnoreCase)))
+                .Max(type => (double?)(type.Quality ?? 1))
+            ?? 0;
         return Quality(NpyWriter.MediaType) is > 0 and var npy && npy >= Quality("application/json");
     }
 
@@ -85,13 +124,24 @@ internal static class CrossFeatureEndpoints
             model.Scorer.CrossFeatures(joined.Row, cross, pooled, out var linear, out var score);
             var byField = new Dictionary<string, float[]>(StringComparer.Ordinal);
             for (var field = 0; field < fields.Count; field++)
+            {
                 byField.Add(fields[field], pooled.AsSpan(field * k, k).ToArray());
+            }
+
             answers[row] = new(model.Model.Bias, linear, cross, byField, score, model.Model.Predict(score));
         }
         return new(model.Version, k, fields, answers, degraded);
     }
 
-    private static async Task WriteNpyAsync(HttpResponse response, LoadedModel model, int rows, string part, Action<int> join, RowBuffer joined, CancellationToken cancellationToken)
+    private static async Task WriteNpyAsync(
+        HttpResponse response,
+        LoadedModel model,
+        int rows,
+        string part,
+        Action<int> join,
+        RowBuffer joined,
+        CancellationToken cancellationToken
+    )
     {
         const int FlushRows = 256;
         var k = model.Model.Factors;
@@ -100,9 +150,14 @@ internal static class CrossFeatureEndpoints
         response.Headers["X-Model-Version"] = model.Version.ToString(System.Globalization.CultureInfo.InvariantCulture);
         response.Headers["X-Fields"] = string.Join(',', fields);
         if (part == CrossPart)
+        {
             NpyWriter.WriteHeader(response.BodyWriter, rows, k);
+        }
         else
+        {
             NpyWriter.WriteHeader(response.BodyWriter, rows, fields.Count, k);
+        }
+
         var cross = new float[k];
         var pooled = new float[fields.Count * k];
         for (var row = 0; row < rows; row++)
@@ -111,7 +166,9 @@ internal static class CrossFeatureEndpoints
             model.Scorer.CrossFeatures(joined.Row, cross, pooled, out _, out _);
             NpyWriter.Write(response.BodyWriter, part == CrossPart ? cross : pooled);
             if (row % FlushRows == FlushRows - 1)
+            {
                 await response.BodyWriter.FlushAsync(cancellationToken);
+            }
         }
         await response.BodyWriter.FlushAsync(cancellationToken);
     }

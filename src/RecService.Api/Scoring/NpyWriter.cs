@@ -17,7 +17,9 @@ internal static class NpyWriter
     {
         var dimensions = new StringBuilder();
         foreach (var length in shape)
+        {
             dimensions.Append(CultureInfo.InvariantCulture, $"{length}, ");
+        }
         // A tuple of one keeps its comma.
         dimensions.Length -= shape.Length == 1 ? 1 : 2;
         var text = $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({dimensions}), }}";
@@ -37,7 +39,10 @@ internal static class NpyWriter
     {
         var bytes = output.GetSpan(numbers.Length * sizeof(float));
         for (var i = 0; i < numbers.Length; i++)
+        {
             BinaryPrimitives.WriteSingleLittleEndian(bytes[(i * sizeof(float))..], numbers[i]);
+        }
+
         output.Advance(numbers.Length * sizeof(float));
     }
 }

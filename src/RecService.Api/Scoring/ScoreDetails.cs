@@ -17,7 +17,8 @@ internal static class ScoreDetails
         return new(
             explanation.Bias,
             [.. explanation.Linear.Select(part => new LinearPart(part.Field, part.Value))],
-            [.. explanation.Pairs.Select(part => new PairPart([part.FieldA, part.FieldB], part.Value))]);
+            [.. explanation.Pairs.Select(part => new PairPart([part.FieldA, part.FieldB], part.Value))]
+        );
     }
 
     public static float[] CrossVector(LoadedModel model, SparseRow row)

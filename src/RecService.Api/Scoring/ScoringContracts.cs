@@ -17,7 +17,8 @@ internal sealed record RecommendationRequest(
     string[]? Tags = null,
     int? Count = null,
     ItemFilter? Filter = null,
-    [property: AllowedValues("explanation", "crossVector")] string[]? Include = null);
+    [property: AllowedValues("explanation", "crossVector")] string[]? Include = null
+);
 
 /// <summary>Which items may be recommended. Absent parts allow everything.</summary>
 /// <param name="AnyTags">Items that carry at least one of these tags.</param>
@@ -26,15 +27,30 @@ internal sealed record RecommendationRequest(
 /// <param name="ItemIds">These items only.</param>
 /// <param name="ExcludeItemIds">Not these items.</param>
 /// <param name="ExcludeSeen">Not the items that the user has interacted with; true when absent.</param>
-internal sealed record ItemFilter(string[]? AnyTags = null, string[]? AllTags = null, string[]? NoTags = null, string[]? ItemIds = null, string[]? ExcludeItemIds = null, bool? ExcludeSeen = null);
+internal sealed record ItemFilter(
+    string[]? AnyTags = null,
+    string[]? AllTags = null,
+    string[]? NoTags = null,
+    string[]? ItemIds = null,
+    string[]? ExcludeItemIds = null,
+    bool? ExcludeSeen = null
+);
 
 /// <summary>Ranked items.</summary>
 /// <param name="RecommendationId">Echo it in the interactions that follow from this answer.</param>
 /// <param name="ModelVersion">The model that ranked; null when popularity did.</param>
 /// <param name="Source"><c>model</c>, or <c>popularity</c> before the first model.</param>
 /// <param name="Items">The items, best first.</param>
-/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
-internal sealed record RecommendationResponse(string RecommendationId, long? ModelVersion, [property: AllowedValues("model", "popularity")] string Source, IReadOnlyList<RecommendedItem> Items, IReadOnlyList<string> Degraded);
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
+/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
+/// well.</param>
+internal sealed record RecommendationResponse(
+    string RecommendationId,
+    long? ModelVersion,
+    [property: AllowedValues("model", "popularity")] string Source,
+    IReadOnlyList<RecommendedItem> Items,
+    IReadOnlyList<string> Degraded
+);
 
 /// <summary>A recommended item.</summary>
 /// <param name="Rank">From 1.</param>
@@ -53,7 +69,8 @@ internal sealed record RecommendedItem(
     IReadOnlyList<string> Tags,
     JsonElement? Metadata,
     Explanation? Explanation,
-    float[]? CrossVector);
+    float[]? CrossVector
+);
 
 /// <summary>The parts of a score: bias + Σ linear + Σ pairs = score.</summary>
 /// <param name="Bias">The global bias.</param>
@@ -84,12 +101,15 @@ internal sealed record ScoreRequest(
     Dictionary<string, FeatureValue>? Context = null,
     string[]? Tags = null,
     [property: AllowedValues("explanation", "crossVector")] string[]? Include = null,
-    long? ModelVersion = null);
+    long? ModelVersion = null
+);
 
 /// <summary>Scored candidates.</summary>
 /// <param name="ModelVersion">The model that scored.</param>
 /// <param name="Items">The candidates, best first.</param>
-/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
+/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
+/// well.</param>
 internal sealed record ScoreResponse(long ModelVersion, IReadOnlyList<ScoredItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A scored candidate.</summary>
@@ -102,7 +122,8 @@ internal sealed record ScoreResponse(long ModelVersion, IReadOnlyList<ScoredItem
 internal sealed record ScoredItem(int Rank, string ItemId, float Score, float Prediction, Explanation? Explanation, float[]? CrossVector);
 
 /// <summary>Asks for cross-feature vectors.</summary>
-/// <param name="ModelVersion">The model to use: the served one or a pinned one; the served one when absent. A downstream model names the version it was trained on.</param>
+/// <param name="ModelVersion">The model to use: the served one or a pinned one; the served one when absent. A downstream model names the version it
+/// was trained on.</param>
 /// <param name="Rows">1 to 10,000 rows.</param>
 internal sealed record CrossFeatureRequest(CrossFeatureRow[]? Rows, long? ModelVersion = null);
 
@@ -111,15 +132,28 @@ internal sealed record CrossFeatureRequest(CrossFeatureRow[]? Rows, long? ModelV
 /// <param name="ItemId">The item, with its tags and attributes as stored.</param>
 /// <param name="Tags">Tags of the circumstances.</param>
 /// <param name="Context">The circumstances by key: strings, numbers, booleans or arrays of strings.</param>
-internal sealed record CrossFeatureRow(string? UserId = null, string? ItemId = null, string[]? Tags = null, Dictionary<string, FeatureValue>? Context = null);
+internal sealed record CrossFeatureRow(
+    string? UserId = null,
+    string? ItemId = null,
+    string[]? Tags = null,
+    Dictionary<string, FeatureValue>? Context = null
+);
 
 /// <summary>Cross-feature vectors.</summary>
 /// <param name="ModelVersion">The model that they come from; another version has another basis.</param>
 /// <param name="Factors">The length k of each vector.</param>
 /// <param name="Fields">The fields, in the order of pooled vectors.</param>
 /// <param name="Rows">One answer a row, in the order of the request.</param>
-/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
-internal sealed record CrossFeatureResponse(long ModelVersion, int Factors, IReadOnlyList<string> Fields, IReadOnlyList<CrossFeatures> Rows, IReadOnlyList<string> Degraded);
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
+/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
+/// well.</param>
+internal sealed record CrossFeatureResponse(
+    long ModelVersion,
+    int Factors,
+    IReadOnlyList<string> Fields,
+    IReadOnlyList<CrossFeatures> Rows,
+    IReadOnlyList<string> Degraded
+);
 
 /// <summary>The vectors of a row: score = bias + linear + Σ crossVector.</summary>
 /// <param name="Bias">The global bias.</param>
@@ -128,12 +162,21 @@ internal sealed record CrossFeatureResponse(long ModelVersion, int Factors, IRea
 /// <param name="Pooled">The pooled vector of each field, k numbers each.</param>
 /// <param name="Score">The score before the link function.</param>
 /// <param name="Prediction">The probability, or the rating clipped to the range seen in training.</param>
-internal sealed record CrossFeatures(float Bias, float Linear, float[] CrossVector, IReadOnlyDictionary<string, float[]> Pooled, float Score, float Prediction);
+internal sealed record CrossFeatures(
+    float Bias,
+    float Linear,
+    float[] CrossVector,
+    IReadOnlyDictionary<string, float[]> Pooled,
+    float Score,
+    float Prediction
+);
 
 /// <summary>Items like an item.</summary>
 /// <param name="ModelVersion">The model whose vectors were compared.</param>
 /// <param name="Items">The items, most similar first.</param>
-/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
+/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
+/// well.</param>
 internal sealed record SimilarResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>An item like another.</summary>
@@ -146,7 +189,9 @@ internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IR
 
 /// <summary>Popular items.</summary>
 /// <param name="Items">The items, most users first.</param>
-/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone), <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is well.</param>
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
+/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
+/// well.</param>
 internal sealed record PopularResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A popular item.</summary>

@@ -15,7 +15,8 @@ internal sealed record StoredUser(EntityFeatures Features, IReadOnlyList<long> S
 internal sealed record StoredItem(bool Available, IReadOnlyList<string> Tags, JsonElement? Metadata);
 
 /// <summary>
-/// What scoring reads from the store in the course of a request, so that the newest state counts. While the database is away, what can be told without it is told,
+/// What scoring reads from the store in the course of a request, so that the newest state counts. While the database is away, what can be told
+/// without it is told,
 /// and the rest is named in <see cref="Missing"/>.
 /// </summary>
 internal sealed class ScoringStore(NpgsqlDataSource database, BriefReads reads)
@@ -40,7 +41,10 @@ internal sealed class ScoringStore(NpgsqlDataSource database, BriefReads reads)
         {
             Miss(UserFeatures);
             if (withSeenItems)
+            {
                 Miss(SeenItems);
+            }
+
             return new(IdAlone(userId), []);
         }
     }
@@ -92,7 +96,9 @@ internal sealed class ScoringStore(NpgsqlDataSource database, BriefReads reads)
     private void Miss(string part)
     {
         if (!_missing.Contains(part, StringComparer.Ordinal))
+        {
             _missing.Add(part);
+        }
     }
 
     private async Task<StoredUser?> ReadUserAsync(string userId, bool withSeenItems, CancellationToken cancellationToken)
@@ -102,7 +108,8 @@ internal sealed class ScoringStore(NpgsqlDataSource database, BriefReads reads)
             SELECT tags, attributes::text,
                    CASE WHEN $2 THEN ARRAY(SELECT DISTINCT i.item_key FROM interactions i WHERE i.user_key = u.user_key) ELSE '{}' END
             FROM users u WHERE user_id = $1
-            """);
+            """
+        );
         command.Parameters.Add(new() { Value = userId, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new() { Value = withSeenItems, NpgsqlDbType = NpgsqlDbType.Boolean });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);

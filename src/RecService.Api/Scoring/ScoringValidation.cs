@@ -17,7 +17,9 @@ internal static class ScoringValidation
     public static void Count(int count, FieldErrors errors)
     {
         if (count is < 1 or > MaximumCount)
+        {
             errors.Add("count", $"must lie between 1 and {MaximumCount}.");
+        }
     }
 
     /// <summary>The number of items asked for.</summary>
@@ -43,9 +45,13 @@ internal static class ScoringValidation
         Id(request.UserId, "userId", errors);
         Include(request.Include, errors);
         if (request.ItemIds is not { Length: > 0 } ids)
+        {
             errors.Add("itemIds", "must name at least one candidate.");
+        }
         else if (Ids(ids, "itemIds", MaximumCandidates, errors) && ids.Distinct(StringComparer.Ordinal).Count() != ids.Length)
+        {
             errors.Add("itemIds", "must be distinct.");
+        }
     }
 
     /// <summary>The circumstances of each row.</summary>
@@ -80,24 +86,30 @@ internal static class ScoringValidation
         return EntityFeatures.Create(id: null, distinct, values.Select(v => KeyValuePair.Create(v.Key, ToEngine(v.Value))));
     }
 
-    private static Engine.Data.FeatureValue ToEngine(FeatureValue value) => value.Kind switch
-    {
-        FeatureValueKind.Text => Engine.Data.FeatureValue.Of(value.Text),
-        FeatureValueKind.Number => Engine.Data.FeatureValue.Of(value.Number),
-        FeatureValueKind.Flag => Engine.Data.FeatureValue.Of(value.Flag),
-        _ => Engine.Data.FeatureValue.Of(value.Texts),
-    };
+    private static Engine.Data.FeatureValue ToEngine(FeatureValue value) =>
+        value.Kind switch
+        {
+            FeatureValueKind.Text => Engine.Data.FeatureValue.Of(value.Text),
+            FeatureValueKind.Number => Engine.Data.FeatureValue.Of(value.Number),
+            FeatureValueKind.Flag => Engine.Data.FeatureValue.Of(value.Flag),
+            _ => Engine.Data.FeatureValue.Of(value.Texts),
+        };
 
     private static void Id(string? id, string field, FieldErrors errors)
     {
         if (id is not null && ExternalId.Problem(id) is { } problem)
+        {
             errors.Add(field, problem);
+        }
     }
 
     private static bool Ids(string[]? ids, string field, int most, FieldErrors errors)
     {
         if (ids is null)
+        {
             return true;
+        }
+
         if (ids.Length > most)
         {
             errors.Add(field, $"must hold at most {most} ids.");
@@ -106,7 +118,9 @@ internal static class ScoringValidation
         for (var i = 0; i < ids.Length; i++)
         {
             if (ExternalId.Problem(ids[i]) is { } problem)
+            {
                 errors.Add($"{field}[{i}]", problem);
+            }
         }
         return true;
     }
@@ -116,7 +130,9 @@ internal static class ScoringValidation
         for (var i = 0; i < include?.Length; i++)
         {
             if (include[i] is not (ScoreDetails.ExplanationPart or ScoreDetails.CrossVectorPart))
+            {
                 errors.Add($"include[{i}]", $"must be '{ScoreDetails.ExplanationPart}' or '{ScoreDetails.CrossVectorPart}'.");
+            }
         }
     }
 }

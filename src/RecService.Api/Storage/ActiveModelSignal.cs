@@ -5,7 +5,9 @@ namespace RecService.Api.Storage;
 /// <summary>Tells within the process that the active model may have changed, so that nobody has to wait for the next look at the store.</summary>
 internal sealed class ActiveModelSignal
 {
-    private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }
+    );
 
     public void Notify() => _changes.Writer.TryWrite(true);
 

@@ -62,14 +62,21 @@ internal sealed class Artifacts
         public override bool CanSeek => false;
         public override bool CanWrite => true;
         public override long Length => ((long)_chunks * ChunkSize) + _filled;
-        public override long Position { get => Length; set => throw new NotSupportedException(); }
+        public override long Position
+        {
+            get => Length;
+            set => throw new NotSupportedException();
+        }
 
         /// <summary>Stores the last chunk and ends the COPY. Without this call nothing is stored.</summary>
         public (long Size, byte[] Sha256) Complete()
         {
             var size = Length;
             if (_filled > 0)
+            {
                 StoreChunk();
+            }
+
             _import.Complete();
             return (size, _hash.GetHashAndReset());
         }
@@ -86,16 +93,18 @@ internal sealed class Artifacts
                 buffer = buffer[part..];
                 _filled += part;
                 if (_filled == ChunkSize)
+                {
                     StoreChunk();
+                }
             }
         }
 
-        public override void Flush()
-        {
-        }
+        public override void Flush() { }
 
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
         public override void SetLength(long value) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
@@ -127,7 +136,11 @@ internal sealed class Artifacts
         public override bool CanSeek => false;
         public override bool CanWrite => false;
         public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
 
         public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
@@ -136,11 +149,17 @@ internal sealed class Artifacts
             while (true)
             {
                 if (_chunk?.Read(buffer) is > 0 and var read)
+                {
                     return read;
+                }
+
                 _chunk?.Dispose();
                 _chunk = null;
                 if (buffer.IsEmpty || !reader.Read())
+                {
                     return 0;
+                }
+
                 _chunk = reader.GetStream(0);
             }
         }
@@ -150,12 +169,21 @@ internal sealed class Artifacts
             while (true)
             {
                 if (_chunk is not null && await _chunk.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+                {
                     return read;
+                }
+
                 if (_chunk is not null)
+                {
                     await _chunk.DisposeAsync();
+                }
+
                 _chunk = null;
                 if (buffer.IsEmpty || !await reader.ReadAsync(cancellationToken))
+                {
                     return 0;
+                }
+
                 _chunk = await reader.GetStreamAsync(0, cancellationToken);
             }
         }
@@ -164,8 +192,11 @@ internal sealed class Artifacts
             ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
         public override void Flush() => throw new NotSupportedException();
+
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
         public override void SetLength(long value) => throw new NotSupportedException();
+
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)

@@ -6,7 +6,9 @@ using NpgsqlTypes;
 
 namespace RecService.Api.Storage;
 
-/// <summary>Records who did what, in the transaction that does it where there is one. No data of users: targets are numbers, prefixes and hashes.</summary>
+/// <summary>
+/// Records who did what, in the transaction that does it where there is one. No data of users: targets are numbers, prefixes and hashes.
+/// </summary>
 internal sealed class AuditLog(NpgsqlDataSource database, IHttpContextAccessor requests, TimeProvider time)
 {
     public const string Succeeded = "succeeded";
@@ -16,7 +18,13 @@ internal sealed class AuditLog(NpgsqlDataSource database, IHttpContextAccessor r
     public static string User(string userId) => $"sha256:{Convert.ToHexStringLower(Erasures.HashOf(userId))}";
 
     /// <summary>Records an action of the current request in the connection's current transaction.</summary>
-    public async Task WriteAsync(NpgsqlConnection connection, string action, object? target, CancellationToken cancellationToken, string outcome = Succeeded)
+    public async Task WriteAsync(
+        NpgsqlConnection connection,
+        string action,
+        object? target,
+        CancellationToken cancellationToken,
+        string outcome = Succeeded
+    )
     {
         const string sql = "INSERT INTO audit_log (at, key_prefix, action, target, outcome, trace_id) VALUES ($1, $2, $3, $4, $5, $6)";
         await using var command = new NpgsqlCommand(sql, connection)

@@ -1,7 +1,8 @@
 namespace RecService.Api.Storage;
 
 /// <summary>
-/// Reads that somebody waits for who can do without: none takes longer than <see cref="DatabaseOptions.ScoringTimeout"/>, and while the database is away, all but one
+/// Reads that somebody waits for who can do without: none takes longer than <see cref="DatabaseOptions.ScoringTimeout"/>, and while the database is
+/// away, all but one
 /// a second are refused at once.
 /// </summary>
 internal sealed class BriefReads(DatabaseConfiguration configuration, TimeProvider clock)
@@ -33,7 +34,8 @@ internal sealed class BriefReads(DatabaseConfiguration configuration, TimeProvid
 
             return result;
         }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested && (limit.IsCancellationRequested || DatabaseErrors.IsAway(exception)))
+        catch (Exception exception)
+            when (!cancellationToken.IsCancellationRequested && (limit.IsCancellationRequested || DatabaseErrors.IsAway(exception)))
         {
             Volatile.Write(ref _nextTry, AfterPause());
             throw new DatabaseAwayException("The database is away.", exception);

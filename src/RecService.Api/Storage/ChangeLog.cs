@@ -24,14 +24,25 @@ internal static class ChangeLog
     }
 
     public static async Task<bool> HasChangedSinceAsync(
-        NpgsqlConnection connection, string snapshot, IReadOnlyList<string> relations, CancellationToken cancellationToken)
+        NpgsqlConnection connection,
+        string snapshot,
+        IReadOnlyList<string> relations,
+        CancellationToken cancellationToken
+    )
     {
         const string sql = """
             SELECT EXISTS (
                 SELECT FROM changes
                 WHERE relation = ANY ($2) AND xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot))
             """;
-        await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = snapshot }, new() { Value = relations.ToArray() } } };
+        await using var command = new NpgsqlCommand(sql, connection)
+        {
+            Parameters =
+            {
+                new() { Value = snapshot },
+                new() { Value = relations.ToArray() },
+            },
+        };
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 

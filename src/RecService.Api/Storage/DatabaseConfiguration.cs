@@ -20,8 +20,14 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
 
     private static readonly string[] OptionNames =
     [
-        nameof(DatabaseOptions.Embedded), nameof(DatabaseOptions.DataDirectory), nameof(DatabaseOptions.BinDirectory), nameof(DatabaseOptions.StartupTimeout),
-        nameof(DatabaseOptions.ScoringTimeout), nameof(DatabaseOptions.CommandTimeout), nameof(DatabaseOptions.LockTimeout), nameof(DatabaseOptions.Migrate),
+        nameof(DatabaseOptions.Embedded),
+        nameof(DatabaseOptions.DataDirectory),
+        nameof(DatabaseOptions.BinDirectory),
+        nameof(DatabaseOptions.StartupTimeout),
+        nameof(DatabaseOptions.ScoringTimeout),
+        nameof(DatabaseOptions.CommandTimeout),
+        nameof(DatabaseOptions.LockTimeout),
+        nameof(DatabaseOptions.Migrate),
     ];
 
     public static DatabaseConfiguration Read(IConfiguration configuration, bool isDevelopment)
@@ -33,7 +39,9 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         {
             if (options.Embedded is true)
             {
-                throw new StartupException($"'{EmbeddedKey}' asks for the embedded PostgreSQL and '{ConnectionKey}' for another one; remove one of them.");
+                throw new StartupException(
+                    $"'{EmbeddedKey}' asks for the embedded PostgreSQL and '{ConnectionKey}' for another one; remove one of them."
+                );
             }
 
             return new(options, CheckConnectionString(connectionString, options), Embedded: null);
@@ -42,11 +50,16 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         if (!(options.Embedded ?? isDevelopment))
         {
             throw new StartupException(
-                $"There is no connection string ('{ConnectionKey}'), and '{EmbeddedKey}' is not true. Set the one for a PostgreSQL of your own, the other for an embedded one.");
+                $"There is no connection string ('{ConnectionKey}'), and '{EmbeddedKey}' is not true. Set the one for a PostgreSQL of your own, the other for an embedded one."
+            );
         }
 
         var embedded = EmbeddedPostgresSettings.From(options);
-        return new(options, new NpgsqlConnectionStringBuilder(embedded.ConnectionString) { CommandTimeout = Seconds(options.CommandTimeout) }.ConnectionString, embedded);
+        return new(
+            options,
+            new NpgsqlConnectionStringBuilder(embedded.ConnectionString) { CommandTimeout = Seconds(options.CommandTimeout) }.ConnectionString,
+            embedded
+        );
     }
 
     private static void RejectNearMisses(IConfiguration configuration)
@@ -104,7 +117,8 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
             {
                 throw new StartupException(
                     $"The configuration key '{child.Path}' is not known; below '{section.Path}' there are {string.Join(", ", OptionNames)}, "
-                    + $"and the connection string's key is '{ConnectionKey}'.");
+                        + $"and the connection string's key is '{ConnectionKey}'."
+                );
             }
 
             if (string.IsNullOrWhiteSpace(child.Value))
@@ -132,7 +146,8 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
 
     private static bool? ReadBoolean(IConfigurationSection section, string name) =>
         section[name] is not { } text ? null
-        : bool.TryParse(text, out var value) ? value : throw new StartupException($"The configuration key '{section.Path}:{name}' is neither true nor false.");
+        : bool.TryParse(text, out var value) ? value
+        : throw new StartupException($"The configuration key '{section.Path}:{name}' is neither true nor false.");
 
     private static TimeSpan? ReadTime(IConfigurationSection section, string name) =>
         section[name] is not { } text ? null
@@ -144,7 +159,8 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         if (string.IsNullOrWhiteSpace(connectionString))
         {
             throw new StartupException(
-                $"The configuration key '{ConnectionKey}' is blank; give it a connection string, or remove it and set '{EmbeddedKey}' to use the embedded PostgreSQL.");
+                $"The configuration key '{ConnectionKey}' is blank; give it a connection string, or remove it and set '{EmbeddedKey}' to use the embedded PostgreSQL."
+            );
         }
 
         NpgsqlConnectionStringBuilder builder;
@@ -166,7 +182,8 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
         if (builder.IncludeErrorDetail || builder.LogParameters)
         {
             throw new StartupException(
-                $"The connection string in '{ConnectionKey}' asks for 'Include Error Detail' or 'Log Parameters', which write personal data to the log.");
+                $"The connection string in '{ConnectionKey}' asks for 'Include Error Detail' or 'Log Parameters', which write personal data to the log."
+            );
         }
 
         builder.ApplicationName ??= "recservice";

@@ -34,24 +34,22 @@ internal static class DatabaseErrors
     // By classes: connection, refused role, unknown database, rollback, resources, intervention of an operator, system.
     private static bool IsAway(string state) =>
         state[..2] is "08" or "28" or "3D" or "40" or "53" or "57" or "58"
-        || state is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.ObjectNotInPrerequisiteState or PostgresErrorCodes.ObjectInUse or PostgresErrorCodes.LockNotAvailable;
+        || state
+            is PostgresErrorCodes.ReadOnlySqlTransaction
+                or PostgresErrorCodes.ObjectNotInPrerequisiteState
+                or PostgresErrorCodes.ObjectInUse
+                or PostgresErrorCodes.LockNotAvailable;
 }
 
 /// <summary>The database is away, or was a moment ago.</summary>
 internal sealed class DatabaseAwayException : Exception
 {
     public DatabaseAwayException()
-        : this("The database is away.")
-    {
-    }
+        : this("The database is away.") { }
 
     public DatabaseAwayException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     public DatabaseAwayException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 }

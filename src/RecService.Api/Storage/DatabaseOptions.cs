@@ -21,12 +21,15 @@ internal sealed class DatabaseOptions
     public TimeSpan ScoringTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long a statement may take, and the storing of a batch of interactions, before the database counts as away; 0: any time. Not for bulk work, which takes as long
+    /// How long a statement may take, and the storing of a batch of interactions, before the database counts as away; 0: any time. Not for bulk work,
+    /// which takes as long
     /// as it takes. A <c>Command Timeout</c> of the connection string takes its place.
     /// </summary>
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long a migration waits for a lock, with everybody else's statements waiting behind it, before it steps back and tries again; 0: any time.</summary>
+    /// <summary>
+    /// How long a migration waits for a lock, with everybody else's statements waiting behind it, before it steps back and tries again; 0: any time.
+    /// </summary>
     public TimeSpan LockTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Whether the start brings the schema up to date; false: it waits until the command <c>migrate</c> has done so.</summary>

@@ -14,7 +14,8 @@ internal sealed partial class DatabaseStartup(
     NpgsqlDataSource dataSource,
     IDbContextFactory<RecServiceDbContext> contexts,
     TimeProvider time,
-    ILogger<DatabaseStartup> logger)
+    ILogger<DatabaseStartup> logger
+)
 {
     private const int MinimumVersion = ServerBinaries.MinimumMajorVersion * 10_000;
 
@@ -70,10 +71,13 @@ internal sealed partial class DatabaseStartup(
                 await Task.Delay(pause, time, cancellationToken);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
-            catch (PostgresException exception) when (string.Equals(exception.SqlState, PostgresErrorCodes.InvalidCatalogName, StringComparison.Ordinal))
+            catch (PostgresException exception)
+                when (string.Equals(exception.SqlState, PostgresErrorCodes.InvalidCatalogName, StringComparison.Ordinal))
             {
                 throw new StartupException(
-                    $"The server at {Where} has no such database (ConnectionStrings:RecService): correct the name, or create the database.", exception);
+                    $"The server at {Where} has no such database (ConnectionStrings:RecService): correct the name, or create the database.",
+                    exception
+                );
             }
             catch (Exception exception) when (exception is NpgsqlException or SocketException or TimeoutException)
             {
@@ -90,19 +94,26 @@ internal sealed partial class DatabaseStartup(
         get
         {
             var builder = new NpgsqlConnectionStringBuilder(configuration.ConnectionString);
-            return string.Create(CultureInfo.InvariantCulture, $"'{builder.Host}' port {builder.Port}, database '{builder.Database ?? builder.Username}'");
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"'{builder.Host}' port {builder.Port}, database '{builder.Database ?? builder.Username}'"
+            );
         }
     }
 
     private static async Task CheckServerAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            "SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')", connection);
+            "SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')",
+            connection
+        );
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         if (reader.GetInt32(0) < MinimumVersion)
         {
-            throw new StartupException($"The database server is PostgreSQL {reader.GetString(1)}; version {ServerBinaries.MinimumMajorVersion} or newer is needed.");
+            throw new StartupException(
+                $"The database server is PostgreSQL {reader.GetString(1)}; version {ServerBinaries.MinimumMajorVersion} or newer is needed."
+            );
         }
 
         if (!string.Equals(reader.GetString(2), "UTF8", StringComparison.Ordinal))
@@ -133,7 +144,9 @@ internal sealed partial class DatabaseStartup(
         catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.InsufficientPrivilege)
         {
             throw new StartupException(
-                $"The schema of the database at {Where} is not up to date, and the role of the connection string may not change it ({exception.MessageText}). {Advice}", exception);
+                $"The schema of the database at {Where} is not up to date, and the role of the connection string may not change it ({exception.MessageText}). {Advice}",
+                exception
+            );
         }
     }
 
@@ -170,7 +183,9 @@ internal sealed partial class DatabaseStartup(
                 {
                     throw new StartupException(
                         $"The schema of the database at {Where} cannot be brought up to date, as transactions that go on for long hold locks on its tables "
-                        + "(pg_stat_activity shows them). Try again when they have ended, or set Database:StartupTimeout to a longer time.", exception);
+                            + "(pg_stat_activity shows them). Try again when they have ended, or set Database:StartupTimeout to a longer time.",
+                        exception
+                    );
                 }
 
                 LogLocked(pause);
@@ -209,8 +224,7 @@ internal sealed partial class DatabaseStartup(
             }
 
             await Task.Delay(FirstPause, time, cancellationToken);
-        }
-        while (!await IsCurrentAsync(context, connection, cancellationToken));
+        } while (!await IsCurrentAsync(context, connection, cancellationToken));
     }
 
     // Looked at first, so that a start with nothing to migrate needs no right to migrate.

@@ -6,8 +6,10 @@ using Npgsql;
 namespace RecService.Api.Storage;
 
 /// <summary>
-/// The record of erased users, by which models and runs that knew a user before forget the user. Erasures have numbers in the order of their commits; what was
-/// read or made when the last number was n, its horizon, knows nothing of the users erased up to n, and has to be freed of those erased since. So a user who
+/// The record of erased users, by which models and runs that knew a user before forget the user. Erasures have numbers in the order of their commits;
+/// what was
+/// read or made when the last number was n, its horizon, knows nothing of the users erased up to n, and has to be freed of those erased since. So a
+/// user who
 /// comes back under the same id is a new one: only models from before the erasure are touched.
 /// </summary>
 /// <remarks>

@@ -10,7 +10,9 @@ internal sealed record ReplicaReceipt(string Id, bool Confirmed);
 /// <summary>The processes that serve from this database, and how far each has followed the erasures.</summary>
 internal sealed class Replicas(NpgsqlDataSource database)
 {
-    /// <summary>A replica that says nothing for so long is not waited for: it has ended, or cannot reach the store and so does not know of the users any more.</summary>
+    /// <summary>
+    /// A replica that says nothing for so long is not waited for: it has ended, or cannot reach the store and so does not know of the users any more.
+    /// </summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan ReceiptLimit = TimeSpan.FromSeconds(1);
@@ -47,7 +49,10 @@ internal sealed class Replicas(NpgsqlDataSource database)
         {
             var receipts = await LookAsync(erasureId, cancellationToken);
             if (receipts.TrueForAll(receipt => receipt.Confirmed) || TimeProvider.System.GetElapsedTime(start) >= ReceiptLimit)
+            {
                 return receipts;
+            }
+
             await Task.Delay(ReceiptInterval, cancellationToken);
         }
     }
@@ -55,13 +60,17 @@ internal sealed class Replicas(NpgsqlDataSource database)
     private async Task<List<ReplicaReceipt>> LookAsync(long erasureId, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            "SELECT replica_id, erasure_horizon >= $1 FROM replicas WHERE last_seen > now() - $2 ORDER BY replica_id");
+            "SELECT replica_id, erasure_horizon >= $1 FROM replicas WHERE last_seen > now() - $2 ORDER BY replica_id"
+        );
         command.Parameters.Add(new() { Value = erasureId });
         command.Parameters.Add(new() { Value = Silence });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var receipts = new List<ReplicaReceipt>();
         while (await reader.ReadAsync(cancellationToken))
+        {
             receipts.Add(new(reader.GetString(0), reader.GetBoolean(1)));
+        }
+
         return receipts;
     }
 }

@@ -4,7 +4,8 @@ namespace RecService.Api.Storage;
 
 /// <summary>Short forms for statements: within the limit that the connection string sets, or, where they work on many rows, without one.</summary>
 /// <remarks>
-/// The first statement on a connection that comes from the pool must have a limit: with the answer to the pool's reset still outstanding, Npgsql waits for a server that
+/// The first statement on a connection that comes from the pool must have a limit: with the answer to the pool's reset still outstanding, Npgsql
+/// waits for a server that
 /// has fallen silent until the limit is over, whatever becomes of the token.
 /// </remarks>
 internal static class Statements
@@ -12,20 +13,35 @@ internal static class Statements
     /// <summary>How long a COPY may be silent: as long as a sort of the largest table takes. The caller's token ends it sooner.</summary>
     public static readonly TimeSpan Unhurried = TimeSpan.FromDays(1);
 
-    public static async Task<int> ExecuteAsync(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    public static async Task<int> ExecuteAsync(
+        this NpgsqlConnection connection,
+        string sql,
+        CancellationToken cancellationToken,
+        params object[] parameters
+    )
     {
         await using var command = Command(connection, sql, parameters);
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    public static async Task<T> ScalarAsync<T>(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    public static async Task<T> ScalarAsync<T>(
+        this NpgsqlConnection connection,
+        string sql,
+        CancellationToken cancellationToken,
+        params object[] parameters
+    )
     {
         await using var command = Command(connection, sql, parameters);
         return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>Runs what takes as long as it takes; not as the first statement on a connection.</summary>
-    public static async Task<int> ExecuteUnhurriedAsync(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    public static async Task<int> ExecuteUnhurriedAsync(
+        this NpgsqlConnection connection,
+        string sql,
+        CancellationToken cancellationToken,
+        params object[] parameters
+    )
     {
         await using var command = Command(connection, sql, parameters);
         command.CommandTimeout = 0;
@@ -33,7 +49,12 @@ internal static class Statements
     }
 
     /// <inheritdoc cref="ExecuteUnhurriedAsync"/>
-    public static async Task<T> ScalarUnhurriedAsync<T>(this NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    public static async Task<T> ScalarUnhurriedAsync<T>(
+        this NpgsqlConnection connection,
+        string sql,
+        CancellationToken cancellationToken,
+        params object[] parameters
+    )
     {
         await using var command = Command(connection, sql, parameters);
         command.CommandTimeout = 0;
@@ -41,7 +62,8 @@ internal static class Statements
     }
 
     /// <summary>Finds out whether the server answers, before a statement that is unhurried.</summary>
-    public static Task ProbeAsync(this NpgsqlConnection connection, CancellationToken cancellationToken) => connection.ExecuteAsync("SELECT", cancellationToken);
+    public static Task ProbeAsync(this NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync("SELECT", cancellationToken);
 
     private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] parameters)
     {

@@ -4,7 +4,8 @@ using Npgsql;
 namespace RecService.Api.Storage;
 
 /// <summary>
-/// Transactions that are tried again when PostgreSQL chose them to resolve a deadlock, a row went away under them, or the connection was lost before the commit.
+/// Transactions that are tried again when PostgreSQL chose them to resolve a deadlock, a row went away under them, or the connection was lost before
+/// the commit.
 /// </summary>
 internal static class Transactions
 {
@@ -15,7 +16,10 @@ internal static class Transactions
 
     /// <summary>Runs short work in a transaction of its own.</summary>
     public static Task<T> RunAsync<T>(
-        NpgsqlDataSource dataSource, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+        NpgsqlDataSource dataSource,
+        Func<NpgsqlConnection, CancellationToken, Task<T>> work,
+        CancellationToken cancellationToken
+    ) =>
         RetryAsync(
             async attempt =>
             {
@@ -26,7 +30,8 @@ internal static class Transactions
                 await transaction.CommitAsync(cancellationToken);
                 return result;
             },
-            cancellationToken);
+            cancellationToken
+        );
 
     /// <summary>Runs work that a request waits for: nothing that the database does not get done within the limit. A limit of 0 is none.</summary>
     /// <exception cref="DatabaseAwayException">It took too long. Whether it was done is not known if it had begun to commit.</exception>
@@ -41,7 +46,8 @@ internal static class Transactions
 
         try
         {
-            // Not the work's own end: on a server that is silent from the first statement of a connection on, Npgsql waits for ever if that has no time limit.
+            // Not the work's own end: on a server that is silent from the first statement of a connection on, Npgsql waits for ever if that has no
+            // time limit.
             return await work(limited.Token).WaitAsync(limited.Token);
         }
         catch (Exception exception) when (limited.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -50,7 +56,9 @@ internal static class Transactions
         }
     }
 
-    /// <summary>Runs work that is one transaction. It says when it begins to commit: nobody knows the outcome if the connection is lost after that.</summary>
+    /// <summary>
+    /// Runs work that is one transaction. It says when it begins to commit: nobody knows the outcome if the connection is lost after that.
+    /// </summary>
     public static async Task<T> RetryAsync<T>(Func<Attempt, Task<T>> work, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
@@ -66,9 +74,13 @@ internal static class Transactions
             {
                 pause = ShortPause(number);
             }
-            catch (Exception exception) when (
-                number < MaxTries && !attempt.IsCommitting && Stopwatch.GetElapsedTime(start) < RetryTime && DatabaseErrors.IsLostConnection(exception)
-                && !cancellationToken.IsCancellationRequested)
+            catch (Exception exception)
+                when (number < MaxTries
+                    && !attempt.IsCommitting
+                    && Stopwatch.GetElapsedTime(start) < RetryTime
+                    && DatabaseErrors.IsLostConnection(exception)
+                    && !cancellationToken.IsCancellationRequested
+                )
             {
                 pause = TimeSpan.FromMilliseconds(Random.Shared.Next(50, 100) << number);
             }
@@ -78,7 +90,11 @@ internal static class Transactions
     }
 
     /// <summary>Runs the last step of a transaction whose former steps cannot be done again, such as reading a request.</summary>
-    public static async Task<T> RunFromSavepointAsync<T>(NpgsqlTransaction transaction, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    public static async Task<T> RunFromSavepointAsync<T>(
+        NpgsqlTransaction transaction,
+        Func<CancellationToken, Task<T>> work,
+        CancellationToken cancellationToken
+    )
     {
         const string savepoint = "before_last_step";
         await transaction.SaveAsync(savepoint, cancellationToken);
@@ -96,10 +112,12 @@ internal static class Transactions
         }
     }
 
-    private static bool IsRace(Exception exception) => exception.GetBaseException() is PostgresException
-    {
-        SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.ForeignKeyViolation,
-    };
+    private static bool IsRace(Exception exception) =>
+        exception.GetBaseException()
+            is PostgresException
+        {
+            SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.ForeignKeyViolation,
+        };
 
     private static TimeSpan ShortPause(int number) => TimeSpan.FromMilliseconds(Random.Shared.Next(10, 50 * number));
 
@@ -115,17 +133,11 @@ internal static class Transactions
 internal sealed class RowVanishedException : Exception
 {
     public RowVanishedException()
-        : base("A row was deleted while it was being referred to.")
-    {
-    }
+        : base("A row was deleted while it was being referred to.") { }
 
     public RowVanishedException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     public RowVanishedException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 }

@@ -15,18 +15,24 @@ internal sealed class DiscreetException(Exception exception) : Exception(Describ
     {
         var text = new StringBuilder();
         for (var inner = exception; inner is not null; inner = inner.InnerException)
+        {
             text.Append(text.Length == 0 ? "" : "\n ---> ").Append(Describe(inner)).Append('\n').Append(inner.StackTrace);
+        }
+
         return text.ToString();
     }
 
-    private static string Describe(Exception exception) => exception switch
-    {
-        // The server quotes values in its messages; the code says what happened.
-        DbException { SqlState: { } state } => $"{exception.GetType().FullName}: SQLSTATE {state}",
-        DbException or IOException or System.Net.Sockets.SocketException or TimeoutException => $"{exception.GetType().FullName}: {exception.Message}",
-        _ when exception.GetType().FullName!.StartsWith("RecService.", StringComparison.Ordinal) => $"{exception.GetType().FullName}: {exception.Message}",
-        _ => exception.GetType().FullName!,
-    };
+    private static string Describe(Exception exception) =>
+        exception switch
+        {
+            // The server quotes values in its messages; the code says what happened.
+            DbException { SqlState: { } state } => $"{exception.GetType().FullName}: SQLSTATE {state}",
+            DbException or IOException or System.Net.Sockets.SocketException or TimeoutException =>
+                $"{exception.GetType().FullName}: {exception.Message}",
+            _ when exception.GetType().FullName!.StartsWith("RecService.", StringComparison.Ordinal) =>
+                $"{exception.GetType().FullName}: {exception.Message}",
+            _ => exception.GetType().FullName!,
+        };
 }
 
 internal static class DiscreetExceptionExtensions

@@ -4,12 +4,17 @@ using System.Diagnostics.Metrics;
 namespace RecService.Api.Telemetry;
 
 /// <summary>The service's own instruments. deploy/observability.md lists them; a test holds the two together.</summary>
-/// <remarks>Recording allocates nothing: attributes are strings that are there already, and no instrument takes more than three, which travel on the stack.</remarks>
+/// <remarks>
+/// Recording allocates nothing: attributes are strings that are there already, and no instrument takes more than three, which travel on the stack.
+/// </remarks>
 internal sealed class ServiceMetrics
 {
     public const string MeterName = "RecService";
 
-    /// <summary>What interaction types that the configuration does not name are counted under: callers choose them, and each would be a time series of its own.</summary>
+    /// <summary>
+    /// What interaction types that the configuration does not name are counted under: callers choose them, and each would be a time series of its
+    /// own.
+    /// </summary>
     public const string OtherType = "other";
 
     private const string TypeKey = "recservice.interaction.type";
@@ -35,27 +40,63 @@ internal sealed class ServiceMetrics
         _clock = clock;
         _typeNames = [OtherType, .. interactionTypes.Where(type => !type.Equals(OtherType, StringComparison.OrdinalIgnoreCase))];
         for (var type = 0; type < _typeNames.Length; type++)
+        {
             _types.TryAdd(_typeNames[type], type);
+        }
 
         var meter = meters.Create(MeterName);
-        _interactions = meter.CreateCounter<long>("recservice.interactions", "{interaction}",
-            "Interactions that were sent in batches and imports, by what became of them.");
-        _expired = meter.CreateCounter<long>("recservice.retention.interactions", "{interaction}", "Interactions that were deleted because of their age, by type.");
-        _importRows = meter.CreateCounter<long>("recservice.import.rows", "{row}", "Rows of imports of interactions, users and items; its rate is the import rate.");
-        _importDuration = CreateHistogram(meter, "recservice.import.duration", "Duration of imports, from the first byte to the commit.",
-            [0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600]);
-        _trainingDuration = CreateHistogram(meter, "recservice.training.duration", "Duration of training runs.",
-            [0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200]);
+        _interactions = meter.CreateCounter<long>(
+            "recservice.interactions",
+            "{interaction}",
+            "Interactions that were sent in batches and imports, by what became of them."
+        );
+        _expired = meter.CreateCounter<long>(
+            "recservice.retention.interactions",
+            "{interaction}",
+            "Interactions that were deleted because of their age, by type."
+        );
+        _importRows = meter.CreateCounter<long>(
+            "recservice.import.rows",
+            "{row}",
+            "Rows of imports of interactions, users and items; its rate is the import rate."
+        );
+        _importDuration = CreateHistogram(
+            meter,
+            "recservice.import.duration",
+            "Duration of imports, from the first byte to the commit.",
+            [0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600]
+        );
+        _trainingDuration = CreateHistogram(
+            meter,
+            "recservice.training.duration",
+            "Duration of training runs.",
+            [0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200]
+        );
         _trainingLoss = meter.CreateGauge<double>("recservice.training.loss", "1", "Loss of the epoch that ended last.");
-        _publishDuration = CreateHistogram(meter, "recservice.snapshot.build.duration", "Duration of building a snapshot: catalogue, model, item vectors.",
-            [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60]);
-        _rankingDuration = CreateHistogram(meter, "recservice.ranking.duration", "Duration of one ranking of the catalogue, without the database.",
-            [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]);
-        _recommendations = meter.CreateCounter<long>("recservice.recommendations", "{recommendation}",
-            "Answered requests for recommendations, by where the ranking came from.");
+        _publishDuration = CreateHistogram(
+            meter,
+            "recservice.snapshot.build.duration",
+            "Duration of building a snapshot: catalogue, model, item vectors.",
+            [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60]
+        );
+        _rankingDuration = CreateHistogram(
+            meter,
+            "recservice.ranking.duration",
+            "Duration of one ranking of the catalogue, without the database.",
+            [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
+        );
+        _recommendations = meter.CreateCounter<long>(
+            "recservice.recommendations",
+            "{recommendation}",
+            "Answered requests for recommendations, by where the ranking came from."
+        );
         meter.CreateObservableGauge("recservice.model.age", ModelAge, "s", "Time since the model that is served was stored; absent without one.");
-        meter.CreateObservableGauge("recservice.snapshot.size", () => _published?.Bytes ?? 0, "By",
-            "Bytes of the numbers of the snapshot: the model's parameters, the items' rows and vectors.");
+        meter.CreateObservableGauge(
+            "recservice.snapshot.size",
+            () => _published?.Bytes ?? 0,
+            "By",
+            "Bytes of the numbers of the snapshot: the model's parameters, the items' rows and vectors."
+        );
         meter.CreateObservableGauge("recservice.snapshot.items", () => _published?.Items ?? 0, "{item}", "Items in the snapshot.");
     }
 
@@ -68,7 +109,9 @@ internal sealed class ServiceMetrics
     public void CountInteractions(int type, string outcome, long count)
     {
         if (count > 0)
+        {
             _interactions.Add(count, new(TypeKey, _typeNames[type]), new(OutcomeKey, outcome));
+        }
     }
 
     /// <param name="type">A type that the configuration names.</param>
@@ -90,7 +133,9 @@ internal sealed class ServiceMetrics
     {
         RecordLoss(trainLoss, phase, "train");
         if (holdoutLoss is { } loss)
+        {
             RecordLoss(loss, phase, "holdout");
+        }
     }
 
     /// <param name="modelStoredAt">When the model was stored; null without one.</param>
@@ -106,7 +151,12 @@ internal sealed class ServiceMetrics
     public void Ranked(string ranking, long startTimestamp)
     {
         if (_rankingDuration.Enabled)
-            _rankingDuration.Record(Stopwatch.GetElapsedTime(startTimestamp).TotalSeconds, new KeyValuePair<string, object?>("recservice.ranking", ranking));
+        {
+            _rankingDuration.Record(
+                Stopwatch.GetElapsedTime(startTimestamp).TotalSeconds,
+                new KeyValuePair<string, object?>("recservice.ranking", ranking)
+            );
+        }
     }
 
     public void Recommended(string source) => _recommendations.Add(1, new KeyValuePair<string, object?>("recservice.recommendation.source", source));
@@ -117,7 +167,9 @@ internal sealed class ServiceMetrics
     private void CountRows(string kind, string outcome, long count)
     {
         if (count > 0)
+        {
             _importRows.Add(count, new(KindKey, kind), new(OutcomeKey, outcome));
+        }
     }
 
     private void RecordLoss(double loss, string phase, string rows) =>

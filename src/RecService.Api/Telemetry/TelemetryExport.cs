@@ -7,7 +7,8 @@ using OpenTelemetry.Trace;
 namespace RecService.Api.Telemetry;
 
 /// <summary>
-/// Sends traces and metrics by OTLP when the standard setting names an endpoint. All <c>OTEL_*</c> settings that the SDK knows count, from the environment or from
+/// Sends traces and metrics by OTLP when the standard setting names an endpoint. All <c>OTEL_*</c> settings that the SDK knows count, from the
+/// environment or from
 /// any other source of configuration. What cannot be sent is dropped: requests never wait for it.
 /// </summary>
 internal sealed partial class TelemetryExport : IHostedService, IDisposable
@@ -19,7 +20,13 @@ internal sealed partial class TelemetryExport : IHostedService, IDisposable
     private static readonly string[] Sources = ["Microsoft.AspNetCore", "Npgsql", Spans.SourceName];
 
     private static readonly string[] Meters =
-        [ServiceMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime"];
+    [
+        ServiceMetrics.MeterName,
+        "Microsoft.AspNetCore.Hosting",
+        "Microsoft.AspNetCore.Server.Kestrel",
+        "Npgsql",
+        "System.Runtime",
+    ];
 
     private readonly OpenTelemetrySdk? _sdk;
 
@@ -29,7 +36,10 @@ internal sealed partial class TelemetryExport : IHostedService, IDisposable
         var traces = Endpoint(configuration, TracesEndpointKey) ?? common;
         var metrics = Endpoint(configuration, MetricsEndpointKey) ?? common;
         if (traces is null && metrics is null)
+        {
             return;
+        }
+
         _sdk = OpenTelemetrySdk.Create(telemetry =>
         {
             telemetry.Services.AddSingleton(configuration);
@@ -54,14 +64,17 @@ internal sealed partial class TelemetryExport : IHostedService, IDisposable
     private static Uri? Endpoint(IConfiguration configuration, string key)
     {
         if (configuration[key] is not { Length: > 0 } endpoint)
+        {
             return null;
+        }
         // The SDK would send to localhost instead.
         return Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
             ? uri
             : throw new InvalidOperationException($"{key} is no address such as http://localhost:4317.", new FormatException(endpoint));
     }
 
-    private static string? Version() => typeof(TelemetryExport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
+    private static string? Version() =>
+        typeof(TelemetryExport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
 
     [LoggerMessage(LogLevel.Information, "Traces are sent to {Traces}, metrics to {Metrics}")]
     private static partial void LogExporting(ILogger logger, string traces, string metrics);

@@ -21,7 +21,10 @@ internal static class TelemetryExtensions
         AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", isEnabled: true);
         ActivitySource.AddActivityListener(TraceIds);
         builder.Services.AddSingleton(services => new ServiceMetrics(
-            services.GetRequiredService<IMeterFactory>(), interactionTypes(services), services.GetRequiredService<TimeProvider>()));
+            services.GetRequiredService<IMeterFactory>(),
+            interactionTypes(services),
+            services.GetRequiredService<TimeProvider>()
+        ));
         builder.Services.AddHostedService<TelemetryExport>();
     }
 }

@@ -6,12 +6,13 @@ namespace RecService.Api.Training;
 internal static class Holdout
 {
     /// <summary>For each row whether it is held out.</summary>
-    public static bool[] Choose(TrainingData data, TrainingOptions options) => options.Holdout switch
-    {
-        HoldoutKind.Hash => ByHash(data, options.HoldoutShare),
-        HoldoutKind.Newest => ByTime(data, options.HoldoutShare),
-        _ => new bool[data.Rows.Count],
-    };
+    public static bool[] Choose(TrainingData data, TrainingOptions options) =>
+        options.Holdout switch
+        {
+            HoldoutKind.Hash => ByHash(data, options.HoldoutShare),
+            HoldoutKind.Newest => ByTime(data, options.HoldoutShare),
+            _ => new bool[data.Rows.Count],
+        };
 
     private static bool[] ByHash(TrainingData data, double share)
     {
@@ -33,12 +34,17 @@ internal static class Holdout
         return [.. data.Rows.Select(r => newest.Contains((r.User, r.Item)))];
     }
 
-    /// <summary>FNV-1a over the UTF-16 code units (Fowler, Noll, Vo): the same on every machine and in every process, as string.GetHashCode is not.</summary>
+    /// <summary>
+    /// FNV-1a over the UTF-16 code units (Fowler, Noll, Vo): the same on every machine and in every process, as string.GetHashCode is not.
+    /// </summary>
     private static ulong StableHash(string text)
     {
         var hash = 14695981039346656037UL;
         foreach (var c in text)
+        {
             hash = (hash ^ c) * 1099511628211UL;
+        }
+
         return Mix(hash);
     }
 

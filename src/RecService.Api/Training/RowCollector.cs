@@ -17,15 +17,25 @@ internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDiction
     public void Add(int user, int item, int context, string type, double? value, long time, long interactionKey)
     {
         if (!types.TryGetValue(type, out var meaning) || meaning.Weight == 0)
+        {
             Drop("type-not-mapped");
+        }
         else if (objective == TrainingObjective.Rating)
+        {
             AddRating(user, item, context, meaning.Target ?? value, (float)meaning.Weight, time, interactionKey);
+        }
         else if (value is null && meaning.PositiveFrom is not null)
+        {
             Drop("no-value");
+        }
         else if (value < meaning.PositiveFrom)
+        {
             Drop("below-positive-threshold");
+        }
         else
+        {
             AddPositive(user, item, context, (float)meaning.Weight, time);
+        }
     }
 
     /// <summary>The rows by user, item and context, whose numbers are mapped through <paramref name="contextOrder"/>.</summary>
@@ -33,7 +43,9 @@ internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDiction
     {
         var rows = new List<TrainingRow>(_entries.Count);
         foreach (var (key, entry) in _entries)
+        {
             rows.Add(new(key.User, key.Item, contextOrder[entry.Context], entry.Target, entry.Weight, entry.Time));
+        }
         // The largest thing in memory is no longer needed when the next one grows.
         _entries.Clear();
         _entries.TrimExcess();
@@ -55,16 +67,24 @@ internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDiction
         }
         ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_entries, (user, item, 0), out var exists);
         if (exists)
+        {
             Drop("superseded");
+        }
+
         if (!exists || (time, interactionKey).CompareTo((entry.Time, entry.InteractionKey)) > 0)
+        {
             entry = new(context, (float)known, weight, time, interactionKey);
+        }
     }
 
     private void AddPositive(int user, int item, int context, float weight, long time)
     {
         ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_entries, (user, item, context), out var exists);
         if (exists)
+        {
             Drop("merged");
+        }
+
         entry = new(context, 1, entry.Weight + weight, Math.Max(entry.Time, time), 0);
     }
 

@@ -17,8 +17,10 @@ namespace RecService.Api.Training;
 /// <param name="CutoffAt">The moment of the store that it read; later changes are for the next run.</param>
 /// <param name="Rows">Rows used, and interactions dropped by reason.</param>
 /// <param name="Epochs">Losses by epoch: first those of the fit, then those of the refit on all rows.</param>
-/// <param name="BestEpoch">The epoch of the fit with the best holdout loss, 0 for the state that it started from; the refit runs as many, at least one.</param>
-/// <param name="WarmStartedFrom">The run from whose state the fit started, and the refit from that of the fit; null when both started from scratch, and until the run has succeeded.</param>
+/// <param name="BestEpoch">The epoch of the fit with the best holdout loss, 0 for the state that it started from; the refit runs as many, at least
+/// one.</param>
+/// <param name="WarmStartedFrom">The run from whose state the fit started, and the refit from that of the fit; null when both started from scratch,
+/// and until the run has succeeded.</param>
 /// <param name="StartHoldoutLoss">The holdout loss of that state, before the first epoch.</param>
 /// <param name="Metrics">Metrics of the fit on the holdout; null without a holdout.</param>
 /// <param name="ModelVersion">The model that came of it.</param>
@@ -40,32 +42,36 @@ internal sealed record TrainingRunResponse(
     double? StartHoldoutLoss,
     TrainingMetrics? Metrics,
     long? ModelVersion,
-    string? Error)
+    string? Error
+)
 {
-    public static TrainingRunResponse From(TrainingRun run) => new(
-        run.RunId,
-        JsonNamingPolicy.CamelCase.ConvertName(run.Status.ToString()),
-        JsonNamingPolicy.CamelCase.ConvertName(run.Trigger.ToString()),
-        run.Objective,
-        run.StartedAt,
-        run.FinishedAt,
-        run.Seed,
-        JsonNode.Parse(run.Settings),
-        run.CutoffAt,
-        TrainingJson.Read<TrainingRowCounts>(run.Rows),
-        TrainingJson.Read<TrainingEpoch[]>(run.Epochs) ?? [],
-        run.BestEpoch,
-        run.WarmStartedFrom,
-        run.StartHoldoutLoss,
-        TrainingJson.Read<TrainingMetrics>(run.Metrics),
-        run.ModelVersion,
-        run.Error);
+    public static TrainingRunResponse From(TrainingRun run) =>
+        new(
+            run.RunId,
+            JsonNamingPolicy.CamelCase.ConvertName(run.Status.ToString()),
+            JsonNamingPolicy.CamelCase.ConvertName(run.Trigger.ToString()),
+            run.Objective,
+            run.StartedAt,
+            run.FinishedAt,
+            run.Seed,
+            JsonNode.Parse(run.Settings),
+            run.CutoffAt,
+            TrainingJson.Read<TrainingRowCounts>(run.Rows),
+            TrainingJson.Read<TrainingEpoch[]>(run.Epochs) ?? [],
+            run.BestEpoch,
+            run.WarmStartedFrom,
+            run.StartHoldoutLoss,
+            TrainingJson.Read<TrainingMetrics>(run.Metrics),
+            run.ModelVersion,
+            run.Error
+        );
 }
 
 /// <summary>What became of the interactions of a run.</summary>
 /// <param name="Used">Training rows.</param>
 /// <param name="Dropped">Interactions that are no rows of their own, by reason: <c>type-not-mapped</c>, <c>no-value</c>, <c>value-out-of-range</c>,
-/// <c>below-positive-threshold</c>, <c>superseded</c> (a later value of the same user and item wins), <c>merged</c> (added to the weight of another row).</param>
+/// <c>below-positive-threshold</c>, <c>superseded</c> (a later value of the same user and item wins), <c>merged</c> (added to the weight of another
+/// row).</param>
 internal sealed record TrainingRowCounts(long Used, IReadOnlyDictionary<string, long> Dropped);
 
 /// <summary>The losses of one epoch.</summary>
@@ -74,7 +80,13 @@ internal sealed record TrainingRowCounts(long Used, IReadOnlyDictionary<string, 
 /// <param name="TrainLoss">Mean squared error or log loss over the trained rows, measured in passing.</param>
 /// <param name="HoldoutLoss">The same over the held-out rows; null in a refit and without a holdout.</param>
 /// <param name="Seconds">Time since the phase began.</param>
-internal sealed record TrainingEpoch(int Epoch, [property: AllowedValues("fit", "refit")] string Phase, double TrainLoss, double? HoldoutLoss, double Seconds);
+internal sealed record TrainingEpoch(
+    int Epoch,
+    [property: AllowedValues("fit", "refit")] string Phase,
+    double TrainLoss,
+    double? HoldoutLoss,
+    double Seconds
+);
 
 /// <summary>Metrics on the holdout, of the fit that has not seen it.</summary>
 /// <param name="HoldoutRows">Rows held out.</param>
@@ -99,7 +111,8 @@ internal sealed record TrainingMetrics(
     double? HitRate10 = null,
     double? Ndcg10 = null,
     double? PopularityHitRate10 = null,
-    double? PopularityNdcg10 = null);
+    double? PopularityNdcg10 = null
+);
 
 /// <summary>A page of training runs, newest first.</summary>
 /// <param name="TrainingRuns">The runs.</param>
@@ -124,8 +137,12 @@ internal static class TrainingJson
     public static IEnumerable<string> Differences(string a, string b)
     {
         var (first, second) = (JsonNode.Parse(a)!.AsObject(), JsonNode.Parse(b)!.AsObject());
-        return first.Concat(second).Select(property => property.Key).Distinct(StringComparer.Ordinal)
-            .Where(name => !JsonNode.DeepEquals(first[name], second[name])).Order(StringComparer.Ordinal);
+        return first
+            .Concat(second)
+            .Select(property => property.Key)
+            .Distinct(StringComparer.Ordinal)
+            .Where(name => !JsonNode.DeepEquals(first[name], second[name]))
+            .Order(StringComparer.Ordinal);
     }
 
     public static T? Read<T>(string? json) => json is null ? default : JsonSerializer.Deserialize<T>(json, Options);

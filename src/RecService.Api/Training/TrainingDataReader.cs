@@ -19,10 +19,16 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var (cutoffAt, snapshot, databaseId) = await CutoffAsync(connection, cancellationToken);
         var erasureHorizon = await Erasures.HorizonAsync(connection, cancellationToken);
-        var (users, userIndex) = await EntitiesAsync(connection,
-            "COPY (SELECT user_key, user_id, tags, attributes::text FROM users ORDER BY user_id) TO STDOUT (FORMAT BINARY)", cancellationToken);
-        var (items, itemIndex) = await EntitiesAsync(connection,
-            "COPY (SELECT item_key, item_id, tags, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)", cancellationToken);
+        var (users, userIndex) = await EntitiesAsync(
+            connection,
+            "COPY (SELECT user_key, user_id, tags, attributes::text FROM users ORDER BY user_id) TO STDOUT (FORMAT BINARY)",
+            cancellationToken
+        );
+        var (items, itemIndex) = await EntitiesAsync(
+            connection,
+            "COPY (SELECT item_key, item_id, tags, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)",
+            cancellationToken
+        );
         var contexts = new ContextTable();
         var rows = new RowCollector(options.Objective, options.Types);
         await InteractionsAsync(connection, userIndex, itemIndex, contexts, rows, cancellationToken);
@@ -47,20 +53,33 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var command = new NpgsqlCommand("SELECT system_identifier::text FROM pg_control_system()", connection);
         return (string?)await command.ExecuteScalarAsync(cancellationToken) != databaseId
-            || await ChangeLog.HasChangedSinceAsync(connection, cutoffSnapshot, [ChangeLog.Users, ChangeLog.Items, ChangeLog.Interactions], cancellationToken);
+            || await ChangeLog.HasChangedSinceAsync(
+                connection,
+                cutoffSnapshot,
+                [ChangeLog.Users, ChangeLog.Items, ChangeLog.Interactions],
+                cancellationToken
+            );
     }
 
-    private static async Task<(DateTimeOffset At, string Snapshot, string DatabaseId)> CutoffAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<(DateTimeOffset At, string Snapshot, string DatabaseId)> CutoffAsync(
+        NpgsqlConnection connection,
+        CancellationToken cancellationToken
+    )
     {
         await using var command = new NpgsqlCommand(
-            "SELECT now(), pg_current_snapshot()::text, (SELECT system_identifier::text FROM pg_control_system())", connection);
+            "SELECT now(), pg_current_snapshot()::text, (SELECT system_identifier::text FROM pg_control_system())",
+            connection
+        );
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         return (reader.GetFieldValue<DateTimeOffset>(0), reader.GetString(1), reader.GetString(2));
     }
 
     private static async Task<(List<EntityFeatures> Entities, Dictionary<long, int> Index)> EntitiesAsync(
-        NpgsqlConnection connection, string copy, CancellationToken cancellationToken)
+        NpgsqlConnection connection,
+        string copy,
+        CancellationToken cancellationToken
+    )
     {
         var entities = new List<EntityFeatures>();
         var index = new Dictionary<long, int>();
@@ -76,12 +95,19 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
         return (entities, index);
     }
 
-    private static async Task InteractionsAsync(NpgsqlConnection connection, Dictionary<long, int> users, Dictionary<long, int> items,
-        ContextTable contexts, RowCollector rows, CancellationToken cancellationToken)
+    private static async Task InteractionsAsync(
+        NpgsqlConnection connection,
+        Dictionary<long, int> users,
+        Dictionary<long, int> items,
+        ContextTable contexts,
+        RowCollector rows,
+        CancellationToken cancellationToken
+    )
     {
         await using var export = await connection.BeginBinaryExportAsync(
             "COPY (SELECT user_key, item_key, type, value, occurred_at, interaction_key, tags, context::text FROM interactions) TO STDOUT (FORMAT BINARY)",
-            cancellationToken);
+            cancellationToken
+        );
         export.Timeout = Statements.Unhurried;
         var types = new Dictionary<string, string>(StringComparer.Ordinal);
         while (await export.StartRowAsync(cancellationToken) != -1)
@@ -91,9 +117,14 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
             var type = await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken);
             double? value = null;
             if (export.IsNull)
+            {
                 await export.SkipAsync(cancellationToken);
+            }
             else
+            {
                 value = await export.ReadAsync<double>(NpgsqlDbType.Double, cancellationToken);
+            }
+
             var time = await export.ReadAsync<DateTime>(NpgsqlDbType.TimestampTz, cancellationToken);
             var key = await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken);
             var tags = await export.ReadAsync<string[]>(NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
@@ -112,7 +143,9 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
         public int Intern(string[] tags, string json)
         {
             if (tags.Length == 0 && json == "{}")
+            {
                 return 0;
+            }
             // Neither tags nor JSON hold control characters, so a key means one context.
             var key = tags.Length == 0 ? json : $"{json}\n{string.Join('\n', tags)}";
             ref var index = ref CollectionsMarshal.GetValueRefOrAddDefault(_indices, key, out var exists);
@@ -130,7 +163,10 @@ internal sealed class TrainingDataReader(NpgsqlDataSource database)
             var order = Enumerable.Range(0, _contexts.Count).OrderBy(i => _contexts[i].Key, StringComparer.Ordinal).ToArray();
             positions = new int[order.Length];
             for (var position = 0; position < order.Length; position++)
+            {
                 positions[order[position]] = position;
+            }
+
             return [.. order.Select(i => _contexts[i].Features)];
         }
     }

@@ -16,7 +16,10 @@ internal static class TrainingEndpoints
 
     public static void AddTraining(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<TrainingOptions>().BindConfiguration("Training", binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        builder
+            .Services.AddOptions<TrainingOptions>()
+            .BindConfiguration("Training", binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<TrainingOptions>, TrainingOptionsValidation>();
         builder.Services.AddSingleton<TrainingDataReader>();
         builder.Services.AddSingleton<TrainingRuns>();
@@ -29,22 +32,44 @@ internal static class TrainingEndpoints
     public static void MapTraining(this IEndpointRouteBuilder endpoints)
     {
         var group = endpoints.MapGroup("/v1/training-runs").WithTags("Training").Requires(Roles.Admin);
-        group.MapPost("/", StartAsync).WithName("startTrainingRun").WithSummary("Start a training run")
-            .WithDescription("Trains a model from the store as it is now and publishes it. One run goes on at a time: while one does, the answer is 409 with its address in Location.")
+        group
+            .MapPost("/", StartAsync)
+            .WithName("startTrainingRun")
+            .WithSummary("Start a training run")
+            .WithDescription(
+                "Trains a model from the store as it is now and publishes it. One run goes on at a time: while one does, the answer is 409 with its address in Location."
+            )
             .ProducesProblem(StatusCodes.Status409Conflict);
         group.MapGet("/", ListAsync).WithName("listTrainingRuns").WithSummary("List training runs, newest first");
-        group.MapGet("/{runId:long}", GetAsync).WithName("getTrainingRun").WithSummary("Get a training run with its loss by epoch and its metrics")
+        group
+            .MapGet("/{runId:long}", GetAsync)
+            .WithName("getTrainingRun")
+            .WithSummary("Get a training run with its loss by epoch and its metrics")
             .ProducesProblem(StatusCodes.Status404NotFound);
-        group.MapPost("/{runId:long}/cancel", CancelAsync).WithName("cancelTrainingRun").WithSummary("Cancel a training run")
-            .WithDescription("Asks the run to stop, in whichever process it goes on: within about a second. The model that is served stays. A run that has ended is returned as it is.")
+        group
+            .MapPost("/{runId:long}/cancel", CancelAsync)
+            .WithName("cancelTrainingRun")
+            .WithSummary("Cancel a training run")
+            .WithDescription(
+                "Asks the run to stop, in whichever process it goes on: within about a second. The model that is served stays. A run that has ended is returned as it is."
+            )
             .ProducesProblem(StatusCodes.Status404NotFound);
-        group.MapGet("/{runId:long}/events", EventsAsync).WithName("watchTrainingRun").WithSummary("Watch a training run").WithoutTimeLimit()
+        group
+            .MapGet("/{runId:long}/events", EventsAsync)
+            .WithName("watchTrainingRun")
+            .WithSummary("Watch a training run")
+            .WithoutTimeLimit()
             .WithDescription("Server-sent events: `epoch` with the losses of each epoch, those of the past first, then `finished` with the run.")
-            .Produces<string>(StatusCodes.Status200OK, "text/event-stream").ProducesProblem(StatusCodes.Status404NotFound);
+            .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
+            .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
     private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
-        TrainingService training, AuditLog audit, HttpContext context, CancellationToken cancellationToken)
+        TrainingService training,
+        AuditLog audit,
+        HttpContext context,
+        CancellationToken cancellationToken
+    )
     {
         var (run, started) = await training.StartRunAsync(cancellationToken);
         var address = $"/v1/training-runs/{run.RunId}";
@@ -55,27 +80,45 @@ internal static class TrainingEndpoints
             return TypedResults.Accepted(address, TrainingRunResponse.From(run));
         }
         context.Response.Headers.Location = address;
-        return Problems.Conflict("/problems/training-run-going-on", "A training run is going on.", $"Run {run.RunId} has not ended; its address is {address}.");
+        return Problems.Conflict(
+            "/problems/training-run-going-on",
+            "A training run is going on.",
+            $"Run {run.RunId} has not ended; its address is {address}."
+        );
     }
 
     private static async Task<Results<Ok<TrainingRunList>, ValidationProblem>> ListAsync(
-        TrainingRuns runs, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
+        TrainingRuns runs,
+        CancellationToken cancellationToken,
+        int? limit = null,
+        string? cursor = null
+    )
     {
         var errors = new FieldErrors();
         var size = Paging.Limit(errors, limit);
         var before = Paging.AfterKey(errors, ListName, cursor);
         if (errors.Any)
+        {
             return errors.ToProblem();
+        }
+
         var page = await runs.ListAsync(before ?? long.MaxValue, size + 1, cancellationToken);
         var next = page.Count > size ? Paging.Cursor(ListName, page[size - 1].RunId) : null;
         return TypedResults.Ok(new TrainingRunList([.. page.Take(size).Select(TrainingRunResponse.From)], next));
     }
 
-    private static async Task<Results<Ok<TrainingRunResponse>, ProblemHttpResult>> GetAsync(long runId, TrainingRuns runs, CancellationToken cancellationToken) =>
-        await runs.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(TrainingRunResponse.From(run)) : NotFound(runId);
+    private static async Task<Results<Ok<TrainingRunResponse>, ProblemHttpResult>> GetAsync(
+        long runId,
+        TrainingRuns runs,
+        CancellationToken cancellationToken
+    ) => await runs.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(TrainingRunResponse.From(run)) : NotFound(runId);
 
     private static async Task<Results<Ok<TrainingRunResponse>, Accepted<TrainingRunResponse>, ProblemHttpResult>> CancelAsync(
-        long runId, TrainingRuns runs, AuditLog audit, CancellationToken cancellationToken)
+        long runId,
+        TrainingRuns runs,
+        AuditLog audit,
+        CancellationToken cancellationToken
+    )
     {
         var asked = await runs.RequestCancelAsync(runId, cancellationToken);
         if (asked)
@@ -85,17 +128,34 @@ internal static class TrainingEndpoints
             await runs.FailOrphansAsync(cancellationToken);
         }
         if (await runs.FindAsync(runId, cancellationToken) is not { } run)
+        {
             return NotFound(runId);
-        return asked ? TypedResults.Accepted($"/v1/training-runs/{runId}", TrainingRunResponse.From(run)) : TypedResults.Ok(TrainingRunResponse.From(run));
+        }
+
+        return asked
+            ? TypedResults.Accepted($"/v1/training-runs/{runId}", TrainingRunResponse.From(run))
+            : TypedResults.Ok(TrainingRunResponse.From(run));
     }
 
     private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
-        long runId, TrainingRuns runs, IHostApplicationLifetime lifetime, TimeProvider clock, CancellationToken cancellationToken) =>
-        await runs.FindAsync(runId, cancellationToken) is null ? NotFound(runId) : TypedResults.ServerSentEvents(Events(runId, runs, lifetime, clock, cancellationToken));
+        long runId,
+        TrainingRuns runs,
+        IHostApplicationLifetime lifetime,
+        TimeProvider clock,
+        CancellationToken cancellationToken
+    ) =>
+        await runs.FindAsync(runId, cancellationToken) is null
+            ? NotFound(runId)
+            : TypedResults.ServerSentEvents(Events(runId, runs, lifetime, clock, cancellationToken));
 
     /// <summary>Reads the record of the run, so that any process can show a run that another one executes.</summary>
     private static async IAsyncEnumerable<SseItem<object>> Events(
-        long runId, TrainingRuns runs, IHostApplicationLifetime lifetime, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
+        long runId,
+        TrainingRuns runs,
+        IHostApplicationLifetime lifetime,
+        TimeProvider clock,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         using var timer = new PeriodicTimer(EventInterval, clock);
         IReadOnlyList<TrainingEpoch> shown = [];
@@ -106,7 +166,10 @@ internal static class TrainingEndpoints
             // A run that starts again, cold, begins at epoch 1 again.
             var goesOn = run.Epochs.Take(shown.Count).SequenceEqual(shown);
             foreach (var epoch in run.Epochs.Skip(goesOn ? shown.Count : 0))
+            {
                 yield return new(epoch, "epoch");
+            }
+
             shown = run.Epochs;
             if (record.Status != TrainingRunStatus.Running)
             {

@@ -20,7 +20,9 @@ internal sealed class TrainingLock(NpgsqlDataSource database, NpgsqlConnection c
         try
         {
             if (await taken.TryLockAsync(cancellationToken))
+            {
                 return taken;
+            }
         }
         catch
         {
@@ -32,17 +34,23 @@ internal sealed class TrainingLock(NpgsqlDataSource database, NpgsqlConnection c
     }
 
     /// <summary>
-    /// Has the server end a session soon after its client is gone, with all that it holds locked. A killed process closes its connections; a machine that is gone does not, and by the
+    /// Has the server end a session soon after its client is gone, with all that it holds locked. A killed process closes its connections; a machine
+    /// that is gone does not, and by the
     /// usual settings the server would wait for it for hours.
     /// </summary>
-    public static Task NoticeDeadClientAsync(NpgsqlConnection connection, CancellationToken cancellationToken) => connection.ExecuteAsync(
-        "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 6000", cancellationToken);
+    public static Task NoticeDeadClientAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(
+            "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 6000",
+            cancellationToken
+        );
 
     /// <summary>Asks whether a run of the holder has to end; throws when nobody can tell any more whether the lock is held.</summary>
     public async Task<RunEnd?> FindEndAsync(long runId)
     {
         await using var command = Command(
-            "SELECT CASE WHEN status = 'failed' THEN 'failed' WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' END FROM training_runs WHERE run_id = $1", runId);
+            "SELECT CASE WHEN status = 'failed' THEN 'failed' WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' END FROM training_runs WHERE run_id = $1",
+            runId
+        );
         return await command.ExecuteScalarAsync(CancellationToken.None) switch
         {
             // Only another holder of the lock records a run as failed while it goes on.
@@ -80,5 +88,6 @@ internal sealed class TrainingLock(NpgsqlDataSource database, NpgsqlConnection c
 
     private ValueTask CloseAsync() => connection.DisposeAsync();
 
-    private NpgsqlCommand Command(string sql, long parameter) => new(sql, connection) { CommandTimeout = AnswerLimit, Parameters = { new() { Value = parameter } } };
+    private NpgsqlCommand Command(string sql, long parameter) =>
+        new(sql, connection) { CommandTimeout = AnswerLimit, Parameters = { new() { Value = parameter } } };
 }

@@ -45,8 +45,18 @@ public sealed class TrainingOptions
     /// <summary>Settings that say when, how long and how fast to train, not what.</summary>
     private static readonly string[] NotOfTheModel =
     [
-        nameof(Enabled), nameof(Schedule), nameof(Interval), nameof(Epochs), nameof(Patience), nameof(Seed), nameof(Threads), nameof(Deterministic), nameof(MinimumFeatureCount),
-        nameof(RankingSample), nameof(KeepModels), nameof(KeepRuns),
+        nameof(Enabled),
+        nameof(Schedule),
+        nameof(Interval),
+        nameof(Epochs),
+        nameof(Patience),
+        nameof(Seed),
+        nameof(Threads),
+        nameof(Deterministic),
+        nameof(MinimumFeatureCount),
+        nameof(RankingSample),
+        nameof(KeepModels),
+        nameof(KeepRuns),
     ];
 
     /// <summary>Whether the schedule runs; training on demand works in any case.</summary>
@@ -56,7 +66,8 @@ public sealed class TrainingOptions
     public string? Schedule { get; set; }
 
     /// <summary>
-    /// The time from the start of one run, in whichever process, to the next, when there is no <see cref="Schedule"/>; from the end of one that was cancelled. 1 second to 31 days.
+    /// The time from the start of one run, in whichever process, to the next, when there is no <see cref="Schedule"/>; from the end of one that was
+    /// cancelled. 1 second to 31 days.
     /// </summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(30);
 
@@ -78,7 +89,9 @@ public sealed class TrainingOptions
     /// <summary>The step size, above 0; the engine's default for the objective and the solver when absent.</summary>
     public float? LearningRate { get; set; }
 
-    /// <summary>How the step size changes from epoch to epoch; it begins anew in every fit and refit, and <c>Cosine</c> spans the epochs of each.</summary>
+    /// <summary>
+    /// How the step size changes from epoch to epoch; it begins anew in every fit and refit, and <c>Cosine</c> spans the epochs of each.
+    /// </summary>
     public RateSchedule RateSchedule { get; set; } = RateSchedule.Constant;
 
     /// <summary>L2 regularisation of the linear weights; the engine's default when absent.</summary>
@@ -91,7 +104,8 @@ public sealed class TrainingOptions
     public float? InitialDeviation { get; set; }
 
     /// <summary>
-    /// The seed of shuffling, initialisation and negative sampling. The same data and seed give the same model, unless <see cref="WarmStart"/> makes it depend on former runs, or
+    /// The seed of shuffling, initialisation and negative sampling. The same data and seed give the same model, unless <see cref="WarmStart"/> makes
+    /// it depend on former runs, or
     /// several <see cref="Threads"/> on their timing.
     /// </summary>
     public int Seed { get; set; } = 1;
@@ -112,7 +126,8 @@ public sealed class TrainingOptions
     public int MinimumFeatureCount { get; set; } = 1;
 
     /// <summary>
-    /// Whether a run starts from where the last one stood, which takes fewer epochs; with <see cref="HoldoutKind.Hash"/> only, and as long as the settings of the model stay the same.
+    /// Whether a run starts from where the last one stood, which takes fewer epochs; with <see cref="HoldoutKind.Hash"/> only, and as long as the
+    /// settings of the model stay the same.
     /// The models of a long row of such runs may be worse than one that is trained from scratch.
     /// </summary>
     public bool WarmStart { get; set; }
@@ -132,16 +147,19 @@ public sealed class TrainingOptions
     /// <summary>How many of the newest runs keep their records, beside those of models that keep their files; 2 to 100,000.</summary>
     public int KeepRuns { get; set; } = 1_000;
 
-    /// <summary>What each interaction type means; types that are not listed are not trained on. Upper and lower case are the same, as in all configuration.</summary>
+    /// <summary>
+    /// What each interaction type means; types that are not listed are not trained on. Upper and lower case are the same, as in all configuration.
+    /// </summary>
     /// <remarks>The defaults suit both objectives: <c>rating</c> carries a value, the others are positives of growing weight.</remarks>
-    public Dictionary<string, InteractionTypeOptions> Types { get; set; } = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["view"] = new() { Weight = 1 },
-        ["click"] = new() { Weight = 2 },
-        ["like"] = new() { Weight = 4 },
-        ["purchase"] = new() { Weight = 5 },
-        ["rating"] = new() { Weight = 4, PositiveFrom = 4 },
-    };
+    public Dictionary<string, InteractionTypeOptions> Types { get; set; } =
+        new(StringComparer.OrdinalIgnoreCase)
+        {
+            ["view"] = new() { Weight = 1 },
+            ["click"] = new() { Weight = 2 },
+            ["like"] = new() { Weight = 4 },
+            ["purchase"] = new() { Weight = 5 },
+            ["rating"] = new() { Weight = 4, PositiveFrom = 4 },
+        };
 
     /// <summary>The settings that the engine trains with.</summary>
     public TrainingSettings ToSettings()
@@ -177,16 +195,24 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         void Require(bool condition, string property, string reason)
         {
             if (!condition)
+            {
                 errors.AddError(reason, $"Training:{property}");
+            }
         }
 
         Require(Enum.IsDefined(options.Objective), "Objective", "must be 'Implicit' or 'Rating'.");
         Require(Enum.IsDefined(options.Interaction), "Interaction", "must be 'FieldPooled', 'Plain' or 'FieldWeighted'.");
         Require(Enum.IsDefined(options.Holdout), "Holdout", "must be 'Hash', 'Newest' or 'None'.");
-        Require(options.Schedule is null || TrainingSchedule.TryParse(options.Schedule, out _), "Schedule",
-            "is not a cron expression, such as '*/30 * * * *' (minutes first) or '0 0/30 * * * ?' (seconds first).");
-        Require(options.Interval >= TimeSpan.FromSeconds(1) && options.Interval <= TimeSpan.FromDays(31), "Interval",
-            "must lie between 00:00:01 and 31.00:00:00 (write it as [days.]hours:minutes:seconds).");
+        Require(
+            options.Schedule is null || TrainingSchedule.TryParse(options.Schedule, out _),
+            "Schedule",
+            "is not a cron expression, such as '*/30 * * * *' (minutes first) or '0 0/30 * * * ?' (seconds first)."
+        );
+        Require(
+            options.Interval >= TimeSpan.FromSeconds(1) && options.Interval <= TimeSpan.FromDays(31),
+            "Interval",
+            "must lie between 00:00:01 and 31.00:00:00 (write it as [days.]hours:minutes:seconds)."
+        );
         Require(options.Factors is >= 1 and <= 1024, "Factors", "must lie between 1 and 1024.");
         Require(options.Epochs is >= 1 and <= 10_000, "Epochs", "must lie between 1 and 10000.");
         Require(Enum.IsDefined(options.Solver), "Solver", "must be 'Sgd', 'AdaGrad' or 'Adam'.");
@@ -206,7 +232,14 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         // The schedule goes by the last two runs.
         Require(options.KeepRuns is >= 2 and <= 100_000, "KeepRuns", "must lie between 2 and 100000.");
         foreach (var (type, settings) in options.Types)
-            Require((settings.Weight == 0 || (float)settings.Weight > 0) && float.IsFinite((float)settings.Weight), $"Types:{type}:Weight", "must be 0 or a positive number within single precision.");
+        {
+            Require(
+                (settings.Weight == 0 || (float)settings.Weight > 0) && float.IsFinite((float)settings.Weight),
+                $"Types:{type}:Weight",
+                "must be 0 or a positive number within single precision."
+            );
+        }
+
         return errors.Build();
     }
 }

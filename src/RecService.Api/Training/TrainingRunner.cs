@@ -9,8 +9,16 @@ using RecService.Engine.Model;
 namespace RecService.Api.Training;
 
 /// <summary>Executes one training run: read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
-internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns runs, TrainingStates states, NpgsqlDataSource database, ActiveModelSignal activeModel,
-    ServiceMetrics instruments, TimeProvider clock, ILogger<TrainingRunner> logger)
+internal sealed class TrainingRunner(
+    TrainingDataReader reader,
+    TrainingRuns runs,
+    TrainingStates states,
+    NpgsqlDataSource database,
+    ActiveModelSignal activeModel,
+    ServiceMetrics instruments,
+    TimeProvider clock,
+    ILogger<TrainingRunner> logger
+)
 {
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
@@ -33,7 +41,8 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
     }
 
     /// <summary>
-    /// Has the space of what was replaced used again by the next run: autovacuum would let a part of the table go stale first, and looks once a minute only. Whoever may not
+    /// Has the space of what was replaced used again by the next run: autovacuum would let a part of the table go stale first, and looks once a
+    /// minute only. Whoever may not
     /// do it, as the tables are another's, is told so by a warning and leaves it to autovacuum.
     /// </summary>
     public async Task VacuumAsync(CancellationToken cancellationToken)
@@ -42,7 +51,10 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await TrainingLock.NoticeDeadClientAsync(connection, cancellationToken);
-            await connection.ExecuteUnhurriedAsync("VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes", cancellationToken);
+            await connection.ExecuteUnhurriedAsync(
+                "VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes",
+                cancellationToken
+            );
         }
         catch (Exception exception)
         {
@@ -50,7 +62,14 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         }
     }
 
-    private TrainingOutcome Fit(long runId, TrainingData data, TrainingOptions options, FormerFit? former, ChannelWriter<TrainingEpoch?> epochs, CancellationToken cancellationToken)
+    private TrainingOutcome Fit(
+        long runId,
+        TrainingData data,
+        TrainingOptions options,
+        FormerFit? former,
+        ChannelWriter<TrainingEpoch?> epochs,
+        CancellationToken cancellationToken
+    )
     {
         var set = TrainingSet.Create(data, options);
         logger.RowsRead(runId, data.Rows.Count, data.Users.Count, data.Items.Count, set.Space.ColumnCount);
@@ -97,11 +116,17 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
                 completion.SetException(exception);
             }
         })
-        { IsBackground = true, Name = "Training", Priority = ThreadPriority.BelowNormal }.Start();
+        {
+            IsBackground = true,
+            Name = "Training",
+            Priority = ThreadPriority.BelowNormal,
+        }.Start();
         return completion.Task;
     }
 
-    /// <summary>Progress is a service to watchers: when it cannot be recorded, the run goes on. Null in the place of an epoch: those before it count no more.</summary>
+    /// <summary>
+    /// Progress is a service to watchers: when it cannot be recorded, the run goes on. Null in the place of an epoch: those before it count no more.
+    /// </summary>
     private async Task RecordEpochsAsync(long runId, ChannelReader<TrainingEpoch?> reports)
     {
         var epochs = new List<TrainingEpoch>();
@@ -110,9 +135,13 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
             while (reports.TryRead(out var epoch))
             {
                 if (epoch is null)
+                {
                     epochs.Clear();
+                }
                 else
+                {
                     epochs.Add(epoch);
+                }
             }
             try
             {
@@ -125,8 +154,18 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         }
     }
 
-    /// <summary>Stores the model and the state, makes the model the active one and ends the run, all or nothing: nothing when the run has been cancelled, or another process has the lock.</summary>
-    private async Task StoreAsync(TrainingRun run, TrainingOptions options, TrainingOutcome outcome, long? formerRunId, TrainingData data, CancellationToken cancellationToken)
+    /// <summary>
+    /// Stores the model and the state, makes the model the active one and ends the run, all or nothing: nothing when the run has been cancelled, or
+    /// another process has the lock.
+    /// </summary>
+    private async Task StoreAsync(
+        TrainingRun run,
+        TrainingOptions options,
+        TrainingOutcome outcome,
+        long? formerRunId,
+        TrainingData data,
+        CancellationToken cancellationToken
+    )
     {
         using var span = Spans.Start("store");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -151,18 +190,32 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
             {
                 new("UPDATE models SET size_bytes = $2, sha256 = $3, erasure_horizon = $4 WHERE version = $1")
                 {
-                    Parameters = { new() { Value = version }, new() { Value = size }, new() { Value = hash }, new() { Value = erased.Horizon } },
+                    Parameters =
+                    {
+                        new() { Value = version },
+                        new() { Value = size },
+                        new() { Value = hash },
+                        new() { Value = erased.Horizon },
+                    },
                 },
-                new("INSERT INTO active_model (id, version, activated_at) VALUES (1, $1, $2) ON CONFLICT (id) DO UPDATE SET version = $1, activated_at = $2")
+                new(
+                    "INSERT INTO active_model (id, version, activated_at) VALUES (1, $1, $2) ON CONFLICT (id) DO UPDATE SET version = $1, activated_at = $2"
+                )
                 {
-                    Parameters = { new() { Value = version }, new() { Value = now } },
+                    Parameters =
+                    {
+                        new() { Value = version },
+                        new() { Value = now },
+                    },
                 },
-                new("""
+                new(
+                    """
                     UPDATE training_runs
                     SET status = 'succeeded', finished_at = $2, metrics = $3, best_epoch = $4, model_version = $5, warm_started_from = $6, start_holdout_loss = $7,
                         erasure_horizon = $8
                     WHERE run_id = $1 AND status = 'running' AND cancel_requested_at IS NULL
-                    """)
+                    """
+                )
                 {
                     Parameters =
                     {
@@ -180,24 +233,38 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
         };
         await finish.ExecuteNonQueryAsync(cancellationToken);
         if (finish.BatchCommands[2].RecordsAffected != 1)
+        {
             throw new InvalidOperationException("The run was ended or cancelled by another process before its model was stored.");
+        }
+
         var pruned = await PruneAsync(connection, options, now, cancellationToken);
         await ChangeLog.PruneAsync(connection, data.CutoffSnapshot, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         activeModel.Notify();
         logger.RunSucceeded(run.RunId, (now - run.StartedAt).TotalSeconds, version, size);
         if (pruned > 0)
+        {
             logger.ModelsPruned(pruned);
+        }
     }
 
-    private static async Task<long> InsertModelAsync(NpgsqlConnection connection, TrainingRun run, TrainingOptions options, TrainingOutcome outcome, string? metrics,
-        DateTimeOffset now, CancellationToken cancellationToken)
+    private static async Task<long> InsertModelAsync(
+        NpgsqlConnection connection,
+        TrainingRun run,
+        TrainingOptions options,
+        TrainingOutcome outcome,
+        string? metrics,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         await using var insert = new NpgsqlCommand(
             """
             INSERT INTO models (run_id, created_at, objective, interaction, factors, settings, metrics, size_bytes, sha256)
             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '') RETURNING version
-            """, connection)
+            """,
+            connection
+        )
         {
             Parameters =
             {
@@ -214,7 +281,12 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
     }
 
     /// <summary>Removes the artifacts of models that are neither among the newest, nor active, nor pinned; their records stay.</summary>
-    private static async Task<int> PruneAsync(NpgsqlConnection connection, TrainingOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    private static async Task<int> PruneAsync(
+        NpgsqlConnection connection,
+        TrainingOptions options,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         await using var prune = new NpgsqlCommand(
             """
@@ -226,11 +298,17 @@ internal sealed class TrainingRunner(TrainingDataReader reader, TrainingRuns run
                 RETURNING version),
             removed AS (DELETE FROM model_chunks WHERE version IN (SELECT version FROM pruned))
             SELECT count(*)::int FROM pruned
-            """, connection)
+            """,
+            connection
+        )
         {
             // Models may be large, and many.
             CommandTimeout = 0,
-            Parameters = { new() { Value = options.KeepModels }, new() { Value = now } },
+            Parameters =
+            {
+                new() { Value = options.KeepModels },
+                new() { Value = now },
+            },
         };
         return (int)(await prune.ExecuteScalarAsync(cancellationToken))!;
     }

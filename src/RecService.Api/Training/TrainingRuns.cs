@@ -6,13 +6,21 @@ using RecService.Api.Storage.Entities;
 namespace RecService.Api.Training;
 
 /// <summary>The records of training runs, and the lock that lets one process train at a time.</summary>
-internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contexts, NpgsqlDataSource database, TimeProvider clock, ILogger<TrainingRuns> logger)
+internal sealed class TrainingRuns(
+    IDbContextFactory<RecServiceDbContext> contexts,
+    NpgsqlDataSource database,
+    TimeProvider clock,
+    ILogger<TrainingRuns> logger
+)
 {
     /// <summary>Takes the right to train, and records the end of runs whose process has lost it; null when another process has it.</summary>
     public async Task<TrainingLock?> TryLockAsync(CancellationToken cancellationToken)
     {
         if (await TrainingLock.TryTakeAsync(database, cancellationToken) is not { } heldLock)
+        {
             return null;
+        }
+
         try
         {
             await RecordOrphansAsync(cancellationToken);
@@ -44,15 +52,20 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
         return run;
     }
 
-    /// <summary>Removes the records of old runs, except those of models that are still stored and of the state that the next run may start from.</summary>
-    private static Task<int> PruneAsync(RecServiceDbContext context, int keep, CancellationToken cancellationToken) => context.Database.ExecuteSqlAsync(
-        $"""
-        DELETE FROM training_runs AS r
-        WHERE run_id <= (SELECT run_id FROM training_runs ORDER BY run_id DESC OFFSET {keep} LIMIT 1)
-          AND status <> 'running'
-          AND NOT EXISTS (SELECT FROM models AS m WHERE m.run_id = r.run_id AND m.pruned_at IS NULL)
-          AND NOT EXISTS (SELECT FROM training_state_chunks AS s WHERE s.run_id = r.run_id)
-        """, cancellationToken);
+    /// <summary>
+    /// Removes the records of old runs, except those of models that are still stored and of the state that the next run may start from.
+    /// </summary>
+    private static Task<int> PruneAsync(RecServiceDbContext context, int keep, CancellationToken cancellationToken) =>
+        context.Database.ExecuteSqlAsync(
+            $"""
+            DELETE FROM training_runs AS r
+            WHERE run_id <= (SELECT run_id FROM training_runs ORDER BY run_id DESC OFFSET {keep} LIMIT 1)
+              AND status <> 'running'
+              AND NOT EXISTS (SELECT FROM models AS m WHERE m.run_id = r.run_id AND m.pruned_at IS NULL)
+              AND NOT EXISTS (SELECT FROM training_state_chunks AS s WHERE s.run_id = r.run_id)
+            """,
+            cancellationToken
+        );
 
     public async Task<TrainingRun?> FindAsync(long runId, CancellationToken cancellationToken)
     {
@@ -63,34 +76,49 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
     public async Task<TrainingRun?> FindRunningAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.TrainingRuns.AsNoTracking().Where(run => run.Status == TrainingRunStatus.Running).OrderByDescending(run => run.RunId)
+        return await context
+            .TrainingRuns.AsNoTracking()
+            .Where(run => run.Status == TrainingRunStatus.Running)
+            .OrderByDescending(run => run.RunId)
             .FirstOrDefaultAsync(cancellationToken);
     }
 
-    /// <summary>The newest runs, newest first, whichever process began them and whatever became of them. Without losses, counts and metrics: this is asked all the time.</summary>
+    /// <summary>
+    /// The newest runs, newest first, whichever process began them and whatever became of them. Without losses, counts and metrics: this is asked all
+    /// the time.
+    /// </summary>
     public async Task<List<TrainingRun>> FindLastAsync(int count, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.TrainingRuns.AsNoTracking().OrderByDescending(run => run.RunId).Take(count).Select(run => new TrainingRun
-        {
-            RunId = run.RunId,
-            Status = run.Status,
-            Objective = run.Objective,
-            StartedAt = run.StartedAt,
-            FinishedAt = run.FinishedAt,
-            CancelRequestedAt = run.CancelRequestedAt,
-            Settings = run.Settings,
-            CutoffSnapshot = run.CutoffSnapshot,
-            DatabaseId = run.DatabaseId,
-            Error = run.Error,
-        }).ToListAsync(cancellationToken);
+        return await context
+            .TrainingRuns.AsNoTracking()
+            .OrderByDescending(run => run.RunId)
+            .Take(count)
+            .Select(run => new TrainingRun
+            {
+                RunId = run.RunId,
+                Status = run.Status,
+                Objective = run.Objective,
+                StartedAt = run.StartedAt,
+                FinishedAt = run.FinishedAt,
+                CancelRequestedAt = run.CancelRequestedAt,
+                Settings = run.Settings,
+                CutoffSnapshot = run.CutoffSnapshot,
+                DatabaseId = run.DatabaseId,
+                Error = run.Error,
+            })
+            .ToListAsync(cancellationToken);
     }
 
     /// <summary>Runs older than <paramref name="before"/>, newest first.</summary>
     public async Task<List<TrainingRun>> ListAsync(long before, int count, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.TrainingRuns.AsNoTracking().Where(run => run.RunId < before).OrderByDescending(run => run.RunId).Take(count)
+        return await context
+            .TrainingRuns.AsNoTracking()
+            .Where(run => run.RunId < before)
+            .OrderByDescending(run => run.RunId)
+            .Take(count)
             .ToListAsync(cancellationToken);
     }
 
@@ -104,18 +132,24 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
     {
         var rows = TrainingJson.Write(new TrainingRowCounts(data.Rows.Count, data.Dropped));
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await context.TrainingRuns.Where(run => run.RunId == runId).ExecuteUpdateAsync(set => set
-            .SetProperty(run => run.CutoffAt, data.CutoffAt)
-            .SetProperty(run => run.CutoffSnapshot, data.CutoffSnapshot)
-            .SetProperty(run => run.DatabaseId, data.DatabaseId)
-            .SetProperty(run => run.Rows, rows), cancellationToken);
+        await context
+            .TrainingRuns.Where(run => run.RunId == runId)
+            .ExecuteUpdateAsync(
+                set =>
+                    set.SetProperty(run => run.CutoffAt, data.CutoffAt)
+                        .SetProperty(run => run.CutoffSnapshot, data.CutoffSnapshot)
+                        .SetProperty(run => run.DatabaseId, data.DatabaseId)
+                        .SetProperty(run => run.Rows, rows),
+                cancellationToken
+            );
     }
 
     public async Task RecordEpochsAsync(long runId, IReadOnlyList<TrainingEpoch> epochs, CancellationToken cancellationToken)
     {
         var json = TrainingJson.Write(epochs);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await context.TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running)
+        await context
+            .TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running)
             .ExecuteUpdateAsync(set => set.SetProperty(run => run.Epochs, json), cancellationToken);
     }
 
@@ -123,18 +157,27 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
     public async Task RecordEndAsync(long runId, RunEnd end, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await context.TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running).ExecuteUpdateAsync(set => set
-            .SetProperty(run => run.Status, end.Status)
-            .SetProperty(run => run.FinishedAt, clock.GetUtcNow())
-            .SetProperty(run => run.Error, end.Error), cancellationToken);
+        await context
+            .TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running)
+            .ExecuteUpdateAsync(
+                set =>
+                    set.SetProperty(run => run.Status, end.Status)
+                        .SetProperty(run => run.FinishedAt, clock.GetUtcNow())
+                        .SetProperty(run => run.Error, end.Error),
+                cancellationToken
+            );
     }
 
     /// <summary>Asks a run to end, in whichever process it goes on; false when none goes on by that number.</summary>
     public async Task<bool> RequestCancelAsync(long runId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running)
-            .ExecuteUpdateAsync(set => set.SetProperty(run => run.CancelRequestedAt, run => run.CancelRequestedAt ?? clock.GetUtcNow()), cancellationToken) > 0;
+        return await context
+                .TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running)
+                .ExecuteUpdateAsync(
+                    set => set.SetProperty(run => run.CancelRequestedAt, run => run.CancelRequestedAt ?? clock.GetUtcNow()),
+                    cancellationToken
+                ) > 0;
     }
 
     /// <summary>What became of the last run that has ended, and how many have failed since one succeeded, whichever process executed them.</summary>
@@ -142,10 +185,16 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         context.Database.SetCommandTimeout(limit);
-        var last = await context.TrainingRuns.Where(run => run.Status != TrainingRunStatus.Running).OrderByDescending(run => run.RunId)
-            .Select(run => (TrainingRunStatus?)run.Status).FirstOrDefaultAsync(cancellationToken);
-        var success = await context.TrainingRuns.Where(run => run.Status == TrainingRunStatus.Succeeded).OrderByDescending(run => run.RunId)
-            .Select(run => run.RunId).FirstOrDefaultAsync(cancellationToken);
+        var last = await context
+            .TrainingRuns.Where(run => run.Status != TrainingRunStatus.Running)
+            .OrderByDescending(run => run.RunId)
+            .Select(run => (TrainingRunStatus?)run.Status)
+            .FirstOrDefaultAsync(cancellationToken);
+        var success = await context
+            .TrainingRuns.Where(run => run.Status == TrainingRunStatus.Succeeded)
+            .OrderByDescending(run => run.RunId)
+            .Select(run => run.RunId)
+            .FirstOrDefaultAsync(cancellationToken);
         return (last, await context.TrainingRuns.CountAsync(run => run.RunId > success && run.Status == TrainingRunStatus.Failed, cancellationToken));
     }
 
@@ -153,18 +202,29 @@ internal sealed class TrainingRuns(IDbContextFactory<RecServiceDbContext> contex
     public async Task FailOrphansAsync(CancellationToken cancellationToken)
     {
         if (await TryLockAsync(cancellationToken) is { } heldLock)
+        {
             await heldLock.DisposeAsync();
+        }
     }
 
-    /// <summary>Whoever holds the lock knows that no other process trains, so runs still marked as running died with theirs, or stop as soon as they notice.</summary>
+    /// <summary>
+    /// Whoever holds the lock knows that no other process trains, so runs still marked as running died with theirs, or stop as soon as they notice.
+    /// </summary>
     private async Task RecordOrphansAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var orphans = await context.TrainingRuns.Where(run => run.Status == TrainingRunStatus.Running).ExecuteUpdateAsync(set => set
-            .SetProperty(run => run.Status, RunEnd.ProcessEnded.Status)
-            .SetProperty(run => run.FinishedAt, clock.GetUtcNow())
-            .SetProperty(run => run.Error, RunEnd.ProcessEnded.Error), cancellationToken);
+        var orphans = await context
+            .TrainingRuns.Where(run => run.Status == TrainingRunStatus.Running)
+            .ExecuteUpdateAsync(
+                set =>
+                    set.SetProperty(run => run.Status, RunEnd.ProcessEnded.Status)
+                        .SetProperty(run => run.FinishedAt, clock.GetUtcNow())
+                        .SetProperty(run => run.Error, RunEnd.ProcessEnded.Error),
+                cancellationToken
+            );
         if (orphans > 0)
+        {
             logger.OrphansFailed(orphans);
+        }
     }
 }

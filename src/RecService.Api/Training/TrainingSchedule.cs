@@ -4,7 +4,9 @@ using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Training;
 
-/// <summary>Says when the next scheduled run is due: one schedule for all processes, which is kept by the runs that any of them has recorded.</summary>
+/// <summary>
+/// Says when the next scheduled run is due: one schedule for all processes, which is kept by the runs that any of them has recorded.
+/// </summary>
 /// <param name="options">The settings.</param>
 /// <param name="start">When this process started; turns of a cron expression that were missed before are not made up for.</param>
 internal sealed class TrainingSchedule(TrainingOptions options, DateTimeOffset start)
@@ -26,16 +28,19 @@ internal sealed class TrainingSchedule(TrainingOptions options, DateTimeOffset s
     public DateTimeOffset? NextDue(IReadOnlyList<TrainingRun> lastRuns, DateTimeOffset? lastSkip)
     {
         if (!options.Enabled)
+        {
             return null;
+        }
+
         var last = lastRuns.Count > 0 ? lastRuns[0] : null;
         // Once only: a run that brings down the process that executes it must not bring down all of them.
         if (last is not null && RunEnd.WasCutOff(last) && !lastRuns.Skip(1).Any(RunEnd.WasCutOff) && (lastSkip is null || lastSkip < last.FinishedAt))
+        {
             return last.FinishedAt;
+        }
         // Who cancels a run does not want it to begin again at once, however long it has lasted.
         var lastTurn = Later(last is { CancelRequestedAt: not null } ? last.FinishedAt : last?.StartedAt, lastSkip);
-        return _cron is not null
-            ? _cron.GetNextValidTimeAfter(Later(lastTurn, start)!.Value)
-            : lastTurn + options.Interval ?? start;
+        return _cron is not null ? _cron.GetNextValidTimeAfter(Later(lastTurn, start)!.Value) : lastTurn + options.Interval ?? start;
     }
 
     private static DateTimeOffset? Later(DateTimeOffset? a, DateTimeOffset? b) => a is null || b > a ? b : a;

@@ -15,7 +15,8 @@ internal sealed class TrainingService(
     IHostApplicationLifetime lifetime,
     ServiceMetrics instruments,
     TimeProvider clock,
-    ILogger<TrainingService> logger) : BackgroundService
+    ILogger<TrainingService> logger
+) : BackgroundService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(10);
 
@@ -51,15 +52,22 @@ internal sealed class TrainingService(
                 if (_current is { Completion.IsCompleted: false } current)
                 {
                     if (await runs.FindAsync(current.Run.RunId, cancellationToken) is { Status: TrainingRunStatus.Running } own)
+                    {
                         return (own, false);
+                    }
                     // Its end is recorded, and it lets go of the lock in a moment.
                     await current.Completion.WaitAsync(cancellationToken);
                 }
                 var heldLock = await runs.TryLockAsync(cancellationToken);
                 if (heldLock is not null)
+                {
                     return ((await BeginAsync(TrainingRunTrigger.Demand, heldLock)).Run, true);
+                }
+
                 if (await runs.FindRunningAsync(cancellationToken) is { } running)
+                {
                     return (running, false);
+                }
                 // The other process has the lock but has not recorded its run yet, or has just recorded its end.
                 await Task.Delay(TimeSpan.FromMilliseconds(50), clock, cancellationToken);
             }
@@ -102,9 +110,13 @@ internal sealed class TrainingService(
                 var begun = wait <= TimeSpan.Zero ? await ServeTurnAsync(stopping) : null;
                 _scheduleFails = false;
                 if (begun is not null)
+                {
                     await begun.Completion.WaitAsync(stopping);
+                }
                 else
+                {
                     await Task.Delay(wait > TimeSpan.Zero && wait < LookInterval ? wait : LookInterval, clock, stopping);
+                }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -114,7 +126,10 @@ internal sealed class TrainingService(
             {
                 // Once for each time that the database is away.
                 if (!_scheduleFails)
+                {
                     logger.ScheduleFailed(RetryDelay, exception.Discreet());
+                }
+
                 _scheduleFails = true;
                 await Task.Delay(RetryDelay, clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -149,7 +164,9 @@ internal sealed class TrainingService(
     }
 
     private TimeSpan TimeToNextTurn(IReadOnlyList<TrainingRun> lastRuns) =>
-        lastRuns is not [{ Status: TrainingRunStatus.Running }, ..] && _schedule.NextDue(lastRuns, _lastSkip) is { } due ? due - clock.GetUtcNow() : LookInterval;
+        lastRuns is not [{ Status: TrainingRunStatus.Running }, ..] && _schedule.NextDue(lastRuns, _lastSkip) is { } due
+            ? due - clock.GetUtcNow()
+            : LookInterval;
 
     /// <summary>Begins a run, unless one goes on, another process has just served the turn, or there is a reason to skip it.</summary>
     private async Task<CurrentRun?> ServeTurnAsync(CancellationToken cancellationToken)
@@ -159,14 +176,20 @@ internal sealed class TrainingService(
         {
             // A run that has lost the lock may still be stopping here.
             if (_current is { Completion.IsCompleted: false } || await runs.TryLockAsync(cancellationToken) is not { } heldLock)
+            {
                 return null;
+            }
+
             var begins = false;
             try
             {
                 // Only who holds the lock knows that no other process whose turn it is as well has been quicker.
                 var lastRuns = await runs.FindLastAsync(2, cancellationToken);
                 if (TimeToNextTurn(lastRuns) > TimeSpan.Zero)
+                {
                     return null;
+                }
+
                 if (await ReasonToSkipAsync(lastRuns, cancellationToken) is { } reason)
                 {
                     logger.ScheduleSkipped(reason);
@@ -178,7 +201,9 @@ internal sealed class TrainingService(
             finally
             {
                 if (!begins)
+                {
                     await heldLock.DisposeAsync();
+                }
             }
             return await BeginAsync(TrainingRunTrigger.Schedule, heldLock);
         }
@@ -191,12 +216,19 @@ internal sealed class TrainingService(
     private async Task<string?> ReasonToSkipAsync(IReadOnlyList<TrainingRun> lastRuns, CancellationToken cancellationToken)
     {
         if (!await runs.AnyInteractionAsync(cancellationToken))
+        {
             return "there are no interactions";
+        }
         // A run that did not succeed is tried again, and so is one whose settings were others. Only a lack of usable rows cannot mend itself.
-        if (lastRuns is not [{ CutoffSnapshot: { } snapshot, DatabaseId: { } databaseId } last, ..]
+        if (
+            lastRuns is not [{ CutoffSnapshot: { } snapshot, DatabaseId: { } databaseId } last, ..]
             || (last.Status != TrainingRunStatus.Succeeded && last.Error != TrainingFit.NoUsableRows)
-            || !TrainingJson.Same(last.Settings, TrainingJson.Write(options.Value)))
+            || !TrainingJson.Same(last.Settings, TrainingJson.Write(options.Value))
+        )
+        {
             return null;
+        }
+
         return await reader.HasChangedSinceAsync(snapshot, databaseId, cancellationToken) ? null : "nothing has changed since the last run";
     }
 
@@ -254,11 +286,19 @@ internal sealed class TrainingService(
             var end = current.End ?? new(TrainingRunStatus.Failed, failure.Message);
             outcome = end.Status == TrainingRunStatus.Cancelled ? Outcome.Cancelled : Outcome.Failed;
             if (outcome == Outcome.Failed)
+            {
                 span?.SetFailed(failure);
+            }
+
             if (current.End is null)
+            {
                 logger.RunFailed(run.RunId, failure.Discreet());
+            }
             else
+            {
                 logger.RunStopped(run.RunId, end.Error);
+            }
+
             await EndAsync(run.RunId, end);
         }
         instruments.TrainingEnded(run.Trigger == TrainingRunTrigger.Schedule ? "schedule" : "demand", outcome, Stopwatch.GetElapsedTime(start));
@@ -269,7 +309,9 @@ internal sealed class TrainingService(
     private async Task CleanUpAsync(Task<bool> execution)
     {
         if (await execution)
+        {
             await runner.VacuumAsync(lifetime.ApplicationStopping);
+        }
     }
 
     private async Task WatchAsync(CurrentRun current, TrainingLock heldLock, CancellationToken ended)
@@ -278,7 +320,9 @@ internal sealed class TrainingService(
         try
         {
             while (current.End is null && await timer.WaitForNextTickAsync(ended))
+            {
                 await LookAsync(current, heldLock);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -286,15 +330,22 @@ internal sealed class TrainingService(
         }
     }
 
-    /// <summary>Stops a run that somebody has cancelled, through whichever process, or whose lock is lost, since another process may train by then.</summary>
+    /// <summary>
+    /// Stops a run that somebody has cancelled, through whichever process, or whose lock is lost, since another process may train by then.
+    /// </summary>
     private async Task LookAsync(CurrentRun current, TrainingLock heldLock)
     {
         if (current.End is not null)
+        {
             return;
+        }
+
         try
         {
             if (await heldLock.FindEndAsync(current.Run.RunId) is { } end)
+            {
                 current.Stop(end);
+            }
         }
         catch (Exception exception)
         {
@@ -303,7 +354,9 @@ internal sealed class TrainingService(
         }
     }
 
-    /// <summary>Records the end of a run without a model, if need be when the database is back, unless the next holder of the lock has done it by then.</summary>
+    /// <summary>
+    /// Records the end of a run without a model, if need be when the database is back, unless the next holder of the lock has done it by then.
+    /// </summary>
     private async Task EndAsync(long runId, RunEnd end)
     {
         while (true)

@@ -7,7 +7,9 @@ namespace RecService.Api.Training;
 internal sealed class TrainingSet
 {
     /// <summary>The position of a block in an example's blocks.</summary>
-    public const int UserBlock = 0, ItemBlock = 1, ContextBlock = 2;
+    public const int UserBlock = 0,
+        ItemBlock = 1,
+        ContextBlock = 2;
 
     private readonly TrainingData _data;
     private readonly SparseRows[] _blocks;
@@ -58,7 +60,10 @@ internal sealed class TrainingSet
         var fit = new List<int>();
         var held = new List<int>();
         for (var r = 0; r < holdout.Length; r++)
+        {
             (holdout[r] ? held : fit).Add(r);
+        }
+
         return new(data, space, index, blocks, [.. fit], [.. held]);
     }
 
@@ -69,20 +74,37 @@ internal sealed class TrainingSet
         float[] weights = [.. rows.Select(r => all[r].Weight)];
         return new(
             _blocks,
-            [[.. rows.Select(r => all[r].User)], [.. rows.Select(r => all[r].Item)], [.. rows.Select(r => all[r].Context)]],
+            [
+                [.. rows.Select(r => all[r].User)],
+                [.. rows.Select(r => all[r].Item)],
+                [.. rows.Select(r => all[r].Context)],
+            ],
             [.. rows.Select(r => all[r].Target)],
-            Array.TrueForAll(weights, w => w == 1) ? null : weights);
+            Array.TrueForAll(weights, w => w == 1) ? null : weights
+        );
     }
 
     /// <summary>The weighted mean target of the given rows.</summary>
     public float MeanTarget(int[] rows) =>
         (float)(rows.Sum(r => (double)_data.Rows[r].Weight * _data.Rows[r].Target) / rows.Sum(r => (double)_data.Rows[r].Weight));
 
-    /// <summary>A query for each held-out pair that a ranking should put first: all positives, or the ratings of at least the positive threshold.</summary>
+    /// <summary>
+    /// A query for each held-out pair that a ranking should put first: all positives, or the ratings of at least the positive threshold.
+    /// </summary>
     public IReadOnlyList<RankingQuery> HeldOutQueries(TrainingOptions options)
     {
-        var threshold = options.Objective == TrainingObjective.Rating ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity : double.NegativeInfinity;
-        return [.. HoldoutRows.Select(r => _data.Rows[r]).Where(r => r.Target >= threshold).DistinctBy(r => (r.User, r.Item)).Select(r => new RankingQuery(r.User, r.Context, r.Item))];
+        var threshold =
+            options.Objective == TrainingObjective.Rating
+                ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity
+                : double.NegativeInfinity;
+        return
+        [
+            .. HoldoutRows
+                .Select(r => _data.Rows[r])
+                .Where(r => r.Target >= threshold)
+                .DistinctBy(r => (r.User, r.Item))
+                .Select(r => new RankingQuery(r.User, r.Context, r.Item)),
+        ];
     }
 
     /// <summary>Per user the distinct items of the given rows.</summary>
@@ -102,11 +124,20 @@ internal sealed class TrainingSet
         }
         var builder = new FeatureIndexBuilder();
         for (var u = 0; u < users.Length; u++)
+        {
             builder.CountUser(data.Users[u], users[u]);
+        }
+
         for (var i = 0; i < items.Length; i++)
+        {
             builder.CountItem(data.Items[i], items[i]);
+        }
+
         for (var c = 0; c < contexts.Length; c++)
+        {
             builder.CountContext(data.Contexts[c], contexts[c]);
+        }
+
         return builder.Build(minimumCount);
     }
 

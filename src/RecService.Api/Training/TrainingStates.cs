@@ -14,13 +14,18 @@ internal sealed record FormerFit(long RunId, TrainingState State);
 internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<TrainingStates> logger)
 {
     /// <summary>
-    /// Finds where a run may start from; null to start cold. A state is of use only to a run of the same settings: others hold out other rows, of which the state has learned some, or
-    /// train something else. That early stopping and metrics speak the truth depends on the first; the second lets a changed setting show what it gives.
+    /// Finds where a run may start from; null to start cold. A state is of use only to a run of the same settings: others hold out other rows, of
+    /// which the state has learned some, or
+    /// train something else. That early stopping and metrics speak the truth depends on the first; the second lets a changed setting show what it
+    /// gives.
     /// </summary>
     public async Task<FormerFit?> FindAsync(long runId, TrainingOptions options, CancellationToken cancellationToken)
     {
         if (!options.WarmStart)
+        {
             return null;
+        }
+
         if (options.Holdout != HoldoutKind.Hash)
         {
             logger.StartsCold(runId, "only a holdout by hash stays the same from run to run");
@@ -43,7 +48,12 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
             await using (var artifact = await Artifacts.OfTrainingStates.OpenReadAsync(connection, formerRunId, cancellationToken))
             {
                 // The file is parsed by blocking reads, off the threads that serve requests.
-                state = await Task.Factory.StartNew(() => TrainingState.Load(artifact), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                state = await Task.Factory.StartNew(
+                    () => TrainingState.Load(artifact),
+                    cancellationToken,
+                    TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default
+                );
             }
             // A user who was erased and came back starts anew.
             var erased = await Erasures.SinceAsync(connection, erasureHorizon, cancellationToken);
@@ -61,22 +71,38 @@ internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<Training
     public static async Task ReplaceAsync(NpgsqlConnection connection, long runId, TrainingState? state, CancellationToken cancellationToken)
     {
         // Whoever is rewriting the former state without an erased user finishes first, so that its new chunks are seen here.
-        await connection.ExecuteUnhurriedAsync("SELECT FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) FOR UPDATE", cancellationToken);
+        await connection.ExecuteUnhurriedAsync(
+            "SELECT FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) FOR UPDATE",
+            cancellationToken
+        );
         await connection.ExecuteUnhurriedAsync("DELETE FROM training_state_chunks", cancellationToken);
         if (state is null)
-            return;
-        await Task.Factory.StartNew(() =>
         {
-            using var artifact = Artifacts.OfTrainingStates.OpenWrite(connection, runId);
-            state.Save(artifact);
-            artifact.Complete();
-        }, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            return;
+        }
+
+        await Task.Factory.StartNew(
+            () =>
+            {
+                using var artifact = Artifacts.OfTrainingStates.OpenWrite(connection, runId);
+                state.Save(artifact);
+                artifact.Complete();
+            },
+            cancellationToken,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default
+        );
     }
 
-    private static async Task<(long RunId, string Settings, long ErasureHorizon)?> FormerRunAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<(long RunId, string Settings, long ErasureHorizon)?> FormerRunAsync(
+        NpgsqlConnection connection,
+        CancellationToken cancellationToken
+    )
     {
         await using var command = new NpgsqlCommand(
-            "SELECT run_id, settings::text, erasure_horizon FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) ORDER BY run_id DESC LIMIT 1", connection);
+            "SELECT run_id, settings::text, erasure_horizon FROM training_runs WHERE run_id IN (SELECT run_id FROM training_state_chunks) ORDER BY run_id DESC LIMIT 1",
+            connection
+        );
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? (reader.GetInt64(0), reader.GetString(1), reader.GetInt64(2)) : null;
     }

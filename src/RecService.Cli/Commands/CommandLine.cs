@@ -8,7 +8,8 @@ using RecService.Engine.Training;
 namespace RecService.Cli.Commands;
 
 /// <summary>
-/// How every command ends: 0; 1 with a line on standard error when it fails; 2 with a line on standard error when it was not called as it wants to be; 130 when it was
+/// How every command ends: 0; 1 with a line on standard error when it fails; 2 with a line on standard error when it was not called as it wants to
+/// be; 130 when it was
 /// interrupted.
 /// </summary>
 internal static class CommandLine
@@ -43,7 +44,12 @@ internal static class CommandLine
 
         try
         {
-            var configuration = new InvocationConfiguration { Output = streams.Output, Error = streams.Error, EnableDefaultExceptionHandler = false };
+            var configuration = new InvocationConfiguration
+            {
+                Output = streams.Output,
+                Error = streams.Error,
+                EnableDefaultExceptionHandler = false,
+            };
             var status = await parsed.InvokeAsync(configuration);
             await streams.Output.FlushAsync();
             return status == Interrupted ? Interrupt(streams) : status;
@@ -61,29 +67,45 @@ internal static class CommandLine
 
     /// <summary>Has a command do its work on another thread, so that an interruption is answered whatever the work is at.</summary>
     public static void SetWork(this Command command, Action<ParseResult, CancellationToken> work) =>
-        command.SetAction((parsed, cancellation) => Task.Run(
-            () =>
-            {
-                work(parsed, cancellation);
-                return 0;
-            },
-            cancellation));
+        command.SetAction(
+            (parsed, cancellation) =>
+                Task.Run(
+                    () =>
+                    {
+                        work(parsed, cancellation);
+                        return 0;
+                    },
+                    cancellation
+                )
+        );
 
     /// <summary>Ends a command that was interrupted, and perhaps left at what it was doing, with the cursor hidden behind a progress bar.</summary>
     private static int Interrupt(StandardStreams streams)
     {
         const string ShowCursor = "\e[?25h";
         if (streams.OutputIsTerminal)
+        {
             streams.Output.Write(ShowCursor);
+        }
+
         if (streams.ErrorIsTerminal)
+        {
             streams.Error.Write(ShowCursor);
+        }
+
         return Interrupted;
     }
 
     /// <summary>Why a command failed, for the user; null for what can only be a mistake in the program.</summary>
-    private static string? ReasonOf(Exception failure) => failure switch
-    {
-        CommandFailedException or DataFormatException or ModelFormatException or TrainingDivergedException or IOException or UnauthorizedAccessException => failure.Message,
-        _ => null,
-    };
+    private static string? ReasonOf(Exception failure) =>
+        failure switch
+        {
+            CommandFailedException
+            or DataFormatException
+            or ModelFormatException
+            or TrainingDivergedException
+            or IOException
+            or UnauthorizedAccessException => failure.Message,
+            _ => null,
+        };
 }

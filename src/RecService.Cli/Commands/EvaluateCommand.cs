@@ -20,40 +20,58 @@ internal static class EvaluateCommand
         var command = new CommandWithExample(
             "evaluate",
             "Measures a model on rows in a file: RMSE and MAE, or log loss and AUC, or the AUC by user, as the model's loss wants it.",
-            "recservice evaluate --model model.rfm --data test.ffm --json")
+            "recservice evaluate --model model.rfm --data test.ffm --json"
+        )
         {
-            model, data, userFields, json,
+            model,
+            data,
+            userFields,
+            json,
         };
-        command.SetWork((parsed, _) =>
-        {
-            var log = ProgressLog.Of(streams, parsed.GetValue(json));
-            var scorer = new Scorer(ModelFiles.Read(parsed.GetValue(model)!, streams.Input));
-            var start = Stopwatch.GetTimestamp();
-            var path = parsed.GetValue(data)!;
-            var rows = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, scorer.Model.Space));
-            var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            log.Line(Figures.Describe(rows));
-
-            var metrics = scorer.Model.Loss == Loss.Bpr
-                ? TestMetrics.OfOrder(scorer, rows, new PairwiseRows(rows.Space, parsed.GetValue(userFields)!).UsersOf(rows.Examples))
-                : TestMetrics.OfPredictions(scorer, rows);
-            log.Line($"test {TestMetrics.Text(metrics)}");
-            if (parsed.GetValue(json))
+        command.SetWork(
+            (parsed, _) =>
             {
-                var settings = new JsonObject { ["model"] = parsed.GetValue(model), ["data"] = path, ["loss"] = scorer.Model.Loss.ToString().ToLowerInvariant() };
-                if (scorer.Model.Loss == Loss.Bpr)
-                    settings[Options.KeyOf(userFields)] = Report.Texts(PairwiseRows.UserFieldsOf(rows.Space, parsed.GetValue(userFields)!));
-                Report.Write(streams.Output, new()
+                var log = ProgressLog.Of(streams, parsed.GetValue(json));
+                var scorer = new Scorer(ModelFiles.Read(parsed.GetValue(model)!, streams.Input));
+                var start = Stopwatch.GetTimestamp();
+                var path = parsed.GetValue(data)!;
+                var rows = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, scorer.Model.Space));
+                var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                log.Line(Figures.Describe(rows));
+
+                var metrics =
+                    scorer.Model.Loss == Loss.Bpr
+                        ? TestMetrics.OfOrder(scorer, rows, new PairwiseRows(rows.Space, parsed.GetValue(userFields)!).UsersOf(rows.Examples))
+                        : TestMetrics.OfPredictions(scorer, rows);
+                log.Line($"test {TestMetrics.Text(metrics)}");
+                if (parsed.GetValue(json))
                 {
-                    ["settings"] = settings,
-                    ["rows"] = rows.Examples.Count,
-                    ["unknownEntries"] = rows.UnknownEntries,
-                    ["test"] = metrics,
-                    ["parseSeconds"] = parseSeconds,
-                    ["peakMemoryBytes"] = Report.PeakMemoryBytes(),
-                });
+                    var settings = new JsonObject
+                    {
+                        ["model"] = parsed.GetValue(model),
+                        ["data"] = path,
+                        ["loss"] = scorer.Model.Loss.ToString().ToLowerInvariant(),
+                    };
+                    if (scorer.Model.Loss == Loss.Bpr)
+                    {
+                        settings[Options.KeyOf(userFields)] = Report.Texts(PairwiseRows.UserFieldsOf(rows.Space, parsed.GetValue(userFields)!));
+                    }
+
+                    Report.Write(
+                        streams.Output,
+                        new()
+                        {
+                            ["settings"] = settings,
+                            ["rows"] = rows.Examples.Count,
+                            ["unknownEntries"] = rows.UnknownEntries,
+                            ["test"] = metrics,
+                            ["parseSeconds"] = parseSeconds,
+                            ["peakMemoryBytes"] = Report.PeakMemoryBytes(),
+                        }
+                    );
+                }
             }
-        });
+        );
         return command;
     }
 }

@@ -19,7 +19,10 @@ internal sealed class HelpWithExample(HelpAction help) : SynchronousCommandLineA
     {
         var status = help.Invoke(parseResult);
         if (parseResult.CommandResult.Command is CommandWithExample command)
+        {
             parseResult.InvocationConfiguration.Output.WriteLine($"Example:\n  {command.Example.ReplaceLineEndings("\n  ")}\n");
+        }
+
         return status;
     }
 }

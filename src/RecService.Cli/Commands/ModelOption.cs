@@ -15,7 +15,9 @@ internal sealed class ModelOption : Option<string?>
         Validators.Add(result =>
         {
             if (result.Tokens is [.., var path] && ModelFiles.FormatOf(path.Value) is null)
+            {
                 result.AddError($"--model is '{path.Value}'; its extension must be {ModelFiles.Extensions}.");
+            }
         });
     }
 
@@ -26,6 +28,8 @@ internal sealed class ModelOption : Option<string?>
     public void Write(ParseResult parsed, OutputFile? file, FactorizationModel model)
     {
         if (file is not null)
+        {
             ModelFiles.Write(file, ModelFiles.FormatOf(parsed.GetValue(this)!)!.Value, model);
+        }
     }
 }

@@ -22,12 +22,18 @@ internal sealed class NumberOption<T> : Option<T?>
         Description = description;
         HelpName = typeof(T) == typeof(float) || typeof(T) == typeof(double) ? "X" : "N";
         if (defaultValue is not null)
+        {
             DefaultValueFactory = _ => defaultValue;
+        }
+
         CustomParser = result =>
         {
             var text = result.Tokens[^1].Value;
             if (T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && T.IsFinite(number) && holds(number))
+            {
                 return number;
+            }
+
             result.AddError($"{name} is '{text}'; it must be {range}.");
             return null;
         };
@@ -50,11 +56,18 @@ internal sealed class ChoiceOption<T> : Option<string?>
         Description = description;
         HelpName = string.Join('|', choices.Select(choice => choice.Word));
         if (defaultWord is not null)
+        {
             DefaultValueFactory = _ => defaultWord;
+        }
+
         Validators.Add(result =>
         {
             if (result.Tokens is [.., var word] && !Array.Exists(choices, choice => choice.Word == word.Value))
-                result.AddError($"{name} is '{word.Value}'; it must be {string.Join(", ", choices[..^1].Select(choice => choice.Word))} or {choices[^1].Word}.");
+            {
+                result.AddError(
+                    $"{name} is '{word.Value}'; it must be {string.Join(", ", choices[..^1].Select(choice => choice.Word))} or {choices[^1].Word}."
+                );
+            }
         });
     }
 
@@ -70,11 +83,19 @@ internal static class Options
 {
     public static Option<string?> File(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
 
-    public static Option<string?> RequiredFile(string name, string description) => new(name) { Description = description, HelpName = "FILE", Required = true };
+    public static Option<string?> RequiredFile(string name, string description) =>
+        new(name)
+        {
+            Description = description,
+            HelpName = "FILE",
+            Required = true,
+        };
 
     /// <summary>The name of an option as a key of JSON: <c>itemFeatures</c> of <c>--item-features</c>.</summary>
-    public static string KeyOf(Option option) => JsonNamingPolicy.CamelCase.ConvertName(
-        string.Concat(option.Name.Split('-', StringSplitOptions.RemoveEmptyEntries).Select(word => char.ToUpperInvariant(word[0]) + word[1..])));
+    public static string KeyOf(Option option) =>
+        JsonNamingPolicy.CamelCase.ConvertName(
+            string.Concat(option.Name.Split('-', StringSplitOptions.RemoveEmptyEntries).Select(word => char.ToUpperInvariant(word[0]) + word[1..]))
+        );
 
     /// <summary>Whether an option stands on the command line, rather than having its default.</summary>
     public static bool IsGiven(this CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
@@ -83,22 +104,26 @@ internal static class Options
 
     public static Option<bool> Json() => Flag("--json", "Print one JSON object to standard output, and all else to standard error.");
 
-    public static ChoiceOption<DataFormat> DataFormat() => new(
-        "--format",
-        "The format of rows to write, by default what the extension tells.",
-        null,
-        ("libfm", Files.DataFormat.LibFm),
-        ("libffm", Files.DataFormat.LibFfm),
-        ("cache", Files.DataFormat.Cache));
+    public static ChoiceOption<DataFormat> DataFormat() =>
+        new(
+            "--format",
+            "The format of rows to write, by default what the extension tells.",
+            null,
+            ("libfm", Files.DataFormat.LibFm),
+            ("libffm", Files.DataFormat.LibFfm),
+            ("cache", Files.DataFormat.Cache)
+        );
 
-    public static Option<string[]> UserFields() => new("--user-fields")
-    {
-        Description = "For pairs (--loss bpr): the fields whose entries say who the user is, by default the first; the others say what was chosen.",
-        HelpName = "FIELD,…",
-        AllowMultipleArgumentsPerToken = true,
-        DefaultValueFactory = _ => [],
-        CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries))],
-    };
+    public static Option<string[]> UserFields() =>
+        new("--user-fields")
+        {
+            Description =
+                "For pairs (--loss bpr): the fields whose entries say who the user is, by default the first; the others say what was chosen.",
+            HelpName = "FIELD,…",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [],
+            CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries))],
+        };
 
     public static NumberOption<ulong> Seed(string description) => new("--seed", description, _ => true, "a whole number from 0 to 2^64 - 1", 1);
 
@@ -108,9 +133,11 @@ internal static class Options
     public static NumberOption<int> Count(string name, string description, int? defaultValue, int least, int most) =>
         new(name, description, number => number >= least && number <= most, $"a whole number from {least} to {most}", defaultValue);
 
-    public static NumberOption<int> Negatives(string description, int? defaultValue = null) => Count("--negatives", description, defaultValue, least: 1, most: 1000);
+    public static NumberOption<int> Negatives(string description, int? defaultValue = null) =>
+        Count("--negatives", description, defaultValue, least: 1, most: 1000);
 
     public static NumberOption<float> Positive(string name, string description) => new(name, description, number => number > 0, "a number above 0");
 
-    public static NumberOption<float> NotNegative(string name, string description) => new(name, description, number => number >= 0, "a number, 0 or more");
+    public static NumberOption<float> NotNegative(string name, string description) =>
+        new(name, description, number => number >= 0, "a number, 0 or more");
 }

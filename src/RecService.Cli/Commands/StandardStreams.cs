@@ -3,7 +3,8 @@ using System.Text;
 namespace RecService.Cli.Commands;
 
 /// <summary>Where a command reads, writes its results and writes what goes on, so that none of them touches the process's own streams.</summary>
-internal sealed record StandardStreams(Stream Input, TextWriter Output, TextWriter Error, bool OutputIsTerminal = false, bool ErrorIsTerminal = false) : IDisposable
+internal sealed record StandardStreams(Stream Input, TextWriter Output, TextWriter Error, bool OutputIsTerminal = false, bool ErrorIsTerminal = false)
+    : IDisposable
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 

@@ -15,16 +15,22 @@ namespace RecService.Cli.Commands;
 internal sealed class TrainCommand
 {
     private readonly Option<string?> _train = Options.RequiredFile(
-        "--train", "Rows to learn from: libfm or libsvm text, libffm text, or a cache by 'recservice convert'; as such or gzipped; - for standard input.");
+        "--train",
+        "Rows to learn from: libfm or libsvm text, libffm text, or a cache by 'recservice convert'; as such or gzipped; - for standard input."
+    );
 
     private readonly Option<string?> _valid = Options.File("--valid", "Rows that tell when to stop and which epoch to keep.");
     private readonly Option<string?> _test = Options.File("--test", "Rows to measure the model by.");
     private readonly ModelOption _model = new();
     private readonly Option<string?> _warmStart = Options.File(
-        "--warm-start", "A state or model to start from. Features are the same by field and number; new ones start as ever, those that are gone are dropped.");
+        "--warm-start",
+        "A state or model to start from. Features are the same by field and number; new ones start as ever, those that are gone are dropped."
+    );
 
     private readonly Option<string?> _state = Options.File(
-        "--state", "Where to write the state: the model with the solver's sums, for a later --warm-start.");
+        "--state",
+        "Where to write the state: the model with the solver's sums, for a later --warm-start."
+    );
 
     private readonly Option<bool> _json = Options.Json();
     private readonly Option<string[]> _userFields = Options.UserFields();
@@ -37,9 +43,15 @@ internal sealed class TrainCommand
         var command = new CommandWithExample(
             "train",
             "Trains a model on rows in files, measures it and writes it.",
-            "recservice train --train train.ffm --test test.ffm --loss squared --solver adagrad --k 16 --model model.rfm")
+            "recservice train --train train.ffm --test test.ffm --loss squared --solver adagrad --k 16 --model model.rfm"
+        )
         {
-            options._train, options._valid, options._test, options._model, options._warmStart, options._state,
+            options._train,
+            options._valid,
+            options._test,
+            options._model,
+            options._warmStart,
+            options._state,
         };
         options._training.AddTo(command);
         command.Add(options._negatives);
@@ -49,7 +61,9 @@ internal sealed class TrainCommand
         {
             var forPairs = new Option[] { options._negatives, options._userFields }.FirstOrDefault(result.IsGiven);
             if (forPairs is not null && result.GetValue(options._training.Loss) != "bpr")
+            {
                 result.AddError($"{forPairs.Name} is for --loss bpr only.");
+            }
         });
         command.SetWork((parsed, cancellation) => options.Run(parsed, streams, cancellation));
         return command;
@@ -72,15 +86,26 @@ internal sealed class TrainCommand
         var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         if (from is not null)
+        {
             CheckStart(from.Model, train, settings, streams);
+        }
+
         settings = settings with { Interaction = InteractionFor(train, parsed) };
         var task = settings.Loss == Loss.Bpr ? TaskOfPairs(parsed, train, valid, test, settings.Seed) : TaskOfRows(train, valid, test);
         start = Stopwatch.GetTimestamp();
-        var result = log.Epochs(
-            settings,
-            task.RowsPerEpoch,
-            progress => TrainingOptions.Train(() => new Trainer(settings) { KeepsState = stateFile is not null }.Train(
-                train.Space, task.Train, task.Valid, task.Negatives, start: from, progress: progress, cancellationToken: cancellation)));
+        var result = log.Epochs(settings, task.RowsPerEpoch, progress =>
+            TrainingOptions.Train(() =>
+                new Trainer(settings) { KeepsState = stateFile is not null }.Train(
+                    train.Space,
+                    task.Train,
+                    task.Valid,
+                    task.Negatives,
+                    start: from,
+                    progress: progress,
+                    cancellationToken: cancellation
+                )
+            )
+        );
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         _model.Write(parsed, modelFile, result.Model);
         stateFile?.Write(result.State!.Save);
@@ -89,27 +114,38 @@ internal sealed class TrainCommand
         log.Line($"best epoch {result.BestEpoch}{(metrics is null ? "" : $"; test {TestMetrics.Text(metrics)}")}");
         if (json)
         {
-            Report.Write(streams.Output, new()
-            {
-                ["settings"] = SettingsOf(parsed, settings, train.Space),
-                ["rows"] = new JsonObject { ["train"] = train.Examples.Count, ["valid"] = valid?.Examples.Count, ["test"] = test?.Examples.Count },
-                ["features"] = train.Space.ColumnCount,
-                ["fields"] = train.Space.FieldCount,
-                ["unknownEntries"] = new JsonObject { ["valid"] = valid?.UnknownEntries, ["test"] = test?.UnknownEntries },
-                ["epochs"] = Report.Epochs(result, settings.Loss, task.RowsPerEpoch),
-                ["startValidMetric"] = result.StartHoldoutLoss is { } startLoss ? Figures.Reported(settings.Loss, startLoss) : null,
-                ["bestEpoch"] = result.BestEpoch,
-                ["test"] = metrics,
-                ["parseSeconds"] = parseSeconds,
-                ["trainSeconds"] = trainSeconds,
-                ["peakMemoryBytes"] = Report.PeakMemoryBytes(),
-            });
+            Report.Write(
+                streams.Output,
+                new()
+                {
+                    ["settings"] = SettingsOf(parsed, settings, train.Space),
+                    ["rows"] = new JsonObject
+                    {
+                        ["train"] = train.Examples.Count,
+                        ["valid"] = valid?.Examples.Count,
+                        ["test"] = test?.Examples.Count,
+                    },
+                    ["features"] = train.Space.ColumnCount,
+                    ["fields"] = train.Space.FieldCount,
+                    ["unknownEntries"] = new JsonObject { ["valid"] = valid?.UnknownEntries, ["test"] = test?.UnknownEntries },
+                    ["epochs"] = Report.Epochs(result, settings.Loss, task.RowsPerEpoch),
+                    ["startValidMetric"] = result.StartHoldoutLoss is { } startLoss ? Figures.Reported(settings.Loss, startLoss) : null,
+                    ["bestEpoch"] = result.BestEpoch,
+                    ["test"] = metrics,
+                    ["parseSeconds"] = parseSeconds,
+                    ["trainSeconds"] = trainSeconds,
+                    ["peakMemoryBytes"] = Report.PeakMemoryBytes(),
+                }
+            );
         }
 
         DataSet? Read(Option<string?> option, FeatureSpace? space = null)
         {
             if (parsed.GetValue(option) is not { } path)
+            {
                 return null;
+            }
+
             var data = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, space));
             log.Line(Figures.Describe(data));
             return data;
@@ -121,31 +157,37 @@ internal sealed class TrainCommand
     {
         if (start.Loss != settings.Loss || start.Factors != settings.Factors)
         {
-            throw new CommandFailedException(FormattableString.Invariant(
-                $"{_warmStart.Name} does not fit: it has the loss {start.Loss} and {start.Factors} factors; {settings.Loss} and {settings.Factors} are to be trained"));
+            throw new CommandFailedException(
+                FormattableString.Invariant(
+                    $"{_warmStart.Name} does not fit: it has the loss {start.Loss} and {start.Factors} factors; {settings.Loss} and {settings.Factors} are to be trained"
+                )
+            );
         }
 
         if (start.Features is not null)
+        {
             throw new CommandFailedException($"{_warmStart.Name} does not fit: its features have names, those of {train.Name} have none");
+        }
+
         if (!start.Space.Fields.SequenceEqual(train.Space.Fields, StringComparer.Ordinal))
         {
             throw new CommandFailedException(
-                $"{_warmStart.Name} does not fit: its fields are {string.Join(", ", start.Space.Fields)}; those of {train.Name} are {string.Join(", ", train.Space.Fields)}");
+                $"{_warmStart.Name} does not fit: its fields are {string.Join(", ", start.Space.Fields)}; those of {train.Name} are {string.Join(", ", train.Space.Fields)}"
+            );
         }
 
         var (former, columns) = (new FileColumns(start.Space), new FileColumns(train.Space));
         var kept = Enumerable.Range(0, train.Space.ColumnCount).Select(columns.EntryOf).Count(entry => former.Find(entry.Field, entry.Index) >= 0);
         if (kept == 0)
+        {
             throw new CommandFailedException($"{_warmStart.Name} does not fit: it has none of the features of {train.Name}");
+        }
+
         streams.Error.WriteLine($"{_warmStart.Name}: {Figures.Count(kept)} of {Figures.Counted(train.Space.ColumnCount, "feature")} taken over");
     }
 
-    private static TrainingTask TaskOfRows(DataSet train, DataSet? valid, DataSet? test) => new(
-        train.Examples,
-        valid?.Examples,
-        null,
-        train.Examples.Count,
-        test is null ? null : scorer => TestMetrics.OfPredictions(scorer, test));
+    private static TrainingTask TaskOfRows(DataSet train, DataSet? valid, DataSet? test) =>
+        new(train.Examples, valid?.Examples, null, train.Examples.Count, test is null ? null : scorer => TestMetrics.OfPredictions(scorer, test));
 
     private TrainingTask TaskOfPairs(ParseResult parsed, DataSet train, DataSet? valid, DataSet? test, ulong seed)
     {
@@ -158,12 +200,27 @@ internal sealed class TrainCommand
             ofValid,
             sampling,
             (long)negatives * positives.Count,
-            ofTest is null ? null : scorer => TestMetrics.OfPairs(scorer, test! with { Name = $"the pairs of {test.Name}", Examples = ofTest }, ofTest.Rows[sampling.UserBlock]!));
+            ofTest is null
+                ? null
+                : scorer =>
+                    TestMetrics.OfPairs(
+                        scorer,
+                        test! with
+                        {
+                            Name = $"the pairs of {test.Name}",
+                            Examples = ofTest,
+                        },
+                        ofTest.Rows[sampling.UserBlock]!
+                    )
+        );
 
         ExampleSet? Held(DataSet? data)
         {
             if (data is null)
+            {
                 return null;
+            }
+
             var (held, ofHeld) = rows.Add(data, negatives);
             TrainingOptions.CheckNegatives(held.Count, negatives);
             return ofHeld.Materialize(held, seed);
@@ -174,11 +231,15 @@ internal sealed class TrainCommand
     {
         var interaction = _training.InteractionIn(parsed);
         if (train.Space.FieldCount > 1)
+        {
             return interaction ?? FeatureInteraction.FieldPooled;
+        }
+
         return interaction is null or FeatureInteraction.Plain
             ? FeatureInteraction.Plain
             : throw new CommandFailedException(
-                $"{train.Name}: all features are of one field, so that no fields cross: --interaction must be plain, or the rows must be of libffm");
+                $"{train.Name}: all features are of one field, so that no fields cross: --interaction must be plain, or the rows must be of libffm"
+            );
     }
 
     private JsonObject SettingsOf(ParseResult parsed, TrainingSettings settings, FeatureSpace space)
@@ -191,7 +252,10 @@ internal sealed class TrainCommand
         }
 
         foreach (var file in new[] { _train, _valid, _test, _model, _warmStart, _state })
+        {
             described[Options.KeyOf(file)] = parsed.GetValue(file);
+        }
+
         return described;
     }
 
@@ -201,5 +265,11 @@ internal sealed class TrainCommand
     /// <param name="Negatives">How positives get negatives.</param>
     /// <param name="RowsPerEpoch">Rows, or pairs, that an epoch learns from.</param>
     /// <param name="Measure">Measures what was learned.</param>
-    private sealed record TrainingTask(ExampleSet Train, ExampleSet? Valid, NegativeSampling? Negatives, long RowsPerEpoch, Func<Scorer, JsonObject>? Measure);
+    private sealed record TrainingTask(
+        ExampleSet Train,
+        ExampleSet? Valid,
+        NegativeSampling? Negatives,
+        long RowsPerEpoch,
+        Func<Scorer, JsonObject>? Measure
+    );
 }

@@ -15,7 +15,13 @@ internal sealed class TrainingOptions
 
     private readonly ChoiceOption<FeatureInteraction> _interaction;
     private readonly ChoiceOption<Solver> _solver = new(
-        "--solver", "How parameters step.", "adagrad", ("sgd", Solver.Sgd), ("adagrad", Solver.AdaGrad), ("adam", Solver.Adam));
+        "--solver",
+        "How parameters step.",
+        "adagrad",
+        ("sgd", Solver.Sgd),
+        ("adagrad", Solver.AdaGrad),
+        ("adam", Solver.Adam)
+    );
 
     private readonly NumberOption<int> _factors;
     private readonly NumberOption<int> _epochs = Options.Count("--epochs", "Passes over the rows at most.", 20);
@@ -26,21 +32,41 @@ internal sealed class TrainingOptions
         "constant",
         ("constant", RateSchedule.Constant),
         ("inverse-sqrt", RateSchedule.InverseSquareRoot),
-        ("cosine", RateSchedule.Cosine));
+        ("cosine", RateSchedule.Cosine)
+    );
 
-    private readonly NumberOption<float> _l2 = Options.NotNegative("--l2", "L2 regularisation per occurrence of a feature, of weights and factors alike, and of what pulls the weights of pairs of fields to 1.");
+    private readonly NumberOption<float> _l2 = Options.NotNegative(
+        "--l2",
+        "L2 regularisation per occurrence of a feature, of weights and factors alike, and of what pulls the weights of pairs of fields to 1."
+    );
     private readonly NumberOption<float> _l2Linear = Options.NotNegative("--l2-linear", $"L2 of weights, {ByLossAndSolver}.");
     private readonly NumberOption<float> _l2Factors = Options.NotNegative("--l2-factors", $"L2 of factors, {ByLossAndSolver}.");
     private readonly NumberOption<float> _initialDeviation = Options.Positive(
-        "--init-stdev", "Standard deviation of the initial factors, by default one that suits the loss.");
+        "--init-stdev",
+        "Standard deviation of the initial factors, by default one that suits the loss."
+    );
 
-    private readonly NumberOption<int> _patience = Options.Count("--patience", "With --valid: epochs without a better metric before training stops.", Defaults.Patience);
+    private readonly NumberOption<int> _patience = Options.Count(
+        "--patience",
+        "With --valid: epochs without a better metric before training stops.",
+        Defaults.Patience
+    );
     private readonly NumberOption<ulong> _seed = Options.Seed("Seed of initial factors, order of rows and negatives.");
-    private readonly NumberOption<int> _threads = new("--threads", "Threads to learn with.", number => number is >= 1 and <= 256, "a whole number from 1 to 256", 1);
-    private readonly Option<bool> _deterministic = Options.Flag("--deterministic", "The same model with any number of threads, at the cost of speed.");
+    private readonly NumberOption<int> _threads = new(
+        "--threads",
+        "Threads to learn with.",
+        number => number is >= 1 and <= 256,
+        "a whole number from 1 to 256",
+        1
+    );
+    private readonly Option<bool> _deterministic = Options.Flag(
+        "--deterministic",
+        "The same model with any number of threads, at the cost of speed."
+    );
     private readonly Option<string?> _kernel = new("--kernel")
     {
-        Description = $"The inner loops to compute with, by default the machine's best: {string.Join(", ", FactorizationKernel.All.Select(kernel => kernel.Name))}.",
+        Description =
+            $"The inner loops to compute with, by default the machine's best: {string.Join(", ", FactorizationKernel.All.Select(kernel => kernel.Name))}.",
         HelpName = "NAME",
     };
 
@@ -49,7 +75,13 @@ internal sealed class TrainingOptions
     /// <param name="losses">The losses to choose from, the default one first.</param>
     public TrainingOptions(int factors, string? interaction, params (string Word, Loss Value)[] losses)
     {
-        _factors = new("--k", "Length of the latent vectors; 0 trains a linear model.", number => number is >= 0 and <= 4096, "a whole number from 0 to 4096", factors);
+        _factors = new(
+            "--k",
+            "Length of the latent vectors; 0 trains a linear model.",
+            number => number is >= 0 and <= 4096,
+            "a whole number from 0 to 4096",
+            factors
+        );
         Loss = new("--loss", "What is minimised.", losses[0].Word, losses);
         _interaction = new(
             "--interaction",
@@ -58,7 +90,8 @@ internal sealed class TrainingOptions
             interaction,
             ("pooled", FeatureInteraction.FieldPooled),
             ("plain", FeatureInteraction.Plain),
-            ("weighted", FeatureInteraction.FieldWeighted));
+            ("weighted", FeatureInteraction.FieldWeighted)
+        );
     }
 
     /// <summary>What is minimised.</summary>
@@ -66,19 +99,38 @@ internal sealed class TrainingOptions
 
     /// <summary>All options but the threads, which are there for measuring, too.</summary>
     public IEnumerable<Option> OfModels =>
-    [
-        Loss, _interaction, _solver, _factors, _epochs, _rate, _schedule, _l2, _l2Linear, _l2Factors, _initialDeviation, _patience, _seed, _deterministic, _kernel,
-    ];
+        [
+            Loss,
+            _interaction,
+            _solver,
+            _factors,
+            _epochs,
+            _rate,
+            _schedule,
+            _l2,
+            _l2Linear,
+            _l2Factors,
+            _initialDeviation,
+            _patience,
+            _seed,
+            _deterministic,
+            _kernel,
+        ];
 
     public void AddTo(Command command)
     {
         foreach (var option in OfModels)
+        {
             command.Options.Add(option);
+        }
+
         command.Options.Add(_threads);
         command.Validators.Add(result =>
         {
             if (result.IsGiven(_l2) && (result.IsGiven(_l2Linear) || result.IsGiven(_l2Factors)))
+            {
                 result.AddError("--l2 is for weights and factors alike; --l2-linear and --l2-factors cannot stand beside it.");
+            }
         });
     }
 
@@ -135,29 +187,34 @@ internal sealed class TrainingOptions
     public static void CheckNegatives(int positives, int negatives)
     {
         if ((long)positives * (1 + negatives) > Array.MaxLength)
-            throw new CommandFailedException(FormattableString.Invariant($"--negatives {negatives} makes more than {Array.MaxLength} rows of {positives} choices"));
+        {
+            throw new CommandFailedException(
+                FormattableString.Invariant($"--negatives {negatives} makes more than {Array.MaxLength} rows of {positives} choices")
+            );
+        }
     }
 
     /// <summary>Settings by the names of their options.</summary>
-    public JsonObject Describe(TrainingSettings settings) => new()
-    {
-        ["loss"] = Loss.WordFor(settings.Loss),
-        ["interaction"] = _interaction.WordFor(settings.Interaction),
-        ["solver"] = _solver.WordFor(settings.Solver),
-        ["k"] = settings.Factors,
-        ["epochs"] = settings.Epochs,
-        ["rate"] = settings.LearningRate,
-        ["schedule"] = _schedule.WordFor(settings.Schedule),
-        ["l2Linear"] = settings.L2Linear,
-        ["l2Factors"] = settings.L2Factors,
-        ["l2FieldWeights"] = settings.L2FieldWeights,
-        ["initStdev"] = settings.InitialDeviation,
-        ["patience"] = settings.Patience,
-        ["seed"] = settings.Seed,
-        ["threads"] = settings.Threads,
-        ["deterministic"] = settings.Deterministic,
-        ["kernel"] = settings.KernelName,
-    };
+    public JsonObject Describe(TrainingSettings settings) =>
+        new()
+        {
+            ["loss"] = Loss.WordFor(settings.Loss),
+            ["interaction"] = _interaction.WordFor(settings.Interaction),
+            ["solver"] = _solver.WordFor(settings.Solver),
+            ["k"] = settings.Factors,
+            ["epochs"] = settings.Epochs,
+            ["rate"] = settings.LearningRate,
+            ["schedule"] = _schedule.WordFor(settings.Schedule),
+            ["l2Linear"] = settings.L2Linear,
+            ["l2Factors"] = settings.L2Factors,
+            ["l2FieldWeights"] = settings.L2FieldWeights,
+            ["initStdev"] = settings.InitialDeviation,
+            ["patience"] = settings.Patience,
+            ["seed"] = settings.Seed,
+            ["threads"] = settings.Threads,
+            ["deterministic"] = settings.Deterministic,
+            ["kernel"] = settings.KernelName,
+        };
 
     private FactorizationKernel KernelIn(ParseResult parsed)
     {

@@ -14,12 +14,14 @@ internal sealed class DemoOutput
 
     public DemoOutput()
     {
-        _console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = _terminal ? AnsiSupport.Detect : AnsiSupport.No,
-            ColorSystem = _terminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-            Interactive = _terminal ? InteractionSupport.Detect : InteractionSupport.No,
-        });
+        _console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = _terminal ? AnsiSupport.Detect : AnsiSupport.No,
+                ColorSystem = _terminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+                Interactive = _terminal ? InteractionSupport.Detect : InteractionSupport.No,
+            }
+        );
         if (!_terminal)
         {
             _console.Profile.Width = WidthInPipe;
@@ -83,9 +85,12 @@ internal sealed class DemoOutput
     public void EpochHeading() => _console.WriteLine("  phase  epoch   train loss   holdout loss   seconds", new Style(decoration: Decoration.Bold));
 
     public void Epoch(TrainingEpoch epoch) =>
-        _console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"  {epoch.Phase,-5}  {epoch.Epoch,5}   {epoch.TrainLoss,10:0.000000}   {epoch.HoldoutLoss,12:0.000000}   {epoch.Seconds,7:0.00}"));
+        _console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {epoch.Phase,-5}  {epoch.Epoch,5}   {epoch.TrainLoss,10:0.000000}   {epoch.HoldoutLoss,12:0.000000}   {epoch.Seconds,7:0.00}"
+            )
+        );
 
     /// <summary>Runs a step that reports how far it is, with a progress bar on a terminal and a line at its end.</summary>
     public async Task<T> ProgressAsync<T>(string what, long total, Func<Action<long>, Task<T>> step, Func<T, string> summary)
@@ -93,7 +98,9 @@ internal sealed class DemoOutput
         T result = default!;
         if (_terminal)
         {
-            await _console.Progress().AutoClear(true)
+            await _console
+                .Progress()
+                .AutoClear(true)
                 .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
                 .StartAsync(async context =>
                 {

@@ -61,7 +61,8 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
 
                 return total;
             },
-            total => $"{Number(total.Accepted),9} accepted, {Number(total.Duplicates)} duplicates");
+            total => $"{Number(total.Accepted),9} accepted, {Number(total.Duplicates)} duplicates"
+        );
     }
 
     private Task<WriteResult> ImportAsync<T>(string what, string path, IReadOnlyCollection<T> lines, CancellationToken cancellation) =>
@@ -74,7 +75,8 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
                 ThrowIfRejected(what, result);
                 return result;
             },
-            result => $"{Number(result.Accepted),9} accepted");
+            result => $"{Number(result.Accepted),9} accepted"
+        );
 
     private static T Reported<T>(T line, int index, Action<long> progress)
     {
@@ -86,7 +88,9 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
     {
         if (result.Rejected > 0)
         {
-            var reasons = (result.Errors ?? []).Take(5).Select(error => $"\n  {(error.Line is { } line ? $"line {line}" : $"index {error.Index}")}, {error.Field}: {error.Reason}");
+            var reasons = (result.Errors ?? [])
+                .Take(5)
+                .Select(error => $"\n  {(error.Line is { } line ? $"line {line}" : $"index {error.Index}")}, {error.Field}: {error.Reason}");
             throw new CommandFailedException($"{Number(result.Rejected)} {what} were rejected{string.Concat(reasons)}");
         }
     }
@@ -136,7 +140,9 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         output.Line();
         if (run.Rows is { } rows)
         {
-            var dropped = rows.Dropped is { Count: > 0 } reasons ? $" ({string.Join(", ", reasons.Select(reason => $"{Number(reason.Value)} {reason.Key}"))} left out)" : "";
+            var dropped = rows.Dropped is { Count: > 0 } reasons
+                ? $" ({string.Join(", ", reasons.Select(reason => $"{Number(reason.Value)} {reason.Key}"))} left out)"
+                : "";
             output.Line($"  {Number(rows.Used)} rows used{dropped}; best epoch {run.BestEpoch}; model {run.ModelVersion}");
         }
 
@@ -146,7 +152,9 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
             return;
         }
 
-        output.Heading(metrics.GetValueOrDefault("holdoutRows") is { } holdoutRows ? $"Holdout metrics, {Number((long)holdoutRows)} rows" : "Holdout metrics");
+        output.Heading(
+            metrics.GetValueOrDefault("holdoutRows") is { } holdoutRows ? $"Holdout metrics, {Number((long)holdoutRows)} rows" : "Holdout metrics"
+        );
         var shown = new List<string[]>();
         Add("RMSE", "rmse", "baselineRmse", "by the mean rating");
         if (data.NoiseFloor is { } floor && metrics.GetValueOrDefault("rmse") is not null)
@@ -165,7 +173,11 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         {
             if (metrics.GetValueOrDefault(key) is { } value)
             {
-                shown.Add([name, Number(value), baseline is not null && metrics.GetValueOrDefault(baseline) is { } other ? $"{Number(other)} {by}" : ""]);
+                shown.Add([
+                    name,
+                    Number(value),
+                    baseline is not null && metrics.GetValueOrDefault(baseline) is { } other ? $"{Number(other)} {by}" : "",
+                ]);
             }
         }
     }
@@ -185,7 +197,9 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
             await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation);
         }
 
-        throw new CommandFailedException($"model {modelVersion} was trained, but does not serve after {PublicationLimit.TotalSeconds:0} seconds; the service's log says why");
+        throw new CommandFailedException(
+            $"model {modelVersion} was trained, but does not serve after {PublicationLimit.TotalSeconds:0} seconds; the service's log says why"
+        );
     }
 
     private void PrintItems(string userId, Recommendations answer)
@@ -194,15 +208,20 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         output.Heading($"Recommendations for user {userId}{context}, model {answer.ModelVersion}");
         output.Table(
             [">rank", "item", "title", ">score", ">prediction", "tags"],
-            [.. answer.Items.Select(item => new[]
-            {
-                item.Rank.ToString(CultureInfo.InvariantCulture),
-                item.ItemId,
-                TitleOf(item),
-                Number(item.Score),
-                item.Prediction is { } prediction ? Number(prediction) : "",
-                string.Join(", ", item.Tags ?? []),
-            })]);
+            [
+                .. answer.Items.Select(item =>
+                    new[]
+                    {
+                        item.Rank.ToString(CultureInfo.InvariantCulture),
+                        item.ItemId,
+                        TitleOf(item),
+                        Number(item.Score),
+                        item.Prediction is { } prediction ? Number(prediction) : "",
+                        string.Join(", ", item.Tags ?? []),
+                    }
+                ),
+            ]
+        );
     }
 
     private void PrintExplanation(RecommendedItem item)
@@ -213,13 +232,19 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         parts.AddRange(explanation.Linear.Select(part => ($"linear, {part.Field}", part.Value)));
         parts.AddRange(explanation.Pairs.Select(pair => (string.Join(" × ", pair.Fields), pair.Value)));
         var sum = parts.Sum(part => part.Value);
-        output.Table(["part", ">value"], [.. parts.Select(part => new[] { part.Name, Number(part.Value) }), ["sum", Number(sum)], ["score", Number(item.Score)]]);
+        output.Table(
+            ["part", ">value"],
+            [.. parts.Select(part => new[] { part.Name, Number(part.Value) }), ["sum", Number(sum)], ["score", Number(item.Score)]]
+        );
         ThrowIfApart("the sum of the explanation", sum, item.Score, parts.Sum(part => Math.Abs(part.Value)));
     }
 
     private async Task PrintCrossVectorAsync(string userId, RecommendedItem item, long modelVersion, CancellationToken cancellation)
     {
-        var features = await service.GetCrossFeaturesAsync(new CrossFeaturesQuery(modelVersion, [new CrossFeaturesRow(userId, item.ItemId, data.Context)]), cancellation);
+        var features = await service.GetCrossFeaturesAsync(
+            new CrossFeaturesQuery(modelVersion, [new CrossFeaturesRow(userId, item.ItemId, data.Context)]),
+            cancellation
+        );
         var row = features.Rows[0];
         output.Heading($"Cross vector of user {userId} and item {item.ItemId}, {features.Factors} factors");
         foreach (var line in row.CrossVector.Chunk(8))
@@ -228,8 +253,15 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         }
 
         var sum = row.Bias + row.Linear + row.CrossVector.Sum();
-        output.Line($"  bias {Number(row.Bias)} + linear {Number(row.Linear)} + sum of the vector {Number(row.CrossVector.Sum())} = score {Number(row.Score)}");
-        ThrowIfApart("bias + linear + sum of the cross vector", sum, row.Score, Math.Abs(row.Bias) + Math.Abs(row.Linear) + row.CrossVector.Sum(Math.Abs));
+        output.Line(
+            $"  bias {Number(row.Bias)} + linear {Number(row.Linear)} + sum of the vector {Number(row.CrossVector.Sum())} = score {Number(row.Score)}"
+        );
+        ThrowIfApart(
+            "bias + linear + sum of the cross vector",
+            sum,
+            row.Score,
+            Math.Abs(row.Bias) + Math.Abs(row.Linear) + row.CrossVector.Sum(Math.Abs)
+        );
     }
 
     private static void ThrowIfApart(string what, double sum, double score, double magnitude)

@@ -17,22 +17,32 @@ internal static class GeneratedData
             UserId = truth.Users[0].Id,
             Context = new Dictionary<string, string>(StringComparer.Ordinal) { ["device"] = "phone" },
             Users = [.. truth.Users.Select(user => new UserLine(user.Id, user.Tags, Attributes(("age", user.Age), ("country", user.Country))))],
-            Items = [.. truth.Items.Select(item => new ItemLine(item.Id, item.Tags, Attributes(("year", item.Year)), Attributes(("title", item.Title), ("year", item.Year))))],
+            Items =
+            [
+                .. truth.Items.Select(item => new ItemLine(
+                    item.Id,
+                    item.Tags,
+                    Attributes(("year", item.Year)),
+                    Attributes(("title", item.Title), ("year", item.Year))
+                )),
+            ],
             Interactions = truth.Interactions().Select(ToLine),
             InteractionCount = options.Interactions,
             NoiseFloor = truth.NoiseDeviation,
         };
     }
 
-    private static InteractionLine ToLine(GroundTruthInteraction interaction) => new(
-        $"rating-{interaction.ItemId}",
-        interaction.UserId,
-        interaction.ItemId,
-        interaction.Type,
-        interaction.Value!.Value,
-        interaction.OccurredAt,
-        interaction.Tags,
-        Attributes(("device", interaction.Device)));
+    private static InteractionLine ToLine(GroundTruthInteraction interaction) =>
+        new(
+            $"rating-{interaction.ItemId}",
+            interaction.UserId,
+            interaction.ItemId,
+            interaction.Type,
+            interaction.Value!.Value,
+            interaction.OccurredAt,
+            interaction.Tags,
+            Attributes(("device", interaction.Device))
+        );
 
     private static Dictionary<string, object> Attributes(params ReadOnlySpan<(string Key, object Value)> entries)
     {

@@ -58,8 +58,15 @@ internal static partial class MovieLensData
 
         return counts.ToDictionary(
             movie => movie.Key,
-            movie => movie.Value.OrderByDescending(tag => tag.Value).ThenBy(tag => tag.Key, StringComparer.Ordinal).Take(MostTags).Select(tag => tag.Key).ToList(),
-            StringComparer.Ordinal);
+            movie =>
+                movie
+                    .Value.OrderByDescending(tag => tag.Value)
+                    .ThenBy(tag => tag.Key, StringComparer.Ordinal)
+                    .Take(MostTags)
+                    .Select(tag => tag.Key)
+                    .ToList(),
+            StringComparer.Ordinal
+        );
     }
 
     private static List<ItemLine> ReadMovies(string path, Dictionary<string, List<string>> tags)
@@ -67,9 +74,18 @@ internal static partial class MovieLensData
         var items = new List<ItemLine>();
         foreach (var row in Rows(path, "movieId", "title", "genres"))
         {
-            var genres = row.GetString("genres").Split('|', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(genre => genre != "(no genres listed)");
+            var genres = row.GetString("genres")
+                .Split('|', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Where(genre => genre != "(no genres listed)");
             var movie = row.GetString("movieId");
-            items.Add(new ItemLine(movie, [.. genres.Concat(tags.GetValueOrDefault(movie, [])).Distinct(StringComparer.Ordinal)], Attributes: null, Metadata(row.GetString("title"))));
+            items.Add(
+                new ItemLine(
+                    movie,
+                    [.. genres.Concat(tags.GetValueOrDefault(movie, [])).Distinct(StringComparer.Ordinal)],
+                    Attributes: null,
+                    Metadata(row.GetString("title"))
+                )
+            );
         }
 
         return items;
@@ -93,7 +109,14 @@ internal static partial class MovieLensData
         foreach (var row in Rows(path, "userId", "movieId", "rating", "timestamp"))
         {
             var movie = row.GetString("movieId");
-            yield return new InteractionLine($"rating-{movie}", row.GetString("userId"), movie, "rating", Number(path, row, "rating"), Time(path, row, "timestamp"));
+            yield return new InteractionLine(
+                $"rating-{movie}",
+                row.GetString("userId"),
+                movie,
+                "rating",
+                Number(path, row, "rating"),
+                Time(path, row, "timestamp")
+            );
         }
     }
 
@@ -122,7 +145,10 @@ internal static partial class MovieLensData
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new CommandFailedException($"{path} cannot be read; a MovieLens folder holds ratings.csv, tags.csv and movies.csv ({failure.Message})", failure);
+            throw new CommandFailedException(
+                $"{path} cannot be read; a MovieLens folder holds ratings.csv, tags.csv and movies.csv ({failure.Message})",
+                failure
+            );
         }
     }
 

@@ -50,24 +50,35 @@ internal static class DataFiles
     }
 
     /// <summary>Writes a file.</summary>
-    public static void Write(OutputFile file, DataFormat format, FeatureSpace space, ExampleSet examples) => file.Write(content =>
-    {
-        if (format != DataFormat.Cache && examples.Weights is not null)
-            throw new CommandFailedException("the rows have weights, for which text has no place: the format must be a cache");
-        if (format == DataFormat.Cache)
-            ExampleFile.Save(content, space, examples);
-        else
-            SparseTextWriter.Write(content, space, examples, format == DataFormat.LibFm ? SparseTextFormat.LibFm : SparseTextFormat.LibFfm);
-    });
+    public static void Write(OutputFile file, DataFormat format, FeatureSpace space, ExampleSet examples) =>
+        file.Write(content =>
+        {
+            if (format != DataFormat.Cache && examples.Weights is not null)
+            {
+                throw new CommandFailedException("the rows have weights, for which text has no place: the format must be a cache");
+            }
+
+            if (format == DataFormat.Cache)
+            {
+                ExampleFile.Save(content, space, examples);
+            }
+            else
+            {
+                SparseTextWriter.Write(content, space, examples, format == DataFormat.LibFm ? SparseTextFormat.LibFm : SparseTextFormat.LibFfm);
+            }
+        });
 
     /// <summary>The format that the extension of a file to write tells.</summary>
-    public static DataFormat FormatFor(string path) => OutputFile.ExtensionOf(path) switch
-    {
-        ".libfm" or ".libsvm" or ".svm" => DataFormat.LibFm,
-        ".ffm" or ".libffm" => DataFormat.LibFfm,
-        ".cache" => DataFormat.Cache,
-        _ => throw new CommandFailedException($"the extension of {path} tells no format of rows: .libfm, .libsvm, .svm, .ffm, .libffm or .cache does, or --format"),
-    };
+    public static DataFormat FormatFor(string path) =>
+        OutputFile.ExtensionOf(path) switch
+        {
+            ".libfm" or ".libsvm" or ".svm" => DataFormat.LibFm,
+            ".ffm" or ".libffm" => DataFormat.LibFfm,
+            ".cache" => DataFormat.Cache,
+            _ => throw new CommandFailedException(
+                $"the extension of {path} tells no format of rows: .libfm, .libsvm, .svm, .ffm, .libffm or .cache does, or --format"
+            ),
+        };
 
     private static DataSet ReadText(InputFile file, FeatureSpace? space)
     {
@@ -79,7 +90,10 @@ internal static class DataFiles
     {
         var (own, examples) = ExampleFile.Load(file.Content);
         if (space is null || own.HasSameColumnsAs(space))
+        {
             return new(file.Name, space ?? own, examples, UnknownEntries: 0);
+        }
+
         var (translated, unknown) = Translate(own, examples, space);
         return new(file.Name, space, translated, unknown);
     }
@@ -89,7 +103,10 @@ internal static class DataFiles
     {
         var sameFields = own.Fields.SequenceEqual(space.Fields, StringComparer.Ordinal);
         if (!sameFields && !(HasNumbersAsFields(own) && HasNumbersAsFields(space)))
+        {
             throw new DataFormatException($"the fields are {string.Join(", ", own.Fields)}; those wanted are {string.Join(", ", space.Fields)}.");
+        }
+
         var (from, to) = (new FileColumns(own), new FileColumns(space));
         var columns = new int[own.ColumnCount];
         for (var column = 0; column < columns.Length; column++)
@@ -107,9 +124,13 @@ internal static class DataFiles
             for (var entry = 0; entry < row.Length; entry++)
             {
                 if (columns[row.Columns[entry]] is >= 0 and var column)
+                {
                     rows.Add(column, row.ValueAt(entry));
+                }
                 else
+                {
                     unknown++;
+                }
             }
 
             rows.EndRow();

@@ -11,20 +11,35 @@ internal static class GeneratedRatings
         GroundTruthInteraction[] ratings = [.. truth.Interactions()];
         var builder = new FeatureIndexBuilder();
         foreach (var (user, count) in ratings.CountBy(rating => rating.User))
+        {
             builder.CountUser(truth.Users[user].ToFeatures(), count);
+        }
+
         foreach (var (item, count) in ratings.CountBy(rating => rating.Item))
+        {
             builder.CountItem(truth.Items[item].ToFeatures(), count);
+        }
+
         foreach (var rating in ratings)
+        {
             builder.CountContext(rating.ToContextFeatures(), 1);
+        }
+
         var (space, index) = builder.Build(minimumCount: 1);
         var users = Rows(truth.Users, (user, row) => index.AppendUser(user.ToFeatures(), row));
         var items = Rows(truth.Items, (item, row) => index.AppendItem(item.ToFeatures(), row));
         return (space, Join(ratings), Join([.. truth.UnseenPairs(others)]));
 
-        ExampleSet Join(GroundTruthInteraction[] interactions) => new(
-            [users, items, Rows(interactions, (interaction, row) => index.AppendContext(interaction.ToContextFeatures(), row))],
-            [[.. interactions.Select(interaction => interaction.User)], [.. interactions.Select(interaction => interaction.Item)], null],
-            [.. interactions.Select(interaction => (float)interaction.Value!.Value)]);
+        ExampleSet Join(GroundTruthInteraction[] interactions) =>
+            new(
+                [users, items, Rows(interactions, (interaction, row) => index.AppendContext(interaction.ToContextFeatures(), row))],
+                [
+                    [.. interactions.Select(interaction => interaction.User)],
+                    [.. interactions.Select(interaction => interaction.Item)],
+                    null,
+                ],
+                [.. interactions.Select(interaction => (float)interaction.Value!.Value)]
+            );
 
         SparseRows Rows<T>(IReadOnlyList<T> entities, Action<T, RowBuffer> append)
         {

@@ -59,9 +59,14 @@ internal sealed class InputFile : IDisposable
         var start = new byte[StartLength];
         start = start[..stream.ReadAtLeast(start, StartLength, throwOnEndOfStream: false)];
         if (stream.CanSeek)
+        {
             stream.Position -= start.Length;
+        }
         else
+        {
             stream = new PrefixedInput(start, stream);
+        }
+
         return start;
     }
 
@@ -73,7 +78,10 @@ internal sealed class InputFile : IDisposable
         public override int Read(Span<byte> buffer)
         {
             if (_given == prefix.Length)
+            {
                 return Source.Read(buffer);
+            }
+
             var length = Math.Min(buffer.Length, prefix.Length - _given);
             prefix.AsSpan(_given, length).CopyTo(buffer);
             _given += length;
@@ -112,7 +120,11 @@ internal sealed class InputFile : IDisposable
 
         public override long Length => throw new NotSupportedException();
 
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
 
         protected Stream Source => source;
 
@@ -131,7 +143,10 @@ internal sealed class InputFile : IDisposable
         protected override void Dispose(bool disposing)
         {
             if (disposing)
+            {
                 source.Dispose();
+            }
+
             base.Dispose(disposing);
         }
     }

@@ -39,31 +39,36 @@ internal static class ModelFiles
         return IsStartOf(file.Start) ? TrainingState.Of(Read(file)) : Read(file, TrainingState.Load);
     }
 
-    public static void Write(OutputFile file, ModelFormat format, FactorizationModel model) => file.Write(content =>
-    {
-        switch (format)
+    public static void Write(OutputFile file, ModelFormat format, FactorizationModel model) =>
+        file.Write(content =>
         {
-            case ModelFormat.Rfm:
-                ModelFile.Save(content, model);
-                break;
-            case ModelFormat.Safetensors:
-                SafetensorsFile.Export(content, model);
-                break;
-            default:
-                using (var text = new StreamWriter(content, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 64 * 1024))
-                    ModelText.Export(text, model);
-                break;
-        }
-    });
+            switch (format)
+            {
+                case ModelFormat.Rfm:
+                    ModelFile.Save(content, model);
+                    break;
+                case ModelFormat.Safetensors:
+                    SafetensorsFile.Export(content, model);
+                    break;
+                default:
+                    using (var text = new StreamWriter(content, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 64 * 1024))
+                    {
+                        ModelText.Export(text, model);
+                    }
+
+                    break;
+            }
+        });
 
     /// <summary>The format that the extension of a file tells; null when it tells none.</summary>
-    public static ModelFormat? FormatOf(string path) => OutputFile.ExtensionOf(path) switch
-    {
-        ".rfm" => ModelFormat.Rfm,
-        ".safetensors" => ModelFormat.Safetensors,
-        ".txt" => ModelFormat.Text,
-        _ => null,
-    };
+    public static ModelFormat? FormatOf(string path) =>
+        OutputFile.ExtensionOf(path) switch
+        {
+            ".rfm" => ModelFormat.Rfm,
+            ".safetensors" => ModelFormat.Safetensors,
+            ".txt" => ModelFormat.Text,
+            _ => null,
+        };
 
     private static T Read<T>(InputFile file, Func<Stream, T> read)
     {

@@ -5,7 +5,8 @@ using RecService.Engine.Data;
 namespace RecService.Cli.Files;
 
 /// <summary>
-/// Rows for pairwise learning. The entries of some fields say who, those of the others what was chosen: the user's and the item's side of a row. Sides that are the same in
+/// Rows for pairwise learning. The entries of some fields say who, those of the others what was chosen: the user's and the item's side of a row.
+/// Sides that are the same in
 /// several rows are the same user or item.
 /// </summary>
 internal sealed class PairwiseRows
@@ -30,14 +31,18 @@ internal sealed class PairwiseRows
         {
             var index = Array.IndexOf(fields, field);
             if (index < 0)
+            {
                 throw new CommandFailedException($"there is no field '{field}' for --user-fields; there are {string.Join(", ", fields)}");
+            }
+
             _isUserField[index] = true;
         }
 
         if (!_isUserField.Contains(false))
         {
             throw new CommandFailedException(
-                "every field is one of users, so that there are no items to choose from: pairwise learning needs rows of several fields (libffm)");
+                "every field is one of users, so that there are no items to choose from: pairwise learning needs rows of several fields (libffm)"
+            );
         }
     }
 
@@ -59,12 +64,15 @@ internal sealed class PairwiseRows
     }
 
     /// <summary>
-    /// The positive rows, as users joined with items: those with a target above 0. Other rows say no more than that there are such items. To be called for the rows to
+    /// The positive rows, as users joined with items: those with a target above 0. Other rows say no more than that there are such items. To be
+    /// called for the rows to
     /// learn from first.
     /// </summary>
     /// <param name="data">The rows.</param>
     /// <param name="negatives">Negatives for each positive.</param>
-    /// <returns>The positives, and how they get negatives: drawn from the items of the rows up to now, less those that the user has chosen in them.</returns>
+    /// <returns>
+    /// The positives, and how they get negatives: drawn from the items of the rows up to now, less those that the user has chosen in them.
+    /// </returns>
     public (ExampleSet Positives, NegativeSampling Negatives) Add(DataSet data, int negatives)
     {
         var examples = data.Examples;
@@ -82,7 +90,10 @@ internal sealed class PairwiseRows
         }
 
         if (_positiveUsers.Count == first)
+        {
             throw new CommandFailedException($"{data.Name}: no row has a target above 0, so that nothing was chosen");
+        }
+
         int[] users = [.. _positiveUsers.Skip(first)];
         int[] items = [.. _positiveItems.Skip(first)];
         var targets = new float[users.Length];
@@ -90,7 +101,13 @@ internal sealed class PairwiseRows
         var (userBlock, itemBlock) = (_users.Build(), _items.Build());
         return (
             new([userBlock, itemBlock], [users, items], targets),
-            new(0, 1, negatives, RowSets.FromPairs(userBlock.Count, CollectionsMarshal.AsSpan(_positiveUsers), CollectionsMarshal.AsSpan(_positiveItems))));
+            new(
+                0,
+                1,
+                negatives,
+                RowSets.FromPairs(userBlock.Count, CollectionsMarshal.AsSpan(_positiveUsers), CollectionsMarshal.AsSpan(_positiveItems))
+            )
+        );
     }
 
     private void Split(SparseRow row, RowBuffer user, RowBuffer item)
@@ -98,7 +115,9 @@ internal sealed class PairwiseRows
         user.Clear();
         item.Clear();
         for (var entry = 0; entry < row.Length; entry++)
+        {
             (_isUserField[_space.ColumnFields[row.Columns[entry]]] ? user : item).Add(row.Columns[entry], row.ValueAt(entry));
+        }
     }
 
     /// <summary>Numbers rows, those with the same entries alike.</summary>
@@ -111,12 +130,18 @@ internal sealed class PairwiseRows
         public int RowOf(SparseRow row)
         {
             if (_key.Length < 2 * row.Length)
+            {
                 _key = new int[4 * row.Length];
+            }
+
             var columns = _key.AsSpan(0, row.Length);
             var values = MemoryMarshal.Cast<int, float>(_key.AsSpan(row.Length, row.Length));
             row.Columns.CopyTo(columns);
             for (var entry = 0; entry < values.Length; entry++)
+            {
                 values[entry] = row.ValueAt(entry);
+            }
+
             columns.Sort(values);
 
             // The numbers as characters, as dictionaries look up texts without making them.

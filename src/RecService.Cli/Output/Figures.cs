@@ -23,10 +23,11 @@ internal static class Figures
     /// <summary>The loss in the unit of its name: the RMSE for squared loss, which is in the units of the targets.</summary>
     public static double Reported(Loss loss, double mean) => loss == Loss.Squared ? Math.Sqrt(mean) : mean;
 
-    public static string NameOf(Loss loss) => loss switch
-    {
-        Loss.Squared => "RMSE",
-        Loss.Logistic => "log loss",
-        _ => "pair loss",
-    };
+    public static string NameOf(Loss loss) =>
+        loss switch
+        {
+            Loss.Squared => "RMSE",
+            Loss.Logistic => "log loss",
+            _ => "pair loss",
+        };
 }

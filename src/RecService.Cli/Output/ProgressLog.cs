@@ -21,8 +21,7 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
     }
 
     /// <summary>Does something of which nobody knows how far it is.</summary>
-    public T While<T>(string what, Func<T> work) =>
-        isTerminal ? Terminal().Status().Start(Markup.Escape(what), _ => work()) : work();
+    public T While<T>(string what, Func<T> work) => isTerminal ? Terminal().Status().Start(Markup.Escape(what), _ => work()) : work();
 
     /// <summary>Trains, with a line for each epoch and on a terminal a bar for all of them.</summary>
     /// <param name="settings">The settings.</param>
@@ -33,9 +32,14 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
         var name = Figures.NameOf(settings.Loss);
         Line($"epoch  {"train " + name,15}  {"valid " + name,15}  seconds  {(settings.Loss == Loss.Bpr ? "M pairs/s" : "M rows/s"),9}");
         if (!isTerminal)
+        {
             return train(epoch => Line(Text(epoch)));
+        }
+
         var console = Terminal();
-        return console.Progress().AutoClear(true)
+        return console
+            .Progress()
+            .AutoClear(true)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
             .Start(context =>
             {
@@ -52,7 +56,9 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
             var trainLoss = Figures.Metric(Figures.Reported(settings.Loss, epoch.TrainLoss));
             var validLoss = Figures.Metric(epoch.HoldoutLoss is { } loss ? Figures.Reported(settings.Loss, loss) : null);
             var seconds = epoch.LearningTime.TotalSeconds;
-            return FormattableString.Invariant($"{epoch.Epoch,5}  {trainLoss,15}  {validLoss,15}  {seconds,7:0.000}  {rows / seconds / 1e6,9:0.00}");
+            return FormattableString.Invariant(
+                $"{epoch.Epoch,5}  {trainLoss,15}  {validLoss,15}  {seconds,7:0.000}  {rows / seconds / 1e6,9:0.00}"
+            );
         }
     }
 

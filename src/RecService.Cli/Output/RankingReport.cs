@@ -22,7 +22,10 @@ internal static class RankingReport
 
         Add("mrr", metrics.Mrr);
         foreach (var n in metrics.Cutoffs)
+        {
             AddValue($"coverage@{n}", metrics.Coverage(n).Share, metrics.Coverage(n).Interval);
+        }
+
         report[Intervals] = intervals;
         return report;
 

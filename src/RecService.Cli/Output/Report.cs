@@ -20,16 +20,16 @@ internal static class Report
     /// <param name="loss">Its loss.</param>
     /// <param name="rows">Rows, or pairs of rows, that an epoch learned from.</param>
     public static JsonArray Epochs(TrainingResult result, Loss loss, long rows) =>
-    [
-        .. result.Epochs.Select(epoch => new JsonObject
-        {
-            ["epoch"] = epoch.Epoch,
-            ["seconds"] = epoch.LearningTime.TotalSeconds,
-            ["examplesPerSecond"] = rows / epoch.LearningTime.TotalSeconds,
-            ["trainLoss"] = Figures.Reported(loss, epoch.TrainLoss),
-            ["validMetric"] = epoch.HoldoutLoss is { } holdout ? Figures.Reported(loss, holdout) : null,
-        }),
-    ];
+        [
+            .. result.Epochs.Select(epoch => new JsonObject
+            {
+                ["epoch"] = epoch.Epoch,
+                ["seconds"] = epoch.LearningTime.TotalSeconds,
+                ["examplesPerSecond"] = rows / epoch.LearningTime.TotalSeconds,
+                ["trainLoss"] = Figures.Reported(loss, epoch.TrainLoss),
+                ["validMetric"] = epoch.HoldoutLoss is { } holdout ? Figures.Reported(loss, holdout) : null,
+            }),
+        ];
 
     /// <summary>The most physical memory that the process had at a time.</summary>
     public static long PeakMemoryBytes()
@@ -37,7 +37,15 @@ internal static class Report
         const string Status = "/proc/self/status";
         const string Peak = "VmHWM:";
         if (File.Exists(Status) && File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(Peak, StringComparison.Ordinal)) is { } line)
-            return 1024 * long.Parse(line.AsSpan(Peak.Length).TrimEnd("kB"), NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
+        {
+            return 1024
+                * long.Parse(
+                    line.AsSpan(Peak.Length).TrimEnd("kB"),
+                    NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
+                    CultureInfo.InvariantCulture
+                );
+        }
+
         using var process = System.Diagnostics.Process.GetCurrentProcess();
         return process.PeakWorkingSet64;
     }

@@ -16,7 +16,10 @@ internal static class TestMetrics
     {
         var predictions = Scores(scorer, data.Name, data.Examples);
         foreach (ref var prediction in predictions.AsSpan())
+        {
             prediction = scorer.Model.Predict(prediction);
+        }
+
         var (targets, weights) = (data.Examples.Targets, data.Examples.Weights);
         if (scorer.Model.Loss == Loss.Squared)
         {
@@ -51,7 +54,11 @@ internal static class TestMetrics
             pairs++;
         }
 
-        return new() { ["pairLoss"] = pairs == 0 ? null : loss / pairs, ["auc"] = ClassificationMetrics.AucByUser(scores, examples.Targets, users)?.Mean };
+        return new()
+        {
+            ["pairLoss"] = pairs == 0 ? null : loss / pairs,
+            ["auc"] = ClassificationMetrics.AucByUser(scores, examples.Targets, users)?.Mean,
+        };
     }
 
     /// <summary>The metrics in a line.</summary>
@@ -72,7 +79,9 @@ internal static class TestMetrics
         {
             scores[example] = scorer.Score(examples.Gather(example, buffer));
             if (!float.IsFinite(scores[example]))
+            {
                 throw NotFinite(name, example, scores[example]);
+            }
         }
 
         return scores;

@@ -21,18 +21,28 @@ internal sealed record RankingData(RankingRows Rows, Choices Train, Choices? Val
     /// <summary>One for each user and context of the test pairs.</summary>
     public IReadOnlyList<RankingQuery> Queries { get; } = RankingQuery.FromPairs(Test.Users, Test.Items, Test.Contexts);
 
-    /// <summary>The positives to learn from, and how they get negatives: from the items of training, so that items that it has not stay unknown.</summary>
-    public (ExampleSet Positives, NegativeSampling Negatives) TrainExamples(int negatives) => (
-        Positives(Train, Rows.TrainUsers, Rows.TrainItems, Rows.TrainContexts),
-        new(UserBlock, ItemBlock, negatives, RowSets.FromPairs(Rows.TrainUsers.Count, Train.Users, Train.Items)));
+    /// <summary>
+    /// The positives to learn from, and how they get negatives: from the items of training, so that items that it has not stay unknown.
+    /// </summary>
+    public (ExampleSet Positives, NegativeSampling Negatives) TrainExamples(int negatives) =>
+        (
+            Positives(Train, Rows.TrainUsers, Rows.TrainItems, Rows.TrainContexts),
+            new(UserBlock, ItemBlock, negatives, RowSets.FromPairs(Rows.TrainUsers.Count, Train.Users, Train.Items))
+        );
 
     /// <summary>The positives that tell when to stop, each followed by negatives from the whole catalogue.</summary>
     public ExampleSet? ValidExamples(int negatives, ulong seed)
     {
         if (Valid is null)
+        {
             return null;
+        }
+
         var chosen = RowSets.FromPairs(Rows.Users.Count, [.. Train.Users, .. Valid.Users], [.. Train.Items, .. Valid.Items]);
-        return new NegativeSampling(UserBlock, ItemBlock, negatives, chosen).Materialize(Positives(Valid, Rows.Users, Rows.Items, Rows.Contexts), seed);
+        return new NegativeSampling(UserBlock, ItemBlock, negatives, chosen).Materialize(
+            Positives(Valid, Rows.Users, Rows.Items, Rows.Contexts),
+            seed
+        );
     }
 
     /// <summary>What measures rankings of the catalogue, less what its users are known to have.</summary>

@@ -13,7 +13,11 @@ internal sealed record Choices(int[] Users, int[] Items, int[] Contexts)
     public Choices Without(RowSets known)
     {
         int[] kept = [.. Enumerable.Range(0, Count).Where(choice => !known.Contains(Users[choice], Items[choice]))];
-        return new([.. kept.Select(choice => Users[choice])], [.. kept.Select(choice => Items[choice])], [.. kept.Select(choice => Contexts[choice])]);
+        return new(
+            [.. kept.Select(choice => Users[choice])],
+            [.. kept.Select(choice => Items[choice])],
+            [.. kept.Select(choice => Contexts[choice])]
+        );
     }
 }
 
@@ -41,10 +45,16 @@ internal sealed class KnownFeatures
     public bool Add(int entity, ReadOnlySpan<char> name, float? value)
     {
         while (_lists.Count <= entity)
+        {
             _lists.Add([]);
+        }
+
         var feature = Names.Add(name);
         if (_lists[entity].Exists(known => known.Feature == feature))
+        {
             return false;
+        }
+
         _lists[entity].Add((feature, value));
         return true;
     }
@@ -79,14 +89,23 @@ internal sealed class RankingFiles(Stream standardInput)
         {
             _contextFields ??= reader.Count - 2;
             if (reader.Count - 2 != _contextFields)
-                throw reader.Refusal(0, FormattableString.Invariant($"the line has {reader.Count} cells; the first line of the training pairs has {_contextFields + 2}."));
+            {
+                throw reader.Refusal(
+                    0,
+                    FormattableString.Invariant($"the line has {reader.Count} cells; the first line of the training pairs has {_contextFields + 2}.")
+                );
+            }
+
             users.Add(Users.Add(reader[0]));
             items.Add(Items.Add(reader[1]));
             contexts.Add(Contexts.Add(reader.From(2)));
         }
 
         if (users.Count == 0)
+        {
             throw new CommandFailedException($"{path}: there are no pairs");
+        }
+
         return new([.. users], [.. items], [.. contexts]);
     }
 
@@ -114,7 +133,10 @@ internal sealed class RankingFiles(Stream standardInput)
         var items = new List<int>();
         using var reader = new TabReader(path, standardInput, 1, "item");
         while (reader.Read())
+        {
             items.Add(Items.Add(reader[0]));
+        }
+
         return items.Count > 0 ? [.. items] : throw new CommandFailedException($"{path}: there are no items");
     }
 
@@ -131,12 +153,17 @@ internal sealed class RankingFiles(Stream standardInput)
             if (reader.Count > 2)
             {
                 if (!float.TryParse(reader[2], NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !float.IsFinite(number))
+                {
                     throw reader.Refusal(2, $"the value '{reader[2]}' is not a finite number.");
+                }
+
                 value = number;
             }
 
             if (!features.Add(entities.Add(reader[0]), reader[1], value))
+            {
                 throw reader.Refusal(1, $"the {noun} '{reader[0]}' has the feature '{reader[1]}' already.");
+            }
         }
     }
 }

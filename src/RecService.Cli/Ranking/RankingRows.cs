@@ -21,7 +21,10 @@ internal sealed class RankingRows
         (TrainUsers, Users) = Entities(files.Users, users, "user.id", files.UserFeatures, "user.tags");
         (TrainItems, Items) = Entities(files.Items, items, "item.id", files.ItemFeatures, itemFeaturesApart ? "tag" : "item.tags");
         if (files.ContextFields > 0)
+        {
             (TrainContexts, Contexts) = ContextRows(files, contexts);
+        }
+
         Space = new(_fields, [.. _columnFields]);
         Index = FeatureIndex.Of(_features);
     }
@@ -55,7 +58,10 @@ internal sealed class RankingRows
     {
         var firstId = _features.Count;
         for (var entity = 0; entity < trained; entity++)
+        {
             AddColumn(idGroup, ids[entity]);
+        }
+
         var featureColumns = new int[known.Names.Count];
         Array.Fill(featureColumns, -1);
         for (var entity = 0; entity < trained; entity++)
@@ -63,7 +69,9 @@ internal sealed class RankingRows
             foreach (var (feature, _) in known[entity])
             {
                 if (featureColumns[feature] < 0)
+                {
                     featureColumns[feature] = AddColumn(featureGroup, known.Names[feature]);
+                }
             }
         }
 
@@ -72,13 +80,21 @@ internal sealed class RankingRows
         for (var entity = 0; entity < ids.Count; entity++)
         {
             if (entity == trained)
+            {
                 train = rows.Build();
+            }
+
             if (entity < trained)
+            {
                 rows.Add(firstId + entity);
+            }
+
             foreach (var (feature, value) in known[entity])
             {
                 if (featureColumns[feature] >= 0)
+                {
                     rows.Add(featureColumns[feature], value);
+                }
             }
 
             rows.EndRow();
@@ -96,14 +112,22 @@ internal sealed class RankingRows
         for (var context = 0; context < files.Contexts.Count; context++)
         {
             if (context == trained)
+            {
                 train = rows.Build();
+            }
+
             var parts = files.Contexts[context].Split('\t');
             for (var part = 0; part < parts.Length; part++)
             {
                 if (context < trained && !columns.ContainsKey((part, parts[part])))
+                {
                     columns.Add((part, parts[part]), AddColumn(FormattableString.Invariant($"context{part + 1}"), parts[part]));
+                }
+
                 if (columns.TryGetValue((part, parts[part]), out var column))
+                {
                     rows.Add(column);
+                }
             }
 
             rows.EndRow();

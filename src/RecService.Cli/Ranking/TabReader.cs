@@ -45,21 +45,31 @@ internal sealed class TabReader : IDisposable
         do
         {
             if (NextLine() is not { } line)
+            {
                 return false;
+            }
+
             _text = line;
             _line++;
-        }
-        while (_text.Length == 0);
+        } while (_text.Length == 0);
 
         _ranges.Clear();
         foreach (var range in _text.AsSpan().Split('\t'))
+        {
             _ranges.Add(range);
+        }
+
         if (Count < _least || (Count > _cells.Length && _cells[^1] != "…"))
+        {
             throw Refusal(0, $"the line has {Figures.Counted(Count, "cell")}; it must be {Form()}.");
+        }
+
         for (var cell = 0; cell < Count; cell++)
         {
             if (this[cell].IsEmpty)
+            {
                 throw Refusal(cell, "the cell is empty.");
+            }
         }
 
         return true;
@@ -76,7 +86,9 @@ internal sealed class TabReader : IDisposable
     }
 
     private string Form() =>
-        string.Join(", ", _cells[.._least]) + (_cells.Length > _least ? $"[, {string.Join(", ", _cells[_least..])}]" : "") + (_cells.Length > 1 ? " with tabs between" : "");
+        string.Join(", ", _cells[.._least])
+        + (_cells.Length > _least ? $"[, {string.Join(", ", _cells[_least..])}]" : "")
+        + (_cells.Length > 1 ? " with tabs between" : "");
 
     private string? NextLine()
     {
@@ -86,7 +98,10 @@ internal sealed class TabReader : IDisposable
         }
         catch (DecoderFallbackException refusal)
         {
-            throw new CommandFailedException(FormattableString.Invariant($"{_file.Name}: what follows line {_line} is not UTF-8 text: {refusal.Message}"), refusal);
+            throw new CommandFailedException(
+                FormattableString.Invariant($"{_file.Name}: what follows line {_line} is not UTF-8 text: {refusal.Message}"),
+                refusal
+            );
         }
     }
 }

@@ -6,7 +6,8 @@ internal sealed record ItemLine(
     string ItemId,
     IReadOnlyList<string> Tags,
     IReadOnlyDictionary<string, object>? Attributes,
-    IReadOnlyDictionary<string, object> Metadata);
+    IReadOnlyDictionary<string, object> Metadata
+);
 
 internal sealed record InteractionLine(
     string InteractionId,
@@ -16,7 +17,8 @@ internal sealed record InteractionLine(
     double Value,
     DateTimeOffset OccurredAt,
     IReadOnlyList<string>? Tags = null,
-    IReadOnlyDictionary<string, object>? Context = null);
+    IReadOnlyDictionary<string, object>? Context = null
+);
 
 internal sealed record InteractionBatch(IReadOnlyList<InteractionLine> Interactions);
 
@@ -33,7 +35,8 @@ internal sealed record TrainingRun(
     int? BestEpoch,
     IReadOnlyDictionary<string, double?>? Metrics,
     long? ModelVersion,
-    string? Error);
+    string? Error
+);
 
 internal sealed record TrainingRows(long Used, IReadOnlyDictionary<string, long>? Dropped);
 
@@ -50,7 +53,8 @@ internal sealed record RecommendedItem(
     double? Prediction,
     IReadOnlyList<string>? Tags,
     IReadOnlyDictionary<string, System.Text.Json.JsonElement>? Metadata,
-    Explanation? Explanation);
+    Explanation? Explanation
+);
 
 internal sealed record Explanation(double Bias, IReadOnlyList<LinearPart> Linear, IReadOnlyList<PairPart> Pairs);
 

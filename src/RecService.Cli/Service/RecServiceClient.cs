@@ -14,7 +14,10 @@ namespace RecService.Cli.Service;
 /// <summary>The part of the service's REST API that the commands use.</summary>
 internal sealed class RecServiceClient : IDisposable
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
 
     private readonly HttpClient _http;
 
@@ -85,7 +88,9 @@ internal sealed class RecServiceClient : IDisposable
         if (response.StatusCode == HttpStatusCode.Conflict && response.Headers.Location is { } running)
         {
             var id = running.OriginalString.TrimEnd('/').Split('/')[^1];
-            return long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var runId) ? (runId, false) : throw new CommandFailedException($"'{running}' is not the address of a training run");
+            return long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var runId)
+                ? (runId, false)
+                : throw new CommandFailedException($"'{running}' is not the address of a training run");
         }
 
         return ((await ReadAsync<TrainingRun>(request, response, cancellation)).RunId, true);
@@ -214,7 +219,8 @@ internal sealed class RecServiceClient : IDisposable
             Headers.ContentType = new MediaTypeHeaderValue("application/x-ndjson");
         }
 
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+            SerializeToStreamAsync(stream, context, CancellationToken.None);
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
         {

@@ -23,7 +23,10 @@ public sealed record EntityFeatures(string? Id, IReadOnlyList<string> Tags, IRea
     public static EntityFeatures FromJson(string? id, IEnumerable<string> tags, string valuesJson)
     {
         if (valuesJson is "" or "{}")
+        {
             return new(id, Distinct(tags), []);
+        }
+
         using var document = JsonDocument.Parse(valuesJson);
         return Create(id, tags, document.RootElement.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, FeatureValue.FromJson(p.Value))));
     }

@@ -4,9 +4,12 @@ namespace RecService.Engine.Data;
 
 /// <summary>Writes and reads data sets as files, which hold what is in memory and load several times as fast as text.</summary>
 /// <remarks>
-/// A file is 8 bytes of magic number and a 32-bit format version, then content in the chunks of <see cref="ChecksumFraming"/>, each sealed by a SHA-256. The
-/// content is a 32-bit length, that many bytes of JSON (<see cref="ExampleHeader"/>), and arrays of 32-bit numbers, of which those in brackets may be missing:
-/// the field of each column; [the factor row of each column]; targets; [weights]; then, for each block, [the row of each example]; [the first entry of each row
+/// A file is 8 bytes of magic number and a 32-bit format version, then content in the chunks of <see cref="ChecksumFraming"/>, each sealed by a
+/// SHA-256. The
+/// content is a 32-bit length, that many bytes of JSON (<see cref="ExampleHeader"/>), and arrays of 32-bit numbers, of which those in brackets may be
+/// missing:
+/// the field of each column; [the factor row of each column]; targets; [weights]; then, for each block, [the row of each example]; [the first entry
+/// of each row
 /// and the number of entries]; columns; [values]. All is little-endian.
 /// </remarks>
 public static class ExampleFile
@@ -14,8 +17,9 @@ public static class ExampleFile
     /// <summary>The format version that is written, and the only one that is read.</summary>
     public const int FormatVersion = 1;
 
-    private static readonly SealedFormat Format =
-        new("data file", "RSEX"u8, FormatVersion, FormatVersion, (message, inner) => inner is null ? new DataFormatException(message) : new DataFormatException(message, inner));
+    private static readonly SealedFormat Format = new("data file", "RSEX"u8, FormatVersion, FormatVersion, (message, inner) =>
+        inner is null ? new DataFormatException(message) : new DataFormatException(message, inner)
+    );
 
     /// <summary>Whether a file that starts with these bytes, at least 8, is one of these.</summary>
     public static bool IsStartOf(ReadOnlySpan<byte> bytes) => Format.IsStartOf(bytes);
@@ -47,31 +51,50 @@ public static class ExampleFile
     /// <summary>Reads a data set to the end of the stream, which need not be seekable and stays open.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="space">The space that the file's must equal, and that is given back; null when the file may have any.</param>
-    /// <exception cref="DataFormatException">The stream holds no data file, a damaged one, one of another format version, or one of another space.</exception>
-    public static (FeatureSpace Space, ExampleSet Examples) Load(Stream stream, FeatureSpace? space = null) => Format.Load(stream, reader => Read(reader, space));
+    /// <exception cref="DataFormatException">The stream holds no data file, a damaged one, one of another format version, or one of another
+    /// space.</exception>
+    public static (FeatureSpace Space, ExampleSet Examples) Load(Stream stream, FeatureSpace? space = null) =>
+        Format.Load(stream, reader => Read(reader, space));
 
-    private static ExampleHeader HeaderOf(FeatureSpace space, ExampleSet examples) => new(
-        examples.Count,
-        examples.Weights is not null,
-        [.. space.Fields],
-        space.ColumnCount,
-        !space.ColumnFactors.IsEmpty,
-        [
-            .. examples.Blocks.Zip(examples.Rows, (block, rows) =>
-                new BlockHeader(block.Count, block.ColumnCount, block.Columns.Length, !block.Offsets.IsEmpty, !block.Values.IsEmpty, rows is not null)),
-        ]);
+    private static ExampleHeader HeaderOf(FeatureSpace space, ExampleSet examples) =>
+        new(
+            examples.Count,
+            examples.Weights is not null,
+            [.. space.Fields],
+            space.ColumnCount,
+            !space.ColumnFactors.IsEmpty,
+            [
+                .. examples.Blocks.Zip(examples.Rows, (block, rows) =>
+                    new BlockHeader(
+                        block.Count,
+                        block.ColumnCount,
+                        block.Columns.Length,
+                        !block.Offsets.IsEmpty,
+                        !block.Values.IsEmpty,
+                        rows is not null
+                    )
+                ),
+            ]
+        );
 
     private static (FeatureSpace Space, ExampleSet Examples) Read(BinaryReader reader, FeatureSpace? expected)
     {
         var header = reader.ReadHeader(ExampleHeaderJson.Default.ExampleHeader);
         if (header.Blocks.Contains(null))
+        {
             throw new InvalidDataException("a block in the header is null.");
+        }
+
         var space = new FeatureSpace(
             header.Fields,
             reader.ReadNumbers<int>(header.Columns),
-            header.ColumnFactors ? reader.ReadNumbers<int>(header.Columns) : null);
+            header.ColumnFactors ? reader.ReadNumbers<int>(header.Columns) : null
+        );
         if (expected is not null && !expected.HasSameColumnsAs(space))
+        {
             throw new InvalidDataException("the columns are not those of the feature space that is wanted.");
+        }
+
         var targets = reader.ReadNumbers<float>(header.Examples);
         var weights = header.Weights ? reader.ReadNumbers<float>(header.Examples) : null;
         var rows = new int[]?[header.Blocks.Length];
@@ -92,17 +115,26 @@ public static class ExampleFile
         var offsets = header.Offsets ? reader.ReadNumbers<int>(checked(header.Rows + 1)) : [];
         var columns = reader.ReadNumbers<int>(header.Entries);
         var values = header.Values ? reader.ReadNumbers<float>(header.Entries) : [];
-        var fits = offsets.Length == 0
-            ? header.Entries == 0 || (header.Rows > 0 && header.Entries % header.Rows == 0)
-            : offsets[0] == 0 && offsets[^1] == header.Entries && IsAscending(offsets);
+        var fits =
+            offsets.Length == 0
+                ? header.Entries == 0 || (header.Rows > 0 && header.Entries % header.Rows == 0)
+                : offsets[0] == 0 && offsets[^1] == header.Entries && IsAscending(offsets);
         if (!fits || header.Rows < 0)
+        {
             throw new InvalidDataException(FormattableString.Invariant($"{header.Rows} rows do not divide {header.Entries} entries as announced."));
+        }
+
         if (header.Columns < 0 || (header.Columns == 0 ? columns.Length > 0 : columns.AsSpan().ContainsAnyExceptInRange(0, header.Columns - 1)))
+        {
             throw new InvalidDataException(FormattableString.Invariant($"an entry is in none of the {header.Columns} columns."));
+        }
+
         foreach (var value in values)
         {
             if (!float.IsFinite(value))
+            {
                 throw new InvalidDataException("a value is not finite.");
+            }
         }
 
         return new SparseRows(header.Rows, offsets, columns, values, header.Columns);
@@ -113,7 +145,9 @@ public static class ExampleFile
         for (var n = 1; n < numbers.Length; n++)
         {
             if (numbers[n] < numbers[n - 1])
+            {
                 return false;
+            }
         }
 
         return true;

@@ -24,6 +24,7 @@ internal sealed record BlockHeader(int Rows, int Columns, int Entries, bool Offs
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow
+)]
 [JsonSerializable(typeof(ExampleHeader))]
 internal sealed partial class ExampleHeaderJson : JsonSerializerContext;

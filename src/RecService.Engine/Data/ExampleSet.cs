@@ -2,7 +2,8 @@ namespace RecService.Engine.Data;
 
 /// <summary>
 /// Examples to learn from or to measure by. Each example joins one row of each of several blocks, so that what is known of a user or
-/// an item is stored once (Rendle, "Scaling factorization machines to relational data", VLDB 2013). Immutable: the arrays given are kept and must not change.
+/// an item is stored once (Rendle, "Scaling factorization machines to relational data", VLDB 2013). Immutable: the arrays given are kept and must not
+/// change.
 /// </summary>
 public sealed class ExampleSet
 {
@@ -12,15 +13,14 @@ public sealed class ExampleSet
     /// <summary>Examples that are the rows of one block.</summary>
     /// <inheritdoc cref="ExampleSet(IReadOnlyList{SparseRows}, IReadOnlyList{int[]}, float[], float[])"/>
     public ExampleSet(SparseRows rows, float[] targets, float[]? weights = null)
-        : this([rows], [null], targets, weights)
-    {
-    }
+        : this([rows], [null], targets, weights) { }
 
     /// <param name="blocks">The blocks, whose columns are of one <see cref="FeatureSpace"/>; a row is joined in their order.</param>
     /// <param name="rows">For each block, the row of each example, or null when example i has row i.</param>
     /// <param name="targets">What is to be predicted: a value for squared loss; for logistic loss, positive when above 0.</param>
     /// <param name="weights">How much each example counts, not negative; null when all count 1.</param>
-    /// <exception cref="ArgumentException">Lengths differ, a row is out of range, or a number is not finite; the message names the example.</exception>
+    /// <exception cref="ArgumentException">Lengths differ, a row is out of range, or a number is not finite; the message names the
+    /// example.</exception>
     public ExampleSet(IReadOnlyList<SparseRows> blocks, IReadOnlyList<int[]?> rows, float[] targets, float[]? weights = null)
     {
         ArgumentNullException.ThrowIfNull(blocks);
@@ -32,7 +32,10 @@ public sealed class ExampleSet
         Weights = weights;
         if (_blocks.Length == 0 || _rows.Length != _blocks.Length)
         {
-            throw new ArgumentException($"There are {_blocks.Length} blocks, and rows for {_rows.Length} blocks; at least one of each is needed.", nameof(rows));
+            throw new ArgumentException(
+                $"There are {_blocks.Length} blocks, and rows for {_rows.Length} blocks; at least one of each is needed.",
+                nameof(rows)
+            );
         }
 
         for (var block = 0; block < _blocks.Length; block++)
@@ -88,7 +91,9 @@ public sealed class ExampleSet
         return buffer.Row;
     }
 
-    /// <summary>The joined row of <paramref name="example"/>, with row <paramref name="row"/> in place of its own in <paramref name="replaced"/>.</summary>
+    /// <summary>
+    /// The joined row of <paramref name="example"/>, with row <paramref name="row"/> in place of its own in <paramref name="replaced"/>.
+    /// </summary>
     internal SparseRow GatherWith(int example, int replaced, int row, RowBuffer buffer)
     {
         buffer.Clear();

@@ -21,10 +21,14 @@ public sealed class FeatureIndex
         // A group without features says no more than none.
         _groups = groups.Where(g => g.Categories.Count > 0 || g.Numeric is not null).ToFrozenDictionary(g => g.Name, StringComparer.Ordinal);
         foreach (var group in _groups.Values)
+        {
             ColumnLimit = Math.Max(ColumnLimit, group.ColumnLimit());
+        }
     }
 
-    /// <summary>Every feature and its column: groups in ordinal order of their names; in a group the numeric feature, then the categories in ordinal order.</summary>
+    /// <summary>
+    /// Every feature and its column: groups in ordinal order of their names; in a group the numeric feature, then the categories in ordinal order.
+    /// </summary>
     public IEnumerable<IndexedFeature> Features => _groups.Values.OrderBy(g => g.Name, StringComparer.Ordinal).SelectMany(g => g.Features());
 
     /// <summary>The ids of the users that have a column, in no particular order.</summary>
@@ -59,23 +63,30 @@ public sealed class FeatureIndex
     {
         writer.Write(_groups.Count);
         foreach (var group in _groups.Values.OrderBy(g => g.Name, StringComparer.Ordinal))
+        {
             group.Write(writer);
+        }
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     /// <exception cref="InvalidDataException">A count is negative.</exception>
-    /// <exception cref="ArgumentException">A name stands twice, a column is negative, or the statistics of a numeric one cannot standardise.</exception>
+    /// <exception cref="ArgumentException">A name stands twice, a column is negative, or the statistics of a numeric one cannot
+    /// standardise.</exception>
     public static FeatureIndex Read(BinaryReader reader)
     {
         // A list, so that a count that a damaged file invents allocates nothing.
         var groups = new List<FeatureGroup>();
         for (var left = Count(reader); left > 0; left--)
+        {
             groups.Add(FeatureGroup.Read(reader));
+        }
+
         return new(groups);
     }
 
     /// <summary>The index that has these features: for columns that another than <see cref="FeatureIndexBuilder"/> has made.</summary>
-    /// <exception cref="ArgumentException">A feature stands twice, a column is negative, or the statistics of a numeric one cannot standardise.</exception>
+    /// <exception cref="ArgumentException">A feature stands twice, a column is negative, or the statistics of a numeric one cannot
+    /// standardise.</exception>
     public static FeatureIndex Of(IEnumerable<IndexedFeature> features)
     {
         var groups = new Dictionary<string, (Dictionary<string, int> Categories, NumericFeature? Numeric)>(StringComparer.Ordinal);
@@ -83,13 +94,22 @@ public sealed class FeatureIndex
         {
             ref var group = ref CollectionsMarshal.GetValueRefOrAddDefault(groups, feature.Group, out var known);
             if (!known)
+            {
                 group.Categories = new(StringComparer.Ordinal);
+            }
+
             if (feature.Category is { } category)
+            {
                 group.Categories.Add(category, feature.Column);
+            }
             else if (group.Numeric is null)
+            {
                 group.Numeric = new(feature.Column, feature.Mean, feature.Deviation);
+            }
             else
+            {
                 throw new ArgumentException($"The group '{feature.Group}' has two numeric features.", nameof(features));
+            }
         }
 
         return new(groups.Select(g => new FeatureGroup(g.Key, g.Value.Categories.ToFrozenDictionary(StringComparer.Ordinal), g.Value.Numeric)));
@@ -99,14 +119,30 @@ public sealed class FeatureIndex
     internal (FeatureIndex Index, int[] Columns) WithoutUsers(IReadOnlySet<string> userIds)
     {
         if (!_groups.TryGetValue(FeatureWalk.UserIdGroup, out var users))
+        {
             return (this, []);
+        }
+
         var kept = users.Categories.Where(user => !userIds.Contains(user.Key)).ToFrozenDictionary(StringComparer.Ordinal);
         if (kept.Count == users.Categories.Count)
+        {
             return (this, []);
+        }
+
         var index = new FeatureIndex(_groups.Values.Select(group => ReferenceEquals(group, users) ? group with { Categories = kept } : group));
         // The column of rare categories is still that of the others, which may be tags and attributes of users, too.
         var used = index.Features.Where(feature => feature.Field == FeatureWalk.UserField).Select(feature => feature.Column).ToHashSet();
-        return (index, [.. users.Categories.Where(user => userIds.Contains(user.Key)).Select(user => user.Value).Where(column => !used.Contains(column)).Distinct().Order()]);
+        return (
+            index,
+            [
+                .. users
+                    .Categories.Where(user => userIds.Contains(user.Key))
+                    .Select(user => user.Value)
+                    .Where(column => !used.Contains(column))
+                    .Distinct()
+                    .Order(),
+            ]
+        );
     }
 
     internal static int Count(BinaryReader reader) =>
@@ -117,13 +153,17 @@ public sealed class FeatureIndex
         public void Category(string group, string category, float value)
         {
             if (groups.TryGetValue(group, out var known) && known.Categories.TryGetValue(category, out var column))
+            {
                 row.Add(column, value);
+            }
         }
 
         public void Number(string group, double number)
         {
             if (groups.TryGetValue(group, out var known) && known.Numeric is { } numeric)
+            {
                 row.Add(numeric.Column, numeric.Standardise(number));
+            }
         }
     }
 }
@@ -131,7 +171,8 @@ public sealed class FeatureIndex
 /// <summary>A feature of a <see cref="FeatureIndex"/>: a category, or the number of a group.</summary>
 /// <param name="Column">The column. That of the rare categories of a field is shared by several features.</param>
 /// <param name="Group">
-/// What the feature says something of: <c>user.id</c>, <c>user.tags</c>, <c>user.attributes.NAME</c>, <c>item.id</c>, <c>item.attributes.NAME</c>, <c>tag</c>,
+/// What the feature says something of: <c>user.id</c>, <c>user.tags</c>, <c>user.attributes.NAME</c>, <c>item.id</c>, <c>item.attributes.NAME</c>,
+/// <c>tag</c>,
 /// <c>context.tags</c>, <c>context.KEY</c>.
 /// </param>
 /// <param name="Category">The id, tag or text; null for a number.</param>
@@ -149,9 +190,14 @@ internal sealed record FeatureGroup(string Name, FrozenDictionary<string, int> C
     public IEnumerable<IndexedFeature> Features()
     {
         if (Numeric is { } numeric)
+        {
             yield return new(numeric.Column, Name, Category: null, numeric.Mean, numeric.Deviation);
+        }
+
         foreach (var (category, column) in Categories.OrderBy(c => c.Key, StringComparer.Ordinal))
+        {
             yield return new(column, Name, category);
+        }
     }
 
     /// <summary>Checks the columns; returns an upper bound of them.</summary>
@@ -161,12 +207,20 @@ internal sealed record FeatureGroup(string Name, FrozenDictionary<string, int> C
         if (Numeric is { } numeric)
         {
             if (!double.IsFinite(numeric.Mean) || !double.IsFinite(numeric.Deviation) || numeric.Deviation <= 0)
+            {
                 throw new ArgumentException($"The numbers of '{Name}' have the mean {numeric.Mean} and the deviation {numeric.Deviation}.");
+            }
+
             (lowest, highest) = (numeric.Column, numeric.Column);
         }
         foreach (var column in Categories.Values)
+        {
             (lowest, highest) = (Math.Min(lowest, column), Math.Max(highest, column));
-        return lowest >= 0 && highest < int.MaxValue ? highest + 1 : throw new ArgumentException($"The features of '{Name}' have columns from {lowest} to {highest}.");
+        }
+
+        return lowest >= 0 && highest < int.MaxValue
+            ? highest + 1
+            : throw new ArgumentException($"The features of '{Name}' have columns from {lowest} to {highest}.");
     }
 
     public void Write(BinaryWriter writer)
@@ -194,7 +248,10 @@ internal sealed record FeatureGroup(string Name, FrozenDictionary<string, int> C
         var count = FeatureIndex.Count(reader);
         var categories = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var c = 0; c < count; c++)
+        {
             categories.Add(reader.ReadString(), reader.ReadInt32());
+        }
+
         return new(name, categories.ToFrozenDictionary(StringComparer.Ordinal), numeric);
     }
 }

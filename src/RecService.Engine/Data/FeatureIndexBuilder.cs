@@ -5,15 +5,24 @@ namespace RecService.Engine.Data;
 
 /// <summary>Counts the features of training data and gives each a column.</summary>
 /// <remarks>
-/// The tags of items and those of interactions are one vocabulary: every tag has a column in <c>tag</c> and one in <c>context.tags</c>, with a linear weight each
+/// The tags of items and those of interactions are one vocabulary: every tag has a column in <c>tag</c> and one in <c>context.tags</c>, with a linear
+/// weight each
 /// and latent factors in common, so that a tag that a request names pulls the items that carry it.
 /// </remarks>
 public sealed class FeatureIndexBuilder
 {
-    /// <summary>The context keys that become fields, the most frequent first: pooled vectors have a place for every field, so their number must be bounded.</summary>
+    /// <summary>
+    /// The context keys that become fields, the most frequent first: pooled vectors have a place for every field, so their number must be bounded.
+    /// </summary>
     public const int MaximumContextFields = 64;
 
-    private static readonly string[] AlwaysPresent = [FeatureWalk.UserField, FeatureWalk.ItemField, FeatureWalk.TagField, FeatureWalk.ContextTagField];
+    private static readonly string[] AlwaysPresent =
+    [
+        FeatureWalk.UserField,
+        FeatureWalk.ItemField,
+        FeatureWalk.TagField,
+        FeatureWalk.ContextTagField,
+    ];
 
     private readonly Dictionary<string, GroupCounts> _groups = new(StringComparer.Ordinal);
 
@@ -21,7 +30,10 @@ public sealed class FeatureIndexBuilder
     public void CountUser(EntityFeatures user, long examples)
     {
         if (examples <= 0)
+        {
             return;
+        }
+
         var sink = new Counter(_groups, examples);
         FeatureWalk.User(user, ref sink);
     }
@@ -30,7 +42,10 @@ public sealed class FeatureIndexBuilder
     public void CountItem(EntityFeatures item, long examples)
     {
         if (examples <= 0)
+        {
             return;
+        }
+
         var sink = new Counter(_groups, examples);
         FeatureWalk.Item(item, ref sink);
     }
@@ -39,19 +54,30 @@ public sealed class FeatureIndexBuilder
     public void CountContext(EntityFeatures context, long examples)
     {
         if (examples <= 0)
+        {
             return;
+        }
+
         var sink = new Counter(_groups, examples);
         FeatureWalk.Context(context, ref sink);
     }
 
-    /// <summary>Assigns columns: fields in the order user, item, tag, context.tags, then the <see cref="MaximumContextFields"/> most frequent context keys by name; the frequent categories of a group first.</summary>
-    /// <param name="minimumCount">Categories that occur in fewer examples share the <c>other</c> column of their field; numeric columns that do are left out. At least 1.</param>
+    /// <summary>
+    /// Assigns columns: fields in the order user, item, tag, context.tags, then the <see cref="MaximumContextFields"/> most frequent context keys by
+    /// name; the frequent categories of a group first.
+    /// </summary>
+    /// <param name="minimumCount">Categories that occur in fewer examples share the <c>other</c> column of their field; numeric columns that do are
+    /// left out. At least 1.</param>
     public (FeatureSpace Space, FeatureIndex Index) Build(int minimumCount)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(minimumCount, 1);
         ShareTags();
-        var contextKeys = _groups.Where(g => !AlwaysPresent.Contains(FeatureWalk.FieldOf(g.Key), StringComparer.Ordinal))
-            .OrderByDescending(g => g.Value.Total).ThenBy(g => g.Key, StringComparer.Ordinal).Take(MaximumContextFields).Select(g => g.Key);
+        var contextKeys = _groups
+            .Where(g => !AlwaysPresent.Contains(FeatureWalk.FieldOf(g.Key), StringComparer.Ordinal))
+            .OrderByDescending(g => g.Value.Total)
+            .ThenBy(g => g.Key, StringComparer.Ordinal)
+            .Take(MaximumContextFields)
+            .Select(g => g.Key);
         string[] fields = [.. AlwaysPresent, .. contextKeys.Order(StringComparer.Ordinal)];
         var groupsOf = _groups.ToLookup(g => FeatureWalk.FieldOf(g.Key), StringComparer.Ordinal);
         var columns = new ColumnList();
@@ -66,13 +92,15 @@ public sealed class FeatureIndexBuilder
                 var categories = new Dictionary<string, int>(StringComparer.Ordinal);
                 foreach (var (category, count) in counts.Categories.OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal))
                 {
-                    categories.Add(category, count >= minimumCount
-                        ? columns.Add(field, lender?.Categories[category])
-                        : other ??= columns.Add(field, lendingColumn: null));
+                    categories.Add(
+                        category,
+                        count >= minimumCount ? columns.Add(field, lender?.Categories[category]) : other ??= columns.Add(field, lendingColumn: null)
+                    );
                 }
-                NumericFeature? numeric = counts.Count >= minimumCount && counts.Deviation is var deviation and > 0
-                    ? new(columns.Add(field, lendingColumn: null), counts.Mean, deviation)
-                    : null;
+                NumericFeature? numeric =
+                    counts.Count >= minimumCount && counts.Deviation is var deviation and > 0
+                        ? new(columns.Add(field, lendingColumn: null), counts.Mean, deviation)
+                        : null;
                 groups.Add(new(name, categories.ToFrozenDictionary(StringComparer.Ordinal), numeric));
             }
         }
@@ -84,9 +112,14 @@ public sealed class FeatureIndexBuilder
         var ofItems = Categories(FeatureWalk.TagField);
         var ofContexts = Categories(FeatureWalk.ContextTagField);
         foreach (var (tag, count) in ofContexts)
+        {
             CollectionsMarshal.GetValueRefOrAddDefault(ofItems, tag, out _) += count;
+        }
+
         foreach (var (tag, count) in ofItems)
+        {
             ofContexts[tag] = count;
+        }
     }
 
     private Dictionary<string, long> Categories(string group)
@@ -148,7 +181,6 @@ public sealed class FeatureIndexBuilder
             return _fields.Count - 1;
         }
 
-        public FeatureSpace ToSpace(string[] fields) =>
-            new(fields, [.. _fields], _factorCount == _fields.Count ? null : [.. _factors]);
+        public FeatureSpace ToSpace(string[] fields) => new(fields, [.. _fields], _factorCount == _fields.Count ? null : [.. _factors]);
     }
 }

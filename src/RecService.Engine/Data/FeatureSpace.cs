@@ -49,7 +49,10 @@ public sealed class FeatureSpace
         {
             if ((uint)columnFields[column] >= (uint)_fields.Length)
             {
-                throw new ArgumentException($"Column {column} has field {columnFields[column]}; there are {_fields.Length} fields.", nameof(columnFields));
+                throw new ArgumentException(
+                    $"Column {column} has field {columnFields[column]}; there are {_fields.Length} fields.",
+                    nameof(columnFields)
+                );
             }
         }
 
@@ -57,7 +60,9 @@ public sealed class FeatureSpace
         FactorCount = columnFactors is null ? columnFields.Length : CountFactors(columnFactors, columnFields.Length);
     }
 
-    /// <summary>Whether the columns of a field lie together, in the order of the fields: then two columns of one field have only its columns between them.</summary>
+    /// <summary>
+    /// Whether the columns of a field lie together, in the order of the fields: then two columns of one field have only its columns between them.
+    /// </summary>
     internal bool IsSortedByField { get; }
 
     /// <summary>Names of the fields, by field index.</summary>
@@ -89,8 +94,12 @@ public sealed class FeatureSpace
     public bool HasSameColumnsAs(FeatureSpace other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        return ReferenceEquals(this, other) ||
-            (_fields.AsSpan().SequenceEqual(other._fields) && ColumnFields.SequenceEqual(other.ColumnFields) && ColumnFactors.SequenceEqual(other.ColumnFactors));
+        return ReferenceEquals(this, other)
+            || (
+                _fields.AsSpan().SequenceEqual(other._fields)
+                && ColumnFields.SequenceEqual(other.ColumnFields)
+                && ColumnFactors.SequenceEqual(other.ColumnFactors)
+            );
     }
 
     /// <summary>A space in which every column is a feature of one field, in which nothing crosses unless the interaction is plain.</summary>

@@ -3,7 +3,9 @@ using System.Text.Json;
 namespace RecService.Engine.Data;
 
 /// <summary>The value of an attribute or of a context key: a text, a number, a boolean or several texts.</summary>
-/// <remarks>Texts and booleans become categories with value 1, several texts become categories with value 1/√n each, a number becomes one numeric feature.</remarks>
+/// <remarks>
+/// Texts and booleans become categories with value 1, several texts become categories with value 1/√n each, a number becomes one numeric feature.
+/// </remarks>
 public readonly struct FeatureValue
 {
     private readonly string[]? _texts;
@@ -39,15 +41,16 @@ public readonly struct FeatureValue
 
     /// <summary>Reads a JSON string, number, boolean or array of strings.</summary>
     /// <exception cref="FormatException">The JSON is of another kind.</exception>
-    public static FeatureValue FromJson(JsonElement json) => json.ValueKind switch
-    {
-        JsonValueKind.String => Of(json.GetString()!),
-        JsonValueKind.Number => Of(json.GetDouble()),
-        JsonValueKind.True => Of(true),
-        JsonValueKind.False => Of(false),
-        JsonValueKind.Array => Of(json.EnumerateArray().Select(Text)),
-        _ => throw new FormatException($"A feature value must be a string, a number, a boolean or an array of strings, not {json.ValueKind}."),
-    };
+    public static FeatureValue FromJson(JsonElement json) =>
+        json.ValueKind switch
+        {
+            JsonValueKind.String => Of(json.GetString()!),
+            JsonValueKind.Number => Of(json.GetDouble()),
+            JsonValueKind.True => Of(true),
+            JsonValueKind.False => Of(false),
+            JsonValueKind.Array => Of(json.EnumerateArray().Select(Text)),
+            _ => throw new FormatException($"A feature value must be a string, a number, a boolean or an array of strings, not {json.ValueKind}."),
+        };
 
     private static string Text(JsonElement json) =>
         json.ValueKind == JsonValueKind.String ? json.GetString()! : throw new FormatException("An array of feature values holds strings only.");

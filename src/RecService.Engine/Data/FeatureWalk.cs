@@ -10,7 +10,9 @@ internal interface IFeatureSink
     void Number(string group, double number);
 }
 
-/// <summary>Names the features of users, items and contexts. Training and scoring both go through here, so a feature means the same to both.</summary>
+/// <summary>
+/// Names the features of users, items and contexts. Training and scoring both go through here, so a feature means the same to both.
+/// </summary>
 internal static class FeatureWalk
 {
     public const string UserField = "user";
@@ -21,44 +23,61 @@ internal static class FeatureWalk
 
     private const string ContextPrefix = "context.";
 
-    /// <summary>The field that the features of a group are pooled in: groups of users and items join one field, every other group is a field of its own.</summary>
+    /// <summary>
+    /// The field that the features of a group are pooled in: groups of users and items join one field, every other group is a field of its own.
+    /// </summary>
     public static string FieldOf(string group) =>
-        group.StartsWith("user.", StringComparison.Ordinal) ? UserField :
-        group.StartsWith("item.", StringComparison.Ordinal) ? ItemField :
-        group;
+        group.StartsWith("user.", StringComparison.Ordinal) ? UserField
+        : group.StartsWith("item.", StringComparison.Ordinal) ? ItemField
+        : group;
 
     /// <summary>The user's id, tags and attributes, all in field <c>user</c>.</summary>
-    public static void User<TSink>(EntityFeatures user, ref TSink sink) where TSink : IFeatureSink, allows ref struct
+    public static void User<TSink>(EntityFeatures user, ref TSink sink)
+        where TSink : IFeatureSink, allows ref struct
     {
         if (user.Id is not null)
+        {
             sink.Category(UserIdGroup, user.Id, 1);
+        }
+
         Several("user.tags", user.Tags, ref sink);
         Values("user.attributes.", user.Values, ref sink);
     }
 
     /// <summary>The item's id and attributes in field <c>item</c>, its tags in field <c>tag</c>.</summary>
-    public static void Item<TSink>(EntityFeatures item, ref TSink sink) where TSink : IFeatureSink, allows ref struct
+    public static void Item<TSink>(EntityFeatures item, ref TSink sink)
+        where TSink : IFeatureSink, allows ref struct
     {
         if (item.Id is not null)
+        {
             sink.Category("item.id", item.Id, 1);
+        }
+
         Values("item.attributes.", item.Values, ref sink);
         Several(TagField, item.Tags, ref sink);
     }
 
     /// <summary>The tags of an interaction or request in field <c>context.tags</c>, each context key in a field of its own.</summary>
-    public static void Context<TSink>(EntityFeatures context, ref TSink sink) where TSink : IFeatureSink, allows ref struct
+    public static void Context<TSink>(EntityFeatures context, ref TSink sink)
+        where TSink : IFeatureSink, allows ref struct
     {
         Several(ContextTagField, context.Tags, ref sink);
         Values(ContextPrefix, context.Values, ref sink);
     }
 
-    private static void Several<TSink>(string group, IReadOnlyList<string> categories, ref TSink sink) where TSink : IFeatureSink, allows ref struct
+    private static void Several<TSink>(string group, IReadOnlyList<string> categories, ref TSink sink)
+        where TSink : IFeatureSink, allows ref struct
     {
         if (categories.Count == 0)
+        {
             return;
+        }
+
         var value = 1 / MathF.Sqrt(categories.Count);
         foreach (var category in categories)
+        {
             sink.Category(group, category, value);
+        }
     }
 
     private static void Values<TSink>(string prefix, IReadOnlyList<KeyValuePair<string, FeatureValue>> values, ref TSink sink)
@@ -74,7 +93,9 @@ internal static class FeatureWalk
             }
             var texts = value.Texts;
             foreach (var text in texts)
+            {
                 sink.Category(group, text, 1 / MathF.Sqrt(texts.Length));
+            }
         }
     }
 }

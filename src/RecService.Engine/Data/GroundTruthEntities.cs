@@ -42,7 +42,8 @@ public sealed record GroundTruthInteraction(
     double? Value,
     string Device,
     IReadOnlyList<string> Tags,
-    DateTimeOffset OccurredAt)
+    DateTimeOffset OccurredAt
+)
 {
     /// <summary>Tags and context as the trainer sees them.</summary>
     public EntityFeatures ToContextFeatures() => EntityFeatures.Create(null, Tags, [KeyValuePair.Create("device", FeatureValue.Of(Device))]);
@@ -53,8 +54,30 @@ internal static class GroundTruthWords
 {
     public static readonly string[] ItemTags =
     [
-        "drama", "comedy", "thriller", "romance", "action", "adventure", "crime", "fantasy", "horror", "mystery", "animation", "documentary",
-        "family", "history", "music", "war", "western", "biography", "sport", "noir", "musical", "space", "heist", "road-trip",
+        "drama",
+        "comedy",
+        "thriller",
+        "romance",
+        "action",
+        "adventure",
+        "crime",
+        "fantasy",
+        "horror",
+        "mystery",
+        "animation",
+        "documentary",
+        "family",
+        "history",
+        "music",
+        "war",
+        "western",
+        "biography",
+        "sport",
+        "noir",
+        "musical",
+        "space",
+        "heist",
+        "road-trip",
     ];
 
     public static readonly string[] UserTags = ["student", "parent", "night-owl", "collector", "traveller", "critic"];
@@ -65,16 +88,70 @@ internal static class GroundTruthWords
 
     private static readonly string[] Adjectives =
     [
-        "Silent", "Golden", "Broken", "Distant", "Hidden", "Crimson", "Endless", "Frozen", "Gentle", "Hollow", "Last", "Lonely", "Lost", "Midnight",
-        "Northern", "Paper", "Quiet", "Restless", "Second", "Secret", "Silver", "Sleeping", "Stolen", "Strange", "Summer", "Velvet", "Wandering", "Wild",
-        "Winter", "Burning",
+        "Silent",
+        "Golden",
+        "Broken",
+        "Distant",
+        "Hidden",
+        "Crimson",
+        "Endless",
+        "Frozen",
+        "Gentle",
+        "Hollow",
+        "Last",
+        "Lonely",
+        "Lost",
+        "Midnight",
+        "Northern",
+        "Paper",
+        "Quiet",
+        "Restless",
+        "Second",
+        "Secret",
+        "Silver",
+        "Sleeping",
+        "Stolen",
+        "Strange",
+        "Summer",
+        "Velvet",
+        "Wandering",
+        "Wild",
+        "Winter",
+        "Burning",
     ];
 
     private static readonly string[] Nouns =
     [
-        "Harbor", "River", "Garden", "Letter", "Mountain", "Orchestra", "Station", "Island", "Mirror", "Promise", "Shadow", "Lighthouse", "Bridge", "Circus",
-        "Compass", "Desert", "Empire", "Forest", "Horizon", "Kingdom", "Lantern", "Melody", "Ocean", "Passenger", "Railway", "Sparrow", "Stranger", "Theatre",
-        "Voyage", "Window",
+        "Harbor",
+        "River",
+        "Garden",
+        "Letter",
+        "Mountain",
+        "Orchestra",
+        "Station",
+        "Island",
+        "Mirror",
+        "Promise",
+        "Shadow",
+        "Lighthouse",
+        "Bridge",
+        "Circus",
+        "Compass",
+        "Desert",
+        "Empire",
+        "Forest",
+        "Horizon",
+        "Kingdom",
+        "Lantern",
+        "Melody",
+        "Ocean",
+        "Passenger",
+        "Railway",
+        "Sparrow",
+        "Stranger",
+        "Theatre",
+        "Voyage",
+        "Window",
     ];
 
     /// <summary>The title of an item: another one for each number, pseudo-randomly ordered.</summary>

@@ -27,7 +27,9 @@ public sealed record GroundTruthOptions
     /// <summary>Standard deviation of what users and items add on their own, over the rated pairs; not negative.</summary>
     public double LinearDeviation { get; init; } = 0.4;
 
-    /// <summary>Standard deviation of what users and items add by crossing, over the rated pairs; not negative. No linear model can explain it.</summary>
+    /// <summary>
+    /// Standard deviation of what users and items add by crossing, over the rated pairs; not negative. No linear model can explain it.
+    /// </summary>
     public double CrossDeviation { get; init; } = 0.6;
 
     /// <summary>Share of the interactions that name a tag, as after a search by it, 0 to 1.</summary>
@@ -45,14 +47,24 @@ public sealed record GroundTruthOptions
     {
         Require(Users is >= 2 and <= 1_000_000, nameof(Users), Users, "2 to 1,000,000");
         Require(Items is >= 2 and <= 1_000_000, nameof(Items), Items, "2 to 1,000,000");
-        Require(Interactions >= 1 && Interactions <= (long)Users * Items / 2, nameof(Interactions), Interactions, "at least 1 and at most half of all pairs");
+        Require(
+            Interactions >= 1 && Interactions <= (long)Users * Items / 2,
+            nameof(Interactions),
+            Interactions,
+            "at least 1 and at most half of all pairs"
+        );
         Require(Factors is >= 1 and <= 64, nameof(Factors), Factors, "1 to 64");
         Require(IsDeviation(NoiseDeviation), nameof(NoiseDeviation), NoiseDeviation, "finite and not negative");
         Require(double.IsFinite(Mean), nameof(Mean), Mean, "finite");
         Require(IsDeviation(LinearDeviation), nameof(LinearDeviation), LinearDeviation, "finite and not negative");
         Require(IsDeviation(CrossDeviation), nameof(CrossDeviation), CrossDeviation, "finite and not negative");
         Require(TaggedShare is >= 0 and <= 1, nameof(TaggedShare), TaggedShare, "0 to 1");
-        Require(Duration > TimeSpan.Zero && Duration < DateTimeOffset.MaxValue - Start, nameof(Duration), Duration, "above 0 and within the calendar");
+        Require(
+            Duration > TimeSpan.Zero && Duration < DateTimeOffset.MaxValue - Start,
+            nameof(Duration),
+            Duration,
+            "above 0 and within the calendar"
+        );
     }
 
     private static bool IsDeviation(double value) => double.IsFinite(value) && value >= 0;
@@ -60,6 +72,8 @@ public sealed record GroundTruthOptions
     private static void Require(bool holds, string name, object value, string range)
     {
         if (!holds)
+        {
             throw new ArgumentException(FormattableString.Invariant($"{name} is {value}; it must be {range}."), name);
+        }
     }
 }

@@ -4,7 +4,8 @@ namespace RecService.Engine.Data;
 
 /// <summary>The weights and latent vectors of a <see cref="GroundTruth"/>, pooled by field.</summary>
 /// <remarks>
-/// Most of a vector comes from tags and attributes and little from the id. That keeps the noise floor within reach: an id is known by its own few dozen ratings
+/// Most of a vector comes from tags and attributes and little from the id. That keeps the noise floor within reach: an id is known by its own few
+/// dozen ratings
 /// only, and what estimating p free numbers from n ratings costs any model is σ²·p/n. The mean of the users' vectors is 0, and
 /// so is the mean of the items' tags: else part of the crossing would be a linear effect of the item or of the user.
 /// </remarks>
@@ -29,7 +30,8 @@ internal sealed class GroundTruthParameters
         IReadOnlyList<GroundTruthUser> users,
         IReadOnlyList<GroundTruthItem> items,
         IEnumerable<(int User, int Item)> pairs,
-        RandomSource random)
+        RandomSource random
+    )
     {
         _factors = options.Factors;
         _mean = options.Mean;
@@ -58,9 +60,15 @@ internal sealed class GroundTruthParameters
         score += Join(sum, _items[item]);
         score += Join(sum, _itemTags[item]);
         if (device >= 0)
+        {
             score += Join(sum, _devices[device]);
+        }
+
         if (tags.IsEmpty)
+        {
             return score;
+        }
+
         var named = new Part(0, new double[_factors]);
         foreach (var tag in tags)
         {
@@ -112,24 +120,34 @@ internal sealed class GroundTruthParameters
         var mean = Mean([.. items.Select(item => Pool(_tags, GroundTruthWords.ItemTags, item.Tags))]);
         var values = items.Average(item => Math.Sqrt(item.Tags.Count));
         for (var t = 0; t < _tags.Length; t++)
+        {
             _tags[t] = _tags[t].Plus(mean, -1 / values);
+        }
     }
 
     private void Scale(GroundTruthOptions options, (int User, int Item)[] pairs)
     {
         var linear = Deviations(pairs.Select(p => _users[p.User].Weight + _items[p.Item].Weight + _itemTags[p.Item].Weight));
-        var cross = Deviations(pairs.Select(p =>
-            _users[p.User].Vector.AsSpan().Dot(_items[p.Item].Vector) + _users[p.User].Vector.AsSpan().Dot(_itemTags[p.Item].Vector)));
+        var cross = Deviations(
+            pairs.Select(p =>
+                _users[p.User].Vector.AsSpan().Dot(_items[p.Item].Vector) + _users[p.User].Vector.AsSpan().Dot(_itemTags[p.Item].Vector)
+            )
+        );
         var ofWeights = linear > 0 ? options.LinearDeviation / linear : 0;
         var ofVectors = cross > 0 ? Math.Sqrt(options.CrossDeviation / cross) : 0;
         foreach (var parts in (Part[][])[_users, _items, _itemTags, _tags, _devices])
         {
             for (var p = 0; p < parts.Length; p++)
+            {
                 parts[p] = parts[p].Scaled(ofWeights, ofVectors);
+            }
         }
 
         for (var t = 0; t < _contextTagWeights.Length; t++)
+        {
             _contextTagWeights[t] *= ofWeights;
+        }
+
         Deviation = Deviations(pairs.Select(p => Score(p.User, p.Item, -1, []))) is > 0 and var deviation ? deviation : 1;
     }
 
@@ -140,7 +158,10 @@ internal sealed class GroundTruthParameters
         {
             var vector = new double[_factors];
             for (var d = 0; d < vector.Length; d++)
+            {
                 vector[d] = deviation * random.NextNormal();
+            }
+
             parts[p] = new(deviation * random.NextNormal(), vector);
         }
 
@@ -151,7 +172,10 @@ internal sealed class GroundTruthParameters
     {
         var pooled = new Part(0, new double[_factors]);
         foreach (var word in chosen)
+        {
             pooled = pooled.Plus(parts[Array.IndexOf(words, word)], 1 / Math.Sqrt(chosen.Count));
+        }
+
         return pooled;
     }
 
@@ -159,7 +183,10 @@ internal sealed class GroundTruthParameters
     {
         var mean = new Part(0, new double[_factors]);
         foreach (var part in parts)
+        {
             mean = mean.Plus(part, 1.0 / parts.Count);
+        }
+
         return mean;
     }
 
@@ -195,13 +222,18 @@ file static class VectorExtensions
     {
         var sum = 0.0;
         for (var d = 0; d < a.Length; d++)
+        {
             sum += a[d] * b[d];
+        }
+
         return sum;
     }
 
     public static void AddScaled(this Span<double> sum, ReadOnlySpan<double> vector, double times)
     {
         for (var d = 0; d < sum.Length; d++)
+        {
             sum[d] += times * vector[d];
+        }
     }
 }

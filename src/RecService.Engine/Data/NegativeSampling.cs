@@ -79,7 +79,8 @@ public sealed class NegativeSampling
             positives.Blocks,
             rows,
             [.. source.Select((example, i) => drawn[i] >= 0 ? 0f : positives.Targets[example])],
-            positives.Weights is null ? null : [.. source.Select(positives.WeightOf)]);
+            positives.Weights is null ? null : [.. source.Select(positives.WeightOf)]
+        );
     }
 
     /// <summary>Draws an item row that is not among the user's positives; −1 when there is none.</summary>
@@ -127,7 +128,10 @@ public sealed class NegativeSampling
     {
         if (UserBlock >= examples.Blocks.Count || ItemBlock >= examples.Blocks.Count)
         {
-            throw new ArgumentException($"Negative sampling names blocks {UserBlock} and {ItemBlock}; there are {examples.Blocks.Count}.", nameof(examples));
+            throw new ArgumentException(
+                $"Negative sampling names blocks {UserBlock} and {ItemBlock}; there are {examples.Blocks.Count}.",
+                nameof(examples)
+            );
         }
 
         var users = examples.Blocks[UserBlock].Count;

@@ -16,12 +16,15 @@ internal static class NumberText
     /// <summary>Whether <paramref name="character"/> ends a number.</summary>
     public static bool IsEnd(byte character) => character is (byte)' ' or (byte)'\t' or (byte)'#';
 
-    /// <summary>Reads a whole number up to <paramref name="maximum"/> and the colon behind it; where that fails, <paramref name="at"/> means nothing.</summary>
+    /// <summary>
+    /// Reads a whole number up to <paramref name="maximum"/> and the colon behind it; where that fails, <paramref name="at"/> means nothing.
+    /// </summary>
     public static bool TryReadIndex(ReadOnlySpan<byte> line, int maximum, ref int at, out int index)
     {
         if (at + sizeof(ulong) <= line.Length)
         {
-            // Eight characters at once, because processors mispredict where a loop over digits ends: those before the first that is none are moved up, with zeros
+            // Eight characters at once, because processors mispredict where a loop over digits ends: those before the first that is none are moved
+            // up, with zeros
             // below them, and then summed in pairs, fours and eights (Lemire, "Quickly parsing eight digits", 2018).
             var digits = BinaryPrimitives.ReadUInt64LittleEndian(line[at..]) ^ 0x3030_3030_3030_3030;
             var count = BitOperations.TrailingZeroCount(((digits + 0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080) / 8;
@@ -29,7 +32,10 @@ internal static class NumberText
             {
                 digits <<= 64 - (8 * count);
                 digits = (10 * digits) + (digits >> 8);
-                index = (int)((((digits & 0x0000_00FF_0000_00FF) * 0x000F_4240_0000_0064) + (((digits >> 16) & 0x0000_00FF_0000_00FF) * 0x0000_2710_0000_0001)) >> 32);
+                index = (int)(
+                    (((digits & 0x0000_00FF_0000_00FF) * 0x000F_4240_0000_0064) + (((digits >> 16) & 0x0000_00FF_0000_00FF) * 0x0000_2710_0000_0001))
+                    >> 32
+                );
                 at += count + 1;
                 return index <= maximum && line[at - 1] == ':';
             }
@@ -42,7 +48,10 @@ internal static class NumberText
         {
             number = (10 * number) + digit;
             if (number > maximum)
+            {
                 break;
+            }
+
             at++;
         }
 
@@ -67,7 +76,10 @@ internal static class NumberText
         var next = at;
         var negative = false;
         if ((uint)next < (uint)line.Length && line[next] is (byte)'-' or (byte)'+')
+        {
             negative = line[next++] == '-';
+        }
+
         var start = next;
         var digits = ReadDigits(line, ref next, 0);
         var count = next - start;
@@ -82,7 +94,10 @@ internal static class NumberText
 
         var known = count is > 0 and <= 19;
         if ((uint)next < (uint)line.Length && line[next] is (byte)'e' or (byte)'E')
+        {
             known &= TryReadExponent(line, ref next, ref power);
+        }
+
         if (known && (next == line.Length || IsEnd(line[next])) && TryRound(digits, power, out value))
         {
             value = negative ? -value : value;
@@ -110,19 +125,28 @@ internal static class NumberText
         at++;
         var negative = false;
         if ((uint)at < (uint)line.Length && line[at] is (byte)'-' or (byte)'+')
+        {
             negative = line[at++] == '-';
+        }
+
         var start = at;
         var exponent = (int)ReadDigits(line, ref at, 0);
         power += negative ? -exponent : exponent;
         return at - start is > 0 and <= 4;
     }
 
-    /// <summary>The float nearest to digits · 10^power, where two roundings give it: the first to a double, from two numbers that are exact in one (Clinger, 1990).</summary>
+    /// <summary>
+    /// The float nearest to digits · 10^power, where two roundings give it: the first to a double, from two numbers that are exact in one (Clinger,
+    /// 1990).
+    /// </summary>
     private static bool TryRound(ulong digits, int power, out float value)
     {
         value = 0;
         if (digits > 1UL << 53 || power is < -22 or > 22)
+        {
             return false;
+        }
+
         var nearest = power < 0 ? digits / PowersOfTen[-power] : digits * PowersOfTen[power];
         value = (float)nearest;
         // The second rounding could go astray only from the middle between two floats; those below the smallest normal one have other middles.
@@ -134,9 +158,16 @@ internal static class NumberText
         var length = line[at..].IndexOfAny((byte)' ', (byte)'\t', (byte)'#') is var end and >= 0 ? end : line.Length - at;
         var text = line.Slice(at, length);
         // The framework's parser also takes words, such as NaN, and NUL characters at the end.
-        if (text.ContainsAnyExcept(Characters) ||
-            !float.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value) ||
-            !float.IsFinite(value))
+        if (
+            text.ContainsAnyExcept(Characters)
+            || !float.TryParse(
+                text,
+                NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+                CultureInfo.InvariantCulture,
+                out value
+            )
+            || !float.IsFinite(value)
+        )
         {
             value = 0;
             return false;

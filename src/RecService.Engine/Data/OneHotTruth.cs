@@ -3,10 +3,14 @@ using RecService.Engine.Numerics;
 namespace RecService.Engine.Data;
 
 /// <summary>
-/// Rows with one feature of each field, drawn with frequencies that fall off as those of real ids do, and targets from a known plain factorization machine plus
+/// Rows with one feature of each field, drawn with frequencies that fall off as those of real ids do, and targets from a known plain factorization
+/// machine plus
 /// noise. For measuring speed on data of a given shape, and whether training finds what can be found. Immutable.
 /// </summary>
-/// <remarks>Within a field, feature of rank r has a frequency proportional to 1/(r + q), q = <see cref="Shift"/> · size (Zipf, Mandelbrot), the ranks dealt out at random.</remarks>
+/// <remarks>
+/// Within a field, feature of rank r has a frequency proportional to 1/(r + q), q = <see cref="Shift"/> · size (Zipf, Mandelbrot), the ranks dealt
+/// out at random.
+/// </remarks>
 public sealed class OneHotTruth
 {
     private readonly int[] _sizes;
@@ -25,7 +29,10 @@ public sealed class OneHotTruth
         ArgumentOutOfRangeException.ThrowIfNegative(noise);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(shift);
         if (fieldSizes.Count == 0 || fieldSizes.Any(size => size < 1))
+        {
             throw new ArgumentException("At least one field is needed, each of at least one feature.", nameof(fieldSizes));
+        }
+
         _sizes = [.. fieldSizes];
         Factors = factors;
         Noise = noise;
@@ -34,7 +41,8 @@ public sealed class OneHotTruth
         var columns = checked(_sizes.Sum());
         Space = new(
             [.. Enumerable.Range(0, _sizes.Length).Select(field => FormattableString.Invariant($"{field}"))],
-            [.. _sizes.SelectMany((size, field) => Enumerable.Repeat(field, size))]);
+            [.. _sizes.SelectMany((size, field) => Enumerable.Repeat(field, size))]
+        );
         var random = new RandomSource(seed);
         // Half of the variance from the weights, half from the pairs of fields.
         var pairs = _sizes.Length * (_sizes.Length - 1) / 2;
@@ -85,7 +93,11 @@ public sealed class OneHotTruth
 
             rows.EndRow();
             var score = TrueScore(row);
-            targets[example] = binary ? random.NextDouble() < 1 / (1 + Math.Exp(-score)) ? 1 : 0 : (float)(score + (Noise * random.NextNormal()));
+            targets[example] = binary
+                ? random.NextDouble() < 1 / (1 + Math.Exp(-score))
+                    ? 1
+                    : 0
+                : (float)(score + (Noise * random.NextNormal()));
         }
 
         return new(rows.Build(), targets);

@@ -1,7 +1,8 @@
 namespace RecService.Engine.Data;
 
 /// <summary>
-/// An immutable block of sparse rows in compressed row storage. Values are left out where all are 1, and offsets where every row has the same number of entries.
+/// An immutable block of sparse rows in compressed row storage. Values are left out where all are 1, and offsets where every row has the same number
+/// of entries.
 /// </summary>
 public sealed class SparseRows
 {
@@ -47,7 +48,10 @@ public sealed class SparseRows
     /// <summary>Number of entries of every row, or null when it is not the same.</summary>
     internal int? Width => _offsets.Length == 0 ? _width : null;
 
-    /// <summary>For each place of a row, the least and the greatest column that stands there; null unless every row has the same number of entries and all values are 1.</summary>
+    /// <summary>
+    /// For each place of a row, the least and the greatest column that stands there; null unless every row has the same number of entries and all
+    /// values are 1.
+    /// </summary>
     internal (int Least, int Greatest)[]? PlaceRanges => _placeRanges ??= FindPlaceRanges();
 
     /// <summary>The entries of one row.</summary>
@@ -62,7 +66,9 @@ public sealed class SparseRows
         }
     }
 
-    /// <summary>Index of the first entry of <paramref name="row"/> among the entries of all rows; <paramref name="row"/> may be <see cref="Count"/>.</summary>
+    /// <summary>
+    /// Index of the first entry of <paramref name="row"/> among the entries of all rows; <paramref name="row"/> may be <see cref="Count"/>.
+    /// </summary>
     internal int OffsetOf(int row) => _offsets.Length == 0 ? row * _width : _offsets[row];
 
     private (int Least, int Greatest)[]? FindPlaceRanges()
@@ -284,12 +290,20 @@ public sealed class SparseRowsBuilder
             throw new InvalidOperationException($"Row {_rows} has entries but was not ended.");
         }
 
-        return new SparseRows(_rows, Exactly(_offsets, _rows + 1), Exactly(_columns, _entries), Exactly(_values, _entries), _columnLimit ?? _maximum + 1);
+        return new SparseRows(
+            _rows,
+            Exactly(_offsets, _rows + 1),
+            Exactly(_columns, _entries),
+            Exactly(_values, _entries),
+            _columnLimit ?? _maximum + 1
+        );
     }
 
     // Full arrays can be handed out, as whatever is added later goes to larger ones.
     private static T[] Exactly<T>(T[]? array, int length) =>
-        array is null ? [] : array.Length == length ? array : array.AsSpan(0, length).ToArray();
+        array is null ? []
+        : array.Length == length ? array
+        : array.AsSpan(0, length).ToArray();
 
     private void Grow()
     {

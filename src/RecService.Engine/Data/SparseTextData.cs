@@ -2,9 +2,12 @@ namespace RecService.Engine.Data;
 
 /// <summary>The examples of a text file, and the feature space of their columns.</summary>
 /// <remarks>
-/// The first file of a kind, the training file, makes the space; further ones, and those that a model is to score, are read against it. A libFM file makes a
-/// space of the one field <c>feature</c>. A libffm file makes one whose fields are named by their numbers, and <see cref="FileColumns"/> says what its columns are.
-/// In both, column i is index i. So the space is as large as the largest index, and an index that the file leaves out has a column in which nothing is learnt.
+/// The first file of a kind, the training file, makes the space; further ones, and those that a model is to score, are read against it. A libFM file
+/// makes a
+/// space of the one field <c>feature</c>. A libffm file makes one whose fields are named by their numbers, and <see cref="FileColumns"/> says what
+/// its columns are.
+/// In both, column i is index i. So the space is as large as the largest index, and an index that the file leaves out has a column in which nothing
+/// is learnt.
 /// </remarks>
 public sealed class SparseTextData
 {
@@ -37,7 +40,8 @@ public sealed class SparseTextData
     /// <param name="stream">The text; see <see cref="SparseTextReader"/>. Where it can seek, it is read twice, so that no array has to grow.</param>
     /// <param name="name">What messages call it, such as the file's name.</param>
     /// <param name="format">The format, when known; else the first entry tells it.</param>
-    /// <param name="columnLimit">How many columns the space may have, at most 2^30. A column takes 4 to 8 bytes here, and 4 (k + 1) and more in a model.</param>
+    /// <param name="columnLimit">How many columns the space may have, at most 2^30. A column takes 4 to 8 bytes here, and 4 (k + 1) and more in a
+    /// model.</param>
     /// <exception cref="DataFormatException">The text is not understood, or has too many columns or entries.</exception>
     public static SparseTextData Read(Stream stream, string name, SparseTextFormat? format = null, int columnLimit = DefaultColumnLimit)
     {
@@ -52,9 +56,14 @@ public sealed class SparseTextData
             var indices = reader.Indices;
             var values = reader.Values;
             for (var entry = 0; entry < indices.Length; entry++)
+            {
                 rows.Add(fields.IsEmpty ? indices[entry] : columns.Add(fields[entry], indices[entry]), values[entry]);
+            }
+
             if (columns.ColumnCount > columnLimit)
+            {
                 throw reader.Refusal(FormattableString.Invariant($"features that stand in several fields make more than {columnLimit} columns."));
+            }
         });
         if (reader.Format == SparseTextFormat.LibFfm)
         {
@@ -66,12 +75,15 @@ public sealed class SparseTextData
         return new(FeatureSpace.OfOneField(block.ColumnCount), block, targets, SparseTextFormat.LibFm, 0);
     }
 
-    /// <summary>Reads a file against the space of another one, or of a model. Entries whose feature has no column there are left out and counted.</summary>
+    /// <summary>
+    /// Reads a file against the space of another one, or of a model. Entries whose feature has no column there are left out and counted.
+    /// </summary>
     /// <param name="stream">The text; see <see cref="SparseTextReader"/>. Where it can seek, it is read twice, so that no array has to grow.</param>
     /// <param name="name">What messages call it, such as the file's name.</param>
     /// <param name="space">The space.</param>
     /// <param name="format">The format, when known; else the first entry tells it.</param>
-    /// <exception cref="DataFormatException">The text is not understood, or has too many entries, or it is of libffm and the space of a libFM file, or the other way round.</exception>
+    /// <exception cref="DataFormatException">The text is not understood, or has too many entries, or it is of libffm and the space of a libFM file,
+    /// or the other way round.</exception>
     /// <exception cref="ArgumentException"><see cref="FileColumns"/> refuses the space.</exception>
     public static SparseTextData Read(Stream stream, string name, FeatureSpace space, SparseTextFormat? format = null)
     {
@@ -83,17 +95,31 @@ public sealed class SparseTextData
         var targets = ReadRows(stream, reader, rows, () =>
         {
             if (!reader.Fields.IsEmpty && space.Fields is [FeatureSpace.OnlyField])
-                throw reader.Refusal($"the entries have fields, as in libffm files, but the feature space has none but '{FeatureSpace.OnlyField}', as libFM files make it.");
+            {
+                throw reader.Refusal(
+                    $"the entries have fields, as in libffm files, but the feature space has none but '{FeatureSpace.OnlyField}', as libFM files make it."
+                );
+            }
+
             if (reader.Fields.IsEmpty && !reader.Indices.IsEmpty && hasNumberedFields)
-                throw reader.Refusal($"the entries have no fields, as in libFM files, but the feature space has the fields {string.Join(", ", space.Fields)}, as libffm files make it.");
+            {
+                throw reader.Refusal(
+                    $"the entries have no fields, as in libFM files, but the feature space has the fields {string.Join(", ", space.Fields)}, as libffm files make it."
+                );
+            }
+
             for (var entry = 0; entry < reader.Indices.Length; entry++)
             {
                 var index = reader.Indices[entry];
                 var column = reader.Fields.IsEmpty ? columns.Find(index) : columns.Find(reader.Fields[entry], index);
                 if (column < 0)
+                {
                     unknown++;
+                }
                 else
+                {
                     rows.Add(column, reader.Values[entry]);
+                }
             }
         });
         return new(space, rows.Build(), targets, reader.Format ?? SparseTextFormat.LibFm, unknown);
@@ -108,11 +134,20 @@ public sealed class SparseTextData
         while (reader.Read())
         {
             if (rows.Count == 0)
+            {
                 rows.Reserve(lines, reader.Format == SparseTextFormat.LibFfm ? colons / 2 : colons);
+            }
+
             if (rows.EntryCount > Array.MaxLength - reader.Indices.Length)
+            {
                 throw reader.Refusal(FormattableString.Invariant($"there are more than {Array.MaxLength} entries; divide the file."));
+            }
+
             if (rows.Count == targets.Length)
+            {
                 Array.Resize(ref targets, (int)Math.Min(Math.Max(2L * targets.Length, 1024), Array.MaxLength));
+            }
+
             targets[rows.Count] = reader.Target;
             add();
             rows.EndRow();
@@ -122,7 +157,10 @@ public sealed class SparseTextData
         return targets;
     }
 
-    /// <summary>Counts lines and colons of what is left of a stream. Of a file without comments and empty lines, these are the numbers of its rows and entries.</summary>
+    /// <summary>
+    /// Counts lines and colons of what is left of a stream. Of a file without comments and empty lines, these are the numbers of its rows and
+    /// entries.
+    /// </summary>
     private static (int Lines, int Colons) Count(Stream stream)
     {
         var start = stream.Position;

@@ -15,11 +15,15 @@ public enum SparseTextFormat
 
 /// <summary>Reads sparse rows from text, one after the other, with no more memory than the longest row takes. Not thread-safe.</summary>
 /// <remarks>
-/// <para>Lines end with LF or CRLF, the last one need not. Any number of blanks and tabs stands between the parts of a row, and may stand before and behind them.
+/// <para>Lines end with LF or CRLF, the last one need not. Any number of blanks and tabs stands between the parts of a row, and may stand before and
+/// behind them.
 /// What follows a <c>#</c> is a comment. Lines without anything else are skipped, and so is a byte order mark at the start.</para>
-/// <para>Targets and values are decimal numbers, with an optional sign and exponent, and become the nearest float; they must be finite. Indices and fields are
-/// decimal whole numbers. A row may have no entries, entries may come in any order, and an index may stand in a row twice (see <see cref="SparseRow"/>).
-/// Nothing may be left out of an entry. The first entry of the file tells the format, unless the caller does. Groups (<c>qid:</c>) are refused.</para>
+/// <para>Targets and values are decimal numbers, with an optional sign and exponent, and become the nearest float; they must be finite. Indices and
+/// fields are
+/// decimal whole numbers. A row may have no entries, entries may come in any order, and an index may stand in a row twice (see
+/// <see cref="SparseRow"/>).
+/// Nothing may be left out of an entry. The first entry of the file tells the format, unless the caller does. Groups (<c>qid:</c>) are
+/// refused.</para>
 /// <para>A file of one number a line, such as weights, reads as rows that have a target only.</para>
 /// </remarks>
 public sealed class SparseTextReader
@@ -85,7 +89,10 @@ public sealed class SparseTextReader
         while (TryReadLine(out var line))
         {
             if (Line == 1 && line.StartsWith("\uFEFF"u8))
+            {
                 line = line[3..];
+            }
+
             var at = SkipBlanks(line, 0);
             if (at < line.Length && line[at] != '#')
             {
@@ -104,7 +111,10 @@ public sealed class SparseTextReader
     {
         var start = at;
         if (!NumberText.TryReadFloat(line, ref at, out var target))
+        {
             throw BadNumber("target", Word(line, start), start);
+        }
+
         Target = target;
         var count = 0;
         var withField = Format == SparseTextFormat.LibFfm;
@@ -118,17 +128,25 @@ public sealed class SparseTextReader
             }
 
             var field = 0;
-            if ((withField && !NumberText.TryReadIndex(line, MaximumField, ref at, out field)) ||
-                !NumberText.TryReadIndex(line, MaximumIndex, ref at, out var index) ||
-                !NumberText.TryReadFloat(line, ref at, out var value))
+            if (
+                (withField && !NumberText.TryReadIndex(line, MaximumField, ref at, out field))
+                || !NumberText.TryReadIndex(line, MaximumIndex, ref at, out var index)
+                || !NumberText.TryReadFloat(line, ref at, out var value)
+            )
             {
                 throw BadEntry(Word(line, start), start);
             }
 
             if (index >= ColumnLimit)
+            {
                 throw Refusal(FormattableString.Invariant($"the index {index} would take {index + 1} columns; the limit is {ColumnLimit}."), start);
+            }
+
             if (count == _indices.Length)
+            {
                 Grow();
+            }
+
             _fields[count] = field;
             _indices[count] = index;
             _values[count++] = value;
@@ -140,16 +158,28 @@ public sealed class SparseTextReader
     private DataFormatException BadEntry(ReadOnlySpan<byte> entry, int start)
     {
         if (entry.StartsWith("qid:"u8))
+        {
             return Refusal("groups of rows (qid) are not supported.", start);
+        }
+
         var withField = Format == SparseTextFormat.LibFfm;
         if (entry.Count((byte)':') != (withField ? 2 : 1))
+        {
             return Refusal($"the entry '{Quote(entry)}' is not of the form {(withField ? "field:index:value" : "index:value")}.", start);
+        }
+
         var at = 0;
         if (withField && !NumberText.TryReadIndex(entry, MaximumField, ref at, out _))
+        {
             return BadIndex("field", entry[..entry.IndexOf((byte)':')], MaximumField, start);
+        }
+
         var index = at;
         if (!NumberText.TryReadIndex(entry, MaximumIndex, ref at, out _))
+        {
             return BadIndex("index", entry[index..entry.LastIndexOf((byte)':')], MaximumIndex, start + index);
+        }
+
         return BadNumber("value", entry[at..], start + at);
     }
 
@@ -165,7 +195,10 @@ public sealed class SparseTextReader
     private static int SkipBlanks(ReadOnlySpan<byte> line, int at)
     {
         while ((uint)at < (uint)line.Length && line[at] is (byte)' ' or (byte)'\t')
+        {
             at++;
+        }
+
         return at;
     }
 
@@ -174,7 +207,10 @@ public sealed class SparseTextReader
     {
         var length = 0;
         while (start + length < line.Length && !NumberText.IsEnd(line[start + length]))
+        {
             length++;
+        }
+
         return line.Slice(start, length);
     }
 
@@ -202,20 +238,32 @@ public sealed class SparseTextReader
         {
             searched = _end - _next;
             if (_ended || searched > MaximumLineLength)
+            {
                 break;
+            }
+
             Fill();
         }
 
         length = searched + Math.Max(length, 0);
         if (length > MaximumLineLength)
+        {
             throw new DataFormatException(_name, Line + 1, 1, FormattableString.Invariant($"the line is longer than {MaximumLineLength} bytes."));
+        }
+
         line = _buffer.AsSpan(_next, length);
         if (_ended && _next == _end)
+        {
             return false;
+        }
+
         _next = Math.Min(_next + length + 1, _end);
         Line++;
         if (!line.IsEmpty && line[^1] == '\r')
+        {
             line = line[..^1];
+        }
+
         return true;
     }
 

@@ -9,21 +9,30 @@ public static class SparseTextWriter
     // More than a field, an index, a value and what stands between them take.
     private const int LongestPart = 64;
 
-    /// <summary>Writes a line for each example, with the least digits that read back the same. <see cref="FileColumns"/> says which entry means which column.</summary>
+    /// <summary>
+    /// Writes a line for each example, with the least digits that read back the same. <see cref="FileColumns"/> says which entry means which column.
+    /// </summary>
     /// <param name="stream">The stream, which stays open.</param>
     /// <param name="space">The columns of the examples.</param>
     /// <param name="examples">The examples; without weights, for which the formats have no place.</param>
     /// <param name="format">The format.</param>
-    /// <exception cref="ArgumentException">The examples have weights or columns outside the space, or <see cref="FileColumns"/> refuses the space.</exception>
+    /// <exception cref="ArgumentException">The examples have weights or columns outside the space, or <see cref="FileColumns"/> refuses the
+    /// space.</exception>
     public static void Write(Stream stream, FeatureSpace space, ExampleSet examples, SparseTextFormat format)
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(examples);
         var columns = new FileColumns(space);
         if (!Enum.IsDefined(format))
+        {
             throw new ArgumentOutOfRangeException(nameof(format));
+        }
+
         if (examples.Weights is not null)
+        {
             throw new ArgumentException("The text formats have no place for the weights of examples.", nameof(examples));
+        }
+
         examples.CheckColumns(space);
 
         var invariant = CultureInfo.InvariantCulture;
@@ -39,9 +48,14 @@ public static class SparseTextWriter
             {
                 var column = row.Columns[entry];
                 if (format == SparseTextFormat.LibFfm && columns.EntryOf(column) is var (field, index))
+                {
                     Utf8.TryWrite(Room(), invariant, $" {field}:{index}:{row.ValueAt(entry)}", out written);
+                }
                 else
+                {
                     Utf8.TryWrite(Room(), invariant, $" {column}:{row.ValueAt(entry)}", out written);
+                }
+
                 length += written;
             }
 

@@ -9,15 +9,23 @@ internal sealed class WeightedDraw
 
     private WeightedDraw(double[] cumulated) => _cumulated = cumulated;
 
-    /// <summary>Weights 1/(rank + <paramref name="shift"/>), the ranks dealt out at random, or in order where <paramref name="ranks"/> is null.</summary>
+    /// <summary>
+    /// Weights 1/(rank + <paramref name="shift"/>), the ranks dealt out at random, or in order where <paramref name="ranks"/> is null.
+    /// </summary>
     public static WeightedDraw Zipf(int count, double shift, RandomSource? ranks)
     {
         var weights = new double[count];
         for (var n = 0; n < count; n++)
+        {
             weights[n] = 1 / (n + 1 + shift);
+        }
+
         ranks?.Shuffle<double>(weights);
         for (var n = 1; n < count; n++)
+        {
             weights[n] += weights[n - 1];
+        }
+
         return new(weights);
     }
 

@@ -12,7 +12,12 @@ internal static class AreaUnderCurve
 
     /// <summary>Null when no user has positives and negatives.</summary>
     public static UserMean? ByUser(
-        ReadOnlySpan<float> predictions, ReadOnlySpan<float> targets, ReadOnlySpan<int> users, ReadOnlySpan<float> weights, bool weightByExamples)
+        ReadOnlySpan<float> predictions,
+        ReadOnlySpan<float> targets,
+        ReadOnlySpan<int> users,
+        ReadOnlySpan<float> weights,
+        bool weightByExamples
+    )
     {
         var (keys, examples) = Order(predictions, users);
         var measured = new List<int>();
@@ -23,7 +28,10 @@ internal static class AreaUnderCurve
             var user = users[examples[start]];
             var total = 0.0;
             for (end = start; end < keys.Length && users[examples[end]] == user; end++)
+            {
                 total += Predictions.WeightAt(weights, examples[end]);
+            }
+
             if (Of(keys.AsSpan(start..end), examples.AsSpan(start..end), targets, weights) is { } area)
             {
                 measured.Add(user);
@@ -54,17 +62,24 @@ internal static class AreaUnderCurve
 
     private static double? Of(ReadOnlySpan<ulong> keys, ReadOnlySpan<int> examples, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights)
     {
-        double positives = 0, negatives = 0, won = 0;
+        double positives = 0,
+            negatives = 0,
+            won = 0;
         for (int start = 0, end; start < keys.Length; start = end)
         {
-            double tiedPositives = 0, tiedNegatives = 0;
+            double tiedPositives = 0,
+                tiedNegatives = 0;
             for (end = start; end < keys.Length && keys[end] == keys[start]; end++)
             {
                 var weight = Predictions.WeightAt(weights, examples[end]);
                 if (targets[examples[end]] > 0)
+                {
                     tiedPositives += weight;
+                }
                 else
+                {
                     tiedNegatives += weight;
+                }
             }
 
             won += tiedPositives * (negatives + (tiedNegatives / 2));

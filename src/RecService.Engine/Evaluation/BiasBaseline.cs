@@ -3,7 +3,8 @@ using RecService.Engine.Data;
 namespace RecService.Engine.Evaluation;
 
 /// <summary>
-/// Predicts by what is known of the user and of the item alone, μ + b_u + b_i: what crossing features must improve upon (the baseline predictors of Koren,
+/// Predicts by what is known of the user and of the item alone, μ + b_u + b_i: what crossing features must improve upon (the baseline predictors of
+/// Koren,
 /// "Factor in the neighbors", ACM TKDD, 2010). Thread-safe.
 /// </summary>
 /// <remarks>
@@ -38,7 +39,8 @@ public sealed class BiasBaseline
         _users = new double[examples.Blocks[userBlock].Count];
         _items = new double[examples.Blocks[itemBlock].Count];
 
-        double sum = 0, total = 0;
+        double sum = 0,
+            total = 0;
         for (var example = 0; example < examples.Count; example++)
         {
             sum += (double)examples.WeightOf(example) * examples.Targets[example];
@@ -48,7 +50,10 @@ public sealed class BiasBaseline
         }
 
         if (total <= 0)
+        {
             throw new ArgumentException("The examples weigh nothing together, so that there is nothing to learn from.", nameof(examples));
+        }
+
         Mean = sum / total;
 
         // Of the range of the targets, or of their size where they are all alike and only roundings move.
@@ -58,7 +63,9 @@ public sealed class BiasBaseline
             var moved = Solve(examples, _items, itemBlock, itemL2, _users, userBlock);
             moved = Math.Max(moved, Solve(examples, _users, userBlock, userL2, _items, itemBlock));
             if (moved <= tolerance)
+            {
                 break;
+            }
         }
     }
 
@@ -84,12 +91,17 @@ public sealed class BiasBaseline
         if (users != _users.Length || items != _items.Length)
         {
             throw new ArgumentException(
-                $"The biases are of {_users.Length} users and {_items.Length} items; the examples join {users} and {items}.", nameof(examples));
+                $"The biases are of {_users.Length} users and {_items.Length} items; the examples join {users} and {items}.",
+                nameof(examples)
+            );
         }
 
         var predictions = new float[examples.Count];
         for (var example = 0; example < predictions.Length; example++)
+        {
             predictions[example] = Predict(examples.RowOf(_userBlock, example), examples.RowOf(_itemBlock, example));
+        }
+
         return predictions;
     }
 
@@ -98,7 +110,9 @@ public sealed class BiasBaseline
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(scores.Length, _items.Length);
         for (var item = 0; item < scores.Length; item++)
+        {
             scores[item] = (float)_items[item];
+        }
     }
 
     /// <summary>Solves for the biases of one block, those of the other given; how far the one moved that moved most.</summary>
@@ -130,13 +144,17 @@ public sealed class BiasBaseline
         if ((uint)_userBlock >= (uint)examples.Blocks.Count || (uint)_itemBlock >= (uint)examples.Blocks.Count || _userBlock == _itemBlock)
         {
             throw new ArgumentException(
-                $"Users are in block {_userBlock} and items in block {_itemBlock}, but there are {examples.Blocks.Count} blocks.", nameof(examples));
+                $"Users are in block {_userBlock} and items in block {_itemBlock}, but there are {examples.Blocks.Count} blocks.",
+                nameof(examples)
+            );
         }
     }
 
     private static void CheckL2(double value, string name)
     {
         if (!double.IsFinite(value) || value < 0)
+        {
             throw new ArgumentOutOfRangeException(name, value, "Regularisation must be finite and not negative.");
+        }
     }
 }

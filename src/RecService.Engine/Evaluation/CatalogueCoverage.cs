@@ -3,13 +3,17 @@ namespace RecService.Engine.Evaluation;
 /// <summary>How much of the catalogue users get to see.</summary>
 /// <param name="Share">Share of the items that could be recommended which are among the first n of at least one ranking.</param>
 /// <param name="Interval">
-/// Where the share lies with 95 % confidence when as many other users of the same kind are measured. The bootstrap would be wrong here: a resample has fewer
-/// distinct users, and so covers less. The variance is bounded by Σ_u (q_u − q̄)², q_u the items that are covered by user u alone (Efron and Stein, "The
+/// Where the share lies with 95 % confidence when as many other users of the same kind are measured. The bootstrap would be wrong here: a resample
+/// has fewer
+/// distinct users, and so covers less. The variance is bounded by Σ_u (q_u − q̄)², q_u the items that are covered by user u alone (Efron and Stein,
+/// "The
 /// jackknife estimate of variance", Annals of Statistics, 1981); the interval is normal, cut off at 0 and 1, and rather too wide than too narrow.
 /// </param>
 public readonly record struct CatalogueCoverage(double Share, ConfidenceInterval Interval);
 
-/// <summary>Which items came among the first n of a ranking, and for whom where it was one user only. The order of additions does not matter.</summary>
+/// <summary>
+/// Which items came among the first n of a ranking, and for whom where it was one user only. The order of additions does not matter.
+/// </summary>
 internal sealed class CoverageTally
 {
     private const int Nobody = -1;
@@ -27,7 +31,9 @@ internal sealed class CoverageTally
     public void Add(int user, ReadOnlySpan<int> items)
     {
         foreach (var item in items)
+        {
             Add(ref _shownTo[item], user);
+        }
     }
 
     public void Add(CoverageTally other)
@@ -35,7 +41,9 @@ internal sealed class CoverageTally
         for (var item = 0; item < _shownTo.Length; item++)
         {
             if (other._shownTo[item] != Nobody)
+            {
                 Add(ref _shownTo[item], other._shownTo[item]);
+            }
         }
     }
 
@@ -48,9 +56,14 @@ internal sealed class CoverageTally
         foreach (var user in _shownTo)
         {
             if (user != Nobody)
+            {
                 covered++;
+            }
+
             if (user >= 0)
+            {
                 alone[users.BinarySearch(user)]++;
+            }
         }
 
         var mean = alone.Average();
@@ -58,7 +71,8 @@ internal sealed class CoverageTally
         const double Normal95 = 1.959964;
         return new(
             covered / rankable,
-            new(Math.Max(0, (covered - (Normal95 * deviation)) / rankable), Math.Min(1, (covered + (Normal95 * deviation)) / rankable)));
+            new(Math.Max(0, (covered - (Normal95 * deviation)) / rankable), Math.Min(1, (covered + (Normal95 * deviation)) / rankable))
+        );
     }
 
     private static void Add(ref int shownTo, int user) => shownTo = shownTo == Nobody || shownTo == user ? user : Several;

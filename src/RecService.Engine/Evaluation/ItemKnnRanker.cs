@@ -5,12 +5,15 @@ using RecService.Engine.Data;
 namespace RecService.Engine.Evaluation;
 
 /// <summary>
-/// Ranks items by how near they are to those that a user has met (item-based top-N recommendation; Deshpande and Karypis, ACM TOIS, 2004): the score of a
+/// Ranks items by how near they are to those that a user has met (item-based top-N recommendation; Deshpande and Karypis, ACM TOIS, 2004): the score
+/// of a
 /// candidate is the sum of its similarities to those of its nearest other items that are in the user's history. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The similarity of items i and j is the cosine of their columns of the binary matrix of users by items, c_ij / √(n_i n_j), with c_ij the users who met both and
-/// n_i those who met i. Where several items are equally near at the end of the list, and not all of them have a place on it, none of them gets one: an item's
+/// The similarity of items i and j is the cosine of their columns of the binary matrix of users by items, c_ij / √(n_i n_j), with c_ij the users who
+/// met both and
+/// n_i those who met i. Where several items are equally near at the end of the list, and not all of them have a place on it, none of them gets one:
+/// an item's
 /// neighbours are those that are among its nearest however ties are broken. So a ranking does not depend on how items are numbered.
 /// </remarks>
 public sealed class ItemKnnRanker
@@ -37,9 +40,15 @@ public sealed class ItemKnnRanker
         var pairs = NearestPairs(itemCount, met, neighbours);
         _offsets = new int[itemCount + 1];
         foreach (var pair in pairs)
+        {
             _offsets[pair.Neighbour + 1]++;
+        }
+
         for (var item = 0; item < itemCount; item++)
+        {
             _offsets[item + 1] += _offsets[item];
+        }
+
         var next = _offsets.AsSpan(0, itemCount).ToArray();
         _candidates = new int[pairs.Count];
         _similarities = new float[pairs.Count];
@@ -57,7 +66,10 @@ public sealed class ItemKnnRanker
     {
         ArgumentNullException.ThrowIfNull(query);
         if (query.User >= _met.Count)
+        {
             throw new ArgumentException($"There is no history of user row {query.User}, but of {_met.Count} users.", nameof(query));
+        }
+
         ArgumentOutOfRangeException.ThrowIfNotEqual(scores.Length, _offsets.Length - 1);
         // In double, so that equal sums are equal whatever the order of their terms.
         var sums = ArrayPool<double>.Shared.Rent(scores.Length);
@@ -65,11 +77,16 @@ public sealed class ItemKnnRanker
         foreach (var item in _met[query.User])
         {
             for (var pair = _offsets[item]; pair < _offsets[item + 1]; pair++)
+            {
                 sums[_candidates[pair]] += _similarities[pair];
+            }
         }
 
         for (var item = 0; item < scores.Length; item++)
+        {
             scores[item] = (float)sums[item];
+        }
+
         ArrayPool<double>.Shared.Return(sums);
     }
 
@@ -79,7 +96,10 @@ public sealed class ItemKnnRanker
         var pairs = new List<(int Candidate, int Neighbour, float Similarity)>();
         var counts = new double[itemCount];
         for (var item = 0; item < itemCount; item++)
+        {
             counts[item] = metBy[item].Length;
+        }
+
         var common = new int[itemCount];
         var others = new List<int>();
         var nearest = new PriorityQueue<double, double>();
@@ -90,7 +110,9 @@ public sealed class ItemKnnRanker
                 foreach (var item in met[user])
                 {
                     if (common[item]++ == 0 && item != candidate)
+                    {
                         others.Add(item);
+                    }
                 }
             }
 
@@ -100,9 +122,13 @@ public sealed class ItemKnnRanker
             {
                 var closeness = Closeness(other);
                 if (nearest.Count <= neighbours)
+                {
                     nearest.Enqueue(closeness, closeness);
+                }
                 else if (closeness > nearest.Peek())
+                {
                     nearest.DequeueEnqueue(closeness, closeness);
+                }
             }
 
             // The nearest item without a place on the list: those that are no nearer have none either.
@@ -111,7 +137,10 @@ public sealed class ItemKnnRanker
             {
                 var closeness = Closeness(other);
                 if (closeness > cut)
+                {
                     pairs.Add((candidate, other, (float)Math.Sqrt(closeness / counts[candidate])));
+                }
+
                 common[other] = 0;
             }
 

@@ -19,7 +19,9 @@ public sealed class PopularityRanker
         for (var user = 0; user < met.Count; user++)
         {
             foreach (var item in met[user])
+            {
                 _users[item]++;
+            }
         }
     }
 

@@ -14,7 +14,10 @@ internal static class Predictions
         var predictions = new float[examples.Count];
         scorer.Score(examples, predictions);
         foreach (ref var prediction in predictions.AsSpan())
+        {
             prediction = scorer.Model.Predict(prediction);
+        }
+
         return predictions;
     }
 
@@ -24,7 +27,8 @@ internal static class Predictions
         if (targets.Length != predictions.Length || (!weights.IsEmpty && weights.Length != predictions.Length))
         {
             throw new ArgumentException(
-                $"There are {predictions.Length} predictions, {targets.Length} targets and {weights.Length} weights; each example needs one of each, or there are no weights.");
+                $"There are {predictions.Length} predictions, {targets.Length} targets and {weights.Length} weights; each example needs one of each, or there are no weights."
+            );
         }
 
         for (var example = 0; example < predictions.Length; example++)
@@ -32,8 +36,11 @@ internal static class Predictions
             var weight = weights.IsEmpty ? 1f : weights[example];
             if (!float.IsFinite(predictions[example]) || !float.IsFinite(targets[example]) || !float.IsFinite(weight) || weight < 0)
             {
-                throw new ArgumentException(FormattableString.Invariant(
-                    $"Example {example} has the prediction {predictions[example]}, the target {targets[example]} and the weight {weight}; all must be finite, weights not negative."));
+                throw new ArgumentException(
+                    FormattableString.Invariant(
+                        $"Example {example} has the prediction {predictions[example]}, the target {targets[example]} and the weight {weight}; all must be finite, weights not negative."
+                    )
+                );
             }
         }
     }

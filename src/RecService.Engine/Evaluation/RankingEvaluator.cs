@@ -6,15 +6,18 @@ using RecService.Engine.Scoring;
 namespace RecService.Engine.Evaluation;
 
 /// <summary>
-/// Ranks the whole catalogue for each query, less what its user is known to have met, and measures where the relevant items come. All items compete: metrics
+/// Ranks the whole catalogue for each query, less what its user is known to have met, and measures where the relevant items come. All items compete:
+/// metrics
 /// over a sample of them are inconsistent (Krichene and Rendle, "On sampled metrics for item recommendation", KDD 2020).
 /// </summary>
 /// <remarks>
 /// <para>
-/// A query has the held-out items of a user together (<see cref="RankingQuery.FromPairs"/>), or one of them; to measure held-out items one by one, exclude them
+/// A query has the held-out items of a user together (<see cref="RankingQuery.FromPairs"/>), or one of them; to measure held-out items one by one,
+/// exclude them
 /// all, so that they do not compete with each other: those relevant to the query at hand are always ranked.
 /// </para>
-/// <para>An item with the same score as a relevant one counts as ranked before it, so that a model that scores everything alike gains nothing by it.</para>
+/// <para>An item with the same score as a relevant one counts as ranked before it, so that a model that scores everything alike gains nothing by
+/// it.</para>
 /// </remarks>
 public sealed class RankingEvaluator
 {
@@ -47,7 +50,10 @@ public sealed class RankingEvaluator
         {
             ArgumentNullException.ThrowIfNull(value);
             if (value.Count == 0 || value.Min() < 1)
+            {
                 throw new ArgumentException($"There must be cutoffs, each at least 1; these are given: {string.Join(", ", value)}.", nameof(value));
+            }
+
             field = [.. value.Distinct().Order()];
         }
     } = [10, 20];
@@ -63,7 +69,11 @@ public sealed class RankingEvaluator
     public ulong Seed { get; init; } = 1;
 
     /// <summary>Threads at most, at least 1. The result does not depend on it.</summary>
-    public int Threads { get; init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "At least 1 thread is needed."); } = 1;
+    public int Threads
+    {
+        get;
+        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "At least 1 thread is needed.");
+    } = 1;
 
     /// <summary>Measures a model's ranking; null when there are no queries.</summary>
     /// <param name="queries">What to measure.</param>
@@ -74,20 +84,33 @@ public sealed class RankingEvaluator
     /// <exception cref="ArgumentException">A query names a row that there is not, or the ranker has another number of items.</exception>
     /// <exception cref="ArithmeticException">A score is not finite.</exception>
     public RankingMetrics? Evaluate(
-        IReadOnlyList<RankingQuery> queries, ItemRanker ranker, SparseRows users, SparseRows? contexts = null, CancellationToken cancellationToken = default)
+        IReadOnlyList<RankingQuery> queries,
+        ItemRanker ranker,
+        SparseRows users,
+        SparseRows? contexts = null,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(queries);
         ArgumentNullException.ThrowIfNull(ranker);
         ArgumentNullException.ThrowIfNull(users);
         if (ranker.ItemRows.Count != _itemCount)
+        {
             throw new ArgumentException($"The ranker has {ranker.ItemRows.Count} items; the catalogue has {_itemCount}.", nameof(ranker));
+        }
+
         for (var query = 0; query < queries.Count; query++)
         {
             var (user, context) = (queries[query].User, queries[query].Context);
             if (user >= users.Count)
+            {
                 throw new ArgumentException($"Query {query} names user row {user}; there are {users.Count}.", nameof(queries));
+            }
+
             if (context >= (contexts?.Count ?? int.MaxValue))
+            {
                 throw new ArgumentException($"Query {query} names context row {context}; there are {contexts!.Count}.", nameof(queries));
+            }
         }
 
         return Evaluate(
@@ -100,11 +123,15 @@ public sealed class RankingEvaluator
                     request.Clear();
                     request.Append(users[query.User]);
                     if (contexts is not null)
+                    {
                         request.Append(contexts[query.Context]);
+                    }
+
                     ranker.ScoreAll(request.Row, scores);
                 };
             },
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     /// <summary>Measures a ranking by whatever scores; null when there are no queries.</summary>
@@ -125,7 +152,9 @@ public sealed class RankingEvaluator
         Check(queries);
         var sample = Sample(queries);
         if (sample.Length == 0)
+        {
             return null;
+        }
 
         int[] cutoffs = [.. Cutoffs];
         var width = 1 + (3 * cutoffs.Length);
@@ -146,8 +175,11 @@ public sealed class RankingEvaluator
                 worker =>
                 {
                     lock (coverage)
+                    {
                         worker.AddCoverageTo(coverage);
-                });
+                    }
+                }
+            );
         }
         catch (AggregateException several)
         {
@@ -163,7 +195,8 @@ public sealed class RankingEvaluator
             [.. cutoffs.Select((_, c) => means[1 + (3 * c)])],
             [.. cutoffs.Select((_, c) => means[2 + (3 * c)])],
             [.. cutoffs.Select((_, c) => means[3 + (3 * c)])],
-            [.. coverage.Select(tally => tally.Summarise(means[0].Users, _itemCount - _unrankable.Length))]);
+            [.. coverage.Select(tally => tally.Summarise(means[0].Users, _itemCount - _unrankable.Length))]
+        );
     }
 
     /// <summary>The mean of each kind of outcome: a user's value is the mean of the user's queries, and weighs as many as they are.</summary>
@@ -177,13 +210,17 @@ public sealed class RankingEvaluator
             var user = Array.BinarySearch(users, queries[query].User);
             counts[user]++;
             for (var outcome = 0; outcome < width; outcome++)
+            {
                 values[outcome][user] += outcomes[(query * width) + outcome];
+            }
         }
 
         foreach (var ofOutcome in values)
         {
             for (var user = 0; user < users.Length; user++)
+            {
                 ofOutcome[user] /= counts[user];
+            }
         }
 
         double[] weights = users.Length == queries.Length ? [] : counts;
@@ -198,7 +235,9 @@ public sealed class RankingEvaluator
             if (user >= _excluded.Count || item >= _itemCount)
             {
                 throw new ArgumentException(
-                    $"Query {query} names user row {user} and item row {item}; there are {_excluded.Count} users and {_itemCount} items.", nameof(queries));
+                    $"Query {query} names user row {user} and item row {item}; there are {_excluded.Count} users and {_itemCount} items.",
+                    nameof(queries)
+                );
             }
         }
     }
@@ -206,7 +245,10 @@ public sealed class RankingEvaluator
     private RankingQuery[] Sample(IReadOnlyList<RankingQuery> queries)
     {
         if (queries.Count <= MaximumQueries)
+        {
             return [.. queries];
+        }
+
         int[] order = [.. Enumerable.Range(0, queries.Count)];
         new RandomSource(Seed).Shuffle<int>(order);
         return [.. order.Take(MaximumQueries).Order().Select(query => queries[query])];
@@ -215,12 +257,18 @@ public sealed class RankingEvaluator
     private int[] AllBut(IReadOnlyCollection<int> candidates)
     {
         if (candidates.Count == 0)
+        {
             throw new ArgumentException("There are no candidates, so that nothing could be ranked.", nameof(candidates));
+        }
+
         var isCandidate = new bool[_itemCount];
         foreach (var item in candidates)
         {
             if ((uint)item >= (uint)_itemCount)
+            {
                 throw new ArgumentException($"Item row {item} is a candidate; there are {_itemCount} items.", nameof(candidates));
+            }
+
             isCandidate[item] = true;
         }
 

@@ -11,7 +11,15 @@ public sealed class RankingMetrics
     private readonly UserMean[] _recalls;
     private readonly CatalogueCoverage[] _coverages;
 
-    internal RankingMetrics(int queries, int[] cutoffs, UserMean mrr, UserMean[] hitRates, UserMean[] ndcgs, UserMean[] recalls, CatalogueCoverage[] coverages)
+    internal RankingMetrics(
+        int queries,
+        int[] cutoffs,
+        UserMean mrr,
+        UserMean[] hitRates,
+        UserMean[] ndcgs,
+        UserMean[] recalls,
+        CatalogueCoverage[] coverages
+    )
     {
         Queries = queries;
         Mrr = mrr;
@@ -36,7 +44,8 @@ public sealed class RankingMetrics
     public UserMean HitRate(int cutoff) => _hitRates[IndexOf(cutoff)];
 
     /// <summary>
-    /// NDCG@n: mean of the normalised discounted cumulative gain (Järvelin and Kekäläinen, 2002) with binary relevance, Σ 1/log2(1 + rank) over the relevant
+    /// NDCG@n: mean of the normalised discounted cumulative gain (Järvelin and Kekäläinen, 2002) with binary relevance, Σ 1/log2(1 + rank) over the
+    /// relevant
     /// items among the first n, divided by the most it can be, Σ_{r ≤ min(n, relevant items)} 1/log2(1 + r).
     /// </summary>
     /// <param name="cutoff">n, one of <see cref="Cutoffs"/>.</param>
@@ -46,11 +55,14 @@ public sealed class RankingMetrics
     /// <param name="cutoff">n, one of <see cref="Cutoffs"/>.</param>
     public UserMean Recall(int cutoff) => _recalls[IndexOf(cutoff)];
 
-    /// <summary>Coverage@n: how many of the items that could be recommended are among the first n of any of the queries, by score and then by item.</summary>
+    /// <summary>
+    /// Coverage@n: how many of the items that could be recommended are among the first n of any of the queries, by score and then by item.
+    /// </summary>
     /// <param name="cutoff">n, one of <see cref="Cutoffs"/>.</param>
     public CatalogueCoverage Coverage(int cutoff) => _coverages[IndexOf(cutoff)];
 
-    private int IndexOf(int cutoff) => Array.IndexOf(_cutoffs, cutoff) is >= 0 and var index
-        ? index
-        : throw new ArgumentOutOfRangeException(nameof(cutoff), cutoff, $"Measured were the first {string.Join(", ", _cutoffs)}.");
+    private int IndexOf(int cutoff) =>
+        Array.IndexOf(_cutoffs, cutoff) is >= 0 and var index
+            ? index
+            : throw new ArgumentOutOfRangeException(nameof(cutoff), cutoff, $"Measured were the first {string.Join(", ", _cutoffs)}.");
 }

@@ -15,9 +15,15 @@ public sealed class RankingQuery
         ArgumentOutOfRangeException.ThrowIfNegative(user);
         ArgumentOutOfRangeException.ThrowIfNegative(context);
         if (relevant.IsEmpty)
+        {
             throw new ArgumentException($"The query for user row {user} has no item that should come first.", nameof(relevant));
+        }
+
         foreach (var item in relevant)
+        {
             ArgumentOutOfRangeException.ThrowIfNegative(item, nameof(relevant));
+        }
+
         User = user;
         Context = context;
         _relevant = relevant.Length == 1 ? [relevant[0]] : [.. new SortedSet<int>(relevant.ToArray())];
@@ -33,7 +39,8 @@ public sealed class RankingQuery
     public ReadOnlySpan<int> Relevant => _relevant;
 
     /// <summary>
-    /// The queries that held-out pairs (user, item) make: one for each user, or for each user and context, by user and then by context. Pairs may come in any
+    /// The queries that held-out pairs (user, item) make: one for each user, or for each user and context, by user and then by context. Pairs may
+    /// come in any
     /// order and repeat.
     /// </summary>
     /// <param name="users">User row of each pair.</param>
@@ -46,7 +53,8 @@ public sealed class RankingQuery
         if (items.Length != users.Length || (!contexts.IsEmpty && contexts.Length != users.Length))
         {
             throw new ArgumentException(
-                $"There are {users.Length} users, {items.Length} items and {contexts.Length} contexts; each pair needs one of each, or there are no contexts.");
+                $"There are {users.Length} users, {items.Length} items and {contexts.Length} contexts; each pair needs one of each, or there are no contexts."
+            );
         }
 
         var relevant = new SortedDictionary<(int User, int Context), List<int>>();
@@ -54,7 +62,10 @@ public sealed class RankingQuery
         {
             var key = (users[pair], contexts.IsEmpty ? 0 : contexts[pair]);
             if (!relevant.TryGetValue(key, out var ofQuery))
+            {
                 relevant.Add(key, ofQuery = []);
+            }
+
             ofQuery.Add(items[pair]);
         }
 

@@ -31,10 +31,15 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
 
         // In the lists that a user would get, the relevant items compete like all others.
         for (var r = 0; r < relevantScores.Length; r++)
+        {
             _scores[query.Relevant[r]] = relevantScores[r];
+        }
+
         var list = FindBest();
         for (var c = 0; c < cutoffs.Length; c++)
+        {
             _coverage[c].Add(query.User, list[..Math.Min(cutoffs[c], list.Length)]);
+        }
 
         Mask(query.Relevant);
         relevantScores.Sort();
@@ -45,7 +50,9 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
     public void AddCoverageTo(CoverageTally[] total)
     {
         for (var c = 0; c < total.Length; c++)
+        {
             total[c].Add(_coverage[c]);
+        }
     }
 
     private void CheckScores(int user)
@@ -54,7 +61,9 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
         for (var item = 0; item < scores.Length; item++)
         {
             if (!float.IsFinite(scores[item]))
+            {
                 throw new ArithmeticException(FormattableString.Invariant($"Item row {item} has the score {scores[item]} for user row {user}."));
+            }
         }
     }
 
@@ -62,7 +71,9 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
     private void Mask(ReadOnlySpan<int> items)
     {
         foreach (var item in items)
+        {
             _scores[item] = float.NegativeInfinity;
+        }
     }
 
     private Span<float> TakeRelevant(ReadOnlySpan<int> relevant)
@@ -75,7 +86,10 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
         }
 
         for (var r = 0; r < relevant.Length; r++)
+        {
             _relevantScores[r] = _scores[relevant[r]];
+        }
+
         return _relevantScores.AsSpan(0, relevant.Length);
     }
 
@@ -88,31 +102,47 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
         {
             // Of equal scores the earlier item stays.
             if (scores[item] <= worst)
+            {
                 continue;
+            }
+
             var priority = ((ulong)FloatOrder.KeyOf(scores[item]) << 32) | ~(uint)item;
             if (_best.Count < _list.Length)
+            {
                 _best.Enqueue(item, priority);
+            }
             else
+            {
                 _best.DequeueEnqueue(item, priority);
+            }
+
             if (_best.Count == _list.Length)
+            {
                 worst = scores[_best.Peek()];
+            }
         }
 
         var list = _list.AsSpan(0, _best.Count);
         for (var rank = list.Length - 1; rank >= 0; rank--)
+        {
             list[rank] = _best.Dequeue();
+        }
+
         return list;
     }
 
     /// <summary>
-    /// Ranks of the relevant items, ascending, those left out that are not ranked: 1 + the relevant items before it + the others that score as much or more.
+    /// Ranks of the relevant items, ascending, those left out that are not ranked: 1 + the relevant items before it + the others that score as much
+    /// or more.
     /// </summary>
     /// <param name="relevantScores">Scores of the relevant items, ascending; their own places in the scores are masked.</param>
     private ReadOnlySpan<int> Ranks(ReadOnlySpan<float> relevantScores)
     {
         var ranked = relevantScores[(relevantScores.LastIndexOf(float.NegativeInfinity) + 1)..];
         if (ranked.IsEmpty)
+        {
             return [];
+        }
 
         // passed[r]: the other items that score as much as or more than relevant item r, and less than the next higher one.
         var passed = _passed.AsSpan(0, ranked.Length);
@@ -121,7 +151,9 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
         foreach (var score in _scores)
         {
             if (score >= lowest)
+            {
                 passed[LastAtMost(ranked, score)]++;
+            }
         }
 
         var ranks = _ranks.AsSpan(0, ranked.Length);
@@ -143,9 +175,13 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
         {
             var middle = (low + high + 1) / 2;
             if (ascending[middle] <= score)
+            {
                 low = middle;
+            }
             else
+            {
                 high = middle - 1;
+            }
         }
 
         return low;
@@ -156,7 +192,9 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
         outcomes[0] = ranks.IsEmpty ? 0 : 1.0 / ranks[0];
         for (var c = 0; c < cutoffs.Length; c++)
         {
-            double hits = 0, gain = 0, ideal = 0;
+            double hits = 0,
+                gain = 0,
+                ideal = 0;
             foreach (var rank in ranks)
             {
                 if (rank <= cutoffs[c])
@@ -167,7 +205,10 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
             }
 
             for (var rank = 1; rank <= Math.Min(cutoffs[c], relevant); rank++)
+            {
                 ideal += Gain(rank);
+            }
+
             var outcome = outcomes.Slice(1 + (3 * c), 3);
             outcome[0] = hits > 0 ? 1 : 0;
             outcome[1] = gain / ideal;

@@ -13,7 +13,8 @@ public readonly record struct RegressionMetrics(double Rmse, double Mae)
     public static RegressionMetrics? Measure(FactorizationModel model, ExampleSet examples) => Measure(new Scorer(model), examples);
 
     /// <inheritdoc cref="Measure(FactorizationModel, ExampleSet)"/>
-    public static RegressionMetrics? Measure(Scorer scorer, ExampleSet examples) => Measure(Predictions.Of(scorer, examples), examples.Targets, examples.Weights);
+    public static RegressionMetrics? Measure(Scorer scorer, ExampleSet examples) =>
+        Measure(Predictions.Of(scorer, examples), examples.Targets, examples.Weights);
 
     /// <summary>Measures predictions; null when the examples weigh nothing together, so that there is nothing to measure by.</summary>
     /// <param name="predictions">A prediction for each example.</param>
@@ -23,7 +24,9 @@ public readonly record struct RegressionMetrics(double Rmse, double Mae)
     public static RegressionMetrics? Measure(ReadOnlySpan<float> predictions, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights = default)
     {
         Predictions.Check(predictions, targets, weights);
-        double squares = 0, absolutes = 0, total = 0;
+        double squares = 0,
+            absolutes = 0,
+            total = 0;
         for (var example = 0; example < predictions.Length; example++)
         {
             var weight = Predictions.WeightAt(weights, example);

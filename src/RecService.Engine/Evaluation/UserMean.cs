@@ -15,7 +15,8 @@ public sealed class UserMean
         _users = users;
         _values = values;
         _weights = weights;
-        double sum = 0, total = 0;
+        double sum = 0,
+            total = 0;
         for (var user = 0; user < values.Length; user++)
         {
             var weight = weights.Length == 0 ? 1 : weights[user];

@@ -4,8 +4,10 @@ using System.Security.Cryptography;
 namespace RecService.Engine.Files;
 
 /// <summary>
-/// The framing of binary files: a prefix, then chunks of a 32-bit length, that many bytes, and the SHA-256 of the whole file up to here. A chunk of length 0
-/// ends the file. Since each hash covers all that came before, a reader hands out no byte that it has not verified, and needs no more memory than a chunk.
+/// The framing of binary files: a prefix, then chunks of a 32-bit length, that many bytes, and the SHA-256 of the whole file up to here. A chunk of
+/// length 0
+/// ends the file. Since each hash covers all that came before, a reader hands out no byte that it has not verified, and needs no more memory than a
+/// chunk.
 /// </summary>
 internal static class ChecksumFraming
 {
@@ -37,7 +39,11 @@ internal sealed class ChecksumWriteStream : Stream
 
     public override long Length => throw new NotSupportedException();
 
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
@@ -48,7 +54,9 @@ internal sealed class ChecksumWriteStream : Stream
             _length += part.Length;
             buffer = buffer[part.Length..];
             if (_length == ChecksumFraming.ChunkSize)
+            {
                 WriteChunk();
+            }
         }
     }
 
@@ -58,7 +66,10 @@ internal sealed class ChecksumWriteStream : Stream
     public void Complete()
     {
         if (_length > 0)
+        {
             WriteChunk();
+        }
+
         WriteChunk();
         _stream.Flush();
     }
@@ -77,7 +88,10 @@ internal sealed class ChecksumWriteStream : Stream
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             _hash.Dispose();
+        }
+
         base.Dispose(disposing);
     }
 
@@ -123,7 +137,11 @@ internal sealed class ChecksumReadStream : Stream
 
     public override long Length => throw new NotSupportedException();
 
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
 
     /// <summary>Upper bound of the bytes that are left to read; 0 when the stream below does not say.</summary>
     public long Remaining => _stream.CanSeek ? _end - _next + _stream.Length - _stream.Position : 0;
@@ -132,7 +150,10 @@ internal sealed class ChecksumReadStream : Stream
     public override int Read(Span<byte> buffer)
     {
         if (_next == _end && !_ended)
+        {
             ReadChunk();
+        }
+
         var part = _frame.AsSpan(_next, Math.Min(buffer.Length, _end - _next));
         part.CopyTo(buffer);
         _next += part.Length;
@@ -146,14 +167,17 @@ internal sealed class ChecksumReadStream : Stream
     {
         Span<byte> more = stackalloc byte[1];
         if (Read(more) > 0)
+        {
             throw _refusal("holds more than its header announces");
+        }
+
         if (_stream.Read(more) > 0)
+        {
             throw _refusal("is not all: other data follows its end");
+        }
     }
 
-    public override void Flush()
-    {
-    }
+    public override void Flush() { }
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
@@ -164,7 +188,10 @@ internal sealed class ChecksumReadStream : Stream
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             _hash.Dispose();
+        }
+
         base.Dispose(disposing);
     }
 
@@ -173,7 +200,10 @@ internal sealed class ChecksumReadStream : Stream
         Fill(_frame.AsSpan(0, ChecksumFraming.LengthSize));
         var length = BinaryPrimitives.ReadInt32LittleEndian(_frame);
         if (length is < 0 or > ChecksumFraming.ChunkSize)
+        {
             throw Damaged();
+        }
+
         var content = _frame.AsSpan(0, ChecksumFraming.LengthSize + length);
         var expected = _frame.AsSpan(content.Length, SHA256.HashSizeInBytes);
         Fill(_frame.AsSpan(ChecksumFraming.LengthSize, length + SHA256.HashSizeInBytes));
@@ -181,7 +211,10 @@ internal sealed class ChecksumReadStream : Stream
         Span<byte> actual = stackalloc byte[SHA256.HashSizeInBytes];
         _hash.GetCurrentHash(actual);
         if (!actual.SequenceEqual(expected))
+        {
             throw Damaged();
+        }
+
         _offset += content.Length + SHA256.HashSizeInBytes;
         _next = ChecksumFraming.LengthSize;
         _end = content.Length;
@@ -193,6 +226,8 @@ internal sealed class ChecksumReadStream : Stream
     private void Fill(Span<byte> buffer)
     {
         if (_stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false) < buffer.Length)
+        {
             throw _refusal(FormattableString.Invariant($"is truncated: it ends within the chunk at byte {_offset}"));
+        }
     }
 }

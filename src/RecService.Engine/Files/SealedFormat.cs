@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace RecService.Engine.Files;
 
-/// <summary>A kind of binary file: 8 bytes of magic number and a 32-bit format version, then content in the chunks of <see cref="ChecksumFraming"/>.</summary>
+/// <summary>
+/// A kind of binary file: 8 bytes of magic number and a 32-bit format version, then content in the chunks of <see cref="ChecksumFraming"/>.
+/// </summary>
 internal sealed class SealedFormat
 {
     /// <summary>UTF-8 that refuses what is none.</summary>
@@ -47,7 +49,8 @@ internal sealed class SealedFormat
     }
 
     /// <summary>
-    /// Reads a file with the content that <paramref name="read"/> reads, to the end of the stream, which need not be seekable and stays open. The refusal is
+    /// Reads a file with the content that <paramref name="read"/> reads, to the end of the stream, which need not be seekable and stays open. The
+    /// refusal is
     /// thrown for a stream without such a file, or with a damaged one, or one of another version; and for what <paramref name="read"/> finds wrong.
     /// </summary>
     public T Load<T>(Stream stream, Func<BinaryReader, T> read)
@@ -63,7 +66,8 @@ internal sealed class SealedFormat
             content.Complete();
             return result;
         }
-        catch (Exception e) when (e is EndOfStreamException or InvalidDataException or JsonException or FormatException or ArgumentException or OverflowException)
+        catch (Exception e)
+            when (e is EndOfStreamException or InvalidDataException or JsonException or FormatException or ArgumentException or OverflowException)
         {
             // The checksums fit, so what is wrong was written so.
             throw _refusal($"The content of the {_noun} does not fit together: {e.Message}", e);
@@ -76,15 +80,27 @@ internal sealed class SealedFormat
         var read = stream.ReadAtLeast(prefix, prefix.Length, throwOnEndOfStream: false);
         var magic = Math.Min(read, prefix.Length - sizeof(int));
         if (read == 0)
+        {
             throw _refusal($"There is no {_noun}: the stream is empty.", null);
+        }
+
         if (!prefix.AsSpan(0, magic).SequenceEqual(_prefix.AsSpan(0, magic)))
+        {
             throw _refusal($"This is no {_noun}: it begins differently.", null);
+        }
+
         if (read < prefix.Length)
+        {
             throw _refusal($"The {_noun} is truncated: it ends within its first bytes.", null);
+        }
+
         var version = BinaryPrimitives.ReadInt32LittleEndian(prefix.AsSpan(magic));
         if (version < _oldest || version > _version)
         {
-            var versions = _oldest == _version ? FormattableString.Invariant($"version {_version}") : FormattableString.Invariant($"versions {_oldest} to {_version}");
+            var versions =
+                _oldest == _version
+                    ? FormattableString.Invariant($"version {_version}")
+                    : FormattableString.Invariant($"versions {_oldest} to {_version}");
             throw _refusal(FormattableString.Invariant($"The {_noun} has format version {version}; this program reads {versions}."), null);
         }
 

@@ -3,7 +3,9 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace RecService.Engine.Files;
 
-/// <summary>What the content of a binary file consists of: a header in JSON behind its 32-bit length, and arrays of 32-bit numbers. All is little-endian.</summary>
+/// <summary>
+/// What the content of a binary file consists of: a header in JSON behind its 32-bit length, and arrays of 32-bit numbers. All is little-endian.
+/// </summary>
 internal static class Sections
 {
     private const int MaximumHeaderLength = 64 * 1024 * 1024;
@@ -21,7 +23,10 @@ internal static class Sections
     {
         var length = reader.ReadInt32();
         if (length is <= 0 or > MaximumHeaderLength)
+        {
             throw new InvalidDataException(FormattableString.Invariant($"a header of {length} bytes."));
+        }
+
         return JsonSerializer.Deserialize(reader.ReadNumbers<byte>(length), type) ?? throw new InvalidDataException("the header is null.");
     }
 

@@ -12,8 +12,10 @@ public enum FeatureInteraction
     Plain,
 
     /// <summary>
-    /// The pooled vectors of fields f and g cross with a learned weight r_fg (FwFM: Pan et al., "Field-weighted factorization machines for click-through rate
-    /// prediction in display advertising", WWW 2018). Only the product r_fg ⟨p_f, p_g⟩ is determined: r by itself changes with the scale and sign of each
+    /// The pooled vectors of fields f and g cross with a learned weight r_fg (FwFM: Pan et al., "Field-weighted factorization machines for
+    /// click-through rate
+    /// prediction in display advertising", WWW 2018). Only the product r_fg ⟨p_f, p_g⟩ is determined: r by itself changes with the scale and sign of
+    /// each
     /// field's factors.
     /// </summary>
     FieldWeighted,
@@ -29,14 +31,16 @@ public enum Loss
     Logistic,
 
     /// <summary>
-    /// −ln σ(y⁺ − y⁻) for pairs of what was chosen and what was not (Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009). Scores
+    /// −ln σ(y⁺ − y⁻) for pairs of what was chosen and what was not (Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI
+    /// 2009). Scores
     /// only order; the prediction is the score.
     /// </summary>
     Bpr,
 }
 
 /// <summary>
-/// A factorization machine, immutable: y = w0 + Σ_i w_i x_i + Σ_d cross_d, where cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g is the k-dimensional interaction vector of a row.
+/// A factorization machine, immutable: y = w0 + Σ_i w_i x_i + Σ_d cross_d, where cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g is the k-dimensional interaction
+/// vector of a row.
 /// </summary>
 public sealed class FactorizationModel
 {
@@ -51,7 +55,8 @@ public sealed class FactorizationModel
     /// <param name="bias">w0.</param>
     /// <param name="weights">w, one per column. The model keeps the array.</param>
     /// <param name="factorTable">
-    /// v: <see cref="FeatureSpace.FactorCount"/> rows of <see cref="StrideOf"/>(k) floats, where those after the first k are 0. The model keeps the array.
+    /// v: <see cref="FeatureSpace.FactorCount"/> rows of <see cref="StrideOf"/>(k) floats, where those after the first k are 0. The model keeps the
+    /// array.
     /// </param>
     /// <param name="targetMinimum">Smallest training target, for <see cref="Predict"/>.</param>
     /// <param name="targetMaximum">Largest training target.</param>
@@ -60,7 +65,8 @@ public sealed class FactorizationModel
     /// r of a field-weighted model and of no other: F × F floats, row by row, symmetric and 0 on the diagonal. The model keeps the array.
     /// </param>
     /// <exception cref="ArgumentException">
-    /// Lengths do not fit, a number is not finite, the padding is not 0, the field weights are missing, superfluous or not symmetric, or the index has columns
+    /// Lengths do not fit, a number is not finite, the padding is not 0, the field weights are missing, superfluous or not symmetric, or the index
+    /// has columns
     /// that the space has not.
     /// </exception>
     public FactorizationModel(
@@ -74,7 +80,8 @@ public sealed class FactorizationModel
         float targetMinimum = float.NegativeInfinity,
         float targetMaximum = float.PositiveInfinity,
         FeatureIndex? features = null,
-        float[]? fieldWeights = null)
+        float[]? fieldWeights = null
+    )
     {
         ArgumentNullException.ThrowIfNull(space);
         ArgumentNullException.ThrowIfNull(weights);
@@ -96,7 +103,10 @@ public sealed class FactorizationModel
         CheckFieldWeights(fieldWeights);
         if (features?.ColumnLimit > space.ColumnCount)
         {
-            throw new ArgumentException($"The feature index has columns up to {features.ColumnLimit - 1}; the space has {space.ColumnCount}.", nameof(features));
+            throw new ArgumentException(
+                $"The feature index has columns up to {features.ColumnLimit - 1}; the space has {space.ColumnCount}.",
+                nameof(features)
+            );
         }
 
         if (!(targetMinimum <= targetMaximum))
@@ -144,7 +154,9 @@ public sealed class FactorizationModel
     /// <summary>v_i, the k floats of a column.</summary>
     public ReadOnlySpan<float> FactorsOf(int column) => _factors.AsSpan(Space.FactorOf(column) * Stride, Factors);
 
-    /// <summary>r_fg, the weight with which two fields cross. In other than field-weighted models 1, and within a field 1 in plain ones and 0 else.</summary>
+    /// <summary>
+    /// r_fg, the weight with which two fields cross. In other than field-weighted models 1, and within a field 1 in plain ones and 0 else.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such field.</exception>
     public float FieldWeight(int f, int g)
     {
@@ -158,16 +170,20 @@ public sealed class FactorizationModel
         };
     }
 
-    /// <summary>What a score predicts, by <see cref="Loss"/>: the score clipped to the range of the training targets, the probability σ(score), or the score.</summary>
-    public float Predict(float score) => Loss switch
-    {
-        Loss.Squared => Math.Min(Math.Max(score, TargetMinimum), TargetMaximum),
-        Loss.Logistic => (float)(1 / (1 + Math.Exp(-(double)score))),
-        _ => score,
-    };
+    /// <summary>
+    /// What a score predicts, by <see cref="Loss"/>: the score clipped to the range of the training targets, the probability σ(score), or the score.
+    /// </summary>
+    public float Predict(float score) =>
+        Loss switch
+        {
+            Loss.Squared => Math.Min(Math.Max(score, TargetMinimum), TargetMaximum),
+            Loss.Logistic => (float)(1 / (1 + Math.Exp(-(double)score))),
+            _ => score,
+        };
 
     /// <summary>
-    /// The model as if it had never had the ids of these users: they are gone from the index, and the weights and vectors of their columns are 0. Columns keep their
+    /// The model as if it had never had the ids of these users: they are gone from the index, and the weights and vectors of their columns are 0.
+    /// Columns keep their
     /// numbers. A column that other features lead to as well, that of rare categories, stays as it is, and so do tags and attributes.
     /// </summary>
     /// <param name="userIds">The ids.</param>
@@ -195,7 +211,19 @@ public sealed class FactorizationModel
             factors.AsSpan(Space.FactorOf(column) * Stride, Stride).Clear();
         }
 
-        return new(Space, Interaction, Loss, Factors, Bias, weights, factors, TargetMinimum, TargetMaximum, index, Interaction == FeatureInteraction.FieldWeighted ? _fieldWeights : null);
+        return new(
+            Space,
+            Interaction,
+            Loss,
+            Factors,
+            Bias,
+            weights,
+            factors,
+            TargetMinimum,
+            TargetMaximum,
+            index,
+            Interaction == FeatureInteraction.FieldWeighted ? _fieldWeights : null
+        );
     }
 
     /// <summary>Floats that k factors take in a factor table: k rounded up to a multiple of 16.</summary>
@@ -206,7 +234,8 @@ public sealed class FactorizationModel
         if (_weights.Length != Space.ColumnCount || _factors.Length != (long)Space.FactorCount * Stride)
         {
             throw new ArgumentException(
-                $"{Space.ColumnCount} weights and {(long)Space.FactorCount * Stride} factors are needed; {_weights.Length} and {_factors.Length} were given.");
+                $"{Space.ColumnCount} weights and {(long)Space.FactorCount * Stride} factors are needed; {_weights.Length} and {_factors.Length} were given."
+            );
         }
 
         for (var column = 0; column < _weights.Length; column++)
@@ -250,7 +279,10 @@ public sealed class FactorizationModel
 
         if (fieldWeights?.Length != (long)fields * fields)
         {
-            throw new ArgumentException($"{(long)fields * fields} field weights are needed; {fieldWeights?.Length ?? 0} were given.", nameof(fieldWeights));
+            throw new ArgumentException(
+                $"{(long)fields * fields} field weights are needed; {fieldWeights?.Length ?? 0} were given.",
+                nameof(fieldWeights)
+            );
         }
 
         for (var f = 0; f < fields; f++)
@@ -262,7 +294,9 @@ public sealed class FactorizationModel
                 {
                     throw new ArgumentException(
                         $"The weight of fields '{Space.Fields[g]}' and '{Space.Fields[f]}' is {fieldWeights[(g * fields) + f]} and {weight}; "
-                        + "field weights must be finite, symmetric, and 0 within a field.", nameof(fieldWeights));
+                            + "field weights must be finite, symmetric, and 0 within a field.",
+                        nameof(fieldWeights)
+                    );
                 }
             }
         }

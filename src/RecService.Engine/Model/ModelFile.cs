@@ -5,10 +5,14 @@ namespace RecService.Engine.Model;
 
 /// <summary>Writes and reads models as files, in one pass forwards, with no buffer beyond a chunk besides the model itself.</summary>
 /// <remarks>
-/// A file is 8 bytes of magic number and a 32-bit format version, then content in the chunks of <see cref="ChecksumFraming"/>, each sealed by a SHA-256. The
-/// content is a 32-bit length, that many bytes of JSON (<see cref="ModelHeader"/>), and the sections that it lists: <c>columnFields</c>, the field of each column;
-/// <c>columnFactors</c>, the factor row of each column, left out when column i has row i; <c>weights</c>, a float32 for each column; <c>factors</c>, k float32 for
-/// each factor row; <c>fieldWeights</c>, r of a field-weighted model, F × F float32, left out in others; <c>features</c>, the feature index, left out when there is
+/// A file is 8 bytes of magic number and a 32-bit format version, then content in the chunks of <see cref="ChecksumFraming"/>, each sealed by a
+/// SHA-256. The
+/// content is a 32-bit length, that many bytes of JSON (<see cref="ModelHeader"/>), and the sections that it lists: <c>columnFields</c>, the field of
+/// each column;
+/// <c>columnFactors</c>, the factor row of each column, left out when column i has row i; <c>weights</c>, a float32 for each column; <c>factors</c>,
+/// k float32 for
+/// each factor row; <c>fieldWeights</c>, r of a field-weighted model, F × F float32, left out in others; <c>features</c>, the feature index, left out
+/// when there is
 /// none. All numbers are little-endian. Version 1 is the same without field weights.
 /// </remarks>
 public static class ModelFile
@@ -18,8 +22,9 @@ public static class ModelFile
 
     private const int OldestVersion = 1;
 
-    private static readonly SealedFormat Format =
-        new("model file", "RSFM"u8, OldestVersion, FormatVersion, (message, inner) => inner is null ? new ModelFormatException(message) : new ModelFormatException(message, inner));
+    private static readonly SealedFormat Format = new("model file", "RSFM"u8, OldestVersion, FormatVersion, (message, inner) =>
+        inner is null ? new ModelFormatException(message) : new ModelFormatException(message, inner)
+    );
 
     /// <summary>Whether a file that starts with these bytes, at least 8, is one of these.</summary>
     public static bool IsStartOf(ReadOnlySpan<byte> bytes) => Format.IsStartOf(bytes);
@@ -52,18 +57,26 @@ public static class ModelFile
     {
         var header = reader.ReadHeader(ModelHeaderJson.Default.ModelHeader);
         if (header.Columns < 0 || header.FactorRows < 0 || header.Factors < 0)
+        {
             throw new InvalidDataException("a count in the header is negative.");
+        }
+
         var shared = header.Sections.Contains("columnFactors", StringComparer.Ordinal);
         var weighted = header.Sections.Contains("fieldWeights", StringComparer.Ordinal);
         var features = header.Sections.Contains("features", StringComparer.Ordinal);
         if (!header.Sections.SequenceEqual(SectionsOf(shared, weighted, features), StringComparer.Ordinal))
+        {
             throw new InvalidDataException($"the sections {string.Join(", ", header.Sections)} are not those of a model.");
+        }
 
         var columnFields = reader.ReadNumbers<int>(header.Columns);
         var columnFactors = shared ? reader.ReadNumbers<int>(header.Columns) : null;
         var space = new FeatureSpace(header.Fields, columnFields, columnFactors);
         if (space.FactorCount != header.FactorRows)
+        {
             throw new InvalidDataException(FormattableString.Invariant($"there are {space.FactorCount} factor rows, not {header.FactorRows}."));
+        }
+
         var weights = reader.ReadNumbers<float>(header.Columns);
         var factors = reader.ReadNumbers<float>(header.FactorRows, header.Factors, FactorizationModel.StrideOf(header.Factors));
         var fieldWeights = weighted ? reader.ReadNumbers<float>(checked(space.FieldCount * space.FieldCount)) : null;
@@ -78,31 +91,42 @@ public static class ModelFile
             header.TargetMinimum ?? float.NegativeInfinity,
             header.TargetMaximum ?? float.PositiveInfinity,
             features ? FeatureIndex.Read(reader) : null,
-            fieldWeights);
+            fieldWeights
+        );
     }
 
-    private static ModelHeader HeaderOf(FactorizationModel model) => new(
-        model.Interaction,
-        model.Loss,
-        model.Factors,
-        model.Bias,
-        float.IsNegativeInfinity(model.TargetMinimum) ? null : model.TargetMinimum,
-        float.IsPositiveInfinity(model.TargetMaximum) ? null : model.TargetMaximum,
-        [.. model.Space.Fields],
-        model.Space.ColumnCount,
-        model.Space.FactorCount,
-        [.. SectionsOf(shared: !model.Space.ColumnFactors.IsEmpty, weighted: !model.FieldWeights.IsEmpty, features: model.Features is not null)]);
+    private static ModelHeader HeaderOf(FactorizationModel model) =>
+        new(
+            model.Interaction,
+            model.Loss,
+            model.Factors,
+            model.Bias,
+            float.IsNegativeInfinity(model.TargetMinimum) ? null : model.TargetMinimum,
+            float.IsPositiveInfinity(model.TargetMaximum) ? null : model.TargetMaximum,
+            [.. model.Space.Fields],
+            model.Space.ColumnCount,
+            model.Space.FactorCount,
+            [.. SectionsOf(shared: !model.Space.ColumnFactors.IsEmpty, weighted: !model.FieldWeights.IsEmpty, features: model.Features is not null)]
+        );
 
     private static IEnumerable<string> SectionsOf(bool shared, bool weighted, bool features)
     {
         yield return "columnFields";
         if (shared)
+        {
             yield return "columnFactors";
+        }
+
         yield return "weights";
         yield return "factors";
         if (weighted)
+        {
             yield return "fieldWeights";
+        }
+
         if (features)
+        {
             yield return "features";
+        }
     }
 }

@@ -23,13 +23,15 @@ internal sealed record ModelHeader(
     string[] Fields,
     int Columns,
     int FactorRows,
-    string[] Sections);
+    string[] Sections
+);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UseStringEnumConverter = true,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow
+)]
 [JsonSerializable(typeof(ModelHeader))]
 internal sealed partial class ModelHeaderJson : JsonSerializerContext;

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace RecService.Engine.Model;
 
-/// <summary>Models as text, for people and for scripts: tab-separated lines, each beginning with a word that says what it holds. To be written only.</summary>
+/// <summary>
+/// Models as text, for people and for scripts: tab-separated lines, each beginning with a word that says what it holds. To be written only.
+/// </summary>
 /// <remarks>
 /// <para>In this order, with names as JSON strings, and with numbers as the shortest decimals that read as the same float32:</para>
 /// <list type="bullet">
@@ -14,7 +16,8 @@ namespace RecService.Engine.Model;
 /// <item>
 /// <c>column NUMBER FIELD GROUP FEATURE W V1 … VK</c> for each column, from 0. GROUP and FEATURE are what the feature index knows
 /// (see <see cref="Data.IndexedFeature"/>): FEATURE is a category; or <c>number MEAN DEVIATION</c>, with spaces between, of a column that holds
-/// (number − mean) / deviation. They are <c>- other</c> for a column that the rare categories of a field share, and <c>- -</c> where nothing is known;
+/// (number − mean) / deviation. They are <c>- other</c> for a column that the rare categories of a field share, and <c>- -</c> where nothing is
+/// known;
 /// </item>
 /// <item><c>fieldweight FIELD FIELD R</c> for each two fields of a field-weighted model.</item>
 /// </list>
@@ -34,13 +37,19 @@ public static class ModelText
         text.Append(culture, $"recservice-model\t1\ninteraction\t{model.Interaction}\nloss\t{model.Loss}\nfactors\t{model.Factors}\n");
         text.Append(culture, $"targets\t{model.TargetMinimum}\t{model.TargetMaximum}\n");
         for (var field = 0; field < fields.Length; field++)
+        {
             text.Append(culture, $"field\t{field}\t{fields[field]}\n");
+        }
+
         text.Append(culture, $"bias\t{model.Bias}\n");
         for (var column = 0; column < space.ColumnCount; column++)
         {
             text.Append(culture, $"column\t{column}\t{fields[space.ColumnFields[column]]}\t{features[column] ?? "-\t-"}\t{model.Weights[column]}");
             foreach (var factor in model.FactorsOf(column))
+            {
                 text.Append(culture, $"\t{factor}");
+            }
+
             text.Append('\n');
             writer.Write(text);
             text.Clear();
@@ -49,7 +58,9 @@ public static class ModelText
         for (var f = 0; f < fields.Length && !model.FieldWeights.IsEmpty; f++)
         {
             for (var g = f + 1; g < fields.Length; g++)
+            {
                 text.Append(culture, $"fieldweight\t{fields[f]}\t{fields[g]}\t{model.FieldWeight(f, g)}\n");
+            }
         }
 
         writer.Write(text);
@@ -63,11 +74,17 @@ public static class ModelText
         {
             ref var text = ref features[feature.Column];
             if (text is not null)
+            {
                 text = "-\tother";
+            }
             else if (feature.Category is { } category)
+            {
                 text = $"{Quoted(feature.Group)}\t{Quoted(category)}";
+            }
             else
+            {
                 text = string.Create(CultureInfo.InvariantCulture, $"{Quoted(feature.Group)}\tnumber {feature.Mean} {feature.Deviation}");
+            }
         }
 
         return features;
@@ -81,13 +98,21 @@ public static class ModelText
         {
             var isPair = char.IsHighSurrogate(name[i]) && i + 1 < name.Length && char.IsLowSurrogate(name[i + 1]);
             if (isPair)
+            {
                 quoted.Append(name[i]).Append(name[++i]);
+            }
             else if (name[i] is '"' or '\\')
+            {
                 quoted.Append('\\').Append(name[i]);
+            }
             else if (char.IsControl(name[i]) || char.IsSurrogate(name[i]) || name[i] is '\u2028' or '\u2029')
+            {
                 quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)name[i]:x4}");
+            }
             else
+            {
                 quoted.Append(name[i]);
+            }
         }
 
         return quoted.Append('"').ToString();

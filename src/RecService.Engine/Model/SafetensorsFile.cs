@@ -8,20 +8,25 @@ using RecService.Engine.Files;
 namespace RecService.Engine.Model;
 
 /// <summary>
-/// Models as safetensors (https://github.com/huggingface/safetensors), which PyTorch, TensorFlow, JAX and others load without this library. In one pass
+/// Models as safetensors (https://github.com/huggingface/safetensors), which PyTorch, TensorFlow, JAX and others load without this library. In one
+/// pass
 /// forwards, with no buffer beyond a part of a tensor besides the model itself.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The tensors: <c>bias</c> F32 [1]; <c>linear.weight</c> F32 [columns]; <c>factors.weight</c> F32 [factor rows, k]; <c>column_fields</c> I32 [columns], the field
-/// of each column; <c>column_factors</c> I32 [columns], the factor row of each column, left out when column i has row i; <c>field_weights</c> F32 [F, F], of a
+/// The tensors: <c>bias</c> F32 [1]; <c>linear.weight</c> F32 [columns]; <c>factors.weight</c> F32 [factor rows, k]; <c>column_fields</c> I32
+/// [columns], the field
+/// of each column; <c>column_factors</c> I32 [columns], the factor row of each column, left out when column i has row i; <c>field_weights</c> F32 [F,
+/// F], of a
 /// field-weighted model; <c>feature_index</c> U8 [bytes], when the model has one: UTF-8 text, a line of JSON for each feature, either
-/// <c>{"column": 7, "group": "item.id", "category": "film-1"}</c> or <c>{"column": 9, "group": "item.attributes.year", "mean": 1990.5, "deviation": 12.25}</c>, where a
+/// <c>{"column": 7, "group": "item.id", "category": "film-1"}</c> or <c>{"column": 9, "group": "item.attributes.year", "mean": 1990.5, "deviation":
+/// 12.25}</c>, where a
 /// number x has the value (x − mean) / deviation, clipped to ±10 (see <see cref="IndexedFeature"/>).
 /// </para>
 /// <para>
 /// The metadata: <c>format</c>, which is <c>recservice</c>; <c>format_version</c>, 1; <c>interaction</c> and <c>loss</c>, names of
-/// <see cref="FeatureInteraction"/> and <see cref="Loss"/>; <c>factors</c>, k; <c>fields</c>, the names of the fields as a JSON array; <c>target_minimum</c> and
+/// <see cref="FeatureInteraction"/> and <see cref="Loss"/>; <c>factors</c>, k; <c>fields</c>, the names of the fields as a JSON array;
+/// <c>target_minimum</c> and
 /// <c>target_maximum</c>, left out where there is no bound.
 /// </para>
 /// </remarks>
@@ -60,11 +65,16 @@ public static class SafetensorsFile
         NumberStream.Write(content, model.Space.ColumnFactors);
         NumberStream.Write(content, model.FieldWeights);
         foreach (var line in LinesOf(model.Features))
+        {
             content.Write(line);
+        }
+
         content.Flush();
     }
 
-    /// <summary>Reads a model to the end of the stream, which need not be seekable and stays open. The order of the tensors does not matter.</summary>
+    /// <summary>
+    /// Reads a model to the end of the stream, which need not be seekable and stays open. The order of the tensors does not matter.
+    /// </summary>
     /// <exception cref="ModelFormatException">The stream holds no safetensors file, a damaged one, or one that is no model.</exception>
     public static FactorizationModel Import(Stream stream)
     {
@@ -90,7 +100,10 @@ public static class SafetensorsFile
     {
         var space = model.Space;
         foreach (var field in space.Fields)
+        {
             CheckText(field);
+        }
+
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["format"] = Format,
@@ -101,9 +114,14 @@ public static class SafetensorsFile
             ["fields"] = JsonSerializer.Serialize([.. space.Fields], SafetensorsJson.Default.StringArray),
         };
         if (!float.IsNegativeInfinity(model.TargetMinimum))
+        {
             metadata["target_minimum"] = model.TargetMinimum.ToString(CultureInfo.InvariantCulture);
+        }
+
         if (!float.IsPositiveInfinity(model.TargetMaximum))
+        {
             metadata["target_maximum"] = model.TargetMaximum.ToString(CultureInfo.InvariantCulture);
+        }
 
         // In the order in which they are written.
         var end = 0L;
@@ -115,7 +133,8 @@ public static class SafetensorsFile
             Next(SafetensorsTensor.Int32, space.ColumnCount),
             space.ColumnFactors.IsEmpty ? null : Next(SafetensorsTensor.Int32, space.ColumnCount),
             model.FieldWeights.IsEmpty ? null : Next(SafetensorsTensor.Float32, space.FieldCount, space.FieldCount),
-            model.Features is null ? null : Next(SafetensorsTensor.Byte, LinesOf(model.Features).Sum(line => (long)line.Length)));
+            model.Features is null ? null : Next(SafetensorsTensor.Byte, LinesOf(model.Features).Sum(line => (long)line.Length))
+        );
 
         SafetensorsTensor Next(string dtype, params long[] shape)
         {
@@ -156,8 +175,12 @@ public static class SafetensorsFile
         var header = ReadHeader(content);
         var metadata = header.Metadata;
         if (Value(metadata, "format") != Format || Value(metadata, "format_version") != FormatVersion)
+        {
             throw new InvalidDataException($"its format is {metadata["format"]} {Value(metadata, "format_version")}, not {Format} {FormatVersion}.");
-        var fields = JsonSerializer.Deserialize(Value(metadata, "fields"), SafetensorsJson.Default.StringArray) ?? throw new InvalidDataException("its fields are null.");
+        }
+
+        var fields = JsonSerializer.Deserialize(Value(metadata, "fields"), SafetensorsJson.Default.StringArray)
+            ?? throw new InvalidDataException("its fields are null.");
         var factors = int.Parse(Value(metadata, "factors"), NumberStyles.None, CultureInfo.InvariantCulture);
         var floats = new Dictionary<string, float[]>(StringComparer.Ordinal);
         var integers = new Dictionary<string, int[]>(StringComparer.Ordinal);
@@ -167,13 +190,21 @@ public static class SafetensorsFile
             try
             {
                 if (name == SafetensorsHeader.FeatureIndexName)
+                {
                     index = FeatureIndex.Of(ReadLines(content, tensor.End - tensor.Begin).Select(FeatureOf));
+                }
                 else if (name == SafetensorsHeader.FactorsName)
+                {
                     floats[name] = NumberStream.Read<float>(content, tensor.Rows, factors, FactorizationModel.StrideOf(factors));
+                }
                 else if (tensor.Dtype == SafetensorsTensor.Int32)
+                {
                     integers[name] = NumberStream.Read<int>(content, tensor.Count);
+                }
                 else
+                {
                     floats[name] = NumberStream.Read<float>(content, tensor.Count);
+                }
             }
             catch (EndOfStreamException e)
             {
@@ -181,9 +212,18 @@ public static class SafetensorsFile
             }
         }
 
-        var space = new FeatureSpace(fields, integers[SafetensorsHeader.ColumnFieldsName], integers.GetValueOrDefault(SafetensorsHeader.ColumnFactorsName));
+        var space = new FeatureSpace(
+            fields,
+            integers[SafetensorsHeader.ColumnFieldsName],
+            integers.GetValueOrDefault(SafetensorsHeader.ColumnFactorsName)
+        );
         if (space.FactorCount != header.Factors.Rows)
-            throw new InvalidDataException(FormattableString.Invariant($"its columns have {space.FactorCount} factor rows, not {header.Factors.Rows}."));
+        {
+            throw new InvalidDataException(
+                FormattableString.Invariant($"its columns have {space.FactorCount} factor rows, not {header.Factors.Rows}.")
+            );
+        }
+
         return new(
             space,
             Named<FeatureInteraction>(metadata, "interaction"),
@@ -195,7 +235,8 @@ public static class SafetensorsFile
             Bound(metadata, "target_minimum") ?? float.NegativeInfinity,
             Bound(metadata, "target_maximum") ?? float.PositiveInfinity,
             index,
-            floats.GetValueOrDefault(SafetensorsHeader.FieldWeightsName));
+            floats.GetValueOrDefault(SafetensorsHeader.FieldWeightsName)
+        );
     }
 
     private static SafetensorsHeader ReadHeader(Stream content)
@@ -204,10 +245,16 @@ public static class SafetensorsFile
         content.ReadExactly(prefix);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length is 0 or > MaximumHeaderLength)
+        {
             throw new InvalidDataException(FormattableString.Invariant($"its header would have {length} bytes."));
+        }
+
         var header = NumberStream.Read<byte>(content, (int)length);
         if (header[0] != '{')
+        {
             throw new InvalidDataException("its header is no JSON object.");
+        }
+
         return JsonSerializer.Deserialize(header, SafetensorsJson.Default.SafetensorsHeader)!;
     }
 
@@ -224,7 +271,10 @@ public static class SafetensorsFile
     private static float? Bound(Dictionary<string, string> metadata, string key)
     {
         if (!metadata.TryGetValue(key, out var value))
+        {
             return null;
+        }
+
         return float.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var bound) && float.IsFinite(bound)
             ? bound
             : throw new InvalidDataException($"its {key} is '{value}'.");
@@ -237,7 +287,10 @@ public static class SafetensorsFile
         {
             var next = content.ReadByte();
             if (next < 0)
+            {
                 throw new EndOfStreamException();
+            }
+
             if (next != '\n')
             {
                 line.WriteByte((byte)next);
@@ -249,7 +302,9 @@ public static class SafetensorsFile
         }
 
         if (line.Length > 0)
+        {
             throw new InvalidDataException("the last line of its feature index has no end.");
+        }
     }
 
     private static IndexedFeature FeatureOf(ReadOnlyMemory<byte> line, int number)
@@ -260,7 +315,13 @@ public static class SafetensorsFile
             return JsonSerializer.Deserialize(line.Span, SafetensorsJson.Default.SafetensorsFeature) switch
             {
                 { Category: { } category, Mean: null, Deviation: null } feature => new(feature.Column, feature.Group, category),
-                { Category: null, Mean: { } mean, Deviation: { } deviation } feature => new(feature.Column, feature.Group, Category: null, mean, deviation),
+                { Category: null, Mean: { } mean, Deviation: { } deviation } feature => new(
+                    feature.Column,
+                    feature.Group,
+                    Category: null,
+                    mean,
+                    deviation
+                ),
                 _ => throw new InvalidDataException($"{place} is neither a category nor a number with mean and deviation."),
             };
         }

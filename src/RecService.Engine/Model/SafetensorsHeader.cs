@@ -11,7 +11,8 @@ internal sealed record SafetensorsHeader(
     [property: JsonPropertyName(SafetensorsHeader.ColumnFieldsName)] SafetensorsTensor ColumnFields,
     [property: JsonPropertyName(SafetensorsHeader.ColumnFactorsName)] SafetensorsTensor? ColumnFactors = null,
     [property: JsonPropertyName(SafetensorsHeader.FieldWeightsName)] SafetensorsTensor? FieldWeights = null,
-    [property: JsonPropertyName(SafetensorsHeader.FeatureIndexName)] SafetensorsTensor? FeatureIndex = null)
+    [property: JsonPropertyName(SafetensorsHeader.FeatureIndexName)] SafetensorsTensor? FeatureIndex = null
+)
 {
     public const string BiasName = "bias";
     public const string WeightsName = "linear.weight";
@@ -42,7 +43,10 @@ internal sealed record SafetensorsHeader(
         foreach (var (name, tensor, dtype, shape) in expected)
         {
             if (tensor is null)
+            {
                 continue;
+            }
+
             tensor.Check(name, dtype, shape);
             layout.Add((name, tensor));
         }
@@ -52,7 +56,12 @@ internal sealed record SafetensorsHeader(
         foreach (var (name, tensor) in layout)
         {
             if (tensor.Begin != end)
-                throw new InvalidDataException(FormattableString.Invariant($"the data of '{name}' begin at {tensor.Begin}, those before end at {end}."));
+            {
+                throw new InvalidDataException(
+                    FormattableString.Invariant($"the data of '{name}' begin at {tensor.Begin}, those before end at {end}.")
+                );
+            }
+
             end = tensor.End;
         }
 
@@ -85,19 +94,32 @@ internal sealed record SafetensorsTensor(string Dtype, long[] Shape, long[] Data
     {
         var size = dtype == Byte ? 1L : sizeof(float);
         foreach (var dimension in shape)
+        {
             size = checked(size * dimension);
+        }
+
         return size;
     }
 
     public void Check(string name, string dtype, long[] shape)
     {
         if (Dtype != dtype)
+        {
             throw new InvalidDataException($"'{name}' has the type {Dtype}; it must be {dtype}.");
+        }
+
         if (!Shape.AsSpan().SequenceEqual(shape) || shape.Any(dimension => dimension < 0))
+        {
             throw new InvalidDataException($"'{name}' has the shape [{string.Join(", ", Shape.Take(8))}]; it must be [{string.Join(", ", shape)}].");
+        }
+
         var size = SizeOf(dtype, shape);
         if (DataOffsets is not [>= 0 and var begin, var end] || end < begin || end - begin != size)
-            throw new InvalidDataException($"'{name}' has the offsets [{string.Join(", ", DataOffsets.Take(8))}]; there must be two, with {size} bytes between them.");
+        {
+            throw new InvalidDataException(
+                $"'{name}' has the offsets [{string.Join(", ", DataOffsets.Take(8))}]; there must be two, with {size} bytes between them."
+            );
+        }
     }
 }
 
@@ -110,7 +132,8 @@ internal sealed record SafetensorsFeature(int Column, string Group, string? Cate
     AllowDuplicateProperties = false,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow
+)]
 [JsonSerializable(typeof(SafetensorsHeader))]
 [JsonSerializable(typeof(SafetensorsFeature))]
 [JsonSerializable(typeof(string[]))]

@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics;
 namespace RecService.Engine.Numerics;
 
 /// <summary>
-/// The inner loops over latent vectors, written for one kind of machine. Every span of a call has the same length, a multiple of <see cref="Padding"/>,
+/// The inner loops over latent vectors, written for one kind of machine. Every span of a call has the same length, a multiple of
+/// <see cref="Padding"/>,
 /// so that no loop has a tail; what lies between k and the padded length is 0 and stays 0.
 /// </summary>
 public abstract class FactorizationKernel
@@ -25,7 +26,8 @@ public abstract class FactorizationKernel
 
     /// <summary>The kernel that <see cref="Variable"/> names, else the widest one; chosen once.</summary>
     /// <exception cref="ArgumentException">The variable names no kernel of this machine.</exception>
-    public static FactorizationKernel Default => field ??= Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name ? ByName(name) : All[^1];
+    public static FactorizationKernel Default =>
+        field ??= Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name ? ByName(name) : All[^1];
 
     /// <summary>What <see cref="ByName"/> takes.</summary>
     public abstract string Name { get; }
@@ -34,13 +36,17 @@ public abstract class FactorizationKernel
     /// <exception cref="ArgumentException">This machine has no such kernel; the message lists those that it has.</exception>
     public static FactorizationKernel ByName(string name) =>
         All.FirstOrDefault(kernel => kernel.Name == name)
-        ?? throw new ArgumentException($"There is no kernel '{name}' on this machine; there are {string.Join(", ", All.Select(kernel => kernel.Name))}.", nameof(name));
+        ?? throw new ArgumentException(
+            $"There is no kernel '{name}' on this machine; there are {string.Join(", ", All.Select(kernel => kernel.Name))}.",
+            nameof(name)
+        );
 
     /// <summary>sum += x · vector</summary>
     internal abstract void Add(Span<float> sum, ReadOnlySpan<float> vector, float x);
 
     /// <summary>
-    /// Crosses a term with the sum of those before it and adds it to them: cross += sum ⊙ (x · vector), then sum += x · vector. After all terms, cross is
+    /// Crosses a term with the sum of those before it and adds it to them: cross += sum ⊙ (x · vector), then sum += x · vector. After all terms,
+    /// cross is
     /// Σ_{i&lt;j} of their products without the cancellation that ½ (S² − Σ p²) suffers when terms differ much in size.
     /// </summary>
     internal abstract void AddCrossed(Span<float> cross, Span<float> sum, ReadOnlySpan<float> vector, float x);
@@ -54,14 +60,23 @@ public abstract class FactorizationKernel
     /// <summary>⟨a, b ⊙ c⟩</summary>
     internal abstract float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> c);
 
-    /// <summary>A step of AdaGrad (Duchi, Hazan, Singer 2011): with g = gradient + l2 · vector, accumulators += g², vector −= rate · g / √accumulators.</summary>
+    /// <summary>
+    /// A step of AdaGrad (Duchi, Hazan, Singer 2011): with g = gradient + l2 · vector, accumulators += g², vector −= rate · g / √accumulators.
+    /// </summary>
     internal abstract void AdaGrad(Span<float> vector, Span<float> accumulators, ReadOnlySpan<float> gradient, float l2, float rate);
 
     /// <summary>
     /// What an entry of value <paramref name="x"/> passes back: with t = upstream ⊙ (sum − b · own), gradient += x · t; returns ⟨factors, t⟩.
     /// </summary>
     internal abstract float AddGradient(
-        Span<float> gradient, ReadOnlySpan<float> factors, ReadOnlySpan<float> upstream, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float b, float x);
+        Span<float> gradient,
+        ReadOnlySpan<float> factors,
+        ReadOnlySpan<float> upstream,
+        ReadOnlySpan<float> sum,
+        ReadOnlySpan<float> own,
+        float b,
+        float x
+    );
 
     /// <summary>A step of gradient descent: vector −= rate · (gradient + l2 · vector).</summary>
     internal abstract void Descend(Span<float> vector, ReadOnlySpan<float> gradient, float l2, float rate);

@@ -10,12 +10,26 @@ internal sealed unsafe class GroupedLearner<TVector, TLanes, TRegisters, TIntera
     where TSolver : struct, ISolver<TSolver>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Forward(in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores) =>
-        RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(rows, next, tables, scratch, scratchOfRow, scores);
+    public override void Forward(
+        in RowBatch rows,
+        RowBatch.EntryRange next,
+        in ParameterTables tables,
+        float* scratch,
+        int scratchOfRow,
+        float* scores
+    ) => RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(rows, next, tables, scratch, scratchOfRow, scores);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override void Backward(
-        in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* slopes, Ownership ownership)
+        in RowBatch rows,
+        RowBatch.EntryRange next,
+        in ParameterTables tables,
+        in StepContext context,
+        float* scratch,
+        int scratchOfRow,
+        float* slopes,
+        Ownership ownership
+    )
     {
         var steps = new RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>(tables, context, ownership);
         for (var n = 0; n < rows.Count; n++)
@@ -33,18 +47,40 @@ internal sealed unsafe class PairLearner<TVector, TLanes, TRegisters, TInteracti
     where TSolver : struct, ISolver<TSolver>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Forward(in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores) =>
-        RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(rows, next, tables, scratch, scratchOfRow, scores);
+    public override void Forward(
+        in RowBatch rows,
+        RowBatch.EntryRange next,
+        in ParameterTables tables,
+        float* scratch,
+        int scratchOfRow,
+        float* scores
+    ) => RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(rows, next, tables, scratch, scratchOfRow, scores);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override void Backward(
-        in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* slopes, Ownership ownership)
+        in RowBatch rows,
+        RowBatch.EntryRange next,
+        in ParameterTables tables,
+        in StepContext context,
+        float* scratch,
+        int scratchOfRow,
+        float* slopes,
+        Ownership ownership
+    )
     {
         var steps = new RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>(tables, context, ownership);
         for (var n = 0; n + 1 < rows.Count; n += 2)
         {
             var scratchOfPositive = scratch + (n * (nint)scratchOfRow);
-            steps.Pair(rows[n], rows[n + 1], ref next, slopes[n], rows.Weights is null ? 1 : rows.Weights[n], scratchOfPositive, scratchOfPositive + scratchOfRow);
+            steps.Pair(
+                rows[n],
+                rows[n + 1],
+                ref next,
+                slopes[n],
+                rows.Weights is null ? 1 : rows.Weights[n],
+                scratchOfPositive,
+                scratchOfPositive + scratchOfRow
+            );
         }
     }
 }

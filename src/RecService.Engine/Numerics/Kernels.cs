@@ -11,7 +11,9 @@ namespace RecService.Engine.Numerics;
 /// <param name="Stride">Floats of a latent vector, a multiple of 8.</param>
 internal readonly record struct KernelShape(string Kernel, FeatureInteraction Interaction, bool OneHot, int Stride)
 {
-    /// <summary>The same without what one-hot kernels take for granted. Where every entry is the only one of its field, pooling changes nothing.</summary>
+    /// <summary>
+    /// The same without what one-hot kernels take for granted. Where every entry is the only one of its field, pooling changes nothing.
+    /// </summary>
     public KernelShape General => OneHot ? this with { OneHot = false, Interaction = FeatureInteraction.Plain } : this;
 }
 
@@ -22,31 +24,34 @@ internal static class Kernels
     /// <param name="shape">Rows and latent vectors.</param>
     /// <param name="solver">How parameters step.</param>
     /// <param name="pairs">Whether rows come in pairs of a positive and its negative.</param>
-    public static RowLearner Learner(KernelShape shape, Solver solver, bool pairs) => solver switch
-    {
-        Solver.Sgd => Learner<GradientDescent>(shape, pairs),
-        Solver.AdaGrad => Learner<AdaGrad>(shape, pairs),
-        Solver.Adam => Learner<Adam>(shape, pairs),
-        _ => throw new ArgumentOutOfRangeException(nameof(solver), solver, "There is no such solver."),
-    };
+    public static RowLearner Learner(KernelShape shape, Solver solver, bool pairs) =>
+        solver switch
+        {
+            Solver.Sgd => Learner<GradientDescent>(shape, pairs),
+            Solver.AdaGrad => Learner<AdaGrad>(shape, pairs),
+            Solver.Adam => Learner<Adam>(shape, pairs),
+            _ => throw new ArgumentOutOfRangeException(nameof(solver), solver, "There is no such solver."),
+        };
 
     /// <summary>A kernel that scores.</summary>
     public static RowScorer Scorer(KernelShape shape) => OfRegisters<ScorerMaker, RowScorer>(shape);
 
     /// <summary>Floats kept of a parameter by a solver.</summary>
-    public static int PlanesOf(Solver solver) => solver switch
-    {
-        Solver.Sgd => GradientDescent.Planes,
-        Solver.AdaGrad => AdaGrad.Planes,
-        _ => Adam.Planes,
-    };
+    public static int PlanesOf(Solver solver) =>
+        solver switch
+        {
+            Solver.Sgd => GradientDescent.Planes,
+            Solver.AdaGrad => AdaGrad.Planes,
+            _ => Adam.Planes,
+        };
 
     private static RowLearner Learner<TSolver>(KernelShape shape, bool pairs)
         where TSolver : struct, ISolver<TSolver> =>
         pairs ? OfRegisters<PairLearnerMaker<TSolver>, RowLearner>(shape.General) : OfRegisters<LearnerMaker<TSolver>, RowLearner>(shape);
 
     private static TKernel OfRegisters<TMaker, TKernel>(KernelShape shape)
-        where TMaker : IKernelMaker<TKernel> => shape.Kernel switch
+        where TMaker : IKernelMaker<TKernel> =>
+        shape.Kernel switch
         {
             "vector512" when shape.Stride >= Lanes16.Width => OfCount<TMaker, TKernel, Vector512<float>, Lanes16>(shape),
             "vector512" or "vector256" => OfCount<TMaker, TKernel, Vector256<float>, Lanes8>(shape),
@@ -56,7 +61,8 @@ internal static class Kernels
 
     private static TKernel OfCount<TMaker, TKernel, TVector, TLanes>(KernelShape shape)
         where TMaker : IKernelMaker<TKernel>
-        where TLanes : ILanes<TVector> => (shape.OneHot, shape.Stride / TLanes.Width) switch
+        where TLanes : ILanes<TVector> =>
+        (shape.OneHot, shape.Stride / TLanes.Width) switch
         {
             (true, 1) => TMaker.OneHot<TVector, TLanes, OneRegister>(),
             (true, 2) => TMaker.OneHot<TVector, TLanes, TwoRegisters>(),
@@ -68,7 +74,8 @@ internal static class Kernels
     private static TKernel OfInteraction<TMaker, TKernel, TVector, TLanes, TRegisters>(KernelShape shape)
         where TMaker : IKernelMaker<TKernel>
         where TLanes : ILanes<TVector>
-        where TRegisters : IRegisters => shape.Interaction switch
+        where TRegisters : IRegisters =>
+        shape.Interaction switch
         {
             FeatureInteraction.FieldWeighted => TMaker.Grouped<TVector, TLanes, TRegisters, WeightedInteraction>(),
             FeatureInteraction.FieldPooled => TMaker.Grouped<TVector, TLanes, TRegisters, PooledInteraction>(),

@@ -6,8 +6,10 @@ using System.Runtime.Intrinsics.X86;
 namespace RecService.Engine.Numerics;
 
 /// <summary>
-/// What the loops over latent vectors need of a register of floats. The loops are written once, over a register type and its operations, and the runtime makes
-/// machine code of its own for each. Operations on plain registers, not on structs around them, because the compiler keeps only the former out of memory.
+/// What the loops over latent vectors need of a register of floats. The loops are written once, over a register type and its operations, and the
+/// runtime makes
+/// machine code of its own for each. Operations on plain registers, not on structs around them, because the compiler keeps only the former out of
+/// memory.
 /// </summary>
 internal unsafe interface ILanes<TVector>
 {
@@ -148,7 +150,9 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> ReciprocalSqrt(Vector256<float> a) =>
-        Avx512F.VL.IsSupported ? Avx512F.VL.ReciprocalSqrt14(a) : Avx.IsSupported ? Avx.ReciprocalSqrt(a) : Vector256<float>.One / Vector256.Sqrt(a);
+        Avx512F.VL.IsSupported ? Avx512F.VL.ReciprocalSqrt14(a)
+        : Avx.IsSupported ? Avx.ReciprocalSqrt(a)
+        : Vector256<float>.One / Vector256.Sqrt(a);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector256<float> vector) => Lanes4.Sum(vector.GetLower() + vector.GetUpper());

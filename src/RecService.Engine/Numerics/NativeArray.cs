@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace RecService.Engine.Numerics;
 
 /// <summary>
-/// Numbers outside the garbage-collected heap, aligned to cache lines, which the heap cannot promise, and without its limit of 2³¹ elements. Zero at first.
+/// Numbers outside the garbage-collected heap, aligned to cache lines, which the heap cannot promise, and without its limit of 2³¹ elements. Zero at
+/// first.
 /// </summary>
 internal sealed unsafe class NativeArray<T> : SafeHandle
     where T : unmanaged

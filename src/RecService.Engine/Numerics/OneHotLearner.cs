@@ -30,7 +30,8 @@ internal readonly struct AnyRegisters : IRegisters
 }
 
 /// <summary>
-/// Learns from rows in which every entry is the only one of its field and has the value 1, for latent vectors that fit into registers: the sum of a row's
+/// Learns from rows in which every entry is the only one of its field and has the value 1, for latent vectors that fit into registers: the sum of a
+/// row's
 /// vectors does not leave them. What <see cref="GroupedLearner{TVector, TLanes, TRegisters, TInteraction, TSolver}"/> does for every kind of row.
 /// </summary>
 /// <remarks>There must be no call in the loops: a call makes the compiler spill all vector registers around it, wherever it stands.</remarks>
@@ -40,7 +41,14 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
     where TSolver : struct, ISolver<TSolver>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Forward(in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores)
+    public override void Forward(
+        in RowBatch rows,
+        RowBatch.EntryRange next,
+        in ParameterTables tables,
+        float* scratch,
+        int scratchOfRow,
+        float* scores
+    )
     {
         var factors = tables.Factors;
         var weights = tables.Weights;
@@ -63,8 +71,12 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
             }
 
             var linear = 0f;
-            TVector sum0 = TLanes.Zero, sum1 = TLanes.Zero, sum2 = TLanes.Zero, sum3 = TLanes.Zero;
-            TVector cross0 = TLanes.Zero, cross1 = TLanes.Zero;
+            TVector sum0 = TLanes.Zero,
+                sum1 = TLanes.Zero,
+                sum2 = TLanes.Zero,
+                sum3 = TLanes.Zero;
+            TVector cross0 = TLanes.Zero,
+                cross1 = TLanes.Zero;
             for (var entry = entries; entry != end; entry++)
             {
                 next.FetchVector(factors, block, (nuint)(TLanes.Width * TRegisters.Count), weights, (nuint)TSolver.Planes);
@@ -111,7 +123,15 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override void Backward(
-        in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* slopes, Ownership ownership)
+        in RowBatch rows,
+        RowBatch.EntryRange next,
+        in ParameterTables tables,
+        in StepContext context,
+        float* scratch,
+        int scratchOfRow,
+        float* slopes,
+        Ownership ownership
+    )
     {
         var solver = TSolver.Of(context);
         var factors = tables.Factors;
@@ -156,22 +176,46 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
                 var rate = TLanes.Of(solver.FactorRate(row));
                 // ∂y/∂v_i = S − v_i
                 var value = TLanes.Load(at);
-                TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum0, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
+                TSolver.Step<TVector, TLanes>(
+                    value,
+                    TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum0, value), TLanes.Multiply(l2FactorsOfRow, value)),
+                    rate,
+                    at,
+                    plane
+                );
                 if (TRegisters.Count > 1)
                 {
                     at += TLanes.Width;
                     value = TLanes.Load(at);
-                    TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum1, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
+                    TSolver.Step<TVector, TLanes>(
+                        value,
+                        TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum1, value), TLanes.Multiply(l2FactorsOfRow, value)),
+                        rate,
+                        at,
+                        plane
+                    );
                 }
 
                 if (TRegisters.Count > 2)
                 {
                     at += TLanes.Width;
                     value = TLanes.Load(at);
-                    TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum2, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
+                    TSolver.Step<TVector, TLanes>(
+                        value,
+                        TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum2, value), TLanes.Multiply(l2FactorsOfRow, value)),
+                        rate,
+                        at,
+                        plane
+                    );
                     at += TLanes.Width;
                     value = TLanes.Load(at);
-                    TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum3, value), TLanes.Multiply(l2FactorsOfRow, value)), rate, at, plane);
+                    TSolver.Step<TVector, TLanes>(
+                        value,
+                        TLanes.MultiplyAdd(slopesOfRow, TLanes.Subtract(sum3, value), TLanes.Multiply(l2FactorsOfRow, value)),
+                        rate,
+                        at,
+                        plane
+                    );
                 }
 
                 var weightAt = weights + (row * (nuint)TSolver.Planes);

@@ -72,14 +72,15 @@ public sealed class RandomSource
             return spare;
         }
 
-        double u, v, s;
+        double u,
+            v,
+            s;
         do
         {
             u = (2 * NextDouble()) - 1;
             v = (2 * NextDouble()) - 1;
             s = (u * u) + (v * v);
-        }
-        while (s >= 1 || s == 0);
+        } while (s >= 1 || s == 0);
 
         var scale = Math.Sqrt(-2 * Math.Log(s) / s);
         _spare = v * scale;

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace RecService.Engine.Numerics;
 
-/// <summary>Rows laid out for the kernels, which read them by pointers: rows of <see cref="Data.SparseRows"/> in terms of the rows of the parameter tables.</summary>
+/// <summary>
+/// Rows laid out for the kernels, which read them by pointers: rows of <see cref="Data.SparseRows"/> in terms of the rows of the parameter tables.
+/// </summary>
 internal unsafe struct RowBatch
 {
     /// <summary>Marks the first entry of a group in <see cref="Entries"/>: the entries from one mark to the next are pooled.</summary>
@@ -157,7 +159,8 @@ internal unsafe struct RowBatch
 }
 
 /// <summary>
-/// The tables of parameters. A factor row is <c>Stride</c> floats of a latent vector, and beside them what the solver keeps of each; a weight row is a number and
+/// The tables of parameters. A factor row is <c>Stride</c> floats of a latent vector, and beside them what the solver keeps of each; a weight row is
+/// a number and
 /// what the solver keeps of it. Weight rows are the columns, then the bias, then the F × F field weights.
 /// </summary>
 internal unsafe struct ParameterTables

@@ -4,11 +4,13 @@ using RecService.Engine.Model;
 namespace RecService.Engine.Numerics;
 
 /// <summary>
-/// Learns from rows: a kernel for one kind of rows, registers and solver, in two passes. The forward pass scores a few rows, the backward pass steps their
+/// Learns from rows: a kernel for one kind of rows, registers and solver, in two passes. The forward pass scores a few rows, the backward pass steps
+/// their
 /// parameters, so that neither waits for the result of another row; a row's step may use scores that are a few rows old.
 /// </summary>
 /// <remarks>
-/// With the passes apart, several threads can also learn without one seeing what another has half done: forward together, backward each for the parameters that it
+/// With the passes apart, several threads can also learn without one seeing what another has half done: forward together, backward each for the
+/// parameters that it
 /// owns. The outcome does not depend on their number.
 /// </remarks>
 internal abstract unsafe class RowLearner
@@ -16,7 +18,9 @@ internal abstract unsafe class RowLearner
     /// <summary>Rows at most that are scored before they are learned from.</summary>
     private const int MostRows = 32;
 
-    /// <summary>Floats that the forward pass of such rows may leave, so that they are still in the nearest cache when the backward pass comes.</summary>
+    /// <summary>
+    /// Floats that the forward pass of such rows may leave, so that they are still in the nearest cache when the backward pass comes.
+    /// </summary>
     private const int MostScratch = 4096;
 
     /// <summary>Floats that the forward pass of a row leaves for its backward pass.</summary>
@@ -37,7 +41,15 @@ internal abstract unsafe class RowLearner
     /// <param name="scratchOfRow">Floats of each, as <see cref="ScratchOf"/> says.</param>
     /// <param name="scores">Receives the score of each row before it was learned from.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Learn(Loss loss, in RowBatch batch, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores)
+    public void Learn(
+        Loss loss,
+        in RowBatch batch,
+        in ParameterTables tables,
+        in StepContext context,
+        float* scratch,
+        int scratchOfRow,
+        float* scores
+    )
     {
         var together = RowsTogether(scratchOfRow);
         for (var from = 0; from < batch.Count; from += together)
@@ -50,9 +62,19 @@ internal abstract unsafe class RowLearner
     }
 
     /// <summary>The forward pass: scores without the bias, and what the backward pass needs.</summary>
-    public abstract void Forward(in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, float* scratch, int scratchOfRow, float* scores);
+    public abstract void Forward(
+        in RowBatch rows,
+        RowBatch.EntryRange next,
+        in ParameterTables tables,
+        float* scratch,
+        int scratchOfRow,
+        float* scores
+    );
 
-    /// <summary>What follows the forward pass of rows, limited to the parameters of one owner and to the bias, of which every owner has a replica; rows in their order.</summary>
+    /// <summary>
+    /// What follows the forward pass of rows, limited to the parameters of one owner and to the bias, of which every owner has a replica; rows in
+    /// their order.
+    /// </summary>
     /// <param name="loss">What is minimised.</param>
     /// <param name="rows">The rows.</param>
     /// <param name="next">Entries whose parameters are to be fetched meanwhile.</param>
@@ -65,8 +87,17 @@ internal abstract unsafe class RowLearner
     /// <param name="biased">Receives the scores with the bias; may be <paramref name="scores"/>, or null.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Step(
-        Loss loss, in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* scores,
-        Ownership ownership, float* biased)
+        Loss loss,
+        in RowBatch rows,
+        RowBatch.EntryRange next,
+        in ParameterTables tables,
+        in StepContext context,
+        float* scratch,
+        int scratchOfRow,
+        float* scores,
+        Ownership ownership,
+        float* biased
+    )
     {
         var slopes = stackalloc float[MostRows];
         for (var from = 0; from < rows.Count; from += MostRows)
@@ -79,7 +110,15 @@ internal abstract unsafe class RowLearner
 
     /// <summary>The backward pass: steps down the slopes ∂L/∂y of rows, weights of examples included.</summary>
     protected abstract void Backward(
-        in RowBatch rows, RowBatch.EntryRange next, in ParameterTables tables, in StepContext context, float* scratch, int scratchOfRow, float* slopes, Ownership ownership);
+        in RowBatch rows,
+        RowBatch.EntryRange next,
+        in ParameterTables tables,
+        in StepContext context,
+        float* scratch,
+        int scratchOfRow,
+        float* slopes,
+        Ownership ownership
+    );
 }
 
 /// <summary>Which parameters a thread may change: each row of a table has one owner. By default there is one owner of all.</summary>

@@ -3,8 +3,10 @@ using System.Runtime.CompilerServices;
 namespace RecService.Engine.Numerics;
 
 /// <summary>
-/// Forward and backward pass of a single row of any kind: several entries a field, values, latent vectors of any length. The forward pass leaves in a scratch
-/// area S = Σ_g p_g and the pooled vectors p_g of the row's groups (not for plain rows, whose entries are their own groups), and for weighted fields also
+/// Forward and backward pass of a single row of any kind: several entries a field, values, latent vectors of any length. The forward pass leaves in a
+/// scratch
+/// area S = Σ_g p_g and the pooled vectors p_g of the row's groups (not for plain rows, whose entries are their own groups), and for weighted fields
+/// also
 /// t_g = Σ_h r_gh p_h; the backward pass takes ∂cross/∂p_g from there: S − p_g, or t_g.
 /// </summary>
 internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
@@ -38,7 +40,12 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
         }
 
         var stride = TRegisters.Count == 0 ? tables.Stride : TLanes.Width * TRegisters.Count;
-        return linear + (TInteraction.IsPlain ? Plain(row, tables, scratch, stride) : TInteraction.IsWeighted ? Weighted(row, tables, scratch, stride) : Pooled(row, tables, scratch, stride));
+        return linear
+            + (
+                TInteraction.IsPlain ? Plain(row, tables, scratch, stride)
+                : TInteraction.IsWeighted ? Weighted(row, tables, scratch, stride)
+                : Pooled(row, tables, scratch, stride)
+            );
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -176,8 +183,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
         do
         {
             entry++;
-        }
-        while (entry < row.Length && !row.StartsGroup(entry));
+        } while (entry < row.Length && !row.StartsGroup(entry));
         return entry;
     }
 

@@ -43,8 +43,12 @@ internal sealed unsafe class OneHotScorer<TVector, TLanes, TRegisters> : RowScor
             }
 
             var linear = 0f;
-            TVector sum0 = TLanes.Zero, sum1 = TLanes.Zero, sum2 = TLanes.Zero, sum3 = TLanes.Zero;
-            TVector cross0 = TLanes.Zero, cross1 = TLanes.Zero;
+            TVector sum0 = TLanes.Zero,
+                sum1 = TLanes.Zero,
+                sum2 = TLanes.Zero,
+                sum3 = TLanes.Zero;
+            TVector cross0 = TLanes.Zero,
+                cross1 = TLanes.Zero;
             for (var entry = entries; entry != end; entry++)
             {
                 nuint row = (uint)*entry;

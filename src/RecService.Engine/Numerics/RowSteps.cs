@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace RecService.Engine.Numerics;
 
-/// <summary>The backward pass of a row: how its parameters step down a slope ∂L/∂y, after <see cref="RowPass{TVector, TLanes, TRegisters, TInteraction}"/> went forward.</summary>
+/// <summary>
+/// The backward pass of a row: how its parameters step down a slope ∂L/∂y, after <see cref="RowPass{TVector, TLanes, TRegisters, TInteraction}"/>
+/// went forward.
+/// </summary>
 internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>
     where TLanes : ILanes<TVector>
     where TRegisters : IRegisters
@@ -44,7 +47,10 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
         }
     }
 
-    /// <summary>Steps the parameters of two rows down a slope by the difference of their scores. Entries that both begin with step once, and the bias cancels out.</summary>
+    /// <summary>
+    /// Steps the parameters of two rows down a slope by the difference of their scores. Entries that both begin with step once, and the bias cancels
+    /// out.
+    /// </summary>
     /// <param name="positive">The row that is to score higher.</param>
     /// <param name="negative">The other row.</param>
     /// <param name="next">Entries whose parameters are to be fetched meanwhile.</param>
@@ -53,11 +59,24 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
     /// <param name="positiveScratch">What the forward pass of <paramref name="positive"/> left.</param>
     /// <param name="negativeScratch">What the forward pass of <paramref name="negative"/> left.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Pair(in RowBatch.Row positive, in RowBatch.Row negative, ref RowBatch.EntryRange next, float slope, float weight, float* positiveScratch, float* negativeScratch)
+    public void Pair(
+        in RowBatch.Row positive,
+        in RowBatch.Row negative,
+        ref RowBatch.EntryRange next,
+        float slope,
+        float weight,
+        float* positiveScratch,
+        float* negativeScratch
+    )
     {
         var shared = 0;
-        while (shared < positive.Length && shared < negative.Length && positive.Entries[shared] == negative.Entries[shared]
-            && positive.WeightRow(shared) == negative.WeightRow(shared) && positive.Value(shared).Equals(negative.Value(shared)))
+        while (
+            shared < positive.Length
+            && shared < negative.Length
+            && positive.Entries[shared] == negative.Entries[shared]
+            && positive.WeightRow(shared) == negative.WeightRow(shared)
+            && positive.Value(shared).Equals(negative.Value(shared))
+        )
         {
             shared++;
         }
@@ -82,8 +101,27 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
             {
                 var value = TLanes.Load(at + d);
                 var opposite = TLanes.Subtract(
-                    RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(positive, entry, group, positiveGroups, value, positiveScratch, _stride, d),
-                    RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(negative, entry, group, negativeGroups, value, negativeScratch, _stride, d));
+                    RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(
+                        positive,
+                        entry,
+                        group,
+                        positiveGroups,
+                        value,
+                        positiveScratch,
+                        _stride,
+                        d
+                    ),
+                    RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(
+                        negative,
+                        entry,
+                        group,
+                        negativeGroups,
+                        value,
+                        negativeScratch,
+                        _stride,
+                        d
+                    )
+                );
                 TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopes, opposite, TLanes.Multiply(l2, value)), rate, at + d, (nuint)_stride);
             }
         }
@@ -131,7 +169,13 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
             if (_ownership.Has(weightRow))
             {
                 var weightAt = weights + (weightRow * weightBlock);
-                TSolver.Step<float, Lanes1>(*weightAt, slopeOfEntry + (weight * l2[weightRow * l2Step] * *weightAt), _solver.WeightRate(weightRow), weightAt, 1);
+                TSolver.Step<float, Lanes1>(
+                    *weightAt,
+                    slopeOfEntry + (weight * l2[weightRow * l2Step] * *weightAt),
+                    _solver.WeightRate(weightRow),
+                    weightAt,
+                    1
+                );
             }
 
             var factorRow = row.FactorRow(entry);
@@ -148,7 +192,13 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
             {
                 var value = TLanes.Load(at + d);
                 var opposite = RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(row, entry, group, groups, value, scratch, stride, d);
-                TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopes, opposite, TLanes.Multiply(l2OfFactors, value)), rate, at + d, (nuint)stride);
+                TSolver.Step<TVector, TLanes>(
+                    value,
+                    TLanes.MultiplyAdd(slopes, opposite, TLanes.Multiply(l2OfFactors, value)),
+                    rate,
+                    at + d,
+                    (nuint)stride
+                );
             }
         }
     }
@@ -175,7 +225,13 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
                 }
 
                 var r = RowPass<TVector, TLanes, TRegisters, TInteraction>.FieldWeight(row, entryOfG, entryOfH, _tables);
-                TSolver.Step<float, Lanes1>(*r, (slope * TLanes.Sum(product)) + (weight * _context.L2FieldWeights * (*r - 1)), _solver.WeightRate(_tables.WeightRowAt(r)), r, 1);
+                TSolver.Step<float, Lanes1>(
+                    *r,
+                    (slope * TLanes.Sum(product)) + (weight * _context.L2FieldWeights * (*r - 1)),
+                    _solver.WeightRate(_tables.WeightRowAt(r)),
+                    r,
+                    1
+                );
             }
         }
     }

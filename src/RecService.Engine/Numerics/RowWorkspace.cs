@@ -4,7 +4,8 @@ using RecService.Engine.Model;
 namespace RecService.Engine.Numerics;
 
 /// <summary>
-/// Computes rows: the forward pass of training, scoring and ranking, in O(nk) for n entries, and O(F²k) more for the F fields of a field-weighted row. Holds the
+/// Computes rows: the forward pass of training, scoring and ranking, in O(nk) for n entries, and O(F²k) more for the F fields of a field-weighted
+/// row. Holds the
 /// pooled vectors of the last row. Not thread-safe.
 /// </summary>
 internal sealed class RowWorkspace
@@ -57,7 +58,13 @@ internal sealed class RowWorkspace
     /// <param name="linear">Σ w_i x_i.</param>
     /// <param name="fieldWeights">r of a field-weighted model, F × F.</param>
     /// <returns>Σ_d cross_d.</returns>
-    public float Forward(SparseRow row, ReadOnlySpan<float> weights, ReadOnlySpan<float> factors, out float linear, ReadOnlySpan<float> fieldWeights = default)
+    public float Forward(
+        SparseRow row,
+        ReadOnlySpan<float> weights,
+        ReadOnlySpan<float> factors,
+        out float linear,
+        ReadOnlySpan<float> fieldWeights = default
+    )
     {
         foreach (var field in PresentFields)
         {

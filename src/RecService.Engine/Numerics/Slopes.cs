@@ -44,11 +44,15 @@ internal static unsafe class Slopes
                 biased[n] = score;
             }
 
-            slopes[n] = ((loss == Loss.Squared ? score : Sigmoid(Vector256.Create(score))[0]) - rows.Targets[n]) * (rows.Weights is null ? 1 : rows.Weights[n]);
+            slopes[n] =
+                ((loss == Loss.Squared ? score : Sigmoid(Vector256.Create(score))[0]) - rows.Targets[n])
+                * (rows.Weights is null ? 1 : rows.Weights[n]);
         }
     }
 
-    /// <summary>σ(x) within a relative error of 1e-7 · (3 + |x|): e⁻ˣ = 2ⁿ · 2ᶠ with n whole and |f| ≤ ½, 2ᶠ by its Taylor polynomial of degree 6.</summary>
+    /// <summary>
+    /// σ(x) within a relative error of 1e-7 · (3 + |x|): e⁻ˣ = 2ⁿ · 2ᶠ with n whole and |f| ≤ ½, 2ᶠ by its Taylor polynomial of degree 6.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Sigmoid(Vector256<float> x)
     {

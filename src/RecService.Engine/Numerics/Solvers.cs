@@ -65,8 +65,7 @@ internal readonly unsafe struct GradientDescent(float rate) : ISolver<GradientDe
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Step<TVector, TLanes>(TVector value, TVector gradient, TVector rate, float* at, nuint plane)
-        where TLanes : ILanes<TVector> =>
-        TLanes.Store(TLanes.Subtract(value, TLanes.Multiply(rate, gradient)), at);
+        where TLanes : ILanes<TVector> => TLanes.Store(TLanes.Subtract(value, TLanes.Multiply(rate, gradient)), at);
 }
 
 /// <summary>h += g², θ −= η g / √h (Duchi, Hazan, Singer, JMLR 2011).</summary>
@@ -91,7 +90,8 @@ internal readonly unsafe struct AdaGrad(float rate) : ISolver<AdaGrad>
 }
 
 /// <summary>
-/// m = β₁ m + (1 − β₁) g, s = β₂ s + (1 − β₂) g², θ −= η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / √(s + ε²) (Kingma, Ba, ICLR 2015), lazily: a row steps only when it is touched, and t counts
+/// m = β₁ m + (1 − β₁) g, s = β₂ s + (1 − β₂) g², θ −= η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / √(s + ε²) (Kingma, Ba, ICLR 2015), lazily: a row steps only
+/// when it is touched, and t counts
 /// its own touches.
 /// </summary>
 internal readonly unsafe struct Adam(StepContext context) : ISolver<Adam>
@@ -122,7 +122,11 @@ internal readonly unsafe struct Adam(StepContext context) : ISolver<Adam>
         where TLanes : ILanes<TVector>
     {
         var mean = TLanes.MultiplyAdd(TLanes.Of(Beta1), TLanes.Load(at + plane), TLanes.Multiply(TLanes.Of(1 - Beta1), gradient));
-        var squares = TLanes.MultiplyAdd(TLanes.Of(Beta2), TLanes.Load(at + (2 * plane)), TLanes.Multiply(TLanes.Of(1 - Beta2), TLanes.Multiply(gradient, gradient)));
+        var squares = TLanes.MultiplyAdd(
+            TLanes.Of(Beta2),
+            TLanes.Load(at + (2 * plane)),
+            TLanes.Multiply(TLanes.Of(1 - Beta2), TLanes.Multiply(gradient, gradient))
+        );
         TLanes.Store(mean, at + plane);
         TLanes.Store(squares, at + (2 * plane));
         var divisor = TLanes.ReciprocalSqrt(TLanes.Add(squares, TLanes.Of(SquaredEpsilon)));

@@ -9,7 +9,10 @@ internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : Factor
     internal override void Add(Span<float> sum, ReadOnlySpan<float> vector, float x)
     {
         var factor = TLanes.Of(x);
-        fixed (float* s = sum, v = Same(vector, sum.Length))
+        fixed (
+            float* s = sum,
+                v = Same(vector, sum.Length)
+        )
         {
             for (var d = 0; d < sum.Length; d += TLanes.Width)
             {
@@ -21,7 +24,11 @@ internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : Factor
     internal override void AddCrossed(Span<float> cross, Span<float> sum, ReadOnlySpan<float> vector, float x)
     {
         var factor = TLanes.Of(x);
-        fixed (float* c = cross, s = Same(sum, cross.Length), v = Same(vector, cross.Length))
+        fixed (
+            float* c = cross,
+                s = Same(sum, cross.Length),
+                v = Same(vector, cross.Length)
+        )
         {
             for (var d = 0; d < cross.Length; d += TLanes.Width)
             {
@@ -50,7 +57,10 @@ internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : Factor
     internal override float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         var total = TLanes.Zero;
-        fixed (float* x = a, y = Same(b, a.Length))
+        fixed (
+            float* x = a,
+                y = Same(b, a.Length)
+        )
         {
             for (var d = 0; d < a.Length; d += TLanes.Width)
             {
@@ -64,7 +74,11 @@ internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : Factor
     internal override float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> c)
     {
         var total = TLanes.Zero;
-        fixed (float* x = a, y = Same(b, a.Length), z = Same(c, a.Length))
+        fixed (
+            float* x = a,
+                y = Same(b, a.Length),
+                z = Same(c, a.Length)
+        )
         {
             for (var d = 0; d < a.Length; d += TLanes.Width)
             {
@@ -76,12 +90,26 @@ internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : Factor
     }
 
     internal override float AddGradient(
-        Span<float> gradient, ReadOnlySpan<float> factors, ReadOnlySpan<float> upstream, ReadOnlySpan<float> sum, ReadOnlySpan<float> own, float b, float x)
+        Span<float> gradient,
+        ReadOnlySpan<float> factors,
+        ReadOnlySpan<float> upstream,
+        ReadOnlySpan<float> sum,
+        ReadOnlySpan<float> own,
+        float b,
+        float x
+    )
     {
         var total = TLanes.Zero;
         var (vb, vx) = (TLanes.Of(b), TLanes.Of(x));
-        fixed (float* g = gradient, v = Same(factors, gradient.Length), u = Same(upstream, gradient.Length))
-        fixed (float* s = Same(sum, gradient.Length), p = Same(own, gradient.Length))
+        fixed (
+            float* g = gradient,
+                v = Same(factors, gradient.Length),
+                u = Same(upstream, gradient.Length)
+        )
+        fixed (
+            float* s = Same(sum, gradient.Length),
+                p = Same(own, gradient.Length)
+        )
         {
             for (var d = 0; d < gradient.Length; d += TLanes.Width)
             {
@@ -97,7 +125,11 @@ internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : Factor
     internal override void AdaGrad(Span<float> vector, Span<float> accumulators, ReadOnlySpan<float> gradient, float l2, float rate)
     {
         var (vl2, vrate) = (TLanes.Of(l2), TLanes.Of(rate));
-        fixed (float* v = vector, h = Same(accumulators, vector.Length), g = Same(gradient, vector.Length))
+        fixed (
+            float* v = vector,
+                h = Same(accumulators, vector.Length),
+                g = Same(gradient, vector.Length)
+        )
         {
             for (var d = 0; d < vector.Length; d += TLanes.Width)
             {
@@ -113,7 +145,10 @@ internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : Factor
     internal override void Descend(Span<float> vector, ReadOnlySpan<float> gradient, float l2, float rate)
     {
         var (vl2, vrate) = (TLanes.Of(l2), TLanes.Of(rate));
-        fixed (float* v = vector, g = Same(gradient, vector.Length))
+        fixed (
+            float* v = vector,
+                g = Same(gradient, vector.Length)
+        )
         {
             for (var d = 0; d < vector.Length; d += TLanes.Width)
             {
@@ -125,5 +160,7 @@ internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : Factor
 
     /// <summary>The loops run without bounds checks, so lengths are checked before.</summary>
     private static ReadOnlySpan<float> Same(ReadOnlySpan<float> span, int length) =>
-        span.Length == length && length % Padding == 0 ? span : throw new ArgumentException("The vectors of a kernel must be padded and of one length.", nameof(span));
+        span.Length == length && length % Padding == 0
+            ? span
+            : throw new ArgumentException("The vectors of a kernel must be padded and of one length.", nameof(span));
 }

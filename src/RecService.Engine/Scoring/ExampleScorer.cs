@@ -21,7 +21,12 @@ internal static unsafe class ExampleScorer
         var row = new RowBuffer();
         var numbering = RowNumbering.Natural(model.Space);
         var bias = model.Bias;
-        fixed (float* factors = model.FactorTable, weights = model.Weights, fieldWeights = model.FieldWeights, to = scores)
+        fixed (
+            float* factors = model.FactorTable,
+                weights = model.Weights,
+                fieldWeights = model.FieldWeights,
+                to = scores
+        )
         fixed (int* fields = model.Space.ColumnFields)
         {
             var tables = new ParameterTables
@@ -45,7 +50,12 @@ internal static unsafe class ExampleScorer
 
             for (var from = 0; from < examples.Count; from += BatchRows)
             {
-                buffer.Start(hasValues: !layout.OneHot, hasWeightRows: !numbering.IsSingle, hasWeights: false, layout.OneHot ? layout.MaximumEntries : 0);
+                buffer.Start(
+                    hasValues: !layout.OneHot,
+                    hasWeightRows: !numbering.IsSingle,
+                    hasWeights: false,
+                    layout.OneHot ? layout.MaximumEntries : 0
+                );
                 for (var example = from; example < Math.Min(from + BatchRows, examples.Count); example++)
                 {
                     buffer.Append(examples.Gather(example, row), layout.Grouped, model.Space, numbering);
@@ -65,7 +75,14 @@ internal static unsafe class ExampleScorer
             // Nothing may be read behind the last entry.
             var last = Math.Max(0, rows.Count - ((RowBatch.Lookahead + width) / Math.Max(1, width)));
             var one = 1f;
-            var batch = new RowBatch { Count = last, Width = width, Entries = columns, WeightRows = columns, Values = &one };
+            var batch = new RowBatch
+            {
+                Count = last,
+                Width = width,
+                Entries = columns,
+                WeightRows = columns,
+                Values = &one,
+            };
             scorer.Score(batch, tables, scratch, scores);
             batch.Count = rows.Count - last;
             batch.Entries = batch.WeightRows = columns + ((nint)last * width);

@@ -10,11 +10,13 @@ namespace RecService.Engine.Scoring;
 public readonly record struct RankedItem(int Item, float Score);
 
 /// <summary>
-/// Ranks a catalogue for requests by one inner product an item. With z the summed vectors of an item's columns, c its linear terms and the pairs among its own
+/// Ranks a catalogue for requests by one inner product an item. With z the summed vectors of an item's columns, c its linear terms and the pairs
+/// among its own
 /// columns, and q the summed vectors of a request's columns, score = const + c + ⟨q, z⟩. Thread-safe.
 /// </summary>
 /// <remarks>
-/// In a field-weighted model z is the pooled vectors of the fields that items have, one after the other, and q, for each of these fields t, Σ_f r_ft p_f over the
+/// In a field-weighted model z is the pooled vectors of the fields that items have, one after the other, and q, for each of these fields t, Σ_f r_ft
+/// p_f over the
 /// request's fields f. Memory: items × Stride floats, times the number of fields that items have in a field-weighted model.
 /// </remarks>
 public sealed class ItemRanker
@@ -43,7 +45,10 @@ public sealed class ItemRanker
         ArgumentNullException.ThrowIfNull(itemRows);
         if (itemRows.ColumnCount > model.Space.ColumnCount)
         {
-            throw new ArgumentException($"The items have columns up to {itemRows.ColumnCount - 1}; the model has {model.Space.ColumnCount}.", nameof(itemRows));
+            throw new ArgumentException(
+                $"The items have columns up to {itemRows.ColumnCount - 1}; the model has {model.Space.ColumnCount}.",
+                nameof(itemRows)
+            );
         }
 
         Model = model;
@@ -85,7 +90,8 @@ public sealed class ItemRanker
     public int Count => ItemRows.Count;
 
     /// <summary>
-    /// z of an item: k floats; in a field-weighted model k floats for each field that items have, in the order of the fields, <see cref="FactorizationModel.Stride"/>
+    /// z of an item: k floats; in a field-weighted model k floats for each field that items have, in the order of the fields,
+    /// <see cref="FactorizationModel.Stride"/>
     /// floats from one to the next.
     /// </summary>
     public ReadOnlySpan<float> Vector(int item) => _vectors[item][..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
@@ -100,7 +106,8 @@ public sealed class ItemRanker
     }
 
     /// <summary>
-    /// The items with the highest scores, by score and then by item. Exact: the inner products only choose candidates, with a bound on their rounding;
+    /// The items with the highest scores, by score and then by item. Exact: the inner products only choose candidates, with a bound on their
+    /// rounding;
     /// order and scores are those of <see cref="Score"/>.
     /// </summary>
     /// <param name="request">The request's columns.</param>
@@ -131,7 +138,9 @@ public sealed class ItemRanker
         return ranked.Length <= count ? ranked : ranked[..count];
     }
 
-    /// <summary>The score of every item for a request by inner products: within rounding of <see cref="Score"/>, for measuring whole rankings.</summary>
+    /// <summary>
+    /// The score of every item for a request by inner products: within rounding of <see cref="Score"/>, for measuring whole rankings.
+    /// </summary>
     /// <param name="request">The request's columns.</param>
     /// <param name="scores">Receives one score for each item.</param>
     public void ScoreAll(SparseRow request, Span<float> scores)
@@ -156,8 +165,10 @@ public sealed class ItemRanker
 
     /// <summary>The items whose z points in a direction most like an item's, itself left out; by cosine and then by item.</summary>
     /// <remarks>
-    /// In a field-weighted model the cosine is that between what items add to the scores of requests by crossing: z in the metric Σ_f s_f² r_tf r_uf of the items' fields
-    /// t and u, over the fields f that items have not, with s_f² the mean ‖v‖² of the columns of f. With r = 1 it is the cosine of a field-pooled model.
+    /// In a field-weighted model the cosine is that between what items add to the scores of requests by crossing: z in the metric Σ_f s_f² r_tf r_uf
+    /// of the items' fields
+    /// t and u, over the fields f that items have not, with s_f² the mean ‖v‖² of the columns of f. With r = 1 it is the cosine of a field-pooled
+    /// model.
     /// </remarks>
     /// <param name="item">The item.</param>
     /// <param name="count">How many items at most.</param>
@@ -207,7 +218,10 @@ public sealed class ItemRanker
         }
     }
 
-    /// <summary>All items that can be among the first <paramref name="count"/>: those whose highest possible score is not below the count-th of the lowest possible scores.</summary>
+    /// <summary>
+    /// All items that can be among the first <paramref name="count"/>: those whose highest possible score is not below the count-th of the lowest
+    /// possible scores.
+    /// </summary>
     private List<int> Candidates(SparseRow request, int count, ReadOnlySpan<bool> excluded)
     {
         var query = Query(request, out var constant);

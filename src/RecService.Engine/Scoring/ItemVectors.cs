@@ -4,10 +4,12 @@ using RecService.Engine.Numerics;
 namespace RecService.Engine.Scoring;
 
 /// <summary>
-/// z of each item of a catalogue, and q of requests, so that ⟨q, z⟩ is what the columns of a request add to a score by crossing with those of an item.
+/// z of each item of a catalogue, and q of requests, so that ⟨q, z⟩ is what the columns of a request add to a score by crossing with those of an
+/// item.
 /// </summary>
 /// <remarks>
-/// In a plain or field-pooled model both are sums of vectors. In a field-weighted one z has a part for each field t of the items, z_t = p_t, and q the parts
+/// In a plain or field-pooled model both are sums of vectors. In a field-weighted one z has a part for each field t of the items, z_t = p_t, and q
+/// the parts
 /// q_t = Σ_f r_ft p_f over the fields f of the request.
 /// </remarks>
 internal sealed class ItemVectors
@@ -80,8 +82,10 @@ internal sealed class ItemVectors
     }
 
     /// <summary>
-    /// Fills in the vector whose inner product with an item's z says how alike that item and the given one are, up to scale: the covariance of ⟨q, z⟩ over
-    /// requests whose vectors p_f point anywhere and are as long as those of the field's columns. In a plain or field-pooled model it is z itself. Unlike z and r, it does
+    /// Fills in the vector whose inner product with an item's z says how alike that item and the given one are, up to scale: the covariance of ⟨q, z⟩
+    /// over
+    /// requests whose vectors p_f point anywhere and are as long as those of the field's columns. In a plain or field-pooled model it is z itself.
+    /// Unlike z and r, it does
     /// not depend on the scale and sign of a field's factors, which a field-weighted model leaves open.
     /// </summary>
     public void LikenessQuery(int item, Span<float> query)
@@ -98,7 +102,8 @@ internal sealed class ItemVectors
     }
 
     /// <summary>
-    /// Σ_f s_f² r_tf r_uf for parts t and u, over the fields f that items have not, s_f² being the mean ‖v‖² of the field's columns; the largest is scaled to 1.
+    /// Σ_f s_f² r_tf r_uf for parts t and u, over the fields f that items have not, s_f² being the mean ‖v‖² of the field's columns; the largest is
+    /// scaled to 1.
     /// </summary>
     private float[] Likeness()
     {

@@ -35,14 +35,17 @@ public sealed class Scorer
     /// <summary>The score of each of many examples, many times faster than one by one. Within rounding of <see cref="Score(SparseRow)"/>.</summary>
     /// <param name="examples">The examples; targets and weights are not read.</param>
     /// <param name="scores">Receives a score for each example.</param>
-    /// <exception cref="ArgumentException">There is not one score for each example, or the examples have columns outside the model's space.</exception>
+    /// <exception cref="ArgumentException">There is not one score for each example, or the examples have columns outside the model's
+    /// space.</exception>
     public void Score(ExampleSet examples, Span<float> scores)
     {
         ArgumentNullException.ThrowIfNull(examples);
         if (scores.Length != examples.Count || examples.ColumnCount > Model.Space.ColumnCount)
         {
             throw new ArgumentException(
-                $"{examples.Count} examples with columns up to {examples.ColumnCount - 1} cannot be scored into {scores.Length} places by a model of {Model.Space.ColumnCount} columns.", nameof(examples));
+                $"{examples.Count} examples with columns up to {examples.ColumnCount - 1} cannot be scored into {scores.Length} places by a model of {Model.Space.ColumnCount} columns.",
+                nameof(examples)
+            );
         }
 
         ExampleScorer.Score(Model, _kernel.Name, examples, scores);
@@ -51,7 +54,8 @@ public sealed class Scorer
     /// <summary>The cross vector of a row and the pooled vectors of its fields; score = bias + linear + Σ cross.</summary>
     /// <param name="row">The row.</param>
     /// <param name="cross">
-    /// Receives the k cross features (bi-interaction pooling; He and Chua, "Neural factorization machines", SIGIR 2017), in a field-weighted model with their weights:
+    /// Receives the k cross features (bi-interaction pooling; He and Chua, "Neural factorization machines", SIGIR 2017), in a field-weighted model
+    /// with their weights:
     /// Σ_{f&lt;g} r_fg p_f ⊙ p_g.
     /// </param>
     /// <param name="pooled">Receives p_f of every field, field by field: F · k floats, 0 for fields that the row has not.</param>
@@ -64,7 +68,10 @@ public sealed class Scorer
         var fields = Model.Space.FieldCount;
         if (cross.Length != k || pooled.Length != fields * k)
         {
-            throw new ArgumentException($"A model of {fields} fields and {k} factors has cross vectors of {k} and pooled vectors of {fields * k} numbers, not {cross.Length} and {pooled.Length}.", nameof(cross));
+            throw new ArgumentException(
+                $"A model of {fields} fields and {k} factors has cross vectors of {k} and pooled vectors of {fields * k} numbers, not {cross.Length} and {pooled.Length}.",
+                nameof(cross)
+            );
         }
 
         var workspace = Rent();

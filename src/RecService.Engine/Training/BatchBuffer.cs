@@ -6,7 +6,9 @@ using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training;
 
-/// <summary>Where a thread puts a batch together, in terms of its own replicas of hot rows. Grows to the largest batch and is reused. Not thread-safe.</summary>
+/// <summary>
+/// Where a thread puts a batch together, in terms of its own replicas of hot rows. Grows to the largest batch and is reused. Not thread-safe.
+/// </summary>
 internal sealed unsafe class BatchBuffer : IDisposable
 {
     private NativeArray<int> _entries = new(4096);
@@ -124,7 +126,8 @@ internal sealed unsafe class BatchBuffer : IDisposable
             var entry = grouped ? order[e] : e;
             var column = row.Columns[entry];
             var factorRow = numbering.FactorRowOf(column);
-            _entries.Pointer[_count] = (factorRow + (factorRow < HotFactors ? FactorOffset : 0)) | (grouped && fields[column] != lastField ? RowBatch.GroupStart : 0);
+            _entries.Pointer[_count] =
+                (factorRow + (factorRow < HotFactors ? FactorOffset : 0)) | (grouped && fields[column] != lastField ? RowBatch.GroupStart : 0);
             lastField = fields[column];
             if (_hasWeightRows)
             {

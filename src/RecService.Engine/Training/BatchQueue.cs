@@ -30,7 +30,12 @@ internal sealed class SharedQueue : BatchQueue
 
     public SharedQueue(int examples, int batchExamples)
     {
-        Batches = [.. Enumerable.Range(0, (examples + batchExamples - 1) / batchExamples).Select(n => new BatchRange(n * batchExamples, Math.Min(batchExamples, examples - (n * batchExamples))))];
+        Batches =
+        [
+            .. Enumerable
+                .Range(0, (examples + batchExamples - 1) / batchExamples)
+                .Select(n => new BatchRange(n * batchExamples, Math.Min(batchExamples, examples - (n * batchExamples)))),
+        ];
         _order = [.. Enumerable.Range(0, Batches.Length)];
     }
 
@@ -159,7 +164,8 @@ internal sealed class CellQueue : BatchQueue
     }
 
     /// <summary>
-    /// A cell that is not done and free, if there is one: where possible of the row of the former cell, whose parameters are in the thread's cache, else of a row that
+    /// A cell that is not done and free, if there is one: where possible of the row of the former cell, whose parameters are in the thread's cache,
+    /// else of a row that
     /// this thread has in every pass.
     /// </summary>
     private int Take(int former, int thread)

@@ -4,13 +4,18 @@ using RecService.Engine.Numerics;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// Learns so that the outcome does not depend on the number of threads. A group of rows is scored by all threads together; then each thread changes the parameters
-/// that it owns, row after row. No thread reads what another is writing, and every parameter sees the rows in the same order. A row's step uses scores that are up to
+/// Learns so that the outcome does not depend on the number of threads. A group of rows is scored by all threads together; then each thread changes
+/// the parameters
+/// that it owns, row after row. No thread reads what another is writing, and every parameter sees the rows in the same order. A row's step uses
+/// scores that are up to
 /// a group old, as in delayed stochastic gradient descent (Langford, Smola, Zinkevich, "Slow learners are fast", NIPS 2009).
 /// </summary>
 internal sealed unsafe class DeterministicPass : ILearningPass
 {
-    /// <summary>How many features a row has in common with all other rows of its group, on average: with more, steps would go too far before they see what came of them.</summary>
+    /// <summary>
+    /// How many features a row has in common with all other rows of its group, on average: with more, steps would go too far before they see what
+    /// came of them.
+    /// </summary>
     private const double GreatestOverlap = 32;
 
     /// <summary>The same times the rate of plain gradient descent, whose steps do not shrink.</summary>
@@ -56,7 +61,15 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     /// <param name="learner">The kernel.</param>
     /// <param name="team">The threads.</param>
     /// <param name="overlap">How many features two rows have in common, on average.</param>
-    public DeterministicPass(TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, RowLearner learner, WorkerTeam team, double overlap)
+    public DeterministicPass(
+        TrainingRows rows,
+        ParameterTable table,
+        TrainingSettings settings,
+        TargetScale scale,
+        RowLearner learner,
+        WorkerTeam team,
+        double overlap
+    )
     {
         _rows = rows;
         _table = table;
@@ -85,8 +98,14 @@ internal sealed unsafe class DeterministicPass : ILearningPass
         _isCancelled = false;
         random.Shuffle<int>(_order);
         (_loss, _weight) = (0, 0);
-        // What one thread writes the others read a moment later, and passing it on may take longer than doing all alone. As the outcome is the same, it is tried.
-        _barrier = epoch switch { 1 => _ofAll, 2 => _ofOne, _ => _timeOfAll < _timeOfOne ? _ofAll : _ofOne };
+        // What one thread writes the others read a moment later, and passing it on may take longer than doing all alone. As the outcome is the same,
+        // it is tried.
+        _barrier = epoch switch
+        {
+            1 => _ofAll,
+            2 => _ofOne,
+            _ => _timeOfAll < _timeOfOne ? _ofAll : _ofOne,
+        };
         var start = Stopwatch.GetTimestamp();
         Read(0);
         if (_barrier.Size == 1)
@@ -143,13 +162,30 @@ internal sealed unsafe class DeterministicPass : ILearningPass
                 var scores = _scores.Pointer + from;
                 var own = group.Count * thread / _barrier.Size;
                 _learner.Forward(
-                    group.Slice(own, (group.Count * (thread + 1) / _barrier.Size) - own), default, tables, _scratch.Pointer + (own * (nint)_scratchOfRow), _scratchOfRow, scores + own);
+                    group.Slice(own, (group.Count * (thread + 1) / _barrier.Size) - own),
+                    default,
+                    tables,
+                    _scratch.Pointer + (own * (nint)_scratchOfRow),
+                    _scratchOfRow,
+                    scores + own
+                );
                 if (!_barrier.Wait())
                 {
                     return;
                 }
 
-                _learner.Step(_settings.Loss, group, default, tables, _context, _scratch.Pointer, _scratchOfRow, scores, ownership, thread == 0 ? _biased.Pointer + from : null);
+                _learner.Step(
+                    _settings.Loss,
+                    group,
+                    default,
+                    tables,
+                    _context,
+                    _scratch.Pointer,
+                    _scratchOfRow,
+                    scores,
+                    ownership,
+                    thread == 0 ? _biased.Pointer + from : null
+                );
                 if (thread == 0 && from + _group >= batch.Count)
                 {
                     Finish(step, batch);
@@ -172,7 +208,14 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     private void Finish(int step, in RowBatch batch)
     {
         var (loss, weight) = LossFunctions.Sum(
-            _settings.Loss, _biased.Pointer, batch.Targets, batch.Weights, batch.Count, float.NegativeInfinity, float.PositiveInfinity);
+            _settings.Loss,
+            _biased.Pointer,
+            batch.Targets,
+            batch.Weights,
+            batch.Count,
+            float.NegativeInfinity,
+            float.PositiveInfinity
+        );
         _loss += loss;
         _weight += weight;
         _isCancelled = _cancellation.IsCancellationRequested;

@@ -25,7 +25,15 @@ internal abstract unsafe class ExamplePass : IDisposable
     /// <param name="clips">Whether scores are limited to the range of the targets before the loss is taken.</param>
     /// <param name="buffer">Makes the buffer of a thread.</param>
     protected ExamplePass(
-        TrainingRows rows, TrainingSettings settings, TargetScale scale, int stride, WorkerTeam team, BatchQueue queue, bool clips, Func<int, BatchBuffer> buffer)
+        TrainingRows rows,
+        TrainingSettings settings,
+        TargetScale scale,
+        int stride,
+        WorkerTeam team,
+        BatchQueue queue,
+        bool clips,
+        Func<int, BatchBuffer> buffer
+    )
     {
         Rows = rows;
         _settings = settings;
@@ -51,7 +59,9 @@ internal abstract unsafe class ExamplePass : IDisposable
     /// <summary>Examples of a batch of about so many rows: an even number, so that pairs stay together.</summary>
     public static int BatchExamplesOf(TrainingRows rows, int batchRows) => Math.Max(2, batchRows / rows.RowsPerExample / 2 * 2);
 
-    /// <summary>Goes through all examples; returns their weighted mean loss in units of the targets, which is no number when a score is none.</summary>
+    /// <summary>
+    /// Goes through all examples; returns their weighted mean loss in units of the targets, which is no number when a score is none.
+    /// </summary>
     /// <param name="random">Draws the order of the batches; null for their own.</param>
     /// <param name="cancellationToken">Ends the pass within a batch.</param>
     protected double Run(RandomSource? random, CancellationToken cancellationToken)
@@ -71,17 +81,13 @@ internal abstract unsafe class ExamplePass : IDisposable
     }
 
     /// <summary>What a thread does before its first batch.</summary>
-    protected virtual void Begin(int thread)
-    {
-    }
+    protected virtual void Begin(int thread) { }
 
     /// <summary>What a thread does with a batch; leaves the rows' scores.</summary>
     protected abstract void Do(int thread, in RowBatch batch, float* scratch, float* scores);
 
     /// <summary>What a thread does after its last batch.</summary>
-    protected virtual void End(int thread)
-    {
-    }
+    protected virtual void End(int thread) { }
 
     /// <summary>The seed from which the negatives of a batch are drawn.</summary>
     protected virtual ulong SeedOf(int batch) => (ulong)batch;
@@ -119,8 +125,14 @@ internal abstract unsafe class ExamplePass : IDisposable
             var batch = Rows.Read(_queue.Batches[index].From, _queue.Batches[index].Count, worker.Buffer, worker.Random);
             Do(thread, batch, worker.Scratch.Pointer, worker.Scores.Pointer);
             (_losses[index], _weights[index]) = LossFunctions.Sum(
-                _settings.Loss, worker.Scores.Pointer, batch.Targets, batch.Weights, batch.Count,
-                _clips ? _scale.LeastScore : float.NegativeInfinity, _clips ? _scale.GreatestScore : float.PositiveInfinity);
+                _settings.Loss,
+                worker.Scores.Pointer,
+                batch.Targets,
+                batch.Weights,
+                batch.Count,
+                _clips ? _scale.LeastScore : float.NegativeInfinity,
+                _clips ? _scale.GreatestScore : float.PositiveInfinity
+            );
         }
 
         End(thread);

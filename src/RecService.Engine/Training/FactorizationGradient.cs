@@ -4,7 +4,8 @@ using RecService.Engine.Model;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// The gradient of a loss by the parameters of a <see cref="FactorizationLayer"/>, for those that a batch touched, and by the batch's values. A column or latent
+/// The gradient of a loss by the parameters of a <see cref="FactorizationLayer"/>, for those that a batch touched, and by the batch's values. A
+/// column or latent
 /// vector that stands in several entries stands here once, its gradients added up.
 /// </summary>
 public sealed class FactorizationGradient
@@ -42,7 +43,9 @@ public sealed class FactorizationGradient
     /// <summary>The rows of the factor table that the batch has entries of, each once.</summary>
     public ReadOnlySpan<int> FactorRows => _factorRows.Rows;
 
-    /// <summary>∂L/∂r of a field-weighted layer, F × F numbers: the derivative by r_fg stands in both (f, g) and (g, f). Empty in other layers.</summary>
+    /// <summary>
+    /// ∂L/∂r of a field-weighted layer, F × F numbers: the derivative by r_fg stands in both (f, g) and (g, f). Empty in other layers.
+    /// </summary>
     public ReadOnlySpan<float> FieldWeights => _fieldWeights;
 
     /// <summary>∂L/∂x of each entry of the batch, in the order of rows and entries; of a dense batch that kept its zeros, rows × columns.</summary>

@@ -15,13 +15,17 @@ public enum LayerOptimizer
 }
 
 /// <summary>
-/// The factorization machine as a layer of a neural network: forward from rows to cross vectors (bi-interaction pooling; He and Chua, "Neural factorization
-/// machines", SIGIR 2017), backward from an upstream gradient to gradients by parameters and by inputs. O(nk) for n entries, both ways, and O(F²k) more for the
+/// The factorization machine as a layer of a neural network: forward from rows to cross vectors (bi-interaction pooling; He and Chua, "Neural
+/// factorization
+/// machines", SIGIR 2017), backward from an upstream gradient to gradients by parameters and by inputs. O(nk) for n entries, both ways, and O(F²k)
+/// more for the
 /// F fields of a field-weighted row. Not thread-safe.
 /// </summary>
 /// <remarks>
-/// With p_f = Σ_{i∈f} x_i v_i, S = Σ_f p_f and u = ∂L/∂cross: cross = Σ_{f&lt;g} p_f ⊙ p_g, ∂L/∂v_i = x_i u ⊙ (S − p_f(i)), ∂L/∂x_i = ⟨v_i ⊙ u, S − p_f(i)⟩. Beside it
-/// stands the affine part a = w0 + Σ w_i x_i. The score of the machine is a + Σ cross: a gradient g by the score is g by a and g by each component of cross.
+/// With p_f = Σ_{i∈f} x_i v_i, S = Σ_f p_f and u = ∂L/∂cross: cross = Σ_{f&lt;g} p_f ⊙ p_g, ∂L/∂v_i = x_i u ⊙ (S − p_f(i)), ∂L/∂x_i = ⟨v_i ⊙ u, S −
+/// p_f(i)⟩. Beside it
+/// stands the affine part a = w0 + Σ w_i x_i. The score of the machine is a + Σ cross: a gradient g by the score is g by a and g by each component of
+/// cross.
 /// Field-weighted: cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g, Σ_g r_fg p_g stands where S − p_f does, and ∂L/∂r_fg = ⟨u, p_f ⊙ p_g⟩.
 /// </remarks>
 public sealed class FactorizationLayer
@@ -49,10 +53,21 @@ public sealed class FactorizationLayer
     /// <param name="seed">Seed of the latent vectors.</param>
     /// <param name="kernel">The kernel; the machine's own choice when absent.</param>
     public FactorizationLayer(
-        FeatureSpace space, FeatureInteraction interaction, int factors, float initialDeviation = 0.1f, ulong seed = 1, FactorizationKernel? kernel = null)
+        FeatureSpace space,
+        FeatureInteraction interaction,
+        int factors,
+        float initialDeviation = 0.1f,
+        ulong seed = 1,
+        FactorizationKernel? kernel = null
+    )
     {
         ArgumentNullException.ThrowIfNull(space);
-        new TrainingSettings { Interaction = interaction, Factors = factors, InitialDeviation = initialDeviation }.Validate();
+        new TrainingSettings
+        {
+            Interaction = interaction,
+            Factors = factors,
+            InitialDeviation = initialDeviation,
+        }.Validate();
         Space = space;
         Factors = factors;
         _kernel = kernel ?? FactorizationKernel.Default;
@@ -123,12 +138,15 @@ public sealed class FactorizationLayer
         }
     }
 
-    /// <summary>The gradient of a loss by parameters and inputs, from its gradient by what <see cref="Forward"/> gave, with the parameters as they are now.</summary>
+    /// <summary>
+    /// The gradient of a loss by parameters and inputs, from its gradient by what <see cref="Forward"/> gave, with the parameters as they are now.
+    /// </summary>
     /// <param name="batch">The rows that went forward.</param>
     /// <param name="crossGradient">∂L/∂cross, rows × k numbers.</param>
     /// <param name="affineGradient">∂L/∂affine of each row; 0 when left out.</param>
     /// <returns>The gradient, summed over the batch; valid until the next call.</returns>
-    /// <exception cref="ArgumentException">A span has another length or holds a number that is not finite, or the batch has columns outside the space.</exception>
+    /// <exception cref="ArgumentException">A span has another length or holds a number that is not finite, or the batch has columns outside the
+    /// space.</exception>
     public FactorizationGradient Backward(SparseRows batch, ReadOnlySpan<float> crossGradient, ReadOnlySpan<float> affineGradient = default)
     {
         Check(batch, crossGradient.Length, affineGradient.Length);
@@ -164,10 +182,21 @@ public sealed class FactorizationLayer
     /// <param name="optimizer">How a step is taken; AdaGrad's sums are kept in the layer.</param>
     /// <param name="l2Linear">L2 on weights, once a step.</param>
     /// <param name="l2Factors">L2 on latent vectors, once a step. Field weights have none: the factors that they multiply are held already.</param>
-    public void Apply(FactorizationGradient gradient, float rate, LayerOptimizer optimizer = LayerOptimizer.AdaGrad, float l2Linear = 0, float l2Factors = 0)
+    public void Apply(
+        FactorizationGradient gradient,
+        float rate,
+        LayerOptimizer optimizer = LayerOptimizer.AdaGrad,
+        float l2Linear = 0,
+        float l2Factors = 0
+    )
     {
         ArgumentNullException.ThrowIfNull(gradient);
-        new TrainingSettings { LearningRate = rate, L2Linear = l2Linear, L2Factors = l2Factors }.Validate();
+        new TrainingSettings
+        {
+            LearningRate = rate,
+            L2Linear = l2Linear,
+            L2Factors = l2Factors,
+        }.Validate();
         if (!ReferenceEquals(gradient, _gradient))
         {
             throw new ArgumentException("The gradient is of another layer.", nameof(gradient));
@@ -189,10 +218,24 @@ public sealed class FactorizationLayer
     /// <summary>The factorization machine by itself, as a model: score = affine + Σ cross.</summary>
     /// <inheritdoc cref="FactorizationModel(FeatureSpace, FeatureInteraction, Loss, int, float, float[], float[], float, float, FeatureIndex, float[])"/>
     public FactorizationModel ToModel(
-        Loss loss, float targetMinimum = float.NegativeInfinity, float targetMaximum = float.PositiveInfinity, FeatureIndex? features = null) =>
+        Loss loss,
+        float targetMinimum = float.NegativeInfinity,
+        float targetMaximum = float.PositiveInfinity,
+        FeatureIndex? features = null
+    ) =>
         new(
-            Space, Interaction, loss, Factors, Bias, [.. _weights], [.. _table], targetMinimum, targetMaximum, features,
-            Interaction == FeatureInteraction.FieldWeighted ? [.. _fieldWeights] : null);
+            Space,
+            Interaction,
+            loss,
+            Factors,
+            Bias,
+            [.. _weights],
+            [.. _table],
+            targetMinimum,
+            targetMaximum,
+            features,
+            Interaction == FeatureInteraction.FieldWeighted ? [.. _fieldWeights] : null
+        );
 
     private float Backward(int column, float x, float affine)
     {
@@ -201,12 +244,13 @@ public sealed class FactorizationLayer
         var factors = _table.AsSpan(Space.FactorOf(column) * _stride, _stride);
         var gradient = _gradient.PaddedFactors(column);
         // What the entry crosses with is sum − share · own.
-        return (affine * _weights[column]) + Interaction switch
-        {
-            FeatureInteraction.Plain => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, factors, x, x),
-            FeatureInteraction.FieldPooled => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, _workspace.Pooled(field), 1, x),
-            _ => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Neighbours(field), factors, 0, x),
-        };
+        return (affine * _weights[column])
+            + Interaction switch
+            {
+                FeatureInteraction.Plain => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, factors, x, x),
+                FeatureInteraction.FieldPooled => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, _workspace.Pooled(field), 1, x),
+                _ => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Neighbours(field), factors, 0, x),
+            };
     }
 
     private void BackwardFieldWeights()
@@ -301,7 +345,9 @@ public sealed class FactorizationLayer
         if (cross != (long)batch.Count * Factors || (affine != batch.Count && affine != 0))
         {
             throw new ArgumentException(
-                $"A batch of {batch.Count} rows and {Factors} factors has {(long)batch.Count * Factors} cross components and {batch.Count} affine parts, not {cross} and {affine}.", nameof(cross));
+                $"A batch of {batch.Count} rows and {Factors} factors has {(long)batch.Count * Factors} cross components and {batch.Count} affine parts, not {cross} and {affine}.",
+                nameof(cross)
+            );
         }
     }
 

@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// Finds out by trial whether it pays to fetch parameters early: it does when rare features come from far caches, and costs where most entries are of features that
+/// Finds out by trial whether it pays to fetch parameters early: it does when rare features come from far caches, and costs where most entries are of
+/// features that
 /// are at hand anyway. What is learned does not depend on it.
 /// </summary>
 internal sealed class FetchTrial

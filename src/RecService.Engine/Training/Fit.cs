@@ -28,21 +28,34 @@ internal sealed class Fit : IDisposable
     private readonly MeasuringPass? _measuring;
 
     public Fit(
-        TrainingSettings settings, FactorizationKernel kernel, FeatureSpace space, ExampleSet train, ExampleSet? holdout, NegativeSampling? negatives, Action<int>? threadStarted)
+        TrainingSettings settings,
+        FactorizationKernel kernel,
+        FeatureSpace space,
+        ExampleSet train,
+        ExampleSet? holdout,
+        NegativeSampling? negatives,
+        Action<int>? threadStarted
+    )
     {
         _random = new(settings.Seed);
         _scale = TargetScale.Of(settings.Loss, train);
         var occurrences = Occurrences.Of(space, train, negatives);
         var threads = settings.Deterministic ? settings.Threads : Math.Clamp(train.Count / LeastExamplesOfThread, 1, settings.Threads);
         var order = Order(train.Count, pairs: settings.Loss == Loss.Bpr && negatives is null);
-        var partition = settings.Deterministic || settings.Loss == Loss.Bpr || negatives is not null || train.Blocks.Count > 1
-            ? null
-            : RowPartition.Of(train, order, occurrences, threads, ParameterTable.BytesOf(space, settings));
-        var numbering = settings.Deterministic || (threads == 1 && partition is null)
-            ? RowNumbering.Natural(space)
-            : RowNumbering.HotFirst(
-                space, occurrences, partition is null ? default : partition.PartOf, threads == 1 ? double.PositiveInfinity : train.Count * HotShare,
-                MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors)));
+        var partition =
+            settings.Deterministic || settings.Loss == Loss.Bpr || negatives is not null || train.Blocks.Count > 1
+                ? null
+                : RowPartition.Of(train, order, occurrences, threads, ParameterTable.BytesOf(space, settings));
+        var numbering =
+            settings.Deterministic || (threads == 1 && partition is null)
+                ? RowNumbering.Natural(space)
+                : RowNumbering.HotFirst(
+                    space,
+                    occurrences,
+                    partition is null ? default : partition.PartOf,
+                    threads == 1 ? double.PositiveInfinity : train.Count * HotShare,
+                    MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors))
+                );
         _translation = new(space, settings, numbering, _scale);
         _table = new(space, settings, numbering, threads);
         _table.Initialise(LossFunctions.InitialBias(settings.Loss, train, negatives), occurrences, _random);
@@ -121,7 +134,11 @@ internal sealed class Fit : IDisposable
 
     private void CheckSense(int epoch, double trainLoss, double? holdoutLoss)
     {
-        if (!_scale.IsPlausible(trainLoss) || (holdoutLoss is { } measured && !_scale.IsPlausibleOfHoldout(measured)) || !_translation.IsFinite(_table.Current))
+        if (
+            !_scale.IsPlausible(trainLoss)
+            || (holdoutLoss is { } measured && !_scale.IsPlausibleOfHoldout(measured))
+            || !_translation.IsFinite(_table.Current)
+        )
         {
             throw new TrainingDivergedException(epoch);
         }

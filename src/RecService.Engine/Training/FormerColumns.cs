@@ -9,7 +9,8 @@ internal static class FormerColumns
     /// <summary>For each column of <paramref name="space"/> the column of <paramref name="former"/>, or −1 for a new feature.</summary>
     /// <param name="former">The former model.</param>
     /// <param name="space">The new columns.</param>
-    /// <param name="features">Their index. Where both models have one, features are the same by name; where neither has, by field and number, as in files.</param>
+    /// <param name="features">Their index. Where both models have one, features are the same by name; where neither has, by field and number, as in
+    /// files.</param>
     /// <exception cref="ArgumentException">One model has an index and the other has none.</exception>
     public static int[] Of(FactorizationModel former, FeatureSpace space, FeatureIndex? features)
     {
@@ -21,7 +22,10 @@ internal static class FormerColumns
         if (former.Features is not null || features is not null)
         {
             var (named, other) = features is null ? ("start", "examples") : ("examples", "start");
-            throw new ArgumentException($"The features of the {named} have names, those of the {other} have none: which are the same cannot be told.", nameof(former));
+            throw new ArgumentException(
+                $"The features of the {named} have names, those of the {other} have none: which are the same cannot be told.",
+                nameof(former)
+            );
         }
 
         return ByEntry(former.Space, space);
@@ -43,7 +47,10 @@ internal static class FormerColumns
         {
             // The rare categories of a field share a column. Of the columns that they had before, the one that most features shared stands for them.
             ref var column = ref columns[feature.Column];
-            if (formerColumns.TryGetValue((feature.Group, feature.Category), out var formerColumn) && (column < 0 || featuresOf[formerColumn] > featuresOf[column]))
+            if (
+                formerColumns.TryGetValue((feature.Group, feature.Category), out var formerColumn)
+                && (column < 0 || featuresOf[formerColumn] > featuresOf[column])
+            )
             {
                 column = formerColumn;
             }

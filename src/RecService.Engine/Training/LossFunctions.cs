@@ -8,7 +8,10 @@ namespace RecService.Engine.Training;
 /// <summary>The losses of scored rows; how they slope is with the kernels.</summary>
 internal static unsafe class LossFunctions
 {
-    /// <summary>The bias that is best without any feature: the logit of the weighted share of positives, negatives still to be drawn included; 0 for other losses.</summary>
+    /// <summary>
+    /// The bias that is best without any feature: the logit of the weighted share of positives, negatives still to be drawn included; 0 for other
+    /// losses.
+    /// </summary>
     public static float InitialBias(Loss loss, ExampleSet examples, NegativeSampling? negatives)
     {
         if (loss != Loss.Logistic)
@@ -29,7 +32,8 @@ internal static unsafe class LossFunctions
     }
 
     /// <summary>
-    /// Σ weight · loss and Σ weight of scored rows: (y − t)², ln(1 + e^−y) of a positive and ln(1 + e^y) of a negative, or for each pair of rows ln(1 + e^(y⁻ − y⁺)).
+    /// Σ weight · loss and Σ weight of scored rows: (y − t)², ln(1 + e^−y) of a positive and ln(1 + e^y) of a negative, or for each pair of rows ln(1
+    /// + e^(y⁻ − y⁺)).
     /// </summary>
     /// <param name="loss">The loss.</param>
     /// <param name="scores">The score of each row.</param>
@@ -62,7 +66,13 @@ internal static unsafe class LossFunctions
         for (; n + step <= count; n += step)
         {
             var weight = weights is null ? 1 : weights[n];
-            sum += weight * (loss == Loss.Bpr ? Value(Loss.Logistic, scores[n] - scores[n + 1], 1) : Value(loss, Math.Clamp(scores[n], minimum, maximum), targets[n]));
+            sum +=
+                weight
+                * (
+                    loss == Loss.Bpr
+                        ? Value(Loss.Logistic, scores[n] - scores[n + 1], 1)
+                        : Value(loss, Math.Clamp(scores[n], minimum, maximum), targets[n])
+                );
             total += weight;
         }
 

@@ -5,7 +5,8 @@ using RecService.Engine.Model;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// From the parameters of training to models and back: training has rows in the order of its numbering, and scores of squared loss on the scale of its targets,
+/// From the parameters of training to models and back: training has rows in the order of its numbering, and scores of squared loss on the scale of
+/// its targets,
 /// y = mean + deviation · score.
 /// </summary>
 internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettings settings, RowNumbering numbering, TargetScale scale)
@@ -69,8 +70,18 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
         }
 
         return new(
-            space, settings.Interaction, settings.Loss, k, scale.Mean + (scale.Deviation * *source.Special(0)), weights, factors, scale.Minimum, scale.Maximum, features,
-            FieldWeights(source));
+            space,
+            settings.Interaction,
+            settings.Loss,
+            k,
+            scale.Mean + (scale.Deviation * *source.Special(0)),
+            weights,
+            factors,
+            scale.Minimum,
+            scale.Maximum,
+            features,
+            FieldWeights(source)
+        );
     }
 
     public TrainingState ToState(in ParameterSource source, FactorizationModel model)

@@ -19,7 +19,10 @@ internal static class Pairs
             }
             else if (positive < 0)
             {
-                throw new ArgumentException("The first example is not positive: pairwise learning needs each positive in front of its negatives.", name);
+                throw new ArgumentException(
+                    "The first example is not positive: pairwise learning needs each positive in front of its negatives.",
+                    name
+                );
             }
             else
             {

@@ -98,7 +98,9 @@ internal sealed unsafe class ParameterCopy : IDisposable
         {
             new Span<int>(source.FactorTouches, _factorRows).CopyTo(new(_factorTouches.Pointer, _factorRows));
             new Span<int>(source.WeightTouches, _columns).CopyTo(new(_weightTouches.Pointer, _columns));
-            new Span<int>(source.WeightTouches + source.Tables.WeightRowAt(source.Tables.Bias), _specials).CopyTo(new(_weightTouches.Pointer + _columns, _specials));
+            new Span<int>(source.WeightTouches + source.Tables.WeightRowAt(source.Tables.Bias), _specials).CopyTo(
+                new(_weightTouches.Pointer + _columns, _specials)
+            );
         }
     }
 

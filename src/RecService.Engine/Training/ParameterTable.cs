@@ -5,11 +5,13 @@ using RecService.Engine.Numerics;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// What training changes. A factor row is a latent vector, padded to the stride, and beside it the solver's sums, so that a step touches neighbouring cache
+/// What training changes. A factor row is a latent vector, padded to the stride, and beside it the solver's sums, so that a step touches neighbouring
+/// cache
 /// lines only; a weight row is a weight and its sums. k = 16 with AdaGrad takes 128 + 8 bytes a feature.
 /// </summary>
 /// <remarks>
-/// Factor rows: those of the space, then each thread's replicas of the hot ones. Weight rows: the columns, each thread's replicas of the hot ones, then the
+/// Factor rows: those of the space, then each thread's replicas of the hot ones. Weight rows: the columns, each thread's replicas of the hot ones,
+/// then the
 /// bias and the field weights, and each thread's replicas of these.
 /// </remarks>
 internal sealed unsafe class ParameterTable : IDisposable
@@ -45,7 +47,9 @@ internal sealed unsafe class ParameterTable : IDisposable
         _specialRows = threads == 1 ? _specials : RowNumbering.Apart(_specials);
         var replicas = threads == 1 ? 0 : threads;
         var factorRows = (nuint)(space.FactorCount + ((long)replicas * RowNumbering.Apart(numbering.HotFactors)));
-        var weightRows = (nuint)(space.ColumnCount + ((long)replicas * RowNumbering.Apart(numbering.HotWeights)) + ((1 + replicas) * (long)_specialRows));
+        var weightRows = (nuint)(
+            space.ColumnCount + ((long)replicas * RowNumbering.Apart(numbering.HotWeights)) + ((1 + replicas) * (long)_specialRows)
+        );
         Stride = StrideOf(settings.Factors);
         _factors = new(factorRows * (nuint)(Stride * _planes));
         _weights = new(weightRows * (nuint)_planes);
@@ -110,33 +114,37 @@ internal sealed unsafe class ParameterTable : IDisposable
     }
 
     /// <summary>What the solver needs at a learning rate.</summary>
-    public StepContext Context(float rate) => new()
-    {
-        Rate = rate,
-        L2 = _l2.Pointer,
-        L2Step = _l2.Length > 2 ? 2u : 0,
-        L2FieldWeights = _settings.L2FieldWeights,
-        FactorTouches = Touches(_factorTouches),
-        WeightTouches = Touches(_weightTouches),
-        Corrections = _corrections is null ? null : _corrections.Pointer,
-    };
+    public StepContext Context(float rate) =>
+        new()
+        {
+            Rate = rate,
+            L2 = _l2.Pointer,
+            L2Step = _l2.Length > 2 ? 2u : 0,
+            L2FieldWeights = _settings.L2FieldWeights,
+            FactorTouches = Touches(_factorTouches),
+            WeightTouches = Touches(_weightTouches),
+            Corrections = _corrections is null ? null : _corrections.Pointer,
+        };
 
     /// <summary>A buffer for batches in terms of a thread's replicas.</summary>
-    public BatchBuffer Buffer(int thread) => _threads == 1 ? new() : new()
-    {
-        HotFactors = _numbering.HotFactors,
-        FactorOffset = _space.FactorCount + (thread * RowNumbering.Apart(_numbering.HotFactors)),
-        HotWeights = _numbering.HotWeights,
-        WeightOffset = _space.ColumnCount + (thread * RowNumbering.Apart(_numbering.HotWeights)),
-    };
+    public BatchBuffer Buffer(int thread) =>
+        _threads == 1
+            ? new()
+            : new()
+            {
+                HotFactors = _numbering.HotFactors,
+                FactorOffset = _space.FactorCount + (thread * RowNumbering.Apart(_numbering.HotFactors)),
+                HotWeights = _numbering.HotWeights,
+                WeightOffset = _space.ColumnCount + (thread * RowNumbering.Apart(_numbering.HotWeights)),
+            };
 
     /// <summary>The rows that threads have replicas of.</summary>
     public ReplicatedRows[] Replicated() =>
-    [
-        new(_factors.Pointer, _planes, Stride, 0, _space.FactorCount, _numbering.HotFactors, Touches(_factorTouches)),
-        new(_weights.Pointer, _planes, 1, 0, _space.ColumnCount, _numbering.HotWeights, Touches(_weightTouches)),
-        new(_weights.Pointer, _planes, 1, (int)FirstSpecial, (int)FirstSpecial + _specialRows, _specials, Touches(_weightTouches)),
-    ];
+        [
+            new(_factors.Pointer, _planes, Stride, 0, _space.FactorCount, _numbering.HotFactors, Touches(_factorTouches)),
+            new(_weights.Pointer, _planes, 1, 0, _space.ColumnCount, _numbering.HotWeights, Touches(_weightTouches)),
+            new(_weights.Pointer, _planes, 1, (int)FirstSpecial, (int)FirstSpecial + _specialRows, _specials, Touches(_weightTouches)),
+        ];
 
     /// <summary>Draws latent vectors, and sets the other parameters to where they start.</summary>
     /// <param name="bias">w0.</param>
@@ -176,13 +184,14 @@ internal sealed unsafe class ParameterTable : IDisposable
     }
 
     /// <summary>The parameters of the model as they are, read after all threads are done.</summary>
-    public ParameterSource Current => new()
-    {
-        Tables = Shared,
-        Planes = _planes,
-        FactorTouches = Touches(_factorTouches),
-        WeightTouches = Touches(_weightTouches),
-    };
+    public ParameterSource Current =>
+        new()
+        {
+            Tables = Shared,
+            Planes = _planes,
+            FactorTouches = Touches(_factorTouches),
+            WeightTouches = Touches(_weightTouches),
+        };
 
     /// <summary>Those that were kept last, which then are the only ones left; where none were, those there are.</summary>
     public ParameterSource End()
@@ -244,12 +253,14 @@ internal sealed unsafe class ParameterTable : IDisposable
 
     private void FillRegularisation(IReadOnlyDictionary<string, FieldL2> byField)
     {
-        ForEachWeightRow((row, column) =>
-        {
-            var field = byField.GetValueOrDefault(_space.Fields[_space.ColumnFields[column]]);
-            _l2.Pointer[2 * row] = field?.Linear ?? _settings.L2Linear;
-            _l2.Pointer[(2 * row) + 1] = field?.Factors ?? _settings.L2Factors;
-        });
+        ForEachWeightRow(
+            (row, column) =>
+            {
+                var field = byField.GetValueOrDefault(_space.Fields[_space.ColumnFields[column]]);
+                _l2.Pointer[2 * row] = field?.Linear ?? _settings.L2Linear;
+                _l2.Pointer[(2 * row) + 1] = field?.Factors ?? _settings.L2Factors;
+            }
+        );
     }
 
     private void FillFields() => ForEachWeightRow((row, column) => _fields!.Pointer[row] = _space.ColumnFields[column]);

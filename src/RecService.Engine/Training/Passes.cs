@@ -13,7 +13,8 @@ internal interface ILearningPass : IDisposable
 }
 
 /// <summary>
-/// Every thread learns from batches of its own, without locks (Niu et al., "Hogwild!", NIPS 2011): steps on rare features hardly ever collide, and of the
+/// Every thread learns from batches of its own, without locks (Niu et al., "Hogwild!", NIPS 2011): steps on rare features hardly ever collide, and of
+/// the
 /// frequent ones each thread has a replica.
 /// </summary>
 internal sealed unsafe class FreePass : ExamplePass, ILearningPass
@@ -32,7 +33,15 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
     private StepContext _context;
     private ulong _seed;
 
-    public FreePass(TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, RowLearner learner, WorkerTeam team, BatchQueue queue)
+    public FreePass(
+        TrainingRows rows,
+        ParameterTable table,
+        TrainingSettings settings,
+        TargetScale scale,
+        RowLearner learner,
+        WorkerTeam team,
+        BatchQueue queue
+    )
         : base(rows, settings, scale, table.Stride, team, queue, clips: false, table.Buffer)
     {
         _table = table;
@@ -40,7 +49,15 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
         _learner = learner;
         var replicated = team.Size == 1 ? [] : table.Replicated();
         var gate = new Lock();
-        _replicas = team.Size == 1 ? [] : [.. Enumerable.Range(0, team.Size).Select(thread => new Replicas(replicated, thread, team.Size, settings.Solver == Solver.AdaGrad, gate))];
+        _replicas =
+            team.Size == 1
+                ? []
+                :
+                [
+                    .. Enumerable
+                        .Range(0, team.Size)
+                        .Select(thread => new Replicas(replicated, thread, team.Size, settings.Solver == Solver.AdaGrad, gate)),
+                ];
         _progress = [.. Enumerable.Range(0, team.Size).Select(_ => new Progress())];
     }
 
@@ -105,8 +122,13 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
 
 /// <summary>Measures the loss of all examples without learning.</summary>
 internal sealed unsafe class MeasuringPass(
-    TrainingRows rows, ParameterTable table, TrainingSettings settings, TargetScale scale, RowScorer scorer, WorkerTeam team)
-    : ExamplePass(rows, settings, scale, table.Stride, team, new SharedQueue(rows.Count, BatchExamplesOf(rows, BatchRows)), clips: true, _ => new())
+    TrainingRows rows,
+    ParameterTable table,
+    TrainingSettings settings,
+    TargetScale scale,
+    RowScorer scorer,
+    WorkerTeam team
+) : ExamplePass(rows, settings, scale, table.Stride, team, new SharedQueue(rows.Count, BatchExamplesOf(rows, BatchRows)), clips: true, _ => new())
 {
     private const int BatchRows = 1024;
 

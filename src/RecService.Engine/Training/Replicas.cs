@@ -32,7 +32,8 @@ internal readonly unsafe struct ReplicatedRows(float* table, int planes, int len
 }
 
 /// <summary>
-/// One thread's replicas of hot rows: those that so many examples touch that threads would fight for their cache lines. From time to time a thread adds the mean
+/// One thread's replicas of hot rows: those that so many examples touch that threads would fight for their cache lines. From time to time a thread
+/// adds the mean
 /// share of what it has learned to the shared rows and goes on from there, as in parameter averaging (McDonald, Hall, Mann, NAACL 2010).
 /// </summary>
 internal sealed unsafe class Replicas : IDisposable

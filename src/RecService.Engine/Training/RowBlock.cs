@@ -3,7 +3,10 @@ using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training;
 
-/// <summary>A block of sparse rows in terms of parameter rows, as the kernels read them. 4 bytes an entry, 4 more where values differ from 1 and where columns share latent vectors.</summary>
+/// <summary>
+/// A block of sparse rows in terms of parameter rows, as the kernels read them. 4 bytes an entry, 4 more where values differ from 1 and where columns
+/// share latent vectors.
+/// </summary>
 internal sealed unsafe class RowBlock : IDisposable
 {
     private readonly NativeArray<int> _entries;
@@ -78,16 +81,17 @@ internal sealed unsafe class RowBlock : IDisposable
     public bool HasAnyValues { get; }
 
     /// <summary>All rows as a batch, without targets.</summary>
-    public RowBatch Batch => new()
-    {
-        Count = Count,
-        Width = Width,
-        Entries = _entries.Pointer,
-        WeightRows = _weightRows is null ? _entries.Pointer : _weightRows.Pointer,
-        Values = _values.Pointer,
-        ValueStep = HasAnyValues ? 1 : 0,
-        Offsets = _offsets is null ? null : _offsets.Pointer,
-    };
+    public RowBatch Batch =>
+        new()
+        {
+            Count = Count,
+            Width = Width,
+            Entries = _entries.Pointer,
+            WeightRows = _weightRows is null ? _entries.Pointer : _weightRows.Pointer,
+            Values = _values.Pointer,
+            ValueStep = HasAnyValues ? 1 : 0,
+            Offsets = _offsets is null ? null : _offsets.Pointer,
+        };
 
     private static int EntriesOf(SparseRows rows, int[]? order)
     {
@@ -103,7 +107,10 @@ internal sealed unsafe class RowBlock : IDisposable
 
         return entries <= int.MaxValue - RowBatch.Lookahead
             ? (int)entries
-            : throw new ArgumentException($"The examples have {entries} entries together; {int.MaxValue - RowBatch.Lookahead} are the most.", nameof(rows));
+            : throw new ArgumentException(
+                $"The examples have {entries} entries together; {int.MaxValue - RowBatch.Lookahead} are the most.",
+                nameof(rows)
+            );
     }
 
     public void Dispose()
@@ -118,7 +125,9 @@ internal sealed unsafe class RowBlock : IDisposable
 /// <summary>Puts the entries of a row together by field, in the order of the fields; of one field, as they came. Reused from row to row.</summary>
 internal sealed class FieldOrder(FeatureSpace space)
 {
-    /// <summary>Rows with more entries are not sorted by insertion: it suits what is short or nearly in order, and else takes the square of their number.</summary>
+    /// <summary>
+    /// Rows with more entries are not sorted by insertion: it suits what is short or nearly in order, and else takes the square of their number.
+    /// </summary>
     private const int MostInserted = 64;
 
     private int[] _order = new int[16];

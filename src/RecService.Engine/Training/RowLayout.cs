@@ -5,7 +5,8 @@ namespace RecService.Engine.Training;
 
 /// <summary>What the rows of some examples have in common, which decides the kernel and how the rows are laid out for it.</summary>
 /// <param name="OneHot">
-/// Whether all rows have equally many entries, every value is 1, no two entries are pooled, and no columns share latent vectors: the case that has kernels of its own.
+/// Whether all rows have equally many entries, every value is 1, no two entries are pooled, and no columns share latent vectors: the case that has
+/// kernels of its own.
 /// </param>
 /// <param name="Grouped">Whether entries are put together by field and marked.</param>
 /// <param name="MaximumEntries">The most entries of a row.</param>
@@ -33,13 +34,22 @@ internal readonly record struct RowLayout(bool OneHot, bool Grouped, int Maximum
 
         var plain = interaction == FeatureInteraction.Plain;
         // The one-hot kernels go from the first entry of a row to its last, so that there has to be one.
-        var oneHot = oneHotAllowed && entries > 0 && space.ColumnFactors.IsEmpty && uniform && (plain || (distinct && interaction == FeatureInteraction.FieldPooled));
+        var oneHot =
+            oneHotAllowed
+            && entries > 0
+            && space.ColumnFactors.IsEmpty
+            && uniform
+            && (plain || (distinct && interaction == FeatureInteraction.FieldPooled));
         return new(oneHot, !plain && !oneHot, entries, plain || oneHot ? 0 : Math.Min(entries, fields.Count));
     }
 
     private static (bool Uniform, bool Distinct, int MaximumEntries, HashSet<int> Fields) Scan(FeatureSpace space, SparseRows rows)
     {
-        if (space.IsSortedByField && rows.PlaceRanges is { } places && places.All(place => space.ColumnFields[place.Least] == space.ColumnFields[place.Greatest]))
+        if (
+            space.IsSortedByField
+            && rows.PlaceRanges is { } places
+            && places.All(place => space.ColumnFields[place.Least] == space.ColumnFields[place.Greatest])
+        )
         {
             HashSet<int> ofPlaces = [.. places.Select(place => space.ColumnFields[place.Least])];
             return (true, ofPlaces.Count == places.Length, places.Length, ofPlaces);

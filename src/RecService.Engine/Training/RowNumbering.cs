@@ -3,7 +3,8 @@ using RecService.Engine.Data;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// Which rows of the parameter tables the columns of a space have. With one thread a column's weight row is its number. With several, the rows that most
+/// Which rows of the parameter tables the columns of a space have. With one thread a column's weight row is its number. With several, the rows that
+/// most
 /// examples touch come first, as every thread has a replica of those.
 /// </summary>
 internal sealed class RowNumbering
@@ -30,7 +31,9 @@ internal sealed class RowNumbering
     /// <summary>Whether the weight row of every column is its factor row, so that entries need only one number.</summary>
     public bool IsSingle => _space.ColumnFactors.IsEmpty;
 
-    /// <summary>Rows from one thread's replicas to the next thread's: far enough that they never share a cache line, however short a row is.</summary>
+    /// <summary>
+    /// Rows from one thread's replicas to the next thread's: far enough that they never share a cache line, however short a row is.
+    /// </summary>
     public static int Apart(int rows) => (rows + 63) / 64 * 64;
 
     /// <summary>Whether both rows of every column have its own number.</summary>
@@ -39,7 +42,10 @@ internal sealed class RowNumbering
     /// <summary>The order of the columns themselves.</summary>
     public static RowNumbering Natural(FeatureSpace space) => new(space, null, null, 0, 0);
 
-    /// <summary>The most frequent of the columns that threads share first, then the others part by part, so that threads in different parts do not meet in a cache line.</summary>
+    /// <summary>
+    /// The most frequent of the columns that threads share first, then the others part by part, so that threads in different parts do not meet in a
+    /// cache line.
+    /// </summary>
     /// <param name="space">The columns.</param>
     /// <param name="occurrences">How often each column occurs in an epoch.</param>
     /// <param name="partOf">The part of each column, −1 for those that threads share; empty when they share all.</param>

@@ -3,12 +3,17 @@ using RecService.Engine.Data;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// Deals examples out to cells, so that threads never meet at a parameter of the partitioned columns: columns are divided into parts by two entries of a row, as
-/// users and items are in matrix factorization (Gemulla et al., "Large-scale matrix factorization with distributed stochastic gradient descent", KDD 2011), a
-/// cell holds the rows of one part of each, and threads work in cells that have no part in common. A single thread gains by it too, when a cell's parameters fit into
+/// Deals examples out to cells, so that threads never meet at a parameter of the partitioned columns: columns are divided into parts by two entries
+/// of a row, as
+/// users and items are in matrix factorization (Gemulla et al., "Large-scale matrix factorization with distributed stochastic gradient descent", KDD
+/// 2011), a
+/// cell holds the rows of one part of each, and threads work in cells that have no part in common. A single thread gains by it too, when a cell's
+/// parameters fit into
 /// the near caches and all of them do not.
 /// </summary>
-/// <remarks>An entry can divide when all rows have it and its columns stand at no other place of a row, as those of the first two fields mostly do.</remarks>
+/// <remarks>
+/// An entry can divide when all rows have it and its columns stand at no other place of a row, as those of the first two fields mostly do.
+/// </remarks>
 internal sealed class RowPartition
 {
     /// <summary>With fewer rows a cell would be done before its parameters are in the caches.</summary>
@@ -55,7 +60,11 @@ internal sealed class RowPartition
         }
 
         var dividers = Places(examples, occurrences.Length)
-            .Where(place => place.Columns.Length >= 8 * parts).OrderByDescending(place => place.Columns.Length).ThenBy(place => place.Place).Take(2).ToArray();
+            .Where(place => place.Columns.Length >= 8 * parts)
+            .OrderByDescending(place => place.Columns.Length)
+            .ThenBy(place => place.Place)
+            .Take(2)
+            .ToArray();
         if (dividers.Length < 2)
         {
             return null;
@@ -148,7 +157,9 @@ internal sealed class RowPartition
         return indices;
     }
 
-    /// <summary>Divides columns into parts that occur about equally often: the most frequent first, each into the part that has least so far.</summary>
+    /// <summary>
+    /// Divides columns into parts that occur about equally often: the most frequent first, each into the part that has least so far.
+    /// </summary>
     private static void Divide(int[] columns, double[] occurrences, int parts, int firstPart, int[] partOf)
     {
         Array.Sort(columns, (a, b) => occurrences[b].CompareTo(occurrences[a]) is var order && order != 0 ? order : a.CompareTo(b));

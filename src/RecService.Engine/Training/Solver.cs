@@ -10,7 +10,8 @@ public enum Solver
     AdaGrad,
 
     /// <summary>
-    /// Running means of g and g², with factors β₁ = 0.9 and β₂ = 0.999 (Kingma, Ba, ICLR 2015), lazily: a feature's means change only when it occurs, and the correction
+    /// Running means of g and g², with factors β₁ = 0.9 and β₂ = 0.999 (Kingma, Ba, ICLR 2015), lazily: a feature's means change only when it occurs,
+    /// and the correction
     /// of their start counts its own occurrences.
     /// </summary>
     Adam,

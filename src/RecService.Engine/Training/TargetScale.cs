@@ -4,7 +4,8 @@ using RecService.Engine.Model;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// Targets of squared loss are learned in units of their deviation from their mean, so that the same settings suit stars, percent and prices; targets of
+/// Targets of squared loss are learned in units of their deviation from their mean, so that the same settings suit stars, percent and prices; targets
+/// of
 /// other losses as they are.
 /// </summary>
 /// <param name="Mean">Weighted mean of the training targets, or 0.</param>
@@ -56,14 +57,23 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
     public float GreatestScore => Clips ? Scaled(Maximum) : float.PositiveInfinity;
 
     /// <summary>What the kernels take for a target.</summary>
-    public float Scaled(float target) => IsBinary ? target > 0 ? 1 : 0 : (float)(((double)target - Mean) / Deviation);
+    public float Scaled(float target) =>
+        IsBinary
+            ? target > 0
+                ? 1
+                : 0
+            : (float)(((double)target - Mean) / Deviation);
 
     /// <summary>
-    /// Whether a mean loss can be one of training that goes well. AdaGrad's steps shrink as gradients explode, so that a loss may stay finite and be of no use.
+    /// Whether a mean loss can be one of training that goes well. AdaGrad's steps shrink as gradients explode, so that a loss may stay finite and be
+    /// of no use.
     /// </summary>
     public bool IsPlausible(double loss) => loss <= LossOf(1e12);
 
-    /// <summary>The same of a holdout, whose targets may be far from those of training: where predictions are clipped, its loss says nothing of how large they are.</summary>
+    /// <summary>
+    /// The same of a holdout, whose targets may be far from those of training: where predictions are clipped, its loss says nothing of how large they
+    /// are.
+    /// </summary>
     public bool IsPlausibleOfHoldout(double loss) => Clips ? double.IsFinite(loss) : IsPlausible(loss);
 
     /// <summary>A mean loss in units of the targets.</summary>

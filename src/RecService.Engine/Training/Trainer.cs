@@ -7,9 +7,11 @@ namespace RecService.Engine.Training;
 /// <summary>What an epoch came to.</summary>
 /// <param name="Epoch">1 for the first.</param>
 /// <param name="TrainLoss">
-/// Weighted mean loss of the training examples, each before it was learned from: squared error in squared units of the target, or log loss, or that of pairs; without regularisation.
+/// Weighted mean loss of the training examples, each before it was learned from: squared error in squared units of the target, or log loss, or that
+/// of pairs; without regularisation.
 /// </param>
-/// <param name="HoldoutLoss">The same of the holdout after the epoch, predictions clipped to the range of the training targets; null without a holdout.</param>
+/// <param name="HoldoutLoss">The same of the holdout after the epoch, predictions clipped to the range of the training targets; null without a
+/// holdout.</param>
 /// <param name="Elapsed">Time the epoch took, holdout included.</param>
 /// <param name="LearningTime">Time that learning took of it.</param>
 public readonly record struct EpochReport(int Epoch, double TrainLoss, double? HoldoutLoss, TimeSpan Elapsed, TimeSpan LearningTime);
@@ -28,7 +30,8 @@ public sealed record TrainingResult(FactorizationModel Model, int BestEpoch, IRe
 }
 
 /// <summary>
-/// Trains factorization machines by stochastic gradient descent on shuffled examples. The same settings and data give the same model with one thread, and with any number
+/// Trains factorization machines by stochastic gradient descent on shuffled examples. The same settings and data give the same model with one thread,
+/// and with any number
 /// of threads where <see cref="TrainingSettings.Deterministic"/> asks for it.
 /// </summary>
 public sealed class Trainer
@@ -55,25 +58,35 @@ public sealed class Trainer
     /// <summary>Called on each thread, with its number, before it begins: to pin threads to processors when speed is measured.</summary>
     internal Action<int>? ThreadStarted { get; init; }
 
-    /// <summary>Trains until the holdout has not improved for <see cref="TrainingSettings.Patience"/> epochs, or for all <see cref="TrainingSettings.Epochs"/>.</summary>
+    /// <summary>
+    /// Trains until the holdout has not improved for <see cref="TrainingSettings.Patience"/> epochs, or for all
+    /// <see cref="TrainingSettings.Epochs"/>.
+    /// </summary>
     /// <param name="space">The columns of the examples.</param>
     /// <param name="train">
-    /// The examples to learn from; at least one. Of pairwise learning without <paramref name="negatives"/>, each positive followed by the rows that it is to be preferred to, with targets of 0 or less.
+    /// The examples to learn from; at least one. Of pairwise learning without <paramref name="negatives"/>, each positive followed by the rows that
+    /// it is to be preferred to, with targets of 0 or less.
     /// </param>
     /// <param name="holdout">
-    /// The examples that decide when to stop and which epoch is kept. Of pairwise learning, each positive followed by its negatives, as <see cref="NegativeSampling.Materialize"/> gives them.
+    /// The examples that decide when to stop and which epoch is kept. Of pairwise learning, each positive followed by its negatives, as
+    /// <see cref="NegativeSampling.Materialize"/> gives them.
     /// </param>
     /// <param name="negatives">For implicit feedback: how each positive gets its negatives.</param>
     /// <param name="features">The index that made the columns, to be stored with the model.</param>
     /// <param name="start">
-    /// Where to start from: a former run of the same loss and number of factors. Features that it has not start as ever, those that are gone are dropped; features are the same by
+    /// Where to start from: a former run of the same loss and number of factors. Features that it has not start as ever, those that are gone are
+    /// dropped; features are the same by
     /// name, or without <paramref name="features"/> by field and number. The holdout should have been held out from it too: else it tells nothing.
     /// </param>
     /// <param name="progress">Called after each epoch, on the calling thread.</param>
     /// <param name="cancellationToken">Ends training within a thousand examples.</param>
-    /// <returns>The model of the best epoch. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but noise.</returns>
+    /// <returns>
+    /// The model of the best epoch. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but
+    /// noise.
+    /// </returns>
     /// <exception cref="ArgumentException">
-    /// There are no examples or no pairs, all weigh 0, or they have columns outside the space; the space is too large, or lacks a field that the settings name; or the start is of another loss or number of factors, or it cannot be told which of its
+    /// There are no examples or no pairs, all weigh 0, or they have columns outside the space; the space is too large, or lacks a field that the
+    /// settings name; or the start is of another loss or number of factors, or it cannot be told which of its
     /// features are which.
     /// </exception>
     /// <exception cref="TrainingDivergedException">The loss grew without bound, or a parameter is no longer a finite number.</exception>
@@ -86,7 +99,8 @@ public sealed class Trainer
         FeatureIndex? features = null,
         TrainingState? start = null,
         Action<EpochReport>? progress = null,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(space);
         ArgumentNullException.ThrowIfNull(train);
@@ -145,7 +159,9 @@ public sealed class Trainer
         if (start.Model.Loss != _settings.Loss || start.Model.Factors != _settings.Factors)
         {
             throw new ArgumentException(
-                $"The start has the loss {start.Model.Loss} and {start.Model.Factors} factors; {_settings.Loss} and {_settings.Factors} are to be trained.", nameof(start));
+                $"The start has the loss {start.Model.Loss} and {start.Model.Factors} factors; {_settings.Loss} and {_settings.Factors} are to be trained.",
+                nameof(start)
+            );
         }
 
         return FormerColumns.Of(start.Model, space, features);
@@ -167,7 +183,9 @@ public sealed class Trainer
         if ((long)space.FactorCount * FactorizationModel.StrideOf(_settings.Factors) * sums > Array.MaxLength)
         {
             throw new ArgumentException(
-                $"A model{(KeepsState ? " with its state" : "")} of {space.FactorCount} latent vectors of {_settings.Factors} numbers is larger than can be kept.", nameof(space));
+                $"A model{(KeepsState ? " with its state" : "")} of {space.FactorCount} latent vectors of {_settings.Factors} numbers is larger than can be kept.",
+                nameof(space)
+            );
         }
     }
 

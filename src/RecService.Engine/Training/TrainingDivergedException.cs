@@ -3,19 +3,13 @@ namespace RecService.Engine.Training;
 /// <summary>Training was stopped because its loss grew without bound. No model came of it.</summary>
 public sealed class TrainingDivergedException : Exception
 {
-    public TrainingDivergedException()
-    {
-    }
+    public TrainingDivergedException() { }
 
     public TrainingDivergedException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     public TrainingDivergedException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 
     /// <param name="epoch">The epoch in which training diverged.</param>
     public TrainingDivergedException(int epoch)

@@ -6,7 +6,8 @@ using RecService.Engine.Numerics;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// Examples in the order in which they are read, as batches for the kernels. Examples of a single block are copied in that order, so that memory is read
+/// Examples in the order in which they are read, as batches for the kernels. Examples of a single block are copied in that order, so that memory is
+/// read
 /// straight through; those that join several blocks, or get negatives, are put together batch by batch.
 /// </summary>
 internal sealed unsafe class TrainingRows : IDisposable
@@ -34,7 +35,15 @@ internal sealed unsafe class TrainingRows : IDisposable
     /// <param name="order">The examples in the order of reading; null for their own.</param>
     /// <param name="negatives">How positives get negatives, or null.</param>
     public TrainingRows(
-        FeatureSpace space, ExampleSet examples, RowLayout layout, RowNumbering numbering, Loss loss, TargetScale scale, int[]? order, NegativeSampling? negatives)
+        FeatureSpace space,
+        ExampleSet examples,
+        RowLayout layout,
+        RowNumbering numbering,
+        Loss loss,
+        TargetScale scale,
+        int[]? order,
+        NegativeSampling? negatives
+    )
     {
         _space = space;
         _examples = examples;
@@ -83,7 +92,10 @@ internal sealed unsafe class TrainingRows : IDisposable
     public bool IsFlat { get; }
 
     /// <summary>Rows of an example: 1, and its negatives; of pairwise learning, two for each negative.</summary>
-    public int RowsPerExample => _negatives is null ? 1 : _pairs ? 2 * _negatives.PerPositive : 1 + _negatives.PerPositive;
+    public int RowsPerExample =>
+        _negatives is null ? 1
+        : _pairs ? 2 * _negatives.PerPositive
+        : 1 + _negatives.PerPositive;
 
     /// <summary>A batch of examples.</summary>
     /// <param name="from">The first example, by its place in the order.</param>
@@ -190,7 +202,9 @@ internal sealed unsafe class TrainingRows : IDisposable
         return buffer.EntryCount - first;
     }
 
-    /// <summary>Appends an example and its negatives where blocks share fields, so that the entries of a joined row have to be put together by field.</summary>
+    /// <summary>
+    /// Appends an example and its negatives where blocks share fields, so that the entries of a joined row have to be put together by field.
+    /// </summary>
     private void JoinAndSort(int n, BatchBuffer buffer, RandomSource random)
     {
         var example = _order is null ? n : _order[n];

@@ -60,13 +60,15 @@ public sealed record TrainingSettings
     public int Patience { get; init; } = 3;
 
     /// <summary>
-    /// Threads to learn with, 1 to 256. With one, the same data and settings give the same model. Several share the parameters without locks (Niu et al., "Hogwild!", NIPS 2011), but
+    /// Threads to learn with, 1 to 256. With one, the same data and settings give the same model. Several share the parameters without locks (Niu et
+    /// al., "Hogwild!", NIPS 2011), but
     /// for those of frequent features, of which each thread has a replica.
     /// </summary>
     public int Threads { get; init; } = 1;
 
     /// <summary>
-    /// Whether the model is the same with any number of threads. Examples are then learned from in groups, all of a group scored before any is learned from, and each
+    /// Whether the model is the same with any number of threads. Examples are then learned from in groups, all of a group scored before any is
+    /// learned from, and each
     /// parameter is changed by one thread only, in the order of the examples. It costs speed.
     /// </summary>
     public bool Deterministic { get; init; }
@@ -75,12 +77,22 @@ public sealed record TrainingSettings
     public string? KernelName { get; init; }
 
     /// <summary>
-    /// Settings to start from for a loss. Those of the squared loss suit noisy ratings; those of the logistic loss suit positives with sampled negatives, whose gradients are smaller. Cleaner data want a
+    /// Settings to start from for a loss. Those of the squared loss suit noisy ratings; those of the logistic loss suit positives with sampled
+    /// negatives, whose gradients are smaller. Cleaner data want a
     /// smaller <see cref="L2Factors"/>.
     /// </summary>
-    public static TrainingSettings For(Loss loss) => loss == Loss.Squared
-        ? new()
-        : new() { Loss = loss, LearningRate = 0.2f, L2Linear = 0.005f, L2Factors = 0.02f, InitialDeviation = 0.1f, InitialAccumulator = 1 };
+    public static TrainingSettings For(Loss loss) =>
+        loss == Loss.Squared
+            ? new()
+            : new()
+            {
+                Loss = loss,
+                LearningRate = 0.2f,
+                L2Linear = 0.005f,
+                L2Factors = 0.02f,
+                InitialDeviation = 0.1f,
+                InitialAccumulator = 1,
+            };
 
     /// <summary>Settings to start from for a loss and a solver: those of the loss, with a rate that suits the solver.</summary>
     public static TrainingSettings For(Loss loss, Solver solver)
@@ -113,19 +125,25 @@ public sealed record TrainingSettings
         Require(Threads is >= 1 and <= 256, nameof(Threads), Threads, "1 to 256");
         foreach (var (field, l2) in L2ByField ?? new Dictionary<string, FieldL2>(StringComparer.Ordinal))
         {
-            Require(float.IsFinite(l2.Linear) && l2.Linear >= 0 && float.IsFinite(l2.Factors) && l2.Factors >= 0, $"{nameof(L2ByField)}['{field}']", l2, "0 or more");
+            Require(
+                float.IsFinite(l2.Linear) && l2.Linear >= 0 && float.IsFinite(l2.Factors) && l2.Factors >= 0,
+                $"{nameof(L2ByField)}['{field}']",
+                l2,
+                "0 or more"
+            );
         }
 
         Require(Patience >= 1, nameof(Patience), Patience, "at least 1");
     }
 
     /// <summary>η of an epoch, 1 being the first.</summary>
-    internal float RateOf(int epoch) => Schedule switch
-    {
-        RateSchedule.InverseSquareRoot => LearningRate / MathF.Sqrt(epoch),
-        RateSchedule.Cosine => LearningRate * 0.5f * (1 + MathF.Cos(MathF.PI * (epoch - 1) / Epochs)),
-        _ => LearningRate,
-    };
+    internal float RateOf(int epoch) =>
+        Schedule switch
+        {
+            RateSchedule.InverseSquareRoot => LearningRate / MathF.Sqrt(epoch),
+            RateSchedule.Cosine => LearningRate * 0.5f * (1 + MathF.Cos(MathF.PI * (epoch - 1) / Epochs)),
+            _ => LearningRate,
+        };
 
     private static void Require(bool holds, string name, object value, string range)
     {

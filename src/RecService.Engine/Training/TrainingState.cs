@@ -9,22 +9,34 @@ namespace RecService.Engine.Training;
 /// (<see cref="Trainer.Train"/>), with features that have come and gone since.
 /// </summary>
 /// <remarks>
-/// A file is 8 bytes of magic number and a 32-bit format version, then content in the chunks of <see cref="ChecksumFraming"/>, each sealed by a SHA-256. The
-/// content is the name of the solver, the content of a model file, the solver's sums of the factors (for each factor row, k float32 of each sum), those of the
-/// weights (of each column, of the bias and of the F × F field weights), and for Adam the 32-bit counts of touches of factor rows and weights. All is little-endian.
+/// A file is 8 bytes of magic number and a 32-bit format version, then content in the chunks of <see cref="ChecksumFraming"/>, each sealed by a
+/// SHA-256. The
+/// content is the name of the solver, the content of a model file, the solver's sums of the factors (for each factor row, k float32 of each sum),
+/// those of the
+/// weights (of each column, of the bias and of the F × F field weights), and for Adam the 32-bit counts of touches of factor rows and weights. All is
+/// little-endian.
 /// </remarks>
 public sealed class TrainingState
 {
     /// <summary>The format version that is written, and the only one that is read.</summary>
     public const int FormatVersion = 1;
 
-    private static readonly SealedFormat Format =
-        new("training state", "RSTS"u8, FormatVersion, FormatVersion, (message, inner) => inner is null ? new ModelFormatException(message) : new ModelFormatException(message, inner));
+    private static readonly SealedFormat Format = new("training state", "RSTS"u8, FormatVersion, FormatVersion, (message, inner) =>
+        inner is null ? new ModelFormatException(message) : new ModelFormatException(message, inner)
+    );
 
     private readonly float[] _factorSums;
     private readonly float[] _weightSums;
 
-    private TrainingState(FactorizationModel model, Solver? solver, int sums, float[] factorSums, float[] weightSums, int[] factorTouches, int[] weightTouches)
+    private TrainingState(
+        FactorizationModel model,
+        Solver? solver,
+        int sums,
+        float[] factorSums,
+        float[] weightSums,
+        int[] factorTouches,
+        int[] weightTouches
+    )
     {
         Model = model;
         Solver = solver;
@@ -57,23 +69,34 @@ public sealed class TrainingState
         return new(model, null, 0, [], [], [], []);
     }
 
-    /// <summary>The state as if it had never had the ids of these users: that of <see cref="FactorizationModel.WithoutUsers"/>, with sums and counts of 0 where it has 0.</summary>
+    /// <summary>
+    /// The state as if it had never had the ids of these users: that of <see cref="FactorizationModel.WithoutUsers"/>, with sums and counts of 0
+    /// where it has 0.
+    /// </summary>
     /// <param name="userIds">The ids.</param>
     /// <returns>A state of its own; this one when its model has none of the ids, or no index.</returns>
     public TrainingState WithoutUsers(IReadOnlySet<string> userIds)
     {
         var model = Model.WithoutUsers(userIds);
         if (ReferenceEquals(model, Model))
+        {
             return this;
+        }
+
         var state = new TrainingState(model, Solver, Sums, [.. _factorSums], [.. _weightSums], [.. FactorTouches], [.. WeightTouches]);
         foreach (var column in Model.Features!.WithoutUsers(userIds).Columns)
         {
             var factor = model.Space.FactorOf(column);
             for (var sum = 0; sum < Sums; sum++)
+            {
                 state.FactorSumsOf(factor, sum).Clear();
+            }
+
             state.WeightSumsOf(column).Clear();
             if (WeightTouches.Length > 0)
+            {
                 (state.FactorTouches[factor], state.WeightTouches[column]) = (0, 0);
+            }
         }
 
         return state;
@@ -84,36 +107,37 @@ public sealed class TrainingState
 
     /// <summary>Writes the state; the stream need not be seekable and stays open.</summary>
     public void Save(Stream stream) => Format.Save(stream, writer =>
-    {
-        writer.Write(Solver?.ToString() ?? "");
-        ModelFile.Write(writer, Model);
-        writer.WriteNumbers(_factorSums);
-        writer.WriteNumbers(_weightSums);
-        writer.WriteNumbers(FactorTouches);
-        writer.WriteNumbers(WeightTouches);
-    });
+        {
+            writer.Write(Solver?.ToString() ?? "");
+            ModelFile.Write(writer, Model);
+            writer.WriteNumbers(_factorSums);
+            writer.WriteNumbers(_weightSums);
+            writer.WriteNumbers(FactorTouches);
+            writer.WriteNumbers(WeightTouches);
+        });
 
     /// <summary>Reads a state to the end of the stream, which need not be seekable and stays open.</summary>
     /// <exception cref="ModelFormatException">The stream holds no state, a damaged one, or one of another format version.</exception>
     public static TrainingState Load(Stream stream) => Format.Load(stream, reader =>
-    {
-        Solver? solver = reader.ReadString() switch
         {
-            "" => null,
-            var name when Enum.TryParse<Solver>(name, out var known) && Enum.IsDefined(known) => known,
-            var name => throw new InvalidDataException($"'{name}' is no solver."),
-        };
-        var model = ModelFile.Read(reader);
-        var (sums, parameters, touches) = ShapeOf(model, solver);
-        return new TrainingState(
-            model,
-            solver,
-            sums,
-            reader.ReadNumbers<float>(checked(model.Space.FactorCount * sums * model.Factors)),
-            reader.ReadNumbers<float>(checked(parameters * sums)),
-            reader.ReadNumbers<int>(touches ? model.Space.FactorCount : 0),
-            reader.ReadNumbers<int>(touches ? parameters : 0)).Checked();
-    });
+            Solver? solver = reader.ReadString() switch
+            {
+                "" => null,
+                var name when Enum.TryParse<Solver>(name, out var known) && Enum.IsDefined(known) => known,
+                var name => throw new InvalidDataException($"'{name}' is no solver."),
+            };
+            var model = ModelFile.Read(reader);
+            var (sums, parameters, touches) = ShapeOf(model, solver);
+            return new TrainingState(
+                model,
+                solver,
+                sums,
+                reader.ReadNumbers<float>(checked(model.Space.FactorCount * sums * model.Factors)),
+                reader.ReadNumbers<float>(checked(parameters * sums)),
+                reader.ReadNumbers<int>(touches ? model.Space.FactorCount : 0),
+                reader.ReadNumbers<int>(touches ? parameters : 0)
+            ).Checked();
+        });
 
     /// <summary>A state to be filled.</summary>
     internal static TrainingState Empty(FactorizationModel model, Solver solver)
@@ -126,7 +150,8 @@ public sealed class TrainingState
             new float[checked(model.Space.FactorCount * sums * model.Factors)],
             new float[checked(parameters * sums)],
             new int[touches ? model.Space.FactorCount : 0],
-            new int[touches ? parameters : 0]);
+            new int[touches ? parameters : 0]
+        );
     }
 
     /// <summary>A sum of each factor of a factor row.</summary>
@@ -135,10 +160,12 @@ public sealed class TrainingState
     /// <summary>The sums of the weight of a column; behind the columns, of the bias and of the field weights.</summary>
     internal Span<float> WeightSumsOf(int parameter) => _weightSums.AsSpan(parameter * Sums, Sums);
 
-    private static (int Sums, int Parameters, bool Touches) ShapeOf(FactorizationModel model, Solver? solver) => (
-        solver is null ? 0 : Kernels.PlanesOf(solver.Value) - 1,
-        model.Space.ColumnCount + ModelTranslation.SpecialsOf(model.Space, model.Interaction),
-        solver == Training.Solver.Adam);
+    private static (int Sums, int Parameters, bool Touches) ShapeOf(FactorizationModel model, Solver? solver) =>
+        (
+            solver is null ? 0 : Kernels.PlanesOf(solver.Value) - 1,
+            model.Space.ColumnCount + ModelTranslation.SpecialsOf(model.Space, model.Interaction),
+            solver == Training.Solver.Adam
+        );
 
     private TrainingState Checked()
     {
@@ -147,7 +174,9 @@ public sealed class TrainingState
             foreach (var sum in sums)
             {
                 if (!float.IsFinite(sum))
+                {
                     throw new InvalidDataException("a sum is not finite.");
+                }
             }
         }
 

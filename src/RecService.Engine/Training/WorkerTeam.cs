@@ -4,8 +4,10 @@ using System.Runtime.ExceptionServices;
 namespace RecService.Engine.Training;
 
 /// <summary>
-/// Threads that do the same work side by side, again and again; the calling thread is the first of them. Between two pieces of work they spin for a moment before
-/// they sleep: passes follow each other closely, and the scheduler tends to wake a sleeper on the core of the thread that wakes it, where both then stay.
+/// Threads that do the same work side by side, again and again; the calling thread is the first of them. Between two pieces of work they spin for a
+/// moment before
+/// they sleep: passes follow each other closely, and the scheduler tends to wake a sleeper on the core of the thread that wakes it, where both then
+/// stay.
 /// </summary>
 internal sealed class WorkerTeam : IDisposable
 {
@@ -29,7 +31,17 @@ internal sealed class WorkerTeam : IDisposable
         _errors = new Exception?[size];
         // Whoever made training give way to other work did not mean one of its threads only.
         var priority = Thread.CurrentThread.Priority;
-        _others = [.. Enumerable.Range(1, size - 1).Select(member => new Thread(() => Serve(member)) { IsBackground = true, Name = $"Training {member}", Priority = priority })];
+        _others =
+        [
+            .. Enumerable
+                .Range(1, size - 1)
+                .Select(member => new Thread(() => Serve(member))
+                {
+                    IsBackground = true,
+                    Name = $"Training {member}",
+                    Priority = priority,
+                }),
+        ];
         foreach (var thread in _others)
         {
             thread.Start();

@@ -86,11 +86,20 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
                     using var answer = await service.Stranger.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
                     calls++;
                     answers.Add($"{caller} {(int)answer.StatusCode}");
-                    var expected = role == Open || roles?.Contains(role) == true ? "allowed" : roles is null ? "401" : "403";
-                    var actual = answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden ? $"{(int)answer.StatusCode}"
-                        : (int)answer.StatusCode < 500 ? "allowed" : $"{(int)answer.StatusCode}";
-                    var refusalIsProblem = expected == "allowed"
-                        || (answer.Content.Headers.ContentType?.MediaType == "application/problem+json" && answer.Headers.WwwAuthenticate.ToString().StartsWith("Bearer realm=", StringComparison.Ordinal));
+                    var expected =
+                        role == Open || roles?.Contains(role) == true ? "allowed"
+                        : roles is null ? "401"
+                        : "403";
+                    var actual =
+                        answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden ? $"{(int)answer.StatusCode}"
+                        : (int)answer.StatusCode < 500 ? "allowed"
+                        : $"{(int)answer.StatusCode}";
+                    var refusalIsProblem =
+                        expected == "allowed"
+                        || (
+                            answer.Content.Headers.ContentType?.MediaType == "application/problem+json"
+                            && answer.Headers.WwwAuthenticate.ToString().StartsWith("Bearer realm=", StringComparison.Ordinal)
+                        );
                     if (actual != expected || !refusalIsProblem)
                     {
                         mistakes.Add($"{endpoint} by {caller}: {(int)answer.StatusCode}, but {expected} is declared");
@@ -126,11 +135,17 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
     [Fact]
     public async Task Two_different_keys_are_refused_and_the_same_one_twice_is_not()
     {
-        using var twice = new HttpRequestMessage(HttpMethod.Get, "/v1/users") { Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", $"bearer {TestKey.Text}" } } };
+        using var twice = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
+        {
+            Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", $"bearer {TestKey.Text}" } },
+        };
         using var answer = await service.Stranger.SendAsync(twice);
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
 
-        using var different = new HttpRequestMessage(HttpMethod.Get, "/v1/users") { Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", $"Bearer {TestKey.Text}x" } } };
+        using var different = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
+        {
+            Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", $"Bearer {TestKey.Text}x" } },
+        };
         using var refusal = await service.Stranger.SendAsync(different);
         refusal.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
@@ -138,11 +153,17 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
     [Fact]
     public async Task A_bearer_that_is_no_key_does_not_count_beside_a_key()
     {
-        using var both = new HttpRequestMessage(HttpMethod.Get, "/v1/users") { Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", "Bearer eyJhbGciOiJub25lIn0.e30." } } };
+        using var both = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
+        {
+            Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", "Bearer eyJhbGciOiJub25lIn0.e30." } },
+        };
         using var answer = await service.Stranger.SendAsync(both);
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
 
-        using var alone = new HttpRequestMessage(HttpMethod.Get, "/v1/users") { Headers = { { "Authorization", "Bearer eyJhbGciOiJub25lIn0.e30." } } };
+        using var alone = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
+        {
+            Headers = { { "Authorization", "Bearer eyJhbGciOiJub25lIn0.e30." } },
+        };
         using var refusal = await service.Stranger.SendAsync(alone);
         refusal.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
@@ -178,25 +199,39 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
     private static HttpRequestMessage RequestFor(string endpoint)
     {
         var (method, pattern) = (endpoint.Split(' ')[0], endpoint.Split(' ')[1]);
-        var path = pattern.Replace("{documentName}", "v1", StringComparison.Ordinal).Replace("{**path}", "index.html", StringComparison.Ordinal)
-            .Replace("{runId:long}", "999999", StringComparison.Ordinal).Replace("{version:long}", "999999", StringComparison.Ordinal)
-            .Replace("{userId}", "nobody", StringComparison.Ordinal).Replace("{itemId}", "nothing", StringComparison.Ordinal).Replace("{prefix}", "nothing", StringComparison.Ordinal);
+        var path = pattern
+            .Replace("{documentName}", "v1", StringComparison.Ordinal)
+            .Replace("{**path}", "index.html", StringComparison.Ordinal)
+            .Replace("{runId:long}", "999999", StringComparison.Ordinal)
+            .Replace("{version:long}", "999999", StringComparison.Ordinal)
+            .Replace("{userId}", "nobody", StringComparison.Ordinal)
+            .Replace("{itemId}", "nothing", StringComparison.Ordinal)
+            .Replace("{prefix}", "nothing", StringComparison.Ordinal);
         var request = new HttpRequestMessage(method == "*" ? HttpMethod.Get : HttpMethod.Parse(method), path);
         if (method is "POST" or "PUT")
         {
-            request.Content = new StringContent("[", System.Text.Encoding.UTF8, path.EndsWith("/import", StringComparison.Ordinal) ? "application/x-ndjson" : "application/json");
+            request.Content = new StringContent(
+                "[",
+                System.Text.Encoding.UTF8,
+                path.EndsWith("/import", StringComparison.Ordinal) ? "application/x-ndjson" : "application/json"
+            );
         }
 
         return request;
     }
 
     private List<string> Endpoints() =>
-    [
-        .. service.Factory.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .SelectMany(endpoint => (endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["*"])
-                .Select(method => $"{method} /{endpoint.RoutePattern.RawText!.Trim('/')}"))
-            .Distinct(StringComparer.Ordinal),
-    ];
+        [
+            .. service
+                .Factory.Services.GetRequiredService<EndpointDataSource>()
+                .Endpoints.OfType<RouteEndpoint>()
+                .SelectMany(endpoint =>
+                    (endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["*"]).Select(method =>
+                        $"{method} /{endpoint.RoutePattern.RawText!.Trim('/')}"
+                    )
+                )
+                .Distinct(StringComparer.Ordinal),
+        ];
 
     private async Task<List<(string Caller, string? Key, string[]? Roles)>> CallersAsync()
     {
@@ -204,7 +239,10 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         var (revokedKey, revokedPrefix) = await service.NewKeyAsync("revoked", Roles.Admin);
         await service.Client.DeleteJsonAsync($"/v1/api-keys/{revokedPrefix}", HttpStatusCode.NoContent);
         var (expiredKey, expiredPrefix) = await service.NewKeyAsync("expired", Roles.Admin);
-        await service.ScalarAsync<long>("UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE prefix = $1 RETURNING key_id", expiredPrefix);
+        await service.ScalarAsync<long>(
+            "UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE prefix = $1 RETURNING key_id",
+            expiredPrefix
+        );
         await service.KnownAsync();
         return
         [

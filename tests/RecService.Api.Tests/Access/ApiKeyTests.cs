@@ -12,7 +12,16 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
     [Fact]
     public async Task A_key_is_shown_once_and_stored_as_a_hash()
     {
-        var made = await service.Client.PostJsonAsync("/v1/api-keys", new { name = "shop", roles = new[] { "ingest", "score", "score" }, expiresAt = "2099-01-01T00:00:00Z" }, HttpStatusCode.Created);
+        var made = await service.Client.PostJsonAsync(
+            "/v1/api-keys",
+            new
+            {
+                name = "shop",
+                roles = new[] { "ingest", "score", "score" },
+                expiresAt = "2099-01-01T00:00:00Z",
+            },
+            HttpStatusCode.Created
+        );
         var key = made.GetProperty("key").GetString()!;
         Form().IsMatch(key).ShouldBeTrue(key);
         var record = made.GetProperty("record");
@@ -43,8 +52,7 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
             var page = await service.Client.GetJsonAsync($"/v1/api-keys?limit=2{(cursor is null ? "" : "&cursor=" + cursor)}");
             listed.AddRange(page.GetProperty("apiKeys").EnumerateArray().Select(key => key.GetProperty("prefix").GetString()!));
             cursor = page.GetProperty("nextCursor").GetString();
-        }
-        while (cursor is not null);
+        } while (cursor is not null);
 
         listed.Where(made.Contains).ShouldBe(Enumerable.Reverse(made));
         listed.ShouldBeUnique();
@@ -61,7 +69,9 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
     [InlineData("""{"name": "a", "roles": ["score"], "expiresAt": "2099-01-01T00:00:00"}""", "expiresAt")]
     [InlineData("""{"name": "a", "roles": ["score"], "key": "mine"}""", "key")]
     public async Task A_key_that_cannot_be_is_refused_by_field(string body, string field) =>
-        (await service.Client.SendTextAsync(HttpMethod.Post, "/v1/api-keys", body, expected: HttpStatusCode.BadRequest)).Errors().Keys.ShouldBe([field]);
+        (await service.Client.SendTextAsync(HttpMethod.Post, "/v1/api-keys", body, expected: HttpStatusCode.BadRequest))
+            .Errors()
+            .Keys.ShouldBe([field]);
 
     [Fact]
     public async Task A_revoked_key_is_void_at_once_and_for_good()
@@ -75,7 +85,9 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
         await client.GetJsonAsync("/v1/users", HttpStatusCode.Unauthorized);
         await service.Client.DeleteJsonAsync($"/v1/api-keys/{prefix}", HttpStatusCode.NoContent);
         (await service.Client.SendTextAsync(HttpMethod.Post, $"/v1/api-keys/{prefix}/rotate", "", expected: HttpStatusCode.Conflict))
-            .GetProperty("type").GetString().ShouldBe("/problems/api-key-revoked");
+            .GetProperty("type")
+            .GetString()
+            .ShouldBe("/problems/api-key-revoked");
         await service.Client.DeleteJsonAsync("/v1/api-keys/unknown", HttpStatusCode.NotFound);
     }
 
@@ -93,12 +105,24 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
         await ExpectAsync(HttpStatusCode.Unauthorized, first);
         await ExpectAsync(HttpStatusCode.OK, second, third);
 
-        await service.ScalarAsync<long>("UPDATE api_keys SET former_expires_at = now() - interval '1 second' WHERE prefix = $1 RETURNING key_id", prefix);
+        await service.ScalarAsync<long>(
+            "UPDATE api_keys SET former_expires_at = now() - interval '1 second' WHERE prefix = $1 RETURNING key_id",
+            prefix
+        );
         await service.KnownAsync();
         await ExpectAsync(HttpStatusCode.Unauthorized, first, second);
         await ExpectAsync(HttpStatusCode.OK, third);
 
-        (await service.Client.SendTextAsync(HttpMethod.Post, $"/v1/api-keys/{prefix}/rotate?graceSeconds=-1", "", expected: HttpStatusCode.BadRequest)).Errors().Keys.ShouldBe(["graceSeconds"]);
+        (
+            await service.Client.SendTextAsync(
+                HttpMethod.Post,
+                $"/v1/api-keys/{prefix}/rotate?graceSeconds=-1",
+                "",
+                expected: HttpStatusCode.BadRequest
+            )
+        )
+            .Errors()
+            .Keys.ShouldBe(["graceSeconds"]);
     }
 
     [Fact]
@@ -108,7 +132,9 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
         var rotated = await service.Client.SendTextAsync(HttpMethod.Post, $"/v1/api-keys/{prefix}/rotate", "");
 
         var record = rotated.GetProperty("record");
-        (record.GetProperty("formerExpiresAt").GetDateTimeOffset() - record.GetProperty("rotatedAt").GetDateTimeOffset()).ShouldBe(TimeSpan.FromMinutes(1));
+        (record.GetProperty("formerExpiresAt").GetDateTimeOffset() - record.GetProperty("rotatedAt").GetDateTimeOffset()).ShouldBe(
+            TimeSpan.FromMinutes(1)
+        );
         await ExpectAsync(HttpStatusCode.OK, first, rotated.GetProperty("key").GetString()!);
     }
 
@@ -119,8 +145,10 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
 
         // A time that .NET does not have: whoever reads all keys fails.
         await service.ScalarAsync<long>(
-            "INSERT INTO api_keys (prefix, hash, name, roles, created_at, expires_at) VALUES ('unreadable', '\\x00', 'x', '{score}', now(), '200000-01-01') RETURNING key_id");
-        string made, rotated;
+            "INSERT INTO api_keys (prefix, hash, name, roles, created_at, expires_at) VALUES ('unreadable', '\\x00', 'x', '{score}', now(), '200000-01-01') RETURNING key_id"
+        );
+        string made,
+            rotated;
         try
         {
             made = (await service.NewKeyAsync("made meanwhile", Roles.Ingest)).Key;
@@ -189,20 +217,25 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
         var (key, prefix) = await service.NewKeyAsync("in a crowd", Roles.Ingest);
         var revoked = false;
         using var client = WithKey(service.Client.BaseAddress!, key);
-        var callers = Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
-        {
-            while (true)
-            {
-                var late = Volatile.Read(ref revoked);
-                using var answer = await client.GetAsync(new Uri("/v1/users?limit=1", UriKind.Relative));
-                if (answer.StatusCode == HttpStatusCode.Unauthorized)
+        var callers = Enumerable
+            .Range(0, 8)
+            .Select(_ =>
+                Task.Run(async () =>
                 {
-                    return;
-                }
+                    while (true)
+                    {
+                        var late = Volatile.Read(ref revoked);
+                        using var answer = await client.GetAsync(new Uri("/v1/users?limit=1", UriKind.Relative));
+                        if (answer.StatusCode == HttpStatusCode.Unauthorized)
+                        {
+                            return;
+                        }
 
-                late.ShouldBeFalse("a request that was sent after the revocation had been answered was let through");
-            }
-        })).ToArray();
+                        late.ShouldBeFalse("a request that was sent after the revocation had been answered was let through");
+                    }
+                })
+            )
+            .ToArray();
         await Task.Delay(100);
         await service.Client.DeleteJsonAsync($"/v1/api-keys/{prefix}", HttpStatusCode.NoContent);
         Volatile.Write(ref revoked, true);
@@ -226,7 +259,8 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
         throw new TimeoutException($"The other replica has not answered {expected}.");
     }
 
-    private static HttpClient WithKey(Uri address, string key) => new() { BaseAddress = address, DefaultRequestHeaders = { { TestKey.Header, key } } };
+    private static HttpClient WithKey(Uri address, string key) =>
+        new() { BaseAddress = address, DefaultRequestHeaders = { { TestKey.Header, key } } };
 
     private async Task<string> RotateAsync(string prefix, string query) =>
         (await service.Client.SendTextAsync(HttpMethod.Post, $"/v1/api-keys/{prefix}/rotate{query}", "")).GetProperty("key").GetString()!;

@@ -18,10 +18,29 @@ public sealed class AuditLogTests(KeyedService service) : IClassFixture<KeyedSer
         var (key, prefix) = await service.NewKeyAsync("operator", Roles.Admin);
         using var client = new HttpClient { BaseAddress = service.Client.BaseAddress, DefaultRequestHeaders = { { TestKey.Header, key } } };
         await service.Client.PostRatingsAsync(users: 8, items: 8);
-        await service.Client.PostJsonAsync("/v1/interactions", new JsonObject { ["interactions"] = new JsonArray(new JsonObject { ["userId"] = User, ["itemId"] = "i1", ["type"] = "view" }) });
-        var started = (await service.ScalarAsync<DateTime>("SELECT clock_timestamp()")).ToString("O", System.Globalization.CultureInfo.InvariantCulture);
+        await service.Client.PostJsonAsync(
+            "/v1/interactions",
+            new JsonObject
+            {
+                ["interactions"] = new JsonArray(
+                    new JsonObject
+                    {
+                        ["userId"] = User,
+                        ["itemId"] = "i1",
+                        ["type"] = "view",
+                    }
+                ),
+            }
+        );
+        var started = (await service.ScalarAsync<DateTime>("SELECT clock_timestamp()")).ToString(
+            "O",
+            System.Globalization.CultureInfo.InvariantCulture
+        );
 
-        var other = (await client.PostJsonAsync("/v1/api-keys", new { name = "other", roles = new[] { "score", "ingest" } }, HttpStatusCode.Created)).GetProperty("record").GetProperty("prefix").GetString();
+        var other = (await client.PostJsonAsync("/v1/api-keys", new { name = "other", roles = new[] { "score", "ingest" } }, HttpStatusCode.Created))
+            .GetProperty("record")
+            .GetProperty("prefix")
+            .GetString();
         await client.PostJsonAsync($"/v1/api-keys/{other}/rotate", new { });
         await client.DeleteJsonAsync($"/v1/api-keys/{other}", HttpStatusCode.NoContent);
         var run = await client.TrainAsync();
@@ -34,13 +53,27 @@ public sealed class AuditLogTests(KeyedService service) : IClassFixture<KeyedSer
         await client.DeleteJsonAsync($"/v1/interactions?userId={User}&type=view");
         await client.DeleteJsonAsync($"/v1/users/{User}");
 
-        var entries = (await client.GetJsonAsync($"/v1/audit-log?from={Uri.EscapeDataString(started)}")).GetProperty("entries").EnumerateArray().Reverse().ToList();
+        var entries = (await client.GetJsonAsync($"/v1/audit-log?from={Uri.EscapeDataString(started)}"))
+            .GetProperty("entries")
+            .EnumerateArray()
+            .Reverse()
+            .ToList();
         var hash = RecService.Api.Storage.AuditLog.User(User);
-        entries.Select(entry => $"{entry.GetProperty("action")} {entry.GetProperty("target")}").ShouldBe(
-        [
-            $"key.create {other}: score, ingest", $"key.rotate {other}", $"key.revoke {other}", $"run.start {run.GetProperty("runId")}", $"model.pin {version}", $"model.activate {version}",
-            $"model.unpin {version}", $"model.export {version}", "interactions.export ", $"interactions.delete user={hash}&type=view: 1", $"user.erase {hash}",
-        ]);
+        entries
+            .Select(entry => $"{entry.GetProperty("action")} {entry.GetProperty("target")}")
+            .ShouldBe([
+                $"key.create {other}: score, ingest",
+                $"key.rotate {other}",
+                $"key.revoke {other}",
+                $"run.start {run.GetProperty("runId")}",
+                $"model.pin {version}",
+                $"model.activate {version}",
+                $"model.unpin {version}",
+                $"model.export {version}",
+                "interactions.export ",
+                $"interactions.delete user={hash}&type=view: 1",
+                $"user.erase {hash}",
+            ]);
         entries.ShouldAllBe(entry => entry.GetProperty("keyPrefix").GetString() == prefix && entry.GetProperty("outcome").GetString() == "succeeded");
         entries.ShouldAllBe(entry => entry.GetProperty("traceId").GetString()!.Length == 32);
         entries.ShouldAllBe(entry => !entry.ToString().Contains(User, StringComparison.Ordinal));
@@ -55,14 +88,18 @@ public sealed class AuditLogTests(KeyedService service) : IClassFixture<KeyedSer
         }
 
         var first = await service.Client.GetJsonAsync("/v1/audit-log?action=key.create&limit=3");
-        var second = await service.Client.GetJsonAsync($"/v1/audit-log?action=key.create&limit=3&cursor={first.GetProperty("nextCursor").GetString()}");
+        var second = await service.Client.GetJsonAsync(
+            $"/v1/audit-log?action=key.create&limit=3&cursor={first.GetProperty("nextCursor").GetString()}"
+        );
 
         var times = Entries(first).Concat(Entries(second)).Select(entry => entry.GetProperty("at").GetDateTimeOffset()).ToList();
         times.Count.ShouldBeGreaterThanOrEqualTo(5);
         times.ShouldBe(times.OrderDescending());
         Entries(await service.Client.GetJsonAsync("/v1/audit-log?to=2020-01-01T00:00:00Z")).ShouldBeEmpty();
         Entries(await service.Client.GetJsonAsync("/v1/audit-log?action=nothing.of.this")).ShouldBeEmpty();
-        (await service.Client.GetJsonAsync("/v1/audit-log?from=yesterday&action=a%20b&cursor=x", HttpStatusCode.BadRequest)).Errors().Keys.ShouldBe(["from", "action", "cursor"], ignoreOrder: true);
+        (await service.Client.GetJsonAsync("/v1/audit-log?from=yesterday&action=a%20b&cursor=x", HttpStatusCode.BadRequest))
+            .Errors()
+            .Keys.ShouldBe(["from", "action", "cursor"], ignoreOrder: true);
     }
 
     [Fact]

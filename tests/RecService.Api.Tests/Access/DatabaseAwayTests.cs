@@ -24,7 +24,11 @@ public sealed class DatabaseAwayTests(DatabaseServer server)
         // A request that is refused for its body, after access and before the database.
         async Task<HttpStatusCode> PostAsync(string sent)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/interactions") { Content = new StringContent("{}", new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")), Headers = { { TestKey.Header, sent } } };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/interactions")
+            {
+                Content = new StringContent("{}", new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
+                Headers = { { TestKey.Header, sent } },
+            };
             using var answer = await service.Stranger.SendAsync(request);
             return answer.StatusCode;
         }

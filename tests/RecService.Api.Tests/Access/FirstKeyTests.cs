@@ -45,7 +45,10 @@ public sealed partial class FirstKeyTests(DatabaseServer server) : IAsyncLifetim
             await client.DeleteJsonAsync(Record(key), HttpStatusCode.NoContent);
             Use(client, next);
             await client.DeleteJsonAsync(Record(key), HttpStatusCode.NoContent);
-            (await client.DeleteJsonAsync(Record(next), HttpStatusCode.Conflict)).GetProperty("type").GetString().ShouldBe("/problems/last-admin-key");
+            (await client.DeleteJsonAsync(Record(next), HttpStatusCode.Conflict))
+                .GetProperty("type")
+                .GetString()
+                .ShouldBe("/problems/last-admin-key");
             await service.StopAsync("TERM");
         }
     }
@@ -53,7 +56,8 @@ public sealed partial class FirstKeyTests(DatabaseServer server) : IAsyncLifetim
     [Fact]
     public async Task Without_an_admin_key_the_service_starts_for_those_who_have_other_keys_and_without_any_valid_one_it_does_not()
     {
-        string admin, score;
+        string admin,
+            score;
         using (var service = New((TestKey.Setting, TestKey.Text)))
         using (var client = await service.ClientAsync())
         {
@@ -147,7 +151,9 @@ public sealed partial class FirstKeyTests(DatabaseServer server) : IAsyncLifetim
         Options(("BootstrapKey", "rs_bootstrap_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")).BootstrapKey.ShouldNotBeNull();
 
     private static async Task<string> NewKeyAsync(HttpClient client, string role) =>
-        (await client.PostJsonAsync("/v1/api-keys", new { name = role, roles = new[] { role } }, HttpStatusCode.Created)).GetProperty("key").GetString()!;
+        (await client.PostJsonAsync("/v1/api-keys", new { name = role, roles = new[] { role } }, HttpStatusCode.Created))
+            .GetProperty("key")
+            .GetString()!;
 
     private static string Record(string key) => $"/v1/api-keys/{key.Split('_')[1]}";
 
@@ -160,7 +166,9 @@ public sealed partial class FirstKeyTests(DatabaseServer server) : IAsyncLifetim
     private static AccessOptions Options(params (string Name, string Value)[] settings)
     {
         var options = new AccessOptions();
-        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value))).Build()
+        new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value)))
+            .Build()
             .Bind(options, binder => binder.ErrorOnUnknownConfiguration = true);
         var result = new AccessOptionsValidation().Validate(name: null, options);
         return result.Failed ? throw new OptionsValidationException("", typeof(AccessOptions), result.Failures) : options;

@@ -11,11 +11,8 @@ public class KeyedService(DatabaseServer server) : ServiceFixture(server)
     /// <summary>Sends no key of its own.</summary>
     public HttpClient Stranger { get; private set; } = null!;
 
-    protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-    {
-        ["Training:Enabled"] = "false",
-        ["Access:AnonymousLimit:PerSecond"] = "0",
-    };
+    protected override IReadOnlyDictionary<string, string> Settings { get; } =
+        new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Enabled"] = "false", ["Access:AnonymousLimit:PerSecond"] = "0" };
 
     public override async ValueTask InitializeAsync()
     {

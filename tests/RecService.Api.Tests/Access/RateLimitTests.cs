@@ -66,13 +66,14 @@ public sealed class RateLimitTests(RateLimitTests.Service service) : IClassFixtu
 
     public sealed class Service(DatabaseServer server) : KeyedService(server)
     {
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>
-        {
-            ["Training:Enabled"] = "false",
-            ["Access:KeyLimit:PerSecond"] = "0.01",
-            ["Access:KeyLimit:Burst"] = "20",
-            ["Access:AnonymousLimit:PerSecond"] = "0.01",
-            ["Access:AnonymousLimit:Burst"] = "5",
-        };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>
+            {
+                ["Training:Enabled"] = "false",
+                ["Access:KeyLimit:PerSecond"] = "0.01",
+                ["Access:KeyLimit:Burst"] = "20",
+                ["Access:AnonymousLimit:PerSecond"] = "0.01",
+                ["Access:AnonymousLimit:Burst"] = "5",
+            };
     }
 }

@@ -10,20 +10,25 @@ public sealed class CatalogImportTests(ServiceFixture service) : IClassFixture<S
     [Fact]
     public async Task Valid_lines_are_stored_and_invalid_ones_named()
     {
-        var body = "\uFEFF" + """
-            {"userId":"import-1","tags":["a"]}
+        var body =
+            "\uFEFF"
+            + """
+                {"userId":"import-1","tags":["a"]}
 
-            {"userId":"","tags":["a"]}
-            {"userId":"import-2","attributes":{"age":"x","size":1}}
-            {"userId":"import-3","attributes":{"age":null}}
-            not json
-            {"userId":"import-1","tags":["last"]}
-            """.ReplaceLineEndings("\r\n");
+                {"userId":"","tags":["a"]}
+                {"userId":"import-2","attributes":{"age":"x","size":1}}
+                {"userId":"import-3","attributes":{"age":null}}
+                not json
+                {"userId":"import-1","tags":["last"]}
+                """.ReplaceLineEndings("\r\n");
         var result = await service.Client.SendTextAsync(HttpMethod.Post, "/v1/users/import", body, NdJson);
         result.GetProperty("accepted").GetInt64().ShouldBe(3);
         result.GetProperty("rejected").GetInt64().ShouldBe(3);
         result.GetProperty("errorsTruncated").GetBoolean().ShouldBeFalse();
-        result.GetProperty("errors").EnumerateArray().Select(error => (error.GetProperty("line").GetInt64(), error.GetProperty("field").GetString()))
+        result
+            .GetProperty("errors")
+            .EnumerateArray()
+            .Select(error => (error.GetProperty("line").GetInt64(), error.GetProperty("field").GetString()))
             .ShouldBe([(3, "userId"), (5, "attributes.age"), (6, "$")]);
 
         (await service.Client.GetJsonAsync("/v1/users/import-1")).GetProperty("tags").Deserialize<string[]>().ShouldBe(["last"]);
@@ -33,7 +38,11 @@ public sealed class CatalogImportTests(ServiceFixture service) : IClassFixture<S
     [Fact]
     public async Task Items_are_replaced_by_an_import_as_by_put()
     {
-        await service.Client.PutJsonAsync("/v1/items/replaced", new { tags = new[] { "old" }, metadata = new { title = "old" } }, System.Net.HttpStatusCode.Created);
+        await service.Client.PutJsonAsync(
+            "/v1/items/replaced",
+            new { tags = new[] { "old" }, metadata = new { title = "old" } },
+            System.Net.HttpStatusCode.Created
+        );
         const string line = """{"itemId":"replaced","available":false,"metadata":{"title": "new"}}""";
         await service.Client.SendTextAsync(HttpMethod.Post, "/v1/items/import", line, NdJson);
         var item = await service.Client.GetJsonAsync("/v1/items/replaced");
@@ -69,9 +78,17 @@ public sealed class CatalogImportTests(ServiceFixture service) : IClassFixture<S
     [Fact]
     public async Task Reasons_do_not_quote_what_was_sent()
     {
-        var result = await service.Client.SendTextAsync(HttpMethod.Post, "/v1/items/import", new string('n', 50_000) + "\nfalsify" + new string('x', 50_000), NdJson);
+        var result = await service.Client.SendTextAsync(
+            HttpMethod.Post,
+            "/v1/items/import",
+            new string('n', 50_000) + "\nfalsify" + new string('x', 50_000),
+            NdJson
+        );
         result.GetProperty("rejected").GetInt64().ShouldBe(2);
         result.GetRawText().Length.ShouldBeLessThan(1000);
-        result.GetProperty("errors").EnumerateArray().ShouldAllBe(error => error.GetProperty("reason").GetString()!.StartsWith("is no valid JSON", StringComparison.Ordinal));
+        result
+            .GetProperty("errors")
+            .EnumerateArray()
+            .ShouldAllBe(error => error.GetProperty("reason").GetString()!.StartsWith("is no valid JSON", StringComparison.Ordinal));
     }
 }

@@ -26,8 +26,7 @@ public sealed class CatalogListTests(ServiceFixture service) : IClassFixture<Ser
             page.GetProperty(kind).GetArrayLength().ShouldBeInRange(1, 2);
             seen.AddRange(page.GetProperty(kind).EnumerateArray().Select(each => each.GetProperty(idName).GetString()!));
             cursor = page.GetProperty("nextCursor").GetString();
-        }
-        while (cursor is not null);
+        } while (cursor is not null);
 
         seen.Where(Ids.Contains).ShouldBe(Ids);
     }
@@ -39,7 +38,16 @@ public sealed class CatalogListTests(ServiceFixture service) : IClassFixture<Ser
         await service.Client.PutJsonAsync("/v1/users/two", new { }, HttpStatusCode.Created);
         var cursor = (await service.Client.GetJsonAsync("/v1/users?limit=1")).GetProperty("nextCursor").GetString()!;
         await service.Client.GetJsonAsync($"/v1/users?cursor={cursor}");
-        foreach (var path in new[] { $"/v1/items?cursor={cursor}", $"/v1/users?cursor={cursor}AA", "/v1/users?cursor=x", "/v1/users?cursor=", $"/v1/interactions?cursor={cursor}" })
+        foreach (
+            var path in new[]
+            {
+                $"/v1/items?cursor={cursor}",
+                $"/v1/users?cursor={cursor}AA",
+                "/v1/users?cursor=x",
+                "/v1/users?cursor=",
+                $"/v1/interactions?cursor={cursor}",
+            }
+        )
         {
             (await service.Client.GetJsonAsync(path, HttpStatusCode.BadRequest)).Errors().Keys.Single().ShouldBe("cursor", path);
         }

@@ -44,7 +44,9 @@ public sealed class ErasureTests(DatabaseServer server)
         }
 
         await service.Client.GetJsonAsync($"/v1/users/{User}", HttpStatusCode.NotFound);
-        (await service.ScalarAsync<long>("SELECT count(*) FROM interactions AS i LEFT JOIN users AS u USING (user_key) WHERE u.user_id IS NULL")).ShouldBe(0);
+        (
+            await service.ScalarAsync<long>("SELECT count(*) FROM interactions AS i LEFT JOIN users AS u USING (user_key) WHERE u.user_id IS NULL")
+        ).ShouldBe(0);
     }
 
     [Fact]
@@ -57,7 +59,10 @@ public sealed class ErasureTests(DatabaseServer server)
 
         var receipt = await service.Client.DeleteJsonAsync($"/v1/users/{User}");
 
-        receipt.GetProperty("replicas").EnumerateArray().ToDictionary(r => r.GetProperty("id").GetString()!, r => r.GetProperty("confirmed").GetBoolean())
+        receipt
+            .GetProperty("replicas")
+            .EnumerateArray()
+            .ToDictionary(r => r.GetProperty("id").GetString()!, r => r.GetProperty("confirmed").GetBoolean())
             .ShouldSatisfyAllConditions(r => r.Count.ShouldBe(2), r => r["stuck"].ShouldBeFalse(), r => r.Values.ShouldContain(true));
     }
 
@@ -90,9 +95,15 @@ public sealed class ErasureTests(DatabaseServer server)
                 CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END';
                 CREATE TRIGGER wait_for_test BEFORE {step} FOR EACH ROW EXECUTE FUNCTION wait_for_test();
                 SELECT pg_advisory_lock(4711)
-                """, CancellationToken.None);
-            runId = (await service.Client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted)).GetProperty("runId").GetInt64();
-            await UntilAsync(async () => await service.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objid = 4711)"));
+                """,
+                CancellationToken.None
+            );
+            runId = (await service.Client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted))
+                .GetProperty("runId")
+                .GetInt64();
+            await UntilAsync(async () =>
+                await service.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objid = 4711)")
+            );
 
             var receipt = await service.Client.DeleteJsonAsync($"/v1/users/{User}");
 
@@ -150,13 +161,26 @@ public sealed class ErasureTests(DatabaseServer server)
         await using var service = await StartAsync();
         var old = await TrainAsync(service);
         await service.Client.SendTextAsync(HttpMethod.Put, $"/v1/models/{old}/pin", "", expected: HttpStatusCode.NoContent);
-        var pinned = new JsonObject { ["modelVersion"] = old, ["userId"] = User, ["itemIds"] = new JsonArray("i1", "i2") };
+        var pinned = new JsonObject
+        {
+            ["modelVersion"] = old,
+            ["userId"] = User,
+            ["itemIds"] = new JsonArray("i1", "i2"),
+        };
         var known = await ScoresAsync(service, pinned);
         await service.Client.DeleteJsonAsync($"/v1/users/{User}");
         await service.Client.PutJsonAsync($"/v1/users/{User}", new { }, HttpStatusCode.Created);
 
         // Neither the model that is served nor one in memory remembers the former one.
-        var stranger = await ScoresAsync(service, new JsonObject { ["modelVersion"] = old, ["userId"] = "nobody", ["itemIds"] = new JsonArray("i1", "i2") });
+        var stranger = await ScoresAsync(
+            service,
+            new JsonObject
+            {
+                ["modelVersion"] = old,
+                ["userId"] = "nobody",
+                ["itemIds"] = new JsonArray("i1", "i2"),
+            }
+        );
         (await ScoresAsync(service, pinned)).ShouldBe(stranger);
         known.ShouldNotBe(stranger);
 
@@ -214,10 +238,24 @@ public sealed class ErasureTests(DatabaseServer server)
         return service;
     }
 
-    private static Task<JsonElement> RateAsync(Service service) => service.Client.PostJsonAsync("/v1/interactions", new JsonObject
-    {
-        ["interactions"] = new JsonArray([.. Enumerable.Range(0, 15).Select(i => new JsonObject { ["userId"] = User, ["itemId"] = $"i{i}", ["type"] = "rating", ["value"] = 1 + (i * i % 5) })]),
-    });
+    private static Task<JsonElement> RateAsync(Service service) =>
+        service.Client.PostJsonAsync(
+            "/v1/interactions",
+            new JsonObject
+            {
+                ["interactions"] = new JsonArray([
+                    .. Enumerable
+                        .Range(0, 15)
+                        .Select(i => new JsonObject
+                        {
+                            ["userId"] = User,
+                            ["itemId"] = $"i{i}",
+                            ["type"] = "rating",
+                            ["value"] = 1 + (i * i % 5),
+                        }),
+                ]),
+            }
+        );
 
     private static RecServiceFactory Replica(Service service) => new(service.ConnectionString, Service.Options);
 
@@ -229,12 +267,19 @@ public sealed class ErasureTests(DatabaseServer server)
         return run.GetProperty("modelVersion").GetInt64();
     }
 
-    private static Task RefreshAsync(IServiceProvider services) => services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+    private static Task RefreshAsync(IServiceProvider services) =>
+        services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
 
     private static bool Knows(IServiceProvider services) => services.GetRequiredService<Publisher>().Current.Model!.Index.UserIds.Contains(User);
 
     private static async Task<string> ScoresAsync(Service service, JsonObject request) =>
-        string.Join(' ', (await service.Client.PostJsonAsync("/v1/scores", request)).GetProperty("items").EnumerateArray().Select(item => $"{item.GetProperty("itemId")} {item.GetProperty("score")}"));
+        string.Join(
+            ' ',
+            (await service.Client.PostJsonAsync("/v1/scores", request))
+                .GetProperty("items")
+                .EnumerateArray()
+                .Select(item => $"{item.GetProperty("itemId")} {item.GetProperty("score")}")
+        );
 
     /// <summary>The users of an exported file, in which the bytes of their ids are looked for, too.</summary>
     private static async Task<IReadOnlyList<string>> ExportedUsersAsync(Service service, long version)
@@ -247,10 +292,14 @@ public sealed class ErasureTests(DatabaseServer server)
 
     private static async Task UntilNothingIsStoredAsync(Service service)
     {
-        await UntilAsync(async () => await service.ScalarAsync<long>(
-            """
-            SELECT (SELECT count(*) FROM model_chunks WHERE position($1 IN data) > 0) + (SELECT count(*) FROM training_state_chunks WHERE position($1 IN data) > 0)
-            """, Encoding.UTF8.GetBytes(User)) == 0);
+        await UntilAsync(async () =>
+            await service.ScalarAsync<long>(
+                """
+                SELECT (SELECT count(*) FROM model_chunks WHERE position($1 IN data) > 0) + (SELECT count(*) FROM training_state_chunks WHERE position($1 IN data) > 0)
+                """,
+                Encoding.UTF8.GetBytes(User)
+            ) == 0
+        );
         (await service.ScalarAsync<long>("SELECT count(*) FROM training_state_chunks")).ShouldBeGreaterThan(0);
     }
 
@@ -265,13 +314,14 @@ public sealed class ErasureTests(DatabaseServer server)
 
     private sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
-        public static Dictionary<string, string> Options { get; } = new(StringComparer.Ordinal)
-        {
-            ["Training:Enabled"] = "false",
-            ["Training:Objective"] = "rating",
-            ["Training:Epochs"] = "3",
-            ["Training:WarmStart"] = "true",
-        };
+        public static Dictionary<string, string> Options { get; } =
+            new(StringComparer.Ordinal)
+            {
+                ["Training:Enabled"] = "false",
+                ["Training:Objective"] = "rating",
+                ["Training:Epochs"] = "3",
+                ["Training:WarmStart"] = "true",
+            };
 
         public Publisher Publisher => Factory.Services.GetRequiredService<Publisher>();
 

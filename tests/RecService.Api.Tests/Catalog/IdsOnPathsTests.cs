@@ -7,10 +7,30 @@ namespace RecService.Api.Tests.Catalog;
 public sealed class IdsOnPathsTests(ServiceFixture service) : IClassFixture<ServiceFixture>
 {
     public static TheoryData<string> Ids =>
-    [
-        "plain", "a/b", "/", "..", ".", "%", "%2F", "100%", "a b", "a+b", "?x=1", "#", "import", "similar", "Ä", "\U0001F600", "日本語", "a\\b", "\"<>&'", "a;b,c", new string('x', 256),
-        string.Concat(Enumerable.Repeat("\U0001F600", 256)),
-    ];
+        [
+            "plain",
+            "a/b",
+            "/",
+            "..",
+            ".",
+            "%",
+            "%2F",
+            "100%",
+            "a b",
+            "a+b",
+            "?x=1",
+            "#",
+            "import",
+            "similar",
+            "Ä",
+            "\U0001F600",
+            "日本語",
+            "a\\b",
+            "\"<>&'",
+            "a;b,c",
+            new string('x', 256),
+            string.Concat(Enumerable.Repeat("\U0001F600", 256)),
+        ];
 
     [Theory]
     [MemberData(nameof(Ids))]

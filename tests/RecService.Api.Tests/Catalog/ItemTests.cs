@@ -16,8 +16,12 @@ public sealed class ItemTests(ServiceFixture service) : IClassFixture<ServiceFix
         item.GetProperty("metadata").GetRawText().ShouldBe(metadata);
 
         var list = await Client.GetJsonAsync("/v1/items?limit=1000");
-        list.GetProperty("items").EnumerateArray().Single(each => each.GetProperty("itemId").GetString() == "verbatim")
-            .GetProperty("metadata").GetRawText().ShouldBe(metadata);
+        list.GetProperty("items")
+            .EnumerateArray()
+            .Single(each => each.GetProperty("itemId").GetString() == "verbatim")
+            .GetProperty("metadata")
+            .GetRawText()
+            .ShouldBe(metadata);
     }
 
     [Theory]
@@ -39,7 +43,9 @@ public sealed class ItemTests(ServiceFixture service) : IClassFixture<ServiceFix
         var fits = $$$"""{"metadata":{"a":"{{{new string('x', (16 * 1024) - 8)}}}"}}""";
         await Client.SendTextAsync(HttpMethod.Put, "/v1/items/large", fits, expected: HttpStatusCode.Created);
         var tooLong = $$$"""{"metadata":{"a":"{{{new string('x', (16 * 1024) - 7)}}}"}}""";
-        (await Client.SendTextAsync(HttpMethod.Put, "/v1/items/large", tooLong, expected: HttpStatusCode.BadRequest)).Errors().ShouldContainKey("metadata");
+        (await Client.SendTextAsync(HttpMethod.Put, "/v1/items/large", tooLong, expected: HttpStatusCode.BadRequest))
+            .Errors()
+            .ShouldContainKey("metadata");
     }
 
     [Fact]
@@ -53,7 +59,21 @@ public sealed class ItemTests(ServiceFixture service) : IClassFixture<ServiceFix
     [Fact]
     public async Task Deleting_an_item_removes_its_interactions_and_leaves_the_users()
     {
-        await Client.PostJsonAsync("/v1/interactions", new { interactions = new[] { new { userId = "keeps", itemId = "goes", type = "view" } } });
+        await Client.PostJsonAsync(
+            "/v1/interactions",
+            new
+            {
+                interactions = new[]
+                {
+                    new
+                    {
+                        userId = "keeps",
+                        itemId = "goes",
+                        type = "view",
+                    },
+                },
+            }
+        );
         await Client.DeleteJsonAsync("/v1/items/goes", HttpStatusCode.NoContent);
         (await Client.GetJsonAsync("/v1/interactions?userId=keeps")).GetProperty("interactions").GetArrayLength().ShouldBe(0);
         await Client.GetJsonAsync("/v1/users/keeps");

@@ -13,8 +13,19 @@ public sealed class UserTests(ServiceFixture service) : IClassFixture<ServiceFix
     {
         var created = await Client.PutJsonAsync(
             "/v1/users/put-1",
-            new { tags = new[] { "b", "a", "b" }, attributes = new { age = 41.5, city = "Köln", member = true, languages = new[] { "de", "en", "de" } } },
-            HttpStatusCode.Created);
+            new
+            {
+                tags = new[] { "b", "a", "b" },
+                attributes = new
+                {
+                    age = 41.5,
+                    city = "Köln",
+                    member = true,
+                    languages = new[] { "de", "en", "de" },
+                },
+            },
+            HttpStatusCode.Created
+        );
         created.GetProperty("tags").Deserialize<string[]>().ShouldBe(["b", "a"]);
         var attributes = created.GetProperty("attributes");
         attributes.GetProperty("age").GetDouble().ShouldBe(41.5);
@@ -35,20 +46,40 @@ public sealed class UserTests(ServiceFixture service) : IClassFixture<ServiceFix
     [Fact]
     public async Task Erasure_removes_the_user_with_all_interactions_and_leaves_the_items()
     {
-        await Client.PostJsonAsync("/v1/interactions", new
-        {
-            interactions = new[]
+        await Client.PostJsonAsync(
+            "/v1/interactions",
+            new
             {
-                new { userId = "gone", itemId = "erase-i1", type = "view" },
-                new { userId = "gone", itemId = "erase-i2", type = "view" },
-                new { userId = "stays", itemId = "erase-i1", type = "view" },
-            },
-        });
+                interactions = new[]
+                {
+                    new
+                    {
+                        userId = "gone",
+                        itemId = "erase-i1",
+                        type = "view",
+                    },
+                    new
+                    {
+                        userId = "gone",
+                        itemId = "erase-i2",
+                        type = "view",
+                    },
+                    new
+                    {
+                        userId = "stays",
+                        itemId = "erase-i1",
+                        type = "view",
+                    },
+                },
+            }
+        );
 
         await Client.DeleteJsonAsync("/v1/users/gone");
 
         await Client.GetJsonAsync("/v1/users/gone", HttpStatusCode.NotFound);
-        (await service.ScalarAsync<long>("SELECT count(*) FROM interactions AS i JOIN items USING (item_key) WHERE item_id LIKE 'erase-%'")).ShouldBe(1);
+        (await service.ScalarAsync<long>("SELECT count(*) FROM interactions AS i JOIN items USING (item_key) WHERE item_id LIKE 'erase-%'")).ShouldBe(
+            1
+        );
         await Client.GetJsonAsync("/v1/items/erase-i2");
         await Client.DeleteJsonAsync("/v1/users/gone", HttpStatusCode.NotFound);
     }
@@ -86,7 +117,8 @@ public sealed class UserTests(ServiceFixture service) : IClassFixture<ServiceFix
         var problem = await Client.PutJsonAsync(
             "/v1/users/sizes",
             new { tags = Enumerable.Range(0, 101).Select(i => $"t{i}"), attributes = Enumerable.Range(0, 101).ToDictionary(i => $"a{i}", i => i) },
-            HttpStatusCode.BadRequest);
+            HttpStatusCode.BadRequest
+        );
         problem.Errors().Keys.ShouldBe(["tags", "attributes"], ignoreOrder: true);
 
         problem = await Client.PutJsonAsync("/v1/users/sizes", new { tags = new[] { new string('x', 257) } }, HttpStatusCode.BadRequest);

@@ -93,7 +93,9 @@ public sealed class CrashTests(CrashableDatabase database, ITestOutputHelper out
         for (var round = 0; round < rounds; round++)
         {
             await Task.Delay(random.Next(10, 100));
-            await database.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.5");
+            await database.ExecuteAsync(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.5"
+            );
         }
 
         await writers.StopAsync();
@@ -135,5 +137,10 @@ public sealed class CrashTests(CrashableDatabase database, ITestOutputHelper out
     }
 
     private ServiceProcess New(params (string Key, string? Value)[] settings) =>
-        new([("ConnectionStrings:RecService", database.ConnectionString), ("Training:Enabled", "false"), ("Database:ScoringTimeout", "00:00:01"), .. settings]);
+        new([
+            ("ConnectionStrings:RecService", database.ConnectionString),
+            ("Training:Enabled", "false"),
+            ("Database:ScoringTimeout", "00:00:01"),
+            .. settings,
+        ]);
 }

@@ -7,7 +7,9 @@ using RecService.Api.Tests.Storage;
 
 namespace RecService.Api.Tests.Faults;
 
-/// <summary>A PostgreSQL of a test's own, to be stopped while it is worked with. What it has committed outlives its processes, though not the machine.</summary>
+/// <summary>
+/// A PostgreSQL of a test's own, to be stopped while it is worked with. What it has committed outlives its processes, though not the machine.
+/// </summary>
 public sealed class CrashableDatabase : IAsyncLifetime
 {
     private const string Name = "faults";
@@ -19,8 +21,8 @@ public sealed class CrashableDatabase : IAsyncLifetime
 
     public string SocketFile => Path.Combine(Settings.SocketDirectory, ".s.PGSQL.5432");
 
-    private EmbeddedPostgresSettings Settings => field ??=
-        EmbeddedPostgresSettings.From(new DatabaseOptions { DataDirectory = _directory }) with { ServerSettings = ["fsync=off"] };
+    private EmbeddedPostgresSettings Settings =>
+        field ??= EmbeddedPostgresSettings.From(new DatabaseOptions { DataDirectory = _directory }) with { ServerSettings = ["fsync=off"] };
 
     public async ValueTask InitializeAsync() => await StartAsync();
 

@@ -58,7 +58,8 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
             Degraded(recommended).ShouldBe(["userFeatures", "seenItems", "items"]);
             Degraded(await client.PostJsonAsync("/v1/scores", new { userId = "u1", itemIds = new[] { "i1", "i2" } })).ShouldBe(["userFeatures"]);
             Degraded(await client.PostJsonAsync("/v1/scores", new { itemIds = new[] { "i1", "unheard-of" } })).ShouldBe(["items"]);
-            Degraded(await client.PostJsonAsync("/v1/cross-features", new { rows = new[] { new { userId = "u1", itemId = "i1" } } })).ShouldBe(["userFeatures"]);
+            Degraded(await client.PostJsonAsync("/v1/cross-features", new { rows = new[] { new { userId = "u1", itemId = "i1" } } }))
+                .ShouldBe(["userFeatures"]);
             Degraded(await client.GetJsonAsync("/v1/recommendations/popular")).ShouldBe(["items"]);
             Degraded(await client.GetJsonAsync("/v1/items/i1/similar")).ShouldBe(["items"]);
         }
@@ -101,17 +102,31 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
     public async Task A_database_that_falls_silent_has_those_who_store_and_read_come_back_later()
     {
         using var proxy = new SilentProxy(database.SocketFile);
-        await using var service = new RecServiceFactory(ThroughProxy(proxy), new Dictionary<string, string>(Settings, StringComparer.Ordinal) { ["Database:CommandTimeout"] = "00:00:02" });
+        await using var service = new RecServiceFactory(
+            ThroughProxy(proxy),
+            new Dictionary<string, string>(Settings, StringComparer.Ordinal) { ["Database:CommandTimeout"] = "00:00:02" }
+        );
         using var client = service.CreateClient();
         // So that there are connections to fall silent.
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.PostRatingsAsync(users: 5, items: 5)));
         proxy.Silent = true;
-        var interaction = new { userId = "u1", itemId = "i1", type = "view" };
+        var interaction = new
+        {
+            userId = "u1",
+            itemId = "i1",
+            type = "view",
+        };
         var answers = new List<Task<HttpResponseMessage>>
         {
-            client.PostAsync(HttpClientExtensions.Address(client, "/v1/interactions"), JsonContent.Create(new { interactions = new[] { interaction } })),
+            client.PostAsync(
+                HttpClientExtensions.Address(client, "/v1/interactions"),
+                JsonContent.Create(new { interactions = new[] { interaction } })
+            ),
             client.GetAsync(HttpClientExtensions.Address(client, "/v1/interactions?userId=u1")),
-            client.PostAsync(HttpClientExtensions.Address(client, "/v1/interactions/import"), new StringContent("""{"userId":"u","itemId":"i","type":"view"}""", Encoding.UTF8, "application/x-ndjson")),
+            client.PostAsync(
+                HttpClientExtensions.Address(client, "/v1/interactions/import"),
+                new StringContent("""{"userId":"u","itemId":"i","type":"view"}""", Encoding.UTF8, "application/x-ndjson")
+            ),
         };
         using var named = new HttpRequestMessage(HttpMethod.Post, HttpClientExtensions.Address(client, "/v1/interactions"))
         {
@@ -126,7 +141,12 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
             answers.Add(client.GetAsync(HttpClientExtensions.Address(client, $"/v1/{kind}/a")));
             answers.Add(client.GetAsync(HttpClientExtensions.Address(client, $"/v1/{kind}")));
             answers.Add(client.DeleteAsync(HttpClientExtensions.Address(client, $"/v1/{kind}/a")));
-            answers.Add(client.PostAsync(HttpClientExtensions.Address(client, $"/v1/{kind}/import"), new StringContent("{}", Encoding.UTF8, "application/x-ndjson")));
+            answers.Add(
+                client.PostAsync(
+                    HttpClientExtensions.Address(client, $"/v1/{kind}/import"),
+                    new StringContent("{}", Encoding.UTF8, "application/x-ndjson")
+                )
+            );
         }
 
         // Probes are answered sooner than orchestrators give up.
@@ -149,7 +169,10 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
     public async Task When_another_machine_takes_the_place_of_one_that_is_gone_all_goes_on_by_new_connections()
     {
         using var proxy = new SilentProxy(database.SocketFile);
-        await using var service = new RecServiceFactory(ThroughProxy(proxy), new Dictionary<string, string>(Settings, StringComparer.Ordinal) { ["Database:CommandTimeout"] = "00:00:02" });
+        await using var service = new RecServiceFactory(
+            ThroughProxy(proxy),
+            new Dictionary<string, string>(Settings, StringComparer.Ordinal) { ["Database:CommandTimeout"] = "00:00:02" }
+        );
         using var client = service.CreateClient();
         await TrainAsync(client);
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.PostRatingsAsync(users: 5, items: 5)));
@@ -168,13 +191,21 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
 
     private static async Task<bool> IsErasedAsync(HttpClient client, CancellationToken cancellationToken)
     {
-        using var stored = await client.PutAsync(HttpClientExtensions.Address(client, "/v1/users/gone"), JsonContent.Create(new { tags = new[] { "b" } }), cancellationToken);
+        using var stored = await client.PutAsync(
+            HttpClientExtensions.Address(client, "/v1/users/gone"),
+            JsonContent.Create(new { tags = new[] { "b" } }),
+            cancellationToken
+        );
         using var erased = await client.DeleteAsync(HttpClientExtensions.Address(client, "/v1/users/gone"), cancellationToken);
         return erased.IsSuccessStatusCode
-            && (await erased.Content.ReadFromJsonAsync<JsonElement>(cancellationToken)).GetProperty("replicas").EnumerateArray().Any(replica => replica.GetProperty("confirmed").GetBoolean());
+            && (await erased.Content.ReadFromJsonAsync<JsonElement>(cancellationToken))
+                .GetProperty("replicas")
+                .EnumerateArray()
+                .Any(replica => replica.GetProperty("confirmed").GetBoolean());
     }
 
-    private static string ThroughProxy(SilentProxy proxy) => $"Host=127.0.0.1;Port={proxy.Port};Username=recservice;Database=faults;Ssl Mode=Disable;Gss Encryption Mode=Disable";
+    private static string ThroughProxy(SilentProxy proxy) =>
+        $"Host=127.0.0.1;Port={proxy.Port};Username=recservice;Database=faults;Ssl Mode=Disable;Gss Encryption Mode=Disable";
 
     private static async Task TrainAsync(HttpClient client)
     {
@@ -199,9 +230,11 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
         }
     }
 
-    private static List<string?> Degraded(JsonElement answer) => [.. answer.GetProperty("degraded").EnumerateArray().Select(part => part.GetString())];
+    private static List<string?> Degraded(JsonElement answer) =>
+        [.. answer.GetProperty("degraded").EnumerateArray().Select(part => part.GetString())];
 
-    private static List<string?> Items(JsonElement answer) => [.. answer.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("itemId").GetString())];
+    private static List<string?> Items(JsonElement answer) =>
+        [.. answer.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("itemId").GetString())];
 
     /// <summary>A request for each operation below /v1, from the examples of the contract.</summary>
     private static IEnumerable<(string Name, HttpRequestMessage Request)> Examples(HttpClient client, JsonElement document)
@@ -226,11 +259,16 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
                 }
 
                 var request = new HttpRequestMessage(HttpMethod.Parse(operation.Name), HttpClientExtensions.Address(client, address));
-                if (operation.Value.TryGetProperty("requestBody", out var body)
-                    && body.GetProperty("content").EnumerateObject().FirstOrDefault(content => content.Value.TryGetProperty("example", out _)) is { Value.ValueKind: JsonValueKind.Object } media)
+                if (
+                    operation.Value.TryGetProperty("requestBody", out var body)
+                    && body.GetProperty("content").EnumerateObject().FirstOrDefault(content => content.Value.TryGetProperty("example", out _))
+                        is { Value.ValueKind: JsonValueKind.Object } media
+                )
                 {
                     var text = media.Value.GetProperty("example");
-                    request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(text.ValueKind == JsonValueKind.String ? text.GetString()! : text.GetRawText()));
+                    request.Content = new ByteArrayContent(
+                        Encoding.UTF8.GetBytes(text.ValueKind == JsonValueKind.String ? text.GetString()! : text.GetRawText())
+                    );
                     request.Content.Headers.ContentType = new MediaTypeHeaderValue(media.Name);
                 }
 

@@ -76,10 +76,23 @@ public sealed class DiskFullTests(ITestOutputHelper output)
         return acknowledged;
     }
 
-    private static Task<HttpResponseMessage> PostAsync(HttpClient client, long first) => client.PostAsJsonAsync("/v1/interactions", new
-    {
-        interactions = Enumerable.Range(0, 5000).Select(i => new { userId = $"u{i % 100}", itemId = $"i{i % 100}", type = "view", interactionId = $"{first + i}", context = new { text = new string('x', 200) } }),
-    });
+    private static Task<HttpResponseMessage> PostAsync(HttpClient client, long first) =>
+        client.PostAsJsonAsync(
+            "/v1/interactions",
+            new
+            {
+                interactions = Enumerable
+                    .Range(0, 5000)
+                    .Select(i => new
+                    {
+                        userId = $"u{i % 100}",
+                        itemId = $"i{i % 100}",
+                        type = "view",
+                        interactionId = $"{first + i}",
+                        context = new { text = new string('x', 200) },
+                    }),
+            }
+        );
 
     private static async Task<long> CountAsync(HttpClient client)
     {
@@ -90,8 +103,7 @@ public sealed class DiskFullTests(ITestOutputHelper output)
             var page = await client.GetJsonAsync($"/v1/interactions?limit=1000{(cursor is null ? "" : "&cursor=" + cursor)}");
             count += page.GetProperty("interactions").GetArrayLength();
             cursor = page.GetProperty("nextCursor").GetString();
-        }
-        while (cursor is not null);
+        } while (cursor is not null);
 
         return count;
     }

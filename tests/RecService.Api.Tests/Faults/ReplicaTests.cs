@@ -25,7 +25,9 @@ public sealed class ReplicaTests(CrashableDatabase database, ITestOutputHelper o
         using var third = New(("Training:Enabled", "false"), ("Training:Epochs", "2"));
         await trainer.PostRatingsAsync(users: 100, items: 100);
         await trainer.PostJsonAsync("/v1/training-runs", new { }, HttpStatusCode.Accepted);
-        var killed = (await UntilAsync(() => trainer.RunsAsync(), runs => runs.Any(run => run.GetProperty("epochs").GetArrayLength() > 0)))[0].GetProperty("runId").GetInt64();
+        var killed = (await UntilAsync(() => trainer.RunsAsync(), runs => runs.Any(run => run.GetProperty("epochs").GetArrayLength() > 0)))[0]
+            .GetProperty("runId")
+            .GetInt64();
 
         using var second = New(("Training:Epochs", "2"), ("Training:Interval", Interval.ToString()));
         using var heir = await second.ClientAsync();
@@ -37,7 +39,9 @@ public sealed class ReplicaTests(CrashableDatabase database, ITestOutputHelper o
         await first.KillAsync();
         var start = Stopwatch.GetTimestamp();
         var runs = await UntilAsync(() => heir.RunsAsync(), runs => runs.Count > 1);
-        output.WriteLine($"trainer killed; another process began to train {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s later, with a schedule of every {Interval.TotalHours} h");
+        output.WriteLine(
+            $"trainer killed; another process began to train {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s later, with a schedule of every {Interval.TotalHours} h"
+        );
         Stopwatch.GetElapsedTime(start).ShouldBeLessThan(TimeSpan.FromSeconds(10));
         runs[^1].GetProperty("runId").GetInt64().ShouldBe(killed);
         runs[^1].GetProperty("status").GetString().ShouldBe("failed");
@@ -68,13 +72,19 @@ public sealed class ReplicaTests(CrashableDatabase database, ITestOutputHelper o
     private async Task ServedAsync(string what, long version, params HttpClient[] replicas)
     {
         var start = Stopwatch.GetTimestamp();
-        var times = await Task.WhenAll(replicas.Select(async replica =>
-        {
-            // A later one may be out already.
-            await UntilAsync(() => replica.PostJsonAsync("/v1/recommendations", new { count = 1 }), answer => answer.GetProperty("modelVersion") is { ValueKind: JsonValueKind.Number } served
-                && (what == "rolled back" ? served.GetInt64() == version : served.GetInt64() >= version));
-            return Stopwatch.GetElapsedTime(start);
-        }));
+        var times = await Task.WhenAll(
+            replicas.Select(async replica =>
+            {
+                // A later one may be out already.
+                await UntilAsync(
+                    () => replica.PostJsonAsync("/v1/recommendations", new { count = 1 }),
+                    answer =>
+                        answer.GetProperty("modelVersion") is { ValueKind: JsonValueKind.Number } served
+                        && (what == "rolled back" ? served.GetInt64() == version : served.GetInt64() >= version)
+                );
+                return Stopwatch.GetElapsedTime(start);
+            })
+        );
         output.WriteLine($"model {version} {what}: served by all within {times.Max().TotalMilliseconds:F0} ms");
         times.Max().ShouldBeLessThan(TimeSpan.FromSeconds(5));
     }
@@ -111,5 +121,10 @@ public sealed class ReplicaTests(CrashableDatabase database, ITestOutputHelper o
     }
 
     private ServiceProcess New(params (string Key, string? Value)[] settings) =>
-        new([("ConnectionStrings:RecService", database.ConnectionString), ("Training:Objective", "Rating"), ("Training:Holdout", "None"), .. settings]);
+        new([
+            ("ConnectionStrings:RecService", database.ConnectionString),
+            ("Training:Objective", "Rating"),
+            ("Training:Holdout", "None"),
+            .. settings,
+        ]);
 }

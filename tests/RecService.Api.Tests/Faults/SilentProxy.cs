@@ -26,7 +26,9 @@ internal sealed class SilentProxy : IDisposable
         set => _silent = value;
     }
 
-    /// <summary>What is connected now stays silent for good, as when the server's machine is gone; new connections work, as with another in its place.</summary>
+    /// <summary>
+    /// What is connected now stays silent for good, as when the server's machine is gone; new connections work, as with another in its place.
+    /// </summary>
     public void FailOver() => Interlocked.Increment(ref _machine);
 
     public void Dispose() => _listener.Dispose();

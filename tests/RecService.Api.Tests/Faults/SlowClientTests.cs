@@ -17,13 +17,32 @@ public sealed class SlowClientTests(SlowClientTests.Service service) : IClassFix
             var client = new TcpClient();
             slow.Add(client);
             await client.ConnectAsync(address.Host, address.Port);
-            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST /v1/{(i % 2 == 0 ? "interactions" : "recommendations")} HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{"));
+            await client
+                .GetStream()
+                .WriteAsync(
+                    Encoding.ASCII.GetBytes(
+                        $"POST /v1/{(i % 2 == 0 ? "interactions" : "recommendations")} HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{"
+                    )
+                );
         }
 
         for (var i = 0; i < 20; i++)
         {
-            await service.Client.PostJsonAsync("/v1/interactions", new { interactions = new[] { new { userId = "u", itemId = "i", type = "view" } } });
+            await service.Client.PostJsonAsync(
+                "/v1/interactions",
+                new
+                {
+                    interactions = new[]
+                    {
+                        new
+                        {
+                            userId = "u",
+                            itemId = "i",
+                            type = "view",
+                        },
+                    },
+                }
+            );
             await service.Client.PostJsonAsync("/v1/recommendations", new { count = 1 });
         }
 
@@ -48,14 +67,33 @@ public sealed class SlowClientTests(SlowClientTests.Service service) : IClassFix
             var client = new TcpClient();
             slow.Add(client);
             await client.ConnectAsync(address.Host, address.Port);
-            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST /v1/{(i % 2 == 0 ? "interactions" : "recommendations")} HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\n"
-                + $"Content-Length: 30000000\r\n\r\n{new string(' ', 100_000)}"));
+            await client
+                .GetStream()
+                .WriteAsync(
+                    Encoding.ASCII.GetBytes(
+                        $"POST /v1/{(i % 2 == 0 ? "interactions" : "recommendations")} HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\n"
+                            + $"Content-Length: 30000000\r\n\r\n{new string(' ', 100_000)}"
+                    )
+                );
         }
 
         for (var i = 0; i < 20; i++)
         {
-            await service.Client.PostJsonAsync("/v1/interactions", new { interactions = new[] { new { userId = "u", itemId = "i", type = "view" } } });
+            await service.Client.PostJsonAsync(
+                "/v1/interactions",
+                new
+                {
+                    interactions = new[]
+                    {
+                        new
+                        {
+                            userId = "u",
+                            itemId = "i",
+                            type = "view",
+                        },
+                    },
+                }
+            );
             await service.Client.PostJsonAsync("/v1/recommendations", new { count = 1 });
         }
 
@@ -64,13 +102,14 @@ public sealed class SlowClientTests(SlowClientTests.Service service) : IClassFix
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["Training:Enabled"] = "false",
-            ["Load:Ingest:Concurrent"] = "2",
-            ["Load:Ingest:Queue"] = "2",
-            ["Load:Scoring:Concurrent"] = "2",
-            ["Load:Scoring:Queue"] = "2",
-        };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Training:Enabled"] = "false",
+                ["Load:Ingest:Concurrent"] = "2",
+                ["Load:Ingest:Queue"] = "2",
+                ["Load:Scoring:Concurrent"] = "2",
+                ["Load:Scoring:Queue"] = "2",
+            };
     }
 }

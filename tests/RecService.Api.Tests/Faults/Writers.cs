@@ -7,7 +7,8 @@ using RecService.Api.Tests.Fixtures;
 namespace RecService.Api.Tests.Faults;
 
 /// <summary>
-/// Callers that send batches one after the other, each until it is acknowledged, and remember what was. Half of them name their interactions, the others their requests.
+/// Callers that send batches one after the other, each until it is acknowledged, and remember what was. Half of them name their interactions, the
+/// others their requests.
 /// Each interaction has a number of its own, so that it can be told whether it is stored, and how often.
 /// </summary>
 internal sealed class Writers
@@ -37,7 +38,8 @@ internal sealed class Writers
     public IReadOnlyCollection<long> Acknowledged => _acknowledged;
 
     /// <summary>How often what came of a request.</summary>
-    public string Outcomes => string.Join(", ", _outcomes.OrderBy(outcome => outcome.Key, StringComparer.Ordinal).Select(outcome => $"{outcome.Key}: {outcome.Value}"));
+    public string Outcomes =>
+        string.Join(", ", _outcomes.OrderBy(outcome => outcome.Key, StringComparer.Ordinal).Select(outcome => $"{outcome.Key}: {outcome.Value}"));
 
     /// <summary>Lets the writers have their last batches acknowledged.</summary>
     public async Task StopAsync()
@@ -52,7 +54,9 @@ internal sealed class Writers
         var stored = await database.ScalarAsync<long[]>("SELECT coalesce(array_agg(value::bigint), '{}') FROM interactions WHERE type = 'written'");
         var distinct = stored.ToHashSet();
         var lost = _acknowledged.Count(number => !distinct.Contains(number));
-        output.WriteLine($"{_acknowledged.Count} interactions acknowledged, {stored.Length} stored, {lost} lost, {stored.Length - distinct.Count} stored twice; requests by outcome: {Outcomes}");
+        output.WriteLine(
+            $"{_acknowledged.Count} interactions acknowledged, {stored.Length} stored, {lost} lost, {stored.Length - distinct.Count} stored twice; requests by outcome: {Outcomes}"
+        );
         _mistakes.Take(5).ShouldBeEmpty();
         lost.ShouldBe(0);
         stored.Length.ShouldBe(distinct.Count);
@@ -61,7 +65,11 @@ internal sealed class Writers
 
     private async Task WriteAsync(int writer, Random random)
     {
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { DefaultRequestHeaders = { { TestKey.Header, TestKey.Text } }, Timeout = TimeSpan.FromSeconds(30) };
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+        {
+            DefaultRequestHeaders = { { TestKey.Header, TestKey.Text } },
+            Timeout = TimeSpan.FromSeconds(30),
+        };
         for (long next = writer * NumbersOfAWriter; !_enough;)
         {
             var numbers = Enumerable.Range(0, random.Next(1, MostOfABatch)).Select(i => next + i).ToArray();
@@ -83,17 +91,19 @@ internal sealed class Writers
     private async Task<bool> SendAsync(HttpClient client, int writer, long[] numbers)
     {
         var named = writer % 2 == 0;
-        var body = JsonSerializer.SerializeToUtf8Bytes(new
-        {
-            interactions = numbers.Select(number => new
+        var body = JsonSerializer.SerializeToUtf8Bytes(
+            new
             {
-                interactionId = named ? $"n{number}" : null,
-                userId = $"writer-{writer}",
-                itemId = $"item-{number % 50}",
-                type = "written",
-                value = (double)number,
-            }),
-        });
+                interactions = numbers.Select(number => new
+                {
+                    interactionId = named ? $"n{number}" : null,
+                    userId = $"writer-{writer}",
+                    itemId = $"item-{number % 50}",
+                    type = "written",
+                    value = (double)number,
+                }),
+            }
+        );
         while (true)
         {
             var outcome = await TryAsync(client, body, named ? null : $"batch-{numbers[0]}");

@@ -11,7 +11,9 @@ public static class FaultScale
     public static int Seed(ITestOutputHelper output)
     {
         ArgumentNullException.ThrowIfNull(output);
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("RECSERVICE_FAULTS_SEED"), CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next(1_000_000);
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("RECSERVICE_FAULTS_SEED"), CultureInfo.InvariantCulture, out var given)
+            ? given
+            : Random.Shared.Next(1_000_000);
         output.WriteLine($"RECSERVICE_FAULTS_SEED={seed}");
         return seed;
     }

@@ -28,7 +28,13 @@ public static class HttpClientExtensions
     }
 
     public static async Task<JsonElement> SendTextAsync(
-        this HttpClient client, HttpMethod method, string path, string text, string mediaType = "application/json", HttpStatusCode expected = HttpStatusCode.OK)
+        this HttpClient client,
+        HttpMethod method,
+        string path,
+        string text,
+        string mediaType = "application/json",
+        HttpStatusCode expected = HttpStatusCode.OK
+    )
     {
         using var request = new HttpRequestMessage(method, Address(client, path)) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(text)) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue(mediaType);

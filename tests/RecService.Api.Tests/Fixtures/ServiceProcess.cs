@@ -13,9 +13,7 @@ public sealed class ServiceProcess : IDisposable
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ServiceProcess(params (string Key, string? Value)[] settings)
-        : this([], settings)
-    {
-    }
+        : this([], settings) { }
 
     /// <summary>One of the service's commands, such as <c>migrate</c>.</summary>
     public ServiceProcess(string[] arguments, params (string Key, string? Value)[] settings)

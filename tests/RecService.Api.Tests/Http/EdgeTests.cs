@@ -20,8 +20,13 @@ public sealed class EdgeTests(EdgeTests.Service service, ServiceFixture plain) :
         answer.StatusCode.ShouldBe(expected);
         answer.Headers.GetValues("X-Content-Type-Options").ShouldBe(["nosniff"]);
         answer.Headers.GetValues("Referrer-Policy").ShouldBe(["no-referrer"]);
-        answer.Headers.GetValues("Content-Security-Policy").Single().ShouldContain(path.StartsWith("/swagger", StringComparison.Ordinal) ? "default-src 'self'" : "default-src 'none'");
-        (answer.Headers.CacheControl?.NoStore ?? false).ShouldBe(path.StartsWith("/v1", StringComparison.Ordinal) || path.StartsWith("/health", StringComparison.Ordinal));
+        answer
+            .Headers.GetValues("Content-Security-Policy")
+            .Single()
+            .ShouldContain(path.StartsWith("/swagger", StringComparison.Ordinal) ? "default-src 'self'" : "default-src 'none'");
+        (answer.Headers.CacheControl?.NoStore ?? false).ShouldBe(
+            path.StartsWith("/v1", StringComparison.Ordinal) || path.StartsWith("/health", StringComparison.Ordinal)
+        );
         answer.Headers.Contains("Server").ShouldBeFalse();
         answer.Headers.Contains("X-Powered-By").ShouldBeFalse();
     }
@@ -81,7 +86,12 @@ public sealed class EdgeTests(EdgeTests.Service service, ServiceFixture plain) :
         using var client = new HttpClient { BaseAddress = fixture.Client.BaseAddress };
         using var request = new HttpRequestMessage(HttpMethod.Options, "/v1/recommendations")
         {
-            Headers = { { "Origin", origin }, { "Access-Control-Request-Method", "POST" }, { "Access-Control-Request-Headers", "x-api-key,content-type" } },
+            Headers =
+            {
+                { "Origin", origin },
+                { "Access-Control-Request-Method", "POST" },
+                { "Access-Control-Request-Headers", "x-api-key,content-type" },
+            },
         };
         using var answer = await client.SendAsync(request);
         return answer.Headers.TryGetValues("Access-Control-Allow-Origin", out var allowed) ? allowed.Single() : null;
@@ -96,14 +106,15 @@ public sealed class EdgeTests(EdgeTests.Service service, ServiceFixture plain) :
 
     public sealed class Service(DatabaseServer server) : KeyedService(server)
     {
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>
-        {
-            ["Training:Enabled"] = "false",
-            ["Access:AnonymousLimit:PerSecond"] = "0.01",
-            ["Access:AnonymousLimit:Burst"] = "5",
-            ["Cors:Origins:0"] = "https://shop.example",
-            ["Proxy:Trusted:0"] = "127.0.0.0/8",
-            ["Proxy:Trusted:1"] = "::1",
-        };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>
+            {
+                ["Training:Enabled"] = "false",
+                ["Access:AnonymousLimit:PerSecond"] = "0.01",
+                ["Access:AnonymousLimit:Burst"] = "5",
+                ["Cors:Origins:0"] = "https://shop.example",
+                ["Proxy:Trusted:0"] = "127.0.0.0/8",
+                ["Proxy:Trusted:1"] = "::1",
+            };
     }
 }

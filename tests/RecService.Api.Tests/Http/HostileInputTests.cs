@@ -57,7 +57,10 @@ public sealed class HostileInputTests(ServiceFixture service) : IClassFixture<Se
     [InlineData("PUT", "/v1/items/a")]
     public async Task An_unknown_charset_is_an_unsupported_media_type(string method, string path)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Parse(method), HttpClientExtensions.Address(service.Client, path)) { Content = new ByteArrayContent("{}"u8.ToArray()) };
+        using var request = new HttpRequestMessage(HttpMethod.Parse(method), HttpClientExtensions.Address(service.Client, path))
+        {
+            Content = new ByteArrayContent("{}"u8.ToArray()),
+        };
         request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse("application/json; charset=nope");
 
         using var answer = await service.Client.SendAsync(request);
@@ -71,5 +74,7 @@ public sealed class HostileInputTests(ServiceFixture service) : IClassFixture<Se
     [InlineData("models", "99999999999999999999999")]
     [InlineData("training-runs", "")]
     public async Task A_forged_cursor_is_named(string list, string place) =>
-        (await service.Client.GetJsonAsync($"/v1/{list}?cursor={Paging.Cursor(list, place)}", HttpStatusCode.BadRequest)).Errors().Keys.ShouldBe(["cursor"]);
+        (await service.Client.GetJsonAsync($"/v1/{list}?cursor={Paging.Cursor(list, place)}", HttpStatusCode.BadRequest))
+            .Errors()
+            .Keys.ShouldBe(["cursor"]);
 }

@@ -22,23 +22,33 @@ public sealed partial class HostileRequestTests(KeyedService service, ITestOutpu
         var requests = new HostileRequests(await service.Client.GetJsonAsync("/openapi/v1.json"), seed);
         var statuses = new ConcurrentDictionary<string, int>();
         var mistakes = new ConcurrentQueue<string>();
-        await Parallel.ForEachAsync(Enumerable.Range(0, count).Select(_ => requests.Next()), new ParallelOptions { MaxDegreeOfParallelism = Connections }, async (request, _) =>
-        {
-            var answer = await SendAsync(request);
-            var status = answer.Length > 12 ? answer[9..12] : "none";
-            statuses.AddOrUpdate(status, 1, (_, former) => former + 1);
-            // 505 is what a request line without HTTP's version deserves.
-            if ((status[0] is '5' && status is not "505") || Insides().IsMatch(answer))
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, count).Select(_ => requests.Next()),
+            new ParallelOptions { MaxDegreeOfParallelism = Connections },
+            async (request, _) =>
             {
-                mistakes.Enqueue($"{Shortened(Encoding.UTF8.GetString(request))}\n=> {Shortened(answer)}");
+                var answer = await SendAsync(request);
+                var status = answer.Length > 12 ? answer[9..12] : "none";
+                statuses.AddOrUpdate(status, 1, (_, former) => former + 1);
+                // 505 is what a request line without HTTP's version deserves.
+                if ((status[0] is '5' && status is not "505") || Insides().IsMatch(answer))
+                {
+                    mistakes.Enqueue($"{Shortened(Encoding.UTF8.GetString(request))}\n=> {Shortened(answer)}");
+                }
             }
-        });
+        );
 
-        output.WriteLine($"{count} hostile requests, by status: " + string.Join(", ", statuses.OrderBy(status => status.Key, StringComparer.Ordinal).Select(status => $"{status.Key}: {status.Value}")));
+        output.WriteLine(
+            $"{count} hostile requests, by status: "
+                + string.Join(", ", statuses.OrderBy(status => status.Key, StringComparer.Ordinal).Select(status => $"{status.Key}: {status.Value}"))
+        );
         mistakes.Take(10).ShouldBeEmpty();
         statuses.GetValueOrDefault("none").ShouldBeLessThan(count / 100);
         // A run on what has been stored meanwhile may well have failed.
-        var parts = (await service.Client.GetJsonAsync("/health/ready")).GetProperty("checks").EnumerateObject().Where(part => part.Name != "training");
+        var parts = (await service.Client.GetJsonAsync("/health/ready"))
+            .GetProperty("checks")
+            .EnumerateObject()
+            .Where(part => part.Name != "training");
         parts.ShouldAllBe(part => part.Value.GetProperty("status").GetString() == "Healthy");
         await service.Client.PostRatingsAsync(users: 2, items: 2);
     }

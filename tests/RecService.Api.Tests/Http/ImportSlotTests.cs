@@ -42,8 +42,13 @@ public sealed class ImportSlotTests(KeyedService service) : IClassFixture<KeyedS
             var import = new TcpClient();
             imports.Add(import);
             await import.ConnectAsync(address.Host, address.Port);
-            await import.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST /v1/users/import HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {key}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n{part.Length:X}\r\n{part}\r\n"));
+            await import
+                .GetStream()
+                .WriteAsync(
+                    Encoding.ASCII.GetBytes(
+                        $"POST /v1/users/import HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {key}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n{part.Length:X}\r\n{part}\r\n"
+                    )
+                );
         }
     }
 

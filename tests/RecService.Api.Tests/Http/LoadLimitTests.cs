@@ -11,7 +11,18 @@ namespace RecService.Api.Tests.Http;
 
 public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixture<LoadLimitTests.Service>
 {
-    private static readonly object Batch = new { interactions = new[] { new { userId = "u", itemId = "i", type = "view" } } };
+    private static readonly object Batch = new
+    {
+        interactions = new[]
+        {
+            new
+            {
+                userId = "u",
+                itemId = "i",
+                type = "view",
+            },
+        },
+    };
 
     [Fact]
     public void A_limit_out_of_range_is_named()
@@ -29,7 +40,10 @@ public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixtu
         await using var connection = await service.Database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         await connection.ExecuteAsync("LOCK TABLE interactions IN EXCLUSIVE MODE", CancellationToken.None);
-        var requests = Enumerable.Range(0, 5).Select(_ => service.Client.PostAsync(new Uri("/v1/interactions", UriKind.Relative), JsonContent.Create(Batch))).ToList();
+        var requests = Enumerable
+            .Range(0, 5)
+            .Select(_ => service.Client.PostAsync(new Uri("/v1/interactions", UriKind.Relative), JsonContent.Create(Batch)))
+            .ToList();
         for (var i = 0; i < 3; i++)
         {
             // One request is worked on and one waits for it, until the table is free.
@@ -84,18 +98,27 @@ public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixtu
     {
         var body = new StringBuilder().Append("{\"interactions\":[").Insert(17, value, 1_000_000).Append("0]}").ToString();
         var problem = await service.Client.SendTextAsync(HttpMethod.Post, "/v1/interactions", body, expected: HttpStatusCode.RequestEntityTooLarge);
-        problem.Errors().ShouldHaveSingleItem().ShouldSatisfyAllConditions(
-            error => error.Key.ShouldBe("$"),
-            error => error.Value.ShouldBe(["the body's values take more memory than there is for the bodies of one key; split it"]));
+        problem
+            .Errors()
+            .ShouldHaveSingleItem()
+            .ShouldSatisfyAllConditions(
+                error => error.Key.ShouldBe("$"),
+                error => error.Value.ShouldBe(["the body's values take more memory than there is for the bodies of one key; split it"])
+            );
     }
 
     private async Task SendAsync(TcpClient client, int length, int sent)
     {
         var address = service.Client.BaseAddress!;
         await client.ConnectAsync(address.Host, address.Port);
-        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /v1/interactions HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\n"
-            + $"Content-Length: {length}\r\n\r\n{new string(' ', sent)}"));
+        await client
+            .GetStream()
+            .WriteAsync(
+                Encoding.ASCII.GetBytes(
+                    $"POST /v1/interactions HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/json\r\n"
+                        + $"Content-Length: {length}\r\n\r\n{new string(' ', sent)}"
+                )
+            );
     }
 
     private async Task UntilLargeBodyAsync(HttpStatusCode expected)
@@ -119,12 +142,13 @@ public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixtu
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["Training:Enabled"] = "false",
-            ["Load:Ingest:Concurrent"] = "1",
-            ["Load:Ingest:Queue"] = "1",
-            ["Load:BodyMebibytes"] = "64",
-        };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Training:Enabled"] = "false",
+                ["Load:Ingest:Concurrent"] = "1",
+                ["Load:Ingest:Queue"] = "1",
+                ["Load:BodyMebibytes"] = "64",
+            };
     }
 }

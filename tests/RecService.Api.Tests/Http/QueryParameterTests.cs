@@ -31,7 +31,21 @@ public sealed class QueryParameterTests(ServiceFixture service) : IClassFixture<
     [InlineData("type=wish&type=view", "type")]
     public async Task A_condition_that_is_not_understood_deletes_nothing(string query, string field)
     {
-        await service.Client.PostJsonAsync("/v1/interactions", new { interactions = new[] { new { userId = "u", itemId = "i", type = "wish" } } });
+        await service.Client.PostJsonAsync(
+            "/v1/interactions",
+            new
+            {
+                interactions = new[]
+                {
+                    new
+                    {
+                        userId = "u",
+                        itemId = "i",
+                        type = "wish",
+                    },
+                },
+            }
+        );
         (await service.Client.DeleteJsonAsync($"/v1/interactions?{query}", HttpStatusCode.BadRequest)).Errors().Keys.ShouldBe([field]);
         (await service.Client.GetJsonAsync("/v1/interactions?type=wish")).GetProperty("interactions").GetArrayLength().ShouldBeGreaterThan(0);
     }
@@ -46,17 +60,28 @@ public sealed class QueryParameterTests(ServiceFixture service) : IClassFixture<
             foreach (var operation in path.Value.EnumerateObject().Where(each => each.Value.TryGetProperty("parameters", out _)))
             {
                 // A second, unknown parameter keeps the request from being carried out.
-                var names = operation.Value.GetProperty("parameters").EnumerateArray()
-                    .Where(each => each.GetProperty("in").GetString() == "query").Select(each => each.GetProperty("name").GetString()!).ToList();
+                var names = operation
+                    .Value.GetProperty("parameters")
+                    .EnumerateArray()
+                    .Where(each => each.GetProperty("in").GetString() == "query")
+                    .Select(each => each.GetProperty("name").GetString()!)
+                    .ToList();
                 var query = string.Concat(names.Select(name => $"{name}=1&")) + "unheard=1";
                 var address = path.Name.Replace("{runId}", "1", StringComparison.Ordinal).Replace("{version}", "1", StringComparison.Ordinal);
-                using var request = new HttpRequestMessage(HttpMethod.Parse(operation.Name), HttpClientExtensions.Address(service.Client, $"{address}?{query}"));
+                using var request = new HttpRequestMessage(
+                    HttpMethod.Parse(operation.Name),
+                    HttpClientExtensions.Address(service.Client, $"{address}?{query}")
+                );
                 using var response = await service.Client.SendAsync(request, TestContext.Current.CancellationToken);
                 if (response.StatusCode != HttpStatusCode.UnsupportedMediaType)
                 {
                     var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
                     response.StatusCode.ShouldBe(HttpStatusCode.BadRequest, text);
-                    System.Text.Json.JsonDocument.Parse(text).RootElement.Errors().Keys.ShouldHaveSingleItem($"{operation.Name} {path.Name}").ShouldBe("unheard");
+                    System
+                        .Text.Json.JsonDocument.Parse(text)
+                        .RootElement.Errors()
+                        .Keys.ShouldHaveSingleItem($"{operation.Name} {path.Name}")
+                        .ShouldBe("unheard");
                     checkedCount += names.Count;
                 }
             }

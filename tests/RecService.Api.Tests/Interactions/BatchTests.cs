@@ -13,10 +13,12 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
     public async Task An_interaction_is_stored_with_all_it_says_and_creates_its_user_and_item()
     {
         var before = DateTimeOffset.UtcNow;
-        await PostAsync("""
+        await PostAsync(
+            """
             {"interactionId":"e1","userId":"full-u","itemId":"full-i","type":"rating","value":4.5,"occurredAt":"2024-05-01T12:00:00.123456+02:00",
              "tags":["x","y","x"],"context":{"device":"mobile","hour":13,"weekend":false,"campaigns":["a","b"]},"recommendationId":"r1"}
-            """);
+            """
+        );
 
         var stored = (await Client.GetJsonAsync("/v1/interactions?userId=full-u")).GetProperty("interactions")[0];
         stored.GetProperty("interactionId").GetString().ShouldBe("e1");
@@ -46,8 +48,10 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
     [Fact]
     public async Task The_same_id_with_the_same_payload_is_a_duplicate()
     {
-        const string first = """{"interactionId":"same","userId":"dup-u","itemId":"i","type":"view","value":1,"tags":["a"],"context":{"a":1,"b":2}}""";
-        const string again = """{"interactionId":"same","userId":"dup-u","itemId":"i","type":"view","value":1.0,"tags":["a"],"context":{"b":2,"a":1}}""";
+        const string first =
+            """{"interactionId":"same","userId":"dup-u","itemId":"i","type":"view","value":1,"tags":["a"],"context":{"a":1,"b":2}}""";
+        const string again =
+            """{"interactionId":"same","userId":"dup-u","itemId":"i","type":"view","value":1.0,"tags":["a"],"context":{"b":2,"a":1}}""";
         (await PostAsync(first)).ShouldBe((1, 0, 0));
         (await PostAsync(again)).ShouldBe((0, 1, 0));
         (await PostAsync(again, first, """{"interactionId":"other","userId":"dup-u","itemId":"i","type":"view"}""")).ShouldBe((1, 2, 0));
@@ -60,7 +64,9 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
     [InlineData(DirectInsert.MaxRows + 1)]
     public async Task A_batch_of_any_size_stores_the_same_and_knows_what_another_size_stored(int count)
     {
-        var batches = new[] { count, DirectInsert.MaxRows + 10, count }.Select(size => Enumerable.Range(0, size).Select(Interaction).ToArray()).ToArray();
+        var batches = new[] { count, DirectInsert.MaxRows + 10, count }
+            .Select(size => Enumerable.Range(0, size).Select(Interaction).ToArray())
+            .ToArray();
         await PostAsync($$"""{"userId":"size-u-{{count}}","itemId":"size-i","type":"view"}""");
         (await PostAsync(batches[0])).ShouldBe((count, 0, 0));
         (await PostAsync(batches[1])).ShouldBe((batches[1].Length - count, count, 0));
@@ -73,13 +79,19 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
         rows.Select(Rest).Distinct(StringComparer.Ordinal).ShouldHaveSingleItem().ShouldContain("2024-05-01T12:00:00.123456Z");
 
         // A time finer than what is stored.
-        string Interaction(int i) => $$"""
-            {"interactionId":"size-{{i}}","userId":"size-u-{{count}}","itemId":"size-i","type":"rating","value":{{i}}.25,"occurredAt":"2024-05-01T12:00:00.1234567Z",
-             "tags":["x","y"],"context":{"device":"mobile","hour":13.5,"kinds":["a","b"]},"recommendationId":"r1"}
-            """;
+        string Interaction(int i) =>
+            $$"""
+                {"interactionId":"size-{{i}}","userId":"size-u-{{count}}","itemId":"size-i","type":"rating","value":{{i}}.25,"occurredAt":"2024-05-01T12:00:00.1234567Z",
+                 "tags":["x","y"],"context":{"device":"mobile","hour":13.5,"kinds":["a","b"]},"recommendationId":"r1"}
+                """;
 
-        static string Rest(JsonElement row) => string.Join(' ', row.EnumerateObject()
-            .Where(property => property.Name is not ("interactionId" or "value" or "receivedAt")).Select(property => property.Value.GetRawText()));
+        static string Rest(JsonElement row) =>
+            string.Join(
+                ' ',
+                row.EnumerateObject()
+                    .Where(property => property.Name is not ("interactionId" or "value" or "receivedAt"))
+                    .Select(property => property.Value.GetRawText())
+            );
     }
 
     [Fact]
@@ -91,8 +103,13 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
         await PostAsync(known);
         (await PostAsync(other, fresh, known)).ShouldBe((2, 1, 0));
         (await PostAsync(other, """{"userId":"mixed-u","itemId":"mixed-new-i","type":"view"}""")).ShouldBe((2, 0, 0));
-        (await PostAsync(other, """{"interactionId":"mixed-3","userId":"mixed-u","itemId":"mixed-i","type":"view"}""",
-            """{"interactionId":"mixed-3","userId":"mixed-u","itemId":"mixed-i","type":"click"}""")).ShouldBe((2, 0, 1));
+        (
+            await PostAsync(
+                other,
+                """{"interactionId":"mixed-3","userId":"mixed-u","itemId":"mixed-i","type":"view"}""",
+                """{"interactionId":"mixed-3","userId":"mixed-u","itemId":"mixed-i","type":"click"}"""
+            )
+        ).ShouldBe((2, 0, 1));
         (await CountAsync("mixed-u")).ShouldBe(7);
     }
 
@@ -103,7 +120,13 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
         (await PostAsync(first)).ShouldBe((1, 0, 0));
         const string conflict = """{"interactionId":"makes-1","userId":"makes-u","itemId":"makes-no-i","type":"view"}""";
         await SendAsync([conflict], HttpStatusCode.BadRequest);
-        (await PostAsync(conflict, """{"userId":"makes-u-2","itemId":"makes-i-2","type":"view"}""", """{"userId":"makes-u-2","itemId":"makes-i","type":"view"}""")).ShouldBe((2, 0, 1));
+        (
+            await PostAsync(
+                conflict,
+                """{"userId":"makes-u-2","itemId":"makes-i-2","type":"view"}""",
+                """{"userId":"makes-u-2","itemId":"makes-i","type":"view"}"""
+            )
+        ).ShouldBe((2, 0, 1));
         await Client.GetJsonAsync("/v1/items/makes-no-i", HttpStatusCode.NotFound);
         await Client.GetJsonAsync("/v1/items/makes-i-2");
         await Client.GetJsonAsync("/v1/users/makes-u-2");
@@ -112,22 +135,34 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
     [Fact]
     public async Task The_same_id_of_another_user_is_another_interaction()
     {
-        (await PostAsync(
-            """{"interactionId":"shared","userId":"shared-1","itemId":"i","type":"view"}""",
-            """{"interactionId":"shared","userId":"shared-2","itemId":"i","type":"view"}""")).ShouldBe((2, 0, 0));
+        (
+            await PostAsync(
+                """{"interactionId":"shared","userId":"shared-1","itemId":"i","type":"view"}""",
+                """{"interactionId":"shared","userId":"shared-2","itemId":"i","type":"view"}"""
+            )
+        ).ShouldBe((2, 0, 0));
     }
 
     [Theory]
-    [InlineData("""{"interactionId":"c","userId":"conflict-u","itemId":"conflict-other","type":"view","value":1,"occurredAt":"2024-01-01T00:00:00Z"}""")]
+    [InlineData(
+        """{"interactionId":"c","userId":"conflict-u","itemId":"conflict-other","type":"view","value":1,"occurredAt":"2024-01-01T00:00:00Z"}"""
+    )]
     [InlineData("""{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"click","value":1,"occurredAt":"2024-01-01T00:00:00Z"}""")]
     [InlineData("""{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","occurredAt":"2024-01-01T00:00:00Z"}""")]
     [InlineData("""{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","value":1,"occurredAt":"2024-01-02T00:00:00Z"}""")]
-    [InlineData("""{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","value":1,"tags":["t"],"occurredAt":"2024-01-01T00:00:00Z"}""")]
-    [InlineData("""{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","value":1,"context":{"d":1},"occurredAt":"2024-01-01T00:00:00Z"}""")]
-    [InlineData("""{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","value":1,"recommendationId":"r","occurredAt":"2024-01-01T00:00:00Z"}""")]
+    [InlineData(
+        """{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","value":1,"tags":["t"],"occurredAt":"2024-01-01T00:00:00Z"}"""
+    )]
+    [InlineData(
+        """{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","value":1,"context":{"d":1},"occurredAt":"2024-01-01T00:00:00Z"}"""
+    )]
+    [InlineData(
+        """{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","value":1,"recommendationId":"r","occurredAt":"2024-01-01T00:00:00Z"}"""
+    )]
     public async Task The_same_id_with_another_payload_is_rejected_and_creates_nothing(string other)
     {
-        const string first = """{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","value":1,"occurredAt":"2024-01-01T00:00:00Z"}""";
+        const string first =
+            """{"interactionId":"c","userId":"conflict-u","itemId":"conflict-i","type":"view","value":1,"occurredAt":"2024-01-01T00:00:00Z"}""";
         await SendAsync([first], HttpStatusCode.OK);
         var problem = await SendAsync([other], HttpStatusCode.BadRequest);
         problem.Errors().Keys.ShouldBe(["interactions[0].interactionId"]);
@@ -149,7 +184,8 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
                 """{"userId":"in-batch","itemId":"i1","type":"view"}""",
                 """{"userId":"in-batch","itemId":"i1","type":"view"}""",
             ],
-            HttpStatusCode.OK);
+            HttpStatusCode.OK
+        );
         Counts(result).ShouldBe((3, 1, 1));
         result.GetProperty("errors")[0].GetProperty("index").GetInt32().ShouldBe(2);
         result.GetProperty("errors")[0].GetProperty("field").GetString().ShouldBe("interactionId");
@@ -218,8 +254,8 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
     private async Task<(long Accepted, long Duplicates, long Rejected)> PostAsync(params string[] interactions) =>
         Counts(await SendAsync(interactions, HttpStatusCode.OK));
 
-    private Task<JsonElement> SendAsync(string[] interactions, HttpStatusCode expected) => Client.SendTextAsync(
-        HttpMethod.Post, "/v1/interactions", $$"""{"interactions":[{{string.Join(',', interactions)}}]}""", expected: expected);
+    private Task<JsonElement> SendAsync(string[] interactions, HttpStatusCode expected) =>
+        Client.SendTextAsync(HttpMethod.Post, "/v1/interactions", $$"""{"interactions":[{{string.Join(',', interactions)}}]}""", expected: expected);
 
     private static (long Accepted, long Duplicates, long Rejected) Counts(JsonElement result) =>
         (result.GetProperty("accepted").GetInt64(), result.GetProperty("duplicates").GetInt64(), result.GetProperty("rejected").GetInt64());

@@ -11,7 +11,9 @@ public sealed class CompressedBodyTests(ServiceFixture service) : IClassFixture<
 {
     private const string Import = "/v1/interactions/import";
 
-    private static readonly string Body = string.Concat(Enumerable.Range(0, 5000).Select(i => $$"""{"userId":"zip-{{i}}","itemId":"i","type":"view"}""" + "\n"));
+    private static readonly string Body = string.Concat(
+        Enumerable.Range(0, 5000).Select(i => $$"""{"userId":"zip-{{i}}","itemId":"i","type":"view"}""" + "\n")
+    );
 
     [Fact]
     public async Task A_compressed_import_is_read()
@@ -30,7 +32,9 @@ public sealed class CompressedBodyTests(ServiceFixture service) : IClassFixture<
 
     [Fact]
     public async Task A_body_that_is_not_what_its_encoding_says_is_refused() =>
-        (await SendAsync(Import, "application/x-ndjson", Encoding.UTF8.GetBytes(Body), "gzip", HttpStatusCode.BadRequest)).Errors().Keys.ShouldBe(["$"]);
+        (await SendAsync(Import, "application/x-ndjson", Encoding.UTF8.GetBytes(Body), "gzip", HttpStatusCode.BadRequest))
+            .Errors()
+            .Keys.ShouldBe(["$"]);
 
     [Fact]
     public async Task An_unknown_encoding_is_refused_instead_of_being_read_as_text() =>
@@ -38,7 +42,13 @@ public sealed class CompressedBodyTests(ServiceFixture service) : IClassFixture<
 
     [Fact]
     public async Task A_small_body_that_grows_beyond_the_limit_is_refused() =>
-        await SendAsync("/v1/interactions", "application/json", Compressed(new string(' ', 40_000_000)), "gzip", HttpStatusCode.RequestEntityTooLarge);
+        await SendAsync(
+            "/v1/interactions",
+            "application/json",
+            Compressed(new string(' ', 40_000_000)),
+            "gzip",
+            HttpStatusCode.RequestEntityTooLarge
+        );
 
     private static byte[] Compressed(string text)
     {

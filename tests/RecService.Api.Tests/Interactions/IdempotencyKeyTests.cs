@@ -30,7 +30,10 @@ public sealed class IdempotencyKeyTests(KeyedService service) : IClassFixture<Ke
     [Fact]
     public async Task Requests_with_one_key_at_the_same_time_at_two_processes_are_stored_once()
     {
-        await using var replica = new RecServiceFactory(service.ConnectionString, new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Enabled"] = "false" });
+        await using var replica = new RecServiceFactory(
+            service.ConnectionString,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Enabled"] = "false" }
+        );
         using var other = replica.CreateClient();
         var body = Body("at-once", 20);
         var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => SendAsync(i % 2 == 0 ? service.Client : other, "at-once", body)));
@@ -66,7 +69,11 @@ public sealed class IdempotencyKeyTests(KeyedService service) : IClassFixture<Ke
     [Fact]
     public async Task A_request_of_which_nothing_was_stored_may_be_corrected_under_its_key()
     {
-        await SendAsync(service.Client, "first", """{"interactions": [{"interactionId": "taken", "userId": "conflict", "itemId": "a", "type": "view"}]}""");
+        await SendAsync(
+            service.Client,
+            "first",
+            """{"interactions": [{"interactionId": "taken", "userId": "conflict", "itemId": "a", "type": "view"}]}"""
+        );
         await SendAsync(service.Client, "corrected", """{"interactions": [{"userId": ""}]}""", HttpStatusCode.BadRequest);
         await SendAsync(service.Client, "corrected", $$"""{"interactions": [{{Conflicting}}]}""", HttpStatusCode.BadRequest);
         (await SendAsync(service.Client, "corrected", Body("corrected", 1))).GetProperty("accepted").GetInt32().ShouldBe(1);
@@ -77,7 +84,9 @@ public sealed class IdempotencyKeyTests(KeyedService service) : IClassFixture<Ke
     {
         await SendAsync(service.Client, "yesterday", Body("yesterday", 1));
         await SendAsync(service.Client, "yesterday too", Body("yesterday", 1));
-        await service.ScalarAsync<int>("WITH aged AS (UPDATE idempotency_keys SET created_at = now() - interval '25 hours' WHERE key LIKE 'yesterday%' RETURNING 1) SELECT count(*)::int FROM aged");
+        await service.ScalarAsync<int>(
+            "WITH aged AS (UPDATE idempotency_keys SET created_at = now() - interval '25 hours' WHERE key LIKE 'yesterday%' RETURNING 1) SELECT count(*)::int FROM aged"
+        );
         await SendAsync(service.Client, "yesterday", Body("yesterday", 2));
         (await StoredAsync("yesterday")).ShouldBe(4);
 
@@ -87,7 +96,9 @@ public sealed class IdempotencyKeyTests(KeyedService service) : IClassFixture<Ke
 
     [Fact]
     public async Task A_key_that_is_too_long_is_named() =>
-        (await SendAsync(service.Client, new string('k', 257), Body("long", 1), HttpStatusCode.BadRequest)).Errors().Keys.ShouldBe(["Idempotency-Key"]);
+        (await SendAsync(service.Client, new string('k', 257), Body("long", 1), HttpStatusCode.BadRequest))
+            .Errors()
+            .Keys.ShouldBe(["Idempotency-Key"]);
 
     [Fact]
     public async Task An_import_takes_none_as_it_would_not_keep_its_promise()
@@ -104,11 +115,12 @@ public sealed class IdempotencyKeyTests(KeyedService service) : IClassFixture<Ke
     private static string Body(string user, int count, params string[] more) =>
         $$"""{"interactions": [{{string.Join(", ", Enumerable.Range(0, count).Select(i => $$"""{"userId": "{{user}}", "itemId": "i{{i}}", "type": "view"}""").Concat(more))}}]}""";
 
-    private static HttpRequestMessage Request(HttpClient client, string key, string body) => new(HttpMethod.Post, new Uri(client.BaseAddress!, "/v1/interactions"))
-    {
-        Content = new StringContent(body, Encoding.UTF8, "application/json"),
-        Headers = { { "Idempotency-Key", key } },
-    };
+    private static HttpRequestMessage Request(HttpClient client, string key, string body) =>
+        new(HttpMethod.Post, new Uri(client.BaseAddress!, "/v1/interactions"))
+        {
+            Content = new StringContent(body, Encoding.UTF8, "application/json"),
+            Headers = { { "Idempotency-Key", key } },
+        };
 
     private static async Task<JsonElement> SendAsync(HttpClient client, string key, string body, HttpStatusCode expected = HttpStatusCode.OK)
     {
@@ -119,5 +131,6 @@ public sealed class IdempotencyKeyTests(KeyedService service) : IClassFixture<Ke
         return JsonDocument.Parse(text).RootElement;
     }
 
-    private Task<long> StoredAsync(string user) => service.ScalarAsync<long>("SELECT count(*) FROM interactions JOIN users USING (user_key) WHERE user_id = $1", user);
+    private Task<long> StoredAsync(string user) =>
+        service.ScalarAsync<long>("SELECT count(*) FROM interactions JOIN users USING (user_key) WHERE user_id = $1", user);
 }

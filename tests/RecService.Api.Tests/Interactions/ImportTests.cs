@@ -25,14 +25,19 @@ public sealed class ImportTests(ServiceFixture service) : IClassFixture<ServiceF
             """;
         var result = await Client.SendTextAsync(HttpMethod.Post, Path, body, NdJson);
         Counts(result).ShouldBe((2, 0, 2));
-        result.GetProperty("errors").EnumerateArray().Select(error => (error.GetProperty("line").GetInt64(), error.GetProperty("field").GetString()))
+        result
+            .GetProperty("errors")
+            .EnumerateArray()
+            .Select(error => (error.GetProperty("line").GetInt64(), error.GetProperty("field").GetString()))
             .ShouldBe([(2, "type"), (4, "$")]);
     }
 
     [Fact]
     public async Task The_list_of_errors_is_bounded_conflicts_included()
     {
-        var body = string.Concat(Enumerable.Range(0, 1200).Select(i => $$"""{"interactionId":"x","userId":"bounded","itemId":"i{{i}}","type":"view"}""" + "\n"));
+        var body = string.Concat(
+            Enumerable.Range(0, 1200).Select(i => $$"""{"interactionId":"x","userId":"bounded","itemId":"i{{i}}","type":"view"}""" + "\n")
+        );
         var result = await Client.SendTextAsync(HttpMethod.Post, Path, body, NdJson);
         Counts(result).ShouldBe((1, 0, 1199));
         result.GetProperty("errors").GetArrayLength().ShouldBe(1000);
@@ -47,9 +52,14 @@ public sealed class ImportTests(ServiceFixture service) : IClassFixture<ServiceF
         {
             await socket.ConnectAsync(address.Host, address.Port);
             var stream = socket.GetStream();
-            await stream.WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST {Path} HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: {NdJson}\r\nTransfer-Encoding: chunked\r\n\r\n"));
-            var lines = string.Concat(Enumerable.Range(0, 5000).Select(i => $$"""{"userId":"broken-u{{i}}","itemId":"broken-i","type":"view"}""" + "\n"));
+            await stream.WriteAsync(
+                Encoding.ASCII.GetBytes(
+                    $"POST {Path} HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: {NdJson}\r\nTransfer-Encoding: chunked\r\n\r\n"
+                )
+            );
+            var lines = string.Concat(
+                Enumerable.Range(0, 5000).Select(i => $$"""{"userId":"broken-u{{i}}","itemId":"broken-i","type":"view"}""" + "\n")
+            );
             await stream.WriteAsync(Encoding.ASCII.GetBytes($"{lines.Length:x}\r\n{lines}\r\n"));
 
             // Until the service works on it, a cut would prove nothing.
@@ -64,14 +74,16 @@ public sealed class ImportTests(ServiceFixture service) : IClassFixture<ServiceF
     [Fact]
     public async Task Csv_is_read_with_quotes_tags_and_context_columns()
     {
-        var body = "\uFEFF" + """
-            userId,itemId,type,value,occurredAt,tags,context.device,interactionId
-            csv-u,"a ""quoted"", item",rating,4.5,2024-01-01T00:00:00Z,x|y,mobile,1
-            csv-u,plain,view,,,,,
+        var body =
+            "\uFEFF"
+            + """
+                userId,itemId,type,value,occurredAt,tags,context.device,interactionId
+                csv-u,"a ""quoted"", item",rating,4.5,2024-01-01T00:00:00Z,x|y,mobile,1
+                csv-u,plain,view,,,,,
 
-            csv-u,"two
-            lines",view,,,,,
-            """.ReplaceLineEndings("\r\n");
+                csv-u,"two
+                lines",view,,,,,
+                """.ReplaceLineEndings("\r\n");
         var result = await Client.SendTextAsync(HttpMethod.Post, Path, body, "text/csv");
         Counts(result).ShouldBe((2, 0, 1));
         result.GetProperty("errors")[0].GetProperty("line").GetInt64().ShouldBe(5);
@@ -126,11 +138,12 @@ public sealed class ImportTests(ServiceFixture service) : IClassFixture<ServiceF
         await Client.SendTextAsync(HttpMethod.Post, Path, "{}", "application/json", HttpStatusCode.UnsupportedMediaType);
 
     [Fact]
-    public async Task An_empty_import_stores_nothing() =>
-        Counts(await Client.SendTextAsync(HttpMethod.Post, Path, "", NdJson)).ShouldBe((0, 0, 0));
+    public async Task An_empty_import_stores_nothing() => Counts(await Client.SendTextAsync(HttpMethod.Post, Path, "", NdJson)).ShouldBe((0, 0, 0));
 
     private Task<long> ActiveImportsAsync() =>
-        service.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY incoming%' AND state <> 'idle'");
+        service.ScalarAsync<long>(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY incoming%' AND state <> 'idle'"
+        );
 
     private static async Task UntilAsync(Func<Task<long>> value, Func<long, bool> reached)
     {

@@ -20,22 +20,25 @@ public sealed class LargeImportTests(ServiceFixture service) : IClassFixture<Ser
     {
         const int count = 100_000;
         static string Line(int i) =>
-            $$"""{"interactionId":"{{i}}","userId":"big-u{{i % 6000}}","itemId":"big-i{{i * 7919L % 3000}}","type":"view","value":{{i % 5}},"occurredAt":"2024-01-01T00:00:{{i % 60:00}}Z","tags":["t{{i % 10}}"],"context":{"device":"d{{i % 3}}"} }""" + "\n";
+            $$"""{"interactionId":"{{i}}","userId":"big-u{{i % 6000}}","itemId":"big-i{{i * 7919L % 3000}}","type":"view","value":{{i % 5}},"occurredAt":"2024-01-01T00:00:{{i % 60:00}}Z","tags":["t{{i % 10}}"],"context":{"device":"d{{i % 3}}"} }"""
+            + "\n";
 
         // Bytes that live while the body is under way; client and service share the process.
         var live = new List<long>();
         var result = await SendAsync(Generated(count, i =>
-        {
-            if (i % 10_000 == 0)
             {
-                live.Add(GC.GetTotalMemory(forceFullCollection: true));
-            }
+                if (i % 10_000 == 0)
+                {
+                    live.Add(GC.GetTotalMemory(forceFullCollection: true));
+                }
 
-            return Line(i);
-        }));
+                return Line(i);
+            }));
 
         Counts(result).ShouldBe((count, 0, 0));
-        (await service.ScalarAsync<long>("SELECT count(*) FROM interactions JOIN users USING (user_key) WHERE user_id LIKE 'big-u%'")).ShouldBe(count);
+        (await service.ScalarAsync<long>("SELECT count(*) FROM interactions JOIN users USING (user_key) WHERE user_id LIKE 'big-u%'")).ShouldBe(
+            count
+        );
         (await service.ScalarAsync<long>("SELECT count(*) FROM items WHERE item_id LIKE 'big-i%'")).ShouldBe(3000);
 
         // Half of the body is about 10 MB. The least of several values, as each counts what is in the making at that moment, too.
@@ -57,14 +60,15 @@ public sealed class LargeImportTests(ServiceFixture service) : IClassFixture<Ser
         return JsonDocument.Parse(text).RootElement;
     }
 
-    private static Func<Stream, Task> Generated(int count, Func<int, string> line) => async stream =>
-    {
-        var buffer = new byte[1024];
-        for (var i = 0; i < count; i++)
+    private static Func<Stream, Task> Generated(int count, Func<int, string> line) =>
+        async stream =>
         {
-            await stream.WriteAsync(buffer.AsMemory(0, Encoding.UTF8.GetBytes(line(i), buffer)));
-        }
-    };
+            var buffer = new byte[1024];
+            for (var i = 0; i < count; i++)
+            {
+                await stream.WriteAsync(buffer.AsMemory(0, Encoding.UTF8.GetBytes(line(i), buffer)));
+            }
+        };
 
     private static (long Accepted, long Duplicates, long Rejected) Counts(JsonElement result) =>
         (result.GetProperty("accepted").GetInt64(), result.GetProperty("duplicates").GetInt64(), result.GetProperty("rejected").GetInt64());

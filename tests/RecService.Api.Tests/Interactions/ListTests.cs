@@ -10,14 +10,17 @@ public sealed class ListTests(ServiceFixture service) : IClassFixture<ServiceFix
     [Fact]
     public async Task Interactions_are_listed_by_each_filter_and_all_pages_together_are_everything()
     {
-        var interactions = Enumerable.Range(0, 50).Select(i => new
-        {
-            interactionId = $"{i}",
-            userId = $"list/u{i % 2}",
-            itemId = $"list/i{i % 5}",
-            type = i % 3 == 0 ? "click" : "view",
-            occurredAt = new DateTimeOffset(2024, 1, 1, 0, 0, 0, TimeSpan.Zero).AddDays(i),
-        }).ToArray();
+        var interactions = Enumerable
+            .Range(0, 50)
+            .Select(i => new
+            {
+                interactionId = $"{i}",
+                userId = $"list/u{i % 2}",
+                itemId = $"list/i{i % 5}",
+                type = i % 3 == 0 ? "click" : "view",
+                occurredAt = new DateTimeOffset(2024, 1, 1, 0, 0, 0, TimeSpan.Zero).AddDays(i),
+            })
+            .ToArray();
         await Client.PostJsonAsync("/v1/interactions", new { interactions });
 
         (await IdsAsync("userId=list%2Fu1")).ShouldBe(Enumerable.Range(0, 50).Where(i => i % 2 == 1).Reverse());
@@ -31,11 +34,18 @@ public sealed class ListTests(ServiceFixture service) : IClassFixture<ServiceFix
     [Fact]
     public async Task Deletion_takes_what_the_filter_says_and_nothing_else()
     {
-        var interactions = from user in new[] { "del-u1", "del-u2" }
-                           from item in new[] { "del-i1", "del-i2" }
-                           from type in new[] { "view", "click" }
-                           from year in new[] { 2020, 2024 }
-                           select new { userId = user, itemId = item, type, occurredAt = new DateTimeOffset(year, 1, 1, 0, 0, 0, TimeSpan.Zero) };
+        var interactions =
+            from user in new[] { "del-u1", "del-u2" }
+            from item in new[] { "del-i1", "del-i2" }
+            from type in new[] { "view", "click" }
+            from year in new[] { 2020, 2024 }
+            select new
+            {
+                userId = user,
+                itemId = item,
+                type,
+                occurredAt = new DateTimeOffset(year, 1, 1, 0, 0, 0, TimeSpan.Zero),
+            };
         await Client.PostJsonAsync("/v1/interactions", new { interactions = interactions.ToArray() });
 
         (await DeleteAsync("userId=del-u1&itemId=del-i1&type=view&to=2022-01-01T00:00:00Z")).ShouldBe(1);
@@ -72,11 +82,13 @@ public sealed class ListTests(ServiceFixture service) : IClassFixture<ServiceFix
         do
         {
             var page = await Client.GetJsonAsync($"/v1/interactions?limit=7&{query}{(cursor is null ? "" : "&cursor=" + cursor)}");
-            ids.AddRange(page.GetProperty("interactions").EnumerateArray()
-                .Select(each => int.Parse(each.GetProperty("interactionId").GetString()!, System.Globalization.CultureInfo.InvariantCulture)));
+            ids.AddRange(
+                page.GetProperty("interactions")
+                    .EnumerateArray()
+                    .Select(each => int.Parse(each.GetProperty("interactionId").GetString()!, System.Globalization.CultureInfo.InvariantCulture))
+            );
             cursor = page.GetProperty("nextCursor").GetString();
-        }
-        while (cursor is not null);
+        } while (cursor is not null);
 
         return ids;
     }
@@ -84,5 +96,6 @@ public sealed class ListTests(ServiceFixture service) : IClassFixture<ServiceFix
     private async Task<int> IdsCountAsync(string query) =>
         (await Client.GetJsonAsync($"/v1/interactions?limit=1000&{query}")).GetProperty("interactions").GetArrayLength();
 
-    private async Task<long> DeleteAsync(string query) => (await Client.DeleteJsonAsync($"/v1/interactions?{query}")).GetProperty("deleted").GetInt64();
+    private async Task<long> DeleteAsync(string query) =>
+        (await Client.DeleteJsonAsync($"/v1/interactions?{query}")).GetProperty("deleted").GetInt64();
 }

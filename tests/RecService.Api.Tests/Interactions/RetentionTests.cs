@@ -43,17 +43,22 @@ public sealed class RetentionTests(DatabaseServer server)
     {
         await using var service = await StartAsync(("Retention:Types:view", "10.00:00:00"));
         await PostAsync(service, ("view", 9), ("purchase", 4000));
-        await service.ScalarAsync<long>($"""
+        await service.ScalarAsync<long>(
+            $"""
             WITH many AS (
                 INSERT INTO interactions (user_key, item_key, type, occurred_at, received_at)
                 SELECT user_key, item_key, 'view', now() - interval '20 days', now() FROM interactions, generate_series(1, {Retention.BatchSize}) WHERE type = 'view' RETURNING 1)
             SELECT count(*) FROM many
-            """);
+            """
+        );
         await PostAsync(service, ("view", 12), ("view", 13));
         await using (var connection = await service.Database.OpenConnectionAsync())
         await using (var transaction = await connection.BeginTransactionAsync())
         {
-            await connection.ExecuteAsync("UPDATE interactions SET value = 1 WHERE occurred_at < now() - interval '13 days' AND occurred_at > now() - interval '14 days'", CancellationToken.None);
+            await connection.ExecuteAsync(
+                "UPDATE interactions SET value = 1 WHERE occurred_at < now() - interval '13 days' AND occurred_at > now() - interval '14 days'",
+                CancellationToken.None
+            );
 
             (await RunAsync(service)).ShouldBe(Retention.BatchSize + 1);
         }
@@ -99,22 +104,36 @@ public sealed class RetentionTests(DatabaseServer server)
         return service;
     }
 
-    private static Task<long> RunAsync(ServiceFixture service) => service.Factory.Services.GetRequiredService<Retention>().RunAsync(CancellationToken.None);
+    private static Task<long> RunAsync(ServiceFixture service) =>
+        service.Factory.Services.GetRequiredService<Retention>().RunAsync(CancellationToken.None);
 
     private static async Task PostAsync(ServiceFixture service, params (string Type, int DaysAgo)[] interactions)
     {
         var now = DateTimeOffset.UtcNow;
-        await service.Client.PostJsonAsync("/v1/interactions", new JsonObject
-        {
-            ["interactions"] = new JsonArray([.. interactions.Select(i => new JsonObject
+        await service.Client.PostJsonAsync(
+            "/v1/interactions",
+            new JsonObject
             {
-                ["userId"] = "u", ["itemId"] = "i", ["type"] = i.Type, ["occurredAt"] = now.AddDays(-i.DaysAgo).AddMinutes(-1).ToString("O"),
-            })]),
-        }, HttpStatusCode.OK);
+                ["interactions"] = new JsonArray([
+                    .. interactions.Select(i => new JsonObject
+                    {
+                        ["userId"] = "u",
+                        ["itemId"] = "i",
+                        ["type"] = i.Type,
+                        ["occurredAt"] = now.AddDays(-i.DaysAgo).AddMinutes(-1).ToString("O"),
+                    }),
+                ]),
+            },
+            HttpStatusCode.OK
+        );
     }
 
     private static async Task<string[]> LeftAsync(ServiceFixture service) =>
-        (await service.ScalarAsync<string[]>("SELECT array_agg(type || ' ' || extract(day FROM now() - occurred_at) ORDER BY type, occurred_at) FROM interactions"))!;
+        (
+            await service.ScalarAsync<string[]>(
+                "SELECT array_agg(type || ' ' || extract(day FROM now() - occurred_at) ORDER BY type, occurred_at) FROM interactions"
+            )
+        )!;
 
     private static MeterListener Listen(ServiceFixture service, Dictionary<string, long> counted)
     {
@@ -129,7 +148,9 @@ public sealed class RetentionTests(DatabaseServer server)
                 }
             },
         };
-        listener.SetMeasurementEventCallback<long>((_, count, tags, _) => counted[(string)tags[0].Value!] = counted.GetValueOrDefault((string)tags[0].Value!) + count);
+        listener.SetMeasurementEventCallback<long>(
+            (_, count, tags, _) => counted[(string)tags[0].Value!] = counted.GetValueOrDefault((string)tags[0].Value!) + count
+        );
         listener.Start();
         return listener;
     }

@@ -29,12 +29,16 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
                 output.WriteLine($"{(int)answer.StatusCode} {request.Method} {request.RequestUri!.PathAndQuery}");
                 if (!answer.IsSuccessStatusCode)
                 {
-                    failures.Add($"{request.Method} {request.RequestUri!.PathAndQuery}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
+                    failures.Add(
+                        $"{request.Method} {request.RequestUri!.PathAndQuery}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}"
+                    );
                 }
 
                 if (answer.StatusCode == HttpStatusCode.Accepted && path == "/v1/training-runs")
                 {
-                    await service.Client.EndOfRunAsync(long.Parse(answer.Headers.Location!.ToString().Split('/')[^1], System.Globalization.CultureInfo.InvariantCulture));
+                    await service.Client.EndOfRunAsync(
+                        long.Parse(answer.Headers.Location!.ToString().Split('/')[^1], System.Globalization.CultureInfo.InvariantCulture)
+                    );
                 }
             }
         }
@@ -79,14 +83,22 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
         {
             foreach (var (_, operation) in await OperationsAsync(method))
             {
-                answers.UnionWith(operation.GetProperty("responses").EnumerateObject()
-                    .Where(response => response.Value.TryGetProperty("content", out var content) && content.TryGetProperty("application/json", out _))
-                    .Select(response => NameOf(response.Value.GetProperty("content").GetProperty("application/json").GetProperty("schema"))));
+                answers.UnionWith(
+                    operation
+                        .GetProperty("responses")
+                        .EnumerateObject()
+                        .Where(response =>
+                            response.Value.TryGetProperty("content", out var content) && content.TryGetProperty("application/json", out _)
+                        )
+                        .Select(response => NameOf(response.Value.GetProperty("content").GetProperty("application/json").GetProperty("schema")))
+                );
             }
         }
 
         // Pages are shown with the example of what they list.
-        foreach (var name in answers.Where(name => !name.EndsWith("Page", StringComparison.Ordinal) && !name.EndsWith("List", StringComparison.Ordinal)))
+        foreach (
+            var name in answers.Where(name => !name.EndsWith("Page", StringComparison.Ordinal) && !name.EndsWith("List", StringComparison.Ordinal))
+        )
         {
             schemas.GetProperty(name).TryGetProperty("examples", out var examples).ShouldBeTrue(name);
             Compare(schemas, schemas.GetProperty(name), examples[0], name);
@@ -97,8 +109,10 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
     public async Task What_can_hold_certain_texts_only_names_them()
     {
         var schemas = (await service.Client.GetJsonAsync("/openapi/v1.json")).GetProperty("components").GetProperty("schemas");
-        Texts(schemas.GetProperty("TrainingRunResponse").GetProperty("properties").GetProperty("status")).ShouldBe(["running", "succeeded", "failed", "cancelled"]);
-        Texts(schemas.GetProperty("ApiKeyInput").GetProperty("properties").GetProperty("roles").GetProperty("items")).ShouldBe(["score", "ingest", "admin"]);
+        Texts(schemas.GetProperty("TrainingRunResponse").GetProperty("properties").GetProperty("status"))
+            .ShouldBe(["running", "succeeded", "failed", "cancelled"]);
+        Texts(schemas.GetProperty("ApiKeyInput").GetProperty("properties").GetProperty("roles").GetProperty("items"))
+            .ShouldBe(["score", "ingest", "admin"]);
 
         static IEnumerable<string?> Texts(JsonElement schema) => schema.GetProperty("enum").EnumerateArray().Select(text => text.GetString());
     }
@@ -124,7 +138,14 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
     private async Task<List<(string Path, JsonElement Operation)>> OperationsAsync(string method)
     {
         var document = await service.Client.GetJsonAsync("/openapi/v1.json");
-        return [.. document.GetProperty("paths").EnumerateObject().Where(p => p.Value.TryGetProperty(method, out _)).Select(p => (p.Name, p.Value.GetProperty(method)))];
+        return
+        [
+            .. document
+                .GetProperty("paths")
+                .EnumerateObject()
+                .Where(p => p.Value.TryGetProperty(method, out _))
+                .Select(p => (p.Name, p.Value.GetProperty(method))),
+        ];
     }
 
     private HttpRequestMessage ExampleOf(string method, string path, JsonElement operation)
@@ -146,12 +167,19 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
             }
         }
 
-        var request = new HttpRequestMessage(HttpMethod.Parse(method), HttpClientExtensions.Address(service.Client, path + (query.Count > 0 ? "?" + string.Join('&', query) : "")));
+        var request = new HttpRequestMessage(
+            HttpMethod.Parse(method),
+            HttpClientExtensions.Address(service.Client, path + (query.Count > 0 ? "?" + string.Join('&', query) : ""))
+        );
         if (operation.TryGetProperty("requestBody", out var body))
         {
             var media = body.GetProperty("content").EnumerateObject().First(m => m.Value.TryGetProperty("example", out _));
             var example = media.Value.GetProperty("example");
-            request.Content = new StringContent(example.ValueKind == JsonValueKind.String ? example.GetString()! : example.ToString(), Encoding.UTF8, media.Name);
+            request.Content = new StringContent(
+                example.ValueKind == JsonValueKind.String ? example.GetString()! : example.ToString(),
+                Encoding.UTF8,
+                media.Name
+            );
         }
 
         return request;
@@ -181,7 +209,10 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
         else if (example.ValueKind == JsonValueKind.Object && schema.TryGetProperty("properties", out var properties))
         {
             var optional = path.EndsWith("ProblemDetails", StringComparison.Ordinal);
-            var names = properties.EnumerateObject().Select(property => property.Name).Where(name => !optional || example.TryGetProperty(name, out _));
+            var names = properties
+                .EnumerateObject()
+                .Select(property => property.Name)
+                .Where(name => !optional || example.TryGetProperty(name, out _));
             example.EnumerateObject().Select(property => property.Name).ShouldBe(names, ignoreOrder: true, path);
             foreach (var property in example.EnumerateObject())
             {
@@ -195,28 +226,57 @@ public sealed class ApiDescriptionTests(ApiDescriptionTests.Service service, ITe
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["Training:Enabled"] = "false",
-            ["Training:Objective"] = "rating",
-            ["Training:Epochs"] = "3",
-        };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Training:Enabled"] = "false",
+                ["Training:Objective"] = "rating",
+                ["Training:Epochs"] = "3",
+            };
 
         public override async ValueTask InitializeAsync()
         {
             await base.InitializeAsync();
             // The prefix of a key is never the caller's choice, so no request could make the one that the examples name.
-            await ScalarAsync<long>("INSERT INTO api_keys (prefix, hash, name, roles, created_at) VALUES ('example0key1', '\\x00', 'example', '{score}', now()) RETURNING key_id");
-            var truth = GroundTruth.Create(new() { Users = 60, Items = 40, Interactions = 900 });
-            await Client.SendTextAsync(HttpMethod.Post, "/v1/users/import", Lines(truth.Users.Select(u => new JsonObject { ["userId"] = u.Id })), "application/x-ndjson");
-            await Client.SendTextAsync(HttpMethod.Post, "/v1/items/import", Lines(truth.Items.Select(i => new JsonObject { ["itemId"] = i.Id })), "application/x-ndjson");
-            await Client.SendTextAsync(HttpMethod.Post, "/v1/interactions/import", Lines(truth.Interactions().Select(i => new JsonObject
-            {
-                ["userId"] = i.UserId,
-                ["itemId"] = i.ItemId,
-                ["type"] = "rating",
-                ["value"] = i.Value,
-            })), "application/x-ndjson");
+            await ScalarAsync<long>(
+                "INSERT INTO api_keys (prefix, hash, name, roles, created_at) VALUES ('example0key1', '\\x00', 'example', '{score}', now()) RETURNING key_id"
+            );
+            var truth = GroundTruth.Create(
+                new()
+                {
+                    Users = 60,
+                    Items = 40,
+                    Interactions = 900,
+                }
+            );
+            await Client.SendTextAsync(
+                HttpMethod.Post,
+                "/v1/users/import",
+                Lines(truth.Users.Select(u => new JsonObject { ["userId"] = u.Id })),
+                "application/x-ndjson"
+            );
+            await Client.SendTextAsync(
+                HttpMethod.Post,
+                "/v1/items/import",
+                Lines(truth.Items.Select(i => new JsonObject { ["itemId"] = i.Id })),
+                "application/x-ndjson"
+            );
+            await Client.SendTextAsync(
+                HttpMethod.Post,
+                "/v1/interactions/import",
+                Lines(
+                    truth
+                        .Interactions()
+                        .Select(i => new JsonObject
+                        {
+                            ["userId"] = i.UserId,
+                            ["itemId"] = i.ItemId,
+                            ["type"] = "rating",
+                            ["value"] = i.Value,
+                        })
+                ),
+                "application/x-ndjson"
+            );
             (await Client.TrainAsync()).GetProperty("modelVersion").GetInt64().ShouldBe(1);
             await Task.Delay(1500);
         }

@@ -14,7 +14,8 @@ public sealed class HealthTests(DatabaseServer server, HealthTests.Service servi
     {
         Parts(await service.Client.GetJsonAsync("/health/live")).ShouldBeEmpty();
         Parts(await service.Client.GetJsonAsync("/health/startup")).ShouldBe(["snapshot Healthy"]);
-        Parts(await service.Client.GetJsonAsync("/health/ready")).ShouldBe(["database Healthy", "snapshot Healthy", "schedule Healthy", "training Healthy"]);
+        Parts(await service.Client.GetJsonAsync("/health/ready"))
+            .ShouldBe(["database Healthy", "snapshot Healthy", "schedule Healthy", "training Healthy"]);
     }
 
     [Fact]

@@ -36,7 +36,21 @@ public sealed class CatalogReaderTests(ServiceFixture service) : IClassFixture<S
     }
 
     private Task InteractAsync(string user) =>
-        service.Client.PostJsonAsync("/v1/interactions", new { interactions = new[] { new { userId = user, itemId = "counted", type = "view" } } });
+        service.Client.PostJsonAsync(
+            "/v1/interactions",
+            new
+            {
+                interactions = new[]
+                {
+                    new
+                    {
+                        userId = user,
+                        itemId = "counted",
+                        type = "view",
+                    },
+                },
+            }
+        );
 
     private static int Users(CatalogState state) => state.Catalog.Items.Single(item => item.ItemId == "counted").Users;
 }

@@ -24,10 +24,20 @@ public sealed class ModelRegistryTests(DatabaseServer server)
     {
         await using var service = await StartAsync();
         await service.Client.PostRatingsAsync(users: 3, items: 4);
-        await service.Client.PostJsonAsync("/v1/interactions", new JsonObject
-        {
-            ["interactions"] = new JsonArray(new JsonObject { ["userId"] = "u9", ["itemId"] = "i2", ["type"] = "view" }),
-        });
+        await service.Client.PostJsonAsync(
+            "/v1/interactions",
+            new JsonObject
+            {
+                ["interactions"] = new JsonArray(
+                    new JsonObject
+                    {
+                        ["userId"] = "u9",
+                        ["itemId"] = "i2",
+                        ["type"] = "view",
+                    }
+                ),
+            }
+        );
         await RefreshAsync(service);
 
         var answer = await RecommendAsync(service);
@@ -78,9 +88,16 @@ public sealed class ModelRegistryTests(DatabaseServer server)
         await using var service = await StartAsync();
         await service.Client.PostRatingsAsync(users: 12, items: 10);
         var first = await TrainAsync(service);
-        var request = new JsonObject { ["modelVersion"] = first, ["userId"] = "u1", ["itemIds"] = new JsonArray("i1", "i2", "i3") };
+        var request = new JsonObject
+        {
+            ["modelVersion"] = first,
+            ["userId"] = "u1",
+            ["itemIds"] = new JsonArray("i1", "i2", "i3"),
+        };
         var before = (await service.Client.PostJsonAsync("/v1/scores", request)).ToString();
-        (await service.Client.SendTextAsync(HttpMethod.Put, $"/v1/models/{first}/pin", "", expected: HttpStatusCode.NoContent)).ValueKind.ShouldBe(JsonValueKind.Undefined);
+        (await service.Client.SendTextAsync(HttpMethod.Put, $"/v1/models/{first}/pin", "", expected: HttpStatusCode.NoContent)).ValueKind.ShouldBe(
+            JsonValueKind.Undefined
+        );
         await service.Client.PostRatingsAsync(users: 5, items: 10, type: "view");
         var second = await TrainAsync(service);
         var third = await TrainAsync(service);
@@ -135,7 +152,10 @@ public sealed class ModelRegistryTests(DatabaseServer server)
         {
             var version = (await service.Client.TrainAsync()).GetProperty("modelVersion").GetInt64();
 
-            var scores = await service.Client.PostJsonAsync("/v1/scores", new JsonObject { ["modelVersion"] = version, ["itemIds"] = new JsonArray("i1") });
+            var scores = await service.Client.PostJsonAsync(
+                "/v1/scores",
+                new JsonObject { ["modelVersion"] = version, ["itemIds"] = new JsonArray("i1") }
+            );
             scores.GetProperty("modelVersion").GetInt64().ShouldBe(version);
         }
     }
@@ -148,7 +168,10 @@ public sealed class ModelRegistryTests(DatabaseServer server)
         var first = await TrainAsync(service);
         var second = await TrainAsync(service);
         var answers = await AnswersAsync(service);
-        await service.ScalarAsync<int>("UPDATE model_chunks SET data = set_byte(data, length(data) / 2, 255 - get_byte(data, length(data) / 2)) WHERE version = $1 RETURNING 1", first);
+        await service.ScalarAsync<int>(
+            "UPDATE model_chunks SET data = set_byte(data, length(data) / 2, 255 - get_byte(data, length(data) / 2)) WHERE version = $1 RETURNING 1",
+            first
+        );
 
         var problem = await service.Client.PostJsonAsync($"/v1/models/{first}/activate", new JsonObject(), HttpStatusCode.Conflict);
         problem.GetProperty("type").GetString().ShouldBe("/problems/model-unusable");
@@ -167,11 +190,24 @@ public sealed class ModelRegistryTests(DatabaseServer server)
         await using var service = await StartAsync();
         await service.Client.PostRatingsAsync(users: 12, items: 10);
         await TrainAsync(service);
-        (await service.Client.PutJsonAsync("/v1/items/brand-new", new { tags = new[] { "a" }, metadata = new { title = "New" } }, HttpStatusCode.Created)).GetProperty("available").GetBoolean().ShouldBeTrue();
+        (
+            await service.Client.PutJsonAsync(
+                "/v1/items/brand-new",
+                new { tags = new[] { "a" }, metadata = new { title = "New" } },
+                HttpStatusCode.Created
+            )
+        )
+            .GetProperty("available")
+            .GetBoolean()
+            .ShouldBeTrue();
 
         for (var attempt = 0; ; attempt++)
         {
-            var items = (await RecommendAsync(service)).GetProperty("items").EnumerateArray().Select(i => i.GetProperty("itemId").GetString()).ToList();
+            var items = (await RecommendAsync(service))
+                .GetProperty("items")
+                .EnumerateArray()
+                .Select(i => i.GetProperty("itemId").GetString())
+                .ToList();
             if (items.Contains("brand-new"))
             {
                 break;
@@ -211,7 +247,12 @@ public sealed class ModelRegistryTests(DatabaseServer server)
         var answers = new List<string>();
         foreach (var user in new[] { "u1", "u7", "nobody" })
         {
-            var request = new JsonObject { ["userId"] = user, ["count"] = 1000, ["filter"] = new JsonObject { ["excludeSeen"] = false } };
+            var request = new JsonObject
+            {
+                ["userId"] = user,
+                ["count"] = 1000,
+                ["filter"] = new JsonObject { ["excludeSeen"] = false },
+            };
             if (items < 1000)
             {
                 request["filter"]!["itemIds"] = new JsonArray([.. Enumerable.Range(0, items).Select(i => (JsonNode)$"i{i}")]);

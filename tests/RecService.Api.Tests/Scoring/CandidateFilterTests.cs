@@ -5,8 +5,7 @@ namespace RecService.Api.Tests.Scoring;
 
 public sealed class CandidateFilterTests
 {
-    private static readonly ItemCatalog Catalog = new(
-    [
+    private static readonly ItemCatalog Catalog = new([
         new(10, "a", ["x", "y"], Available: true, Users: 0),
         new(11, "b", ["x"], Available: true, Users: 3),
         new(12, "c", ["y", "z"], Available: true, Users: 3),
@@ -33,8 +32,7 @@ public sealed class CandidateFilterTests
     public void An_empty_list_of_allowed_items_allows_none() => Allowed(new(null, null, null, [], null, null)).ShouldBe("");
 
     [Fact]
-    public void Popularity_ranks_by_users_then_by_id() =>
-        string.Concat(Catalog.ByPopularity.Select(i => Catalog.Items[i].ItemId)).ShouldBe("ebcda");
+    public void Popularity_ranks_by_users_then_by_id() => string.Concat(Catalog.ByPopularity.Select(i => Catalog.Items[i].ItemId)).ShouldBe("ebcda");
 
     [Fact]
     public void Fresh_tags_are_judged_as_those_of_the_catalogue_are()
@@ -43,7 +41,9 @@ public sealed class CandidateFilterTests
 
         foreach (var item in Catalog.Items)
         {
-            CandidateFilter.Allows(filter, item.Tags).ShouldBe(item.Available && Allowed(filter).Contains(item.ItemId, StringComparison.Ordinal), item.ItemId);
+            CandidateFilter
+                .Allows(filter, item.Tags)
+                .ShouldBe(item.Available && Allowed(filter).Contains(item.ItemId, StringComparison.Ordinal), item.ItemId);
         }
     }
 

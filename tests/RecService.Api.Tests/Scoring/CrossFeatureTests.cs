@@ -16,15 +16,22 @@ public sealed class CrossFeatureTests(TrainedService service) : IClassFixture<Tr
     public async Task The_npy_array_holds_what_the_JSON_says(string part, string shape)
     {
         var random = new Random(3);
-        var rows = new JsonArray([.. Enumerable.Range(0, 40).Select(_ =>
-        {
-            var row = TrainedService.RandomRequest(random);
-            row["itemId"] = TrainedService.Item(random.Next(TrainedService.Items));
-            return (JsonNode)row;
-        })]);
+        var rows = new JsonArray([
+            .. Enumerable
+                .Range(0, 40)
+                .Select(_ =>
+                {
+                    var row = TrainedService.RandomRequest(random);
+                    row["itemId"] = TrainedService.Item(random.Next(TrainedService.Items));
+                    return (JsonNode)row;
+                }),
+        ]);
 
         var json = await service.Client.PostJsonAsync("/v1/cross-features", new JsonObject { ["rows"] = rows.DeepClone() });
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"/v1/cross-features?part={part}") { Content = JsonContent.Create(new JsonObject { ["rows"] = rows }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"/v1/cross-features?part={part}")
+        {
+            Content = JsonContent.Create(new JsonObject { ["rows"] = rows }),
+        };
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/x-npy"));
         using var answer = await service.Client.SendAsync(request);
 
@@ -38,18 +45,34 @@ public sealed class CrossFeatureTests(TrainedService service) : IClassFixture<Tr
         var header = 10 + BitConverter.ToUInt16(bytes, 8);
         Encoding.ASCII.GetString(bytes, 10, header - 10).ShouldContain($"'shape': {shape}");
         var numbers = Enumerable.Range(0, (bytes.Length - header) / 4).Select(i => BitConverter.ToSingle(bytes, header + (4 * i)));
-        numbers.ShouldBe(json.GetProperty("rows").EnumerateArray().SelectMany(row => part == "cross"
-            ? row.GetProperty("crossVector").EnumerateArray().Select(n => n.GetSingle())
-            : fields.SelectMany(f => row.GetProperty("pooled").GetProperty(f).EnumerateArray().Select(n => n.GetSingle()))));
+        numbers.ShouldBe(
+            json.GetProperty("rows")
+                .EnumerateArray()
+                .SelectMany(row =>
+                    part == "cross"
+                        ? row.GetProperty("crossVector").EnumerateArray().Select(n => n.GetSingle())
+                        : fields.SelectMany(f => row.GetProperty("pooled").GetProperty(f).EnumerateArray().Select(n => n.GetSingle()))
+                )
+        );
     }
 
     [Fact]
     public async Task A_cross_vector_is_the_sum_of_the_products_of_pooled_vectors()
     {
-        var json = await service.Client.PostJsonAsync("/v1/cross-features", new JsonObject
-        {
-            ["rows"] = new JsonArray(new JsonObject { ["userId"] = TrainedService.User(1), ["itemId"] = TrainedService.Item(2), ["context"] = new JsonObject { ["device"] = "phone" } }),
-        });
+        var json = await service.Client.PostJsonAsync(
+            "/v1/cross-features",
+            new JsonObject
+            {
+                ["rows"] = new JsonArray(
+                    new JsonObject
+                    {
+                        ["userId"] = TrainedService.User(1),
+                        ["itemId"] = TrainedService.Item(2),
+                        ["context"] = new JsonObject { ["device"] = "phone" },
+                    }
+                ),
+            }
+        );
 
         var row = json.GetProperty("rows")[0];
         var pooled = row.GetProperty("pooled").EnumerateObject().Select(f => f.Value.EnumerateArray().Select(n => n.GetDouble()).ToArray()).ToList();
@@ -67,7 +90,10 @@ public sealed class CrossFeatureTests(TrainedService service) : IClassFixture<Tr
     [InlineData("*/*", "application/json")]
     public async Task The_format_is_the_one_that_the_caller_likes_best(string accept, string mediaType)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/cross-features") { Content = JsonContent.Create(new { rows = new[] { new { itemId = "i001" } } }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/cross-features")
+        {
+            Content = JsonContent.Create(new { rows = new[] { new { itemId = "i001" } } }),
+        };
         request.Headers.Accept.ParseAdd(accept);
 
         using var answer = await service.Client.SendAsync(request);
@@ -81,7 +107,10 @@ public sealed class CrossFeatureTests(TrainedService service) : IClassFixture<Tr
     {
         using var none = await service.Client.PostAsJsonAsync("/v1/cross-features", new { rows = Array.Empty<object>() });
         using var part = await service.Client.PostAsJsonAsync("/v1/cross-features?part=all", new { rows = new[] { new { userId = "a" } } });
-        using var id = await service.Client.PostAsJsonAsync("/v1/cross-features", new { rows = new object[] { new { userId = "a" }, new { itemId = "" } } });
+        using var id = await service.Client.PostAsJsonAsync(
+            "/v1/cross-features",
+            new { rows = new object[] { new { userId = "a" }, new { itemId = "" } } }
+        );
 
         (await FieldsAsync(none)).ShouldBe(["rows"]);
         (await FieldsAsync(part)).ShouldBe(["part"]);

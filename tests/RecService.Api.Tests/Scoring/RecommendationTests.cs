@@ -26,7 +26,14 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
     [Fact]
     public async Task What_a_user_likes_comes_first()
     {
-        var answer = await RecommendAsync(new() { ["userId"] = TrainedService.User(0), ["count"] = 6, ["filter"] = new JsonObject { ["excludeSeen"] = false } });
+        var answer = await RecommendAsync(
+            new()
+            {
+                ["userId"] = TrainedService.User(0),
+                ["count"] = 6,
+                ["filter"] = new JsonObject { ["excludeSeen"] = false },
+            }
+        );
 
         // User 0 likes the items whose number leaves the remainder 1 by 5.
         Ids(answer).Count(id => int.Parse(id[1..], System.Globalization.CultureInfo.InvariantCulture) % 5 == 1).ShouldBeGreaterThanOrEqualTo(5);
@@ -36,10 +43,23 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
     public async Task Seen_items_are_left_out_unless_asked_for()
     {
         var user = TrainedService.User(5);
-        var seen = (await service.Client.GetJsonAsync($"/v1/interactions?userId={user}")).GetProperty("interactions").EnumerateArray().Select(i => i.GetProperty("itemId").GetString()!).ToHashSet();
+        var seen = (await service.Client.GetJsonAsync($"/v1/interactions?userId={user}"))
+            .GetProperty("interactions")
+            .EnumerateArray()
+            .Select(i => i.GetProperty("itemId").GetString()!)
+            .ToHashSet();
 
         var unseen = Ids(await RecommendAsync(new() { ["userId"] = user, ["count"] = 1000 }));
-        var all = Ids(await RecommendAsync(new() { ["userId"] = user, ["count"] = 1000, ["filter"] = new JsonObject { ["excludeSeen"] = false } }));
+        var all = Ids(
+            await RecommendAsync(
+                new()
+                {
+                    ["userId"] = user,
+                    ["count"] = 1000,
+                    ["filter"] = new JsonObject { ["excludeSeen"] = false },
+                }
+            )
+        );
 
         seen.Count.ShouldBe(25);
         unseen.ShouldNotContain(id => seen.Contains(id));
@@ -50,12 +70,25 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
     public async Task Filters_limit_the_ranking_without_changing_its_order()
     {
         var all = Ids(await RecommendAsync(new() { ["userId"] = "x", ["count"] = 1000 }));
-        var drama = await RecommendAsync(new() { ["userId"] = "x", ["count"] = 1000, ["filter"] = new JsonObject { ["anyTags"] = new JsonArray("drama"), ["noTags"] = new JsonArray("noir") } });
-        var listed = await RecommendAsync(new()
-        {
-            ["userId"] = "x",
-            ["filter"] = new JsonObject { ["itemIds"] = new JsonArray("i001", "i002", "i003", "nobody"), ["excludeItemIds"] = new JsonArray("i002") },
-        });
+        var drama = await RecommendAsync(
+            new()
+            {
+                ["userId"] = "x",
+                ["count"] = 1000,
+                ["filter"] = new JsonObject { ["anyTags"] = new JsonArray("drama"), ["noTags"] = new JsonArray("noir") },
+            }
+        );
+        var listed = await RecommendAsync(
+            new()
+            {
+                ["userId"] = "x",
+                ["filter"] = new JsonObject
+                {
+                    ["itemIds"] = new JsonArray("i001", "i002", "i003", "nobody"),
+                    ["excludeItemIds"] = new JsonArray("i002"),
+                },
+            }
+        );
 
         foreach (var item in drama.GetProperty("items").EnumerateArray())
         {
@@ -81,7 +114,13 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
     [Fact]
     public async Task An_item_that_is_switched_off_deleted_or_just_seen_is_gone_from_the_next_answer()
     {
-        JsonObject Request() => new() { ["userId"] = "late-comer", ["count"] = 1000, ["filter"] = new JsonObject { ["anyTags"] = new JsonArray("fresh") } };
+        JsonObject Request() =>
+            new()
+            {
+                ["userId"] = "late-comer",
+                ["count"] = 1000,
+                ["filter"] = new JsonObject { ["anyTags"] = new JsonArray("fresh") },
+            };
         foreach (var id in new[] { "f1", "f2", "f3", "f4" })
         {
             (await service.Client.PutAsJsonAsync($"/v1/items/{id}", new { tags = new[] { "fresh" } })).StatusCode.ShouldBe(HttpStatusCode.Created);
@@ -92,10 +131,20 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
 
         (await service.Client.PutAsJsonAsync("/v1/items/f1", new { tags = new[] { "fresh" }, available = false })).EnsureSuccessStatusCode();
         (await service.Client.DeleteAsync(new Uri("/v1/items/f2", UriKind.Relative))).EnsureSuccessStatusCode();
-        await service.Client.PostJsonAsync("/v1/interactions", new JsonObject
-        {
-            ["interactions"] = new JsonArray(new JsonObject { ["userId"] = "late-comer", ["itemId"] = "f3", ["type"] = "view" }),
-        });
+        await service.Client.PostJsonAsync(
+            "/v1/interactions",
+            new JsonObject
+            {
+                ["interactions"] = new JsonArray(
+                    new JsonObject
+                    {
+                        ["userId"] = "late-comer",
+                        ["itemId"] = "f3",
+                        ["type"] = "view",
+                    }
+                ),
+            }
+        );
 
         Ids(await RecommendAsync(Request())).ShouldBe(["f4"]);
         await service.Client.DeleteAsync(new Uri("/v1/items/f1", UriKind.Relative));
@@ -151,7 +200,8 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
 
     private Task<JsonElement> RecommendAsync(JsonObject request) => service.Client.PostJsonAsync("/v1/recommendations", request);
 
-    private static List<string> Ids(JsonElement answer) => [.. answer.GetProperty("items").EnumerateArray().Select(i => i.GetProperty("itemId").GetString()!)];
+    private static List<string> Ids(JsonElement answer) =>
+        [.. answer.GetProperty("items").EnumerateArray().Select(i => i.GetProperty("itemId").GetString()!)];
 
     private static List<(string?, float)> Scores(JsonElement answer) =>
         [.. answer.GetProperty("items").EnumerateArray().Select(i => (i.GetProperty("itemId").GetString(), i.GetProperty("score").GetSingle()))];

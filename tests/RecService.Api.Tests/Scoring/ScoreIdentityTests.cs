@@ -23,12 +23,19 @@ public sealed class ScoreIdentityTests(TrainedService service, ITestOutputHelper
             request["include"] = new JsonArray("explanation", "crossVector");
 
             var scored = (await service.Client.PostJsonAsync("/v1/scores", request)).GetProperty("items")[0];
-            var features = (await service.Client.PostJsonAsync("/v1/cross-features", new JsonObject { ["rows"] = new JsonArray(row) })).GetProperty("rows")[0];
+            var features = (await service.Client.PostJsonAsync("/v1/cross-features", new JsonObject { ["rows"] = new JsonArray(row) })).GetProperty(
+                "rows"
+            )[0];
 
             var score = scored.GetProperty("score").GetSingle();
             features.GetProperty("score").GetSingle().ShouldBe(score);
             Numbers(features.GetProperty("crossVector")).ShouldBe(Numbers(scored.GetProperty("crossVector")));
-            double[] parts = [features.GetProperty("bias").GetDouble(), features.GetProperty("linear").GetDouble(), .. Numbers(features.GetProperty("crossVector"))];
+            double[] parts =
+            [
+                features.GetProperty("bias").GetDouble(),
+                features.GetProperty("linear").GetDouble(),
+                .. Numbers(features.GetProperty("crossVector")),
+            ];
             worst = Math.Max(worst, Deviation(score, parts));
             var explanation = scored.GetProperty("explanation");
             double[] explained =
@@ -66,8 +73,19 @@ public sealed class ScoreIdentityTests(TrainedService service, ITestOutputHelper
     }
 
     private static List<(int Rank, string? ItemId, float Score, float Prediction)> Ranking(JsonElement answer) =>
-        [.. answer.GetProperty("items").EnumerateArray().Select(i =>
-            (i.GetProperty("rank").GetInt32(), i.GetProperty("itemId").GetString(), i.GetProperty("score").GetSingle(), i.GetProperty("prediction").GetSingle()))];
+        [
+            .. answer
+                .GetProperty("items")
+                .EnumerateArray()
+                .Select(i =>
+                    (
+                        i.GetProperty("rank").GetInt32(),
+                        i.GetProperty("itemId").GetString(),
+                        i.GetProperty("score").GetSingle(),
+                        i.GetProperty("prediction").GetSingle()
+                    )
+                ),
+        ];
 
     private static double Deviation(double score, double[] parts) => Math.Abs(score - parts.Sum()) / (1 + parts.Sum(Math.Abs));
 

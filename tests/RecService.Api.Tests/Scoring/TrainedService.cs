@@ -6,7 +6,9 @@ using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Scoring;
 
-/// <summary>A service with a catalogue, users and ratings, and one published model. Tests of this fixture do not change what others rely on.</summary>
+/// <summary>
+/// A service with a catalogue, users and ratings, and one published model. Tests of this fixture do not change what others rely on.
+/// </summary>
 public sealed class TrainedService(DatabaseServer server) : ServiceFixture(server)
 {
     public const int Users = 120;
@@ -22,31 +24,42 @@ public sealed class TrainedService(DatabaseServer server) : ServiceFixture(serve
 
     public long ModelVersion { get; private set; }
 
-    protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-    {
-        ["Training:Enabled"] = "false",
-        ["Training:Objective"] = "rating",
-        ["Training:Factors"] = "8",
-        ["Training:Epochs"] = "15",
-        ["Training:L2Factors"] = "0.01",
-    };
+    protected override IReadOnlyDictionary<string, string> Settings { get; } =
+        new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["Training:Enabled"] = "false",
+            ["Training:Objective"] = "rating",
+            ["Training:Factors"] = "8",
+            ["Training:Epochs"] = "15",
+            ["Training:L2Factors"] = "0.01",
+        };
 
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        await ImportAsync("/v1/users/import", Enumerable.Range(0, Users).Select(u => new JsonObject
-        {
-            ["userId"] = User(u),
-            ["tags"] = new JsonArray(u % 2 == 0 ? "early" : "late"),
-            ["attributes"] = new JsonObject { ["age"] = 18 + (u % 50), ["country"] = u % 3 == 0 ? "it" : "no" },
-        }));
-        await ImportAsync("/v1/items/import", Enumerable.Range(0, Items).Select(i => new JsonObject
-        {
-            ["itemId"] = Item(i),
-            ["tags"] = new JsonArray(Genres[i % 5], Genres[((i * 2) + 1) % 5]),
-            ["attributes"] = new JsonObject { ["year"] = 1950 + i, ["languages"] = new JsonArray("en", i % 4 == 0 ? "fr" : "de") },
-            ["metadata"] = new JsonObject { ["title"] = $"Title {i}" },
-        }));
+        await ImportAsync(
+            "/v1/users/import",
+            Enumerable
+                .Range(0, Users)
+                .Select(u => new JsonObject
+                {
+                    ["userId"] = User(u),
+                    ["tags"] = new JsonArray(u % 2 == 0 ? "early" : "late"),
+                    ["attributes"] = new JsonObject { ["age"] = 18 + (u % 50), ["country"] = u % 3 == 0 ? "it" : "no" },
+                })
+        );
+        await ImportAsync(
+            "/v1/items/import",
+            Enumerable
+                .Range(0, Items)
+                .Select(i => new JsonObject
+                {
+                    ["itemId"] = Item(i),
+                    ["tags"] = new JsonArray(Genres[i % 5], Genres[((i * 2) + 1) % 5]),
+                    ["attributes"] = new JsonObject { ["year"] = 1950 + i, ["languages"] = new JsonArray("en", i % 4 == 0 ? "fr" : "de") },
+                    ["metadata"] = new JsonObject { ["title"] = $"Title {i}" },
+                })
+        );
         await PostRatingsAsync(seed: 1);
         ModelVersion = await TrainAsync();
     }
@@ -116,7 +129,11 @@ public sealed class TrainedService(DatabaseServer server) : ServiceFixture(serve
 
         if (random.Next(2) == 0)
         {
-            request["context"] = new JsonObject { ["device"] = random.Next(5) == 0 ? "unheard-of" : Devices[random.Next(2)], ["hour"] = random.Next(30) };
+            request["context"] = new JsonObject
+            {
+                ["device"] = random.Next(5) == 0 ? "unheard-of" : Devices[random.Next(2)],
+                ["hour"] = random.Next(30),
+            };
         }
 
         if (random.Next(2) == 0)
@@ -129,7 +146,12 @@ public sealed class TrainedService(DatabaseServer server) : ServiceFixture(serve
 
     private async Task ImportAsync(string path, IEnumerable<JsonObject> lines)
     {
-        var answer = await Client.SendTextAsync(HttpMethod.Post, path, string.Join('\n', lines.Select(l => l.ToJsonString())), "application/x-ndjson");
+        var answer = await Client.SendTextAsync(
+            HttpMethod.Post,
+            path,
+            string.Join('\n', lines.Select(l => l.ToJsonString())),
+            "application/x-ndjson"
+        );
         answer.GetProperty("rejected").GetInt32().ShouldBe(0, answer.ToString());
     }
 }

@@ -21,7 +21,11 @@ public sealed class ChangeLogTests(ServiceFixture service) : IClassFixture<Servi
         await ChangesAsync(() => Client.PutJsonAsync("/v1/items/ch-i", new { available = false }), ChangeLog.Items);
         await ChangesAsync(() => Client.DeleteJsonAsync("/v1/interactions?userId=ch-u"), ChangeLog.Interactions);
         await ChangesAsync(() => Client.DeleteJsonAsync("/v1/users/ch-u2"), ChangeLog.Users, ChangeLog.Interactions);
-        await ChangesAsync(() => service.ScalarAsync<int>("WITH d AS (DELETE FROM items RETURNING 1) SELECT count(*)::int FROM d"), ChangeLog.Items, ChangeLog.Interactions);
+        await ChangesAsync(
+            () => service.ScalarAsync<int>("WITH d AS (DELETE FROM items RETURNING 1) SELECT count(*)::int FROM d"),
+            ChangeLog.Items,
+            ChangeLog.Interactions
+        );
     }
 
     [Fact]
@@ -66,7 +70,13 @@ public sealed class ChangeLogTests(ServiceFixture service) : IClassFixture<Servi
         var snapshot = await ChangeLog.SnapshotAsync(connection, CancellationToken.None);
 
         // Other tests share the server: as long as older transactions of theirs go on, nothing counts as seen for good.
-        while (await connection.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM changes WHERE xid >= pg_snapshot_xmin($1::pg_snapshot))", CancellationToken.None, snapshot))
+        while (
+            await connection.ScalarAsync<bool>(
+                "SELECT EXISTS (SELECT FROM changes WHERE xid >= pg_snapshot_xmin($1::pg_snapshot))",
+                CancellationToken.None,
+                snapshot
+            )
+        )
         {
             await Task.Delay(50);
             snapshot = await ChangeLog.SnapshotAsync(connection, CancellationToken.None);
@@ -80,8 +90,24 @@ public sealed class ChangeLogTests(ServiceFixture service) : IClassFixture<Servi
         (await ChangedAsync(snapshot, ChangeLog.Users)).ShouldBeTrue();
     }
 
-    private Task<System.Text.Json.JsonElement> InteractAsync(string id, string user, string item, HttpStatusCode expected = HttpStatusCode.OK) => Client.PostJsonAsync(
-        "/v1/interactions", new { interactions = new[] { new { interactionId = id, userId = user, itemId = item, type = "view" } } }, expected);
+    private Task<System.Text.Json.JsonElement> InteractAsync(string id, string user, string item, HttpStatusCode expected = HttpStatusCode.OK) =>
+        Client.PostJsonAsync(
+            "/v1/interactions",
+            new
+            {
+                interactions = new[]
+                {
+                    new
+                    {
+                        interactionId = id,
+                        userId = user,
+                        itemId = item,
+                        type = "view",
+                    },
+                },
+            },
+            expected
+        );
 
     private async Task ChangesAsync(Func<Task> write, params string[] expected)
     {

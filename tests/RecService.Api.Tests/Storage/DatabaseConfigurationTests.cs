@@ -21,7 +21,9 @@ public sealed class DatabaseConfigurationTests
 
     [Fact]
     public void A_connection_string_and_an_embedded_database_are_a_contradiction() =>
-        Should.Throw<StartupException>(() => Read(("Database:Embedded", "true"), ("ConnectionStrings:RecService", Good))).Message.ShouldContain("Database:Embedded");
+        Should
+            .Throw<StartupException>(() => Read(("Database:Embedded", "true"), ("ConnectionStrings:RecService", Good)))
+            .Message.ShouldContain("Database:Embedded");
 
     [Fact]
     public void In_Development_without_a_connection_string_the_database_is_embedded()
@@ -34,15 +36,18 @@ public sealed class DatabaseConfigurationTests
     [Fact]
     public void With_a_connection_string_nothing_is_embedded()
     {
-        var configuration = Read(("ConnectionStrings:RecService", Good), ("Database:StartupTimeout", "00:00:05"), ("Database:DataDirectory", "/data"));
+        var configuration = Read(
+            ("ConnectionStrings:RecService", Good),
+            ("Database:StartupTimeout", "00:00:05"),
+            ("Database:DataDirectory", "/data")
+        );
         configuration.Embedded.ShouldBeNull();
         configuration.ConnectionString.ShouldContain("Host=db");
         configuration.Options.StartupTimeout.ShouldBe(TimeSpan.FromSeconds(5));
     }
 
     [Fact]
-    public void A_connection_string_may_be_named_in_any_case() =>
-        Read(("CONNECTIONSTRINGS:RECSERVICE", Good)).Embedded.ShouldBeNull();
+    public void A_connection_string_may_be_named_in_any_case() => Read(("CONNECTIONSTRINGS:RECSERVICE", Good)).Embedded.ShouldBeNull();
 
     [Theory]
     [InlineData("ConnectionStrings:RecService", "")]
@@ -71,13 +76,16 @@ public sealed class DatabaseConfigurationTests
     public void A_slip_of_the_pen_stops_the_start_and_names_the_key(string key, string value)
     {
         var exception = Should.Throw<StartupException>(() => Read((key, value)));
-        exception.Message.ShouldContain(key.StartsWith("ConnectionStrings:RecService", StringComparison.Ordinal) ? "ConnectionStrings:RecService" : key.Split(':')[0]);
+        exception.Message.ShouldContain(
+            key.StartsWith("ConnectionStrings:RecService", StringComparison.Ordinal) ? "ConnectionStrings:RecService" : key.Split(':')[0]
+        );
         exception.Message.ShouldNotContain("secret");
     }
 
     [Fact]
     public void Keys_of_other_things_are_left_alone() =>
-        Read(("Connection", "close"), ("Strings", "x"), ("PATH", "/bin"), ("DATABASE_URL", "x"), ("Logging:LogLevel:Default", "Warning")).Embedded.ShouldNotBeNull();
+        Read(("Connection", "close"), ("Strings", "x"), ("PATH", "/bin"), ("DATABASE_URL", "x"), ("Logging:LogLevel:Default", "Warning"))
+            .Embedded.ShouldNotBeNull();
 
     [Fact]
     public void A_data_directory_too_long_for_a_socket_gets_a_short_one_for_it()
@@ -95,7 +103,9 @@ public sealed class DatabaseConfigurationTests
         var given = Read(("ConnectionStrings:RecService", $"{Good};Command Timeout=7"), ("Database:CommandTimeout", "00:00:09"));
         new NpgsqlConnectionStringBuilder(given.ConnectionString).CommandTimeout.ShouldBe(7);
         given.Options.CommandTimeout.ShouldBe(TimeSpan.FromSeconds(7));
-        new NpgsqlConnectionStringBuilder(Read(("ConnectionStrings:RecService", Good), ("Database:CommandTimeout", "00:00:09")).ConnectionString).CommandTimeout.ShouldBe(9);
+        new NpgsqlConnectionStringBuilder(
+            Read(("ConnectionStrings:RecService", Good), ("Database:CommandTimeout", "00:00:09")).ConnectionString
+        ).CommandTimeout.ShouldBe(9);
         new NpgsqlConnectionStringBuilder(Read(("Database:CommandTimeout", "00:00:09")).ConnectionString).CommandTimeout.ShouldBe(9);
     }
 
@@ -103,12 +113,19 @@ public sealed class DatabaseConfigurationTests
     public void A_server_elsewhere_is_asked_whether_it_is_still_there_unless_the_connection_string_says_otherwise()
     {
         new NpgsqlConnectionStringBuilder(Read(("ConnectionStrings:RecService", Good)).ConnectionString).TcpKeepAlive.ShouldBeTrue();
-        new NpgsqlConnectionStringBuilder(Read(("ConnectionStrings:RecService", $"{Good};TCP Keepalive=false")).ConnectionString).TcpKeepAlive.ShouldBeFalse();
-        new NpgsqlConnectionStringBuilder(Read(("ConnectionStrings:RecService", "Host=/run/postgresql;Username=u")).ConnectionString).TcpKeepAlive.ShouldBeFalse();
+        new NpgsqlConnectionStringBuilder(
+            Read(("ConnectionStrings:RecService", $"{Good};TCP Keepalive=false")).ConnectionString
+        ).TcpKeepAlive.ShouldBeFalse();
+        new NpgsqlConnectionStringBuilder(
+            Read(("ConnectionStrings:RecService", "Host=/run/postgresql;Username=u")).ConnectionString
+        ).TcpKeepAlive.ShouldBeFalse();
     }
 
     private static DatabaseConfiguration Read(params (string Key, string? Value)[] settings) => Read(isDevelopment: true, settings);
 
-    private static DatabaseConfiguration Read(bool isDevelopment, params (string Key, string? Value)[] settings) => DatabaseConfiguration.Read(
-        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))).Build(), isDevelopment);
+    private static DatabaseConfiguration Read(bool isDevelopment, params (string Key, string? Value)[] settings) =>
+        DatabaseConfiguration.Read(
+            new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))).Build(),
+            isDevelopment
+        );
 }

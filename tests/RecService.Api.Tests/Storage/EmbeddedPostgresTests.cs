@@ -26,7 +26,12 @@ public sealed class EmbeddedPostgresTests : IDisposable
         await using var second = New();
         await second.StartAsync(CancellationToken.None);
         (await ExecuteAsync(second.Settings, "SELECT answer FROM kept")).ShouldBe(42);
-        (await ExecuteAsync(second.Settings, "SELECT current_setting('fsync') || current_setting('data_checksums') || current_setting('listen_addresses')")).ShouldBe("onon");
+        (
+            await ExecuteAsync(
+                second.Settings,
+                "SELECT current_setting('fsync') || current_setting('data_checksums') || current_setting('listen_addresses')"
+            )
+        ).ShouldBe("onon");
     }
 
     [Fact]
@@ -137,12 +142,13 @@ public sealed class EmbeddedPostgresTests : IDisposable
     }
 
     internal static List<int> Processes(string text) =>
-    [
-        .. Directory.EnumerateDirectories("/proc")
-            .Where(process => int.TryParse(Path.GetFileName(process), out _) && CommandLine(process).Contains(text, StringComparison.Ordinal))
-            .Select(process => int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture))
-            .Where(id => id != Environment.ProcessId),
-    ];
+        [
+            .. Directory
+                .EnumerateDirectories("/proc")
+                .Where(process => int.TryParse(Path.GetFileName(process), out _) && CommandLine(process).Contains(text, StringComparison.Ordinal))
+                .Select(process => int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture))
+                .Where(id => id != Environment.ProcessId),
+        ];
 
     private static string CommandLine(string process)
     {
@@ -156,11 +162,14 @@ public sealed class EmbeddedPostgresTests : IDisposable
         }
     }
 
-    private static EmbeddedPostgresSettings Settings(string directory) => EmbeddedPostgresSettings.From(new DatabaseOptions { DataDirectory = directory });
+    private static EmbeddedPostgresSettings Settings(string directory) =>
+        EmbeddedPostgresSettings.From(new DatabaseOptions { DataDirectory = directory });
 
     private static async Task<object?> ExecuteAsync(EmbeddedPostgresSettings settings, string sql)
     {
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(settings.ConnectionStringFor("postgres")) { Pooling = false }.ConnectionString);
+        await using var connection = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder(settings.ConnectionStringFor("postgres")) { Pooling = false }.ConnectionString
+        );
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync();

@@ -13,11 +13,14 @@ public sealed class MigrateCommandTests(DatabaseServer server)
     {
         var owner = await server.CreateDatabaseAsync();
         var role = $"worker_{Guid.NewGuid():N}";
-        await ExecuteAsync(owner, $"""
+        await ExecuteAsync(
+            owner,
+            $"""
             CREATE ROLE {role} LOGIN PASSWORD 'secret';
             ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
             ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {role};
-            """);
+            """
+        );
         try
         {
             var worker = new NpgsqlConnectionStringBuilder(owner) { Username = role, Password = "secret" }.ConnectionString;
@@ -59,7 +62,11 @@ public sealed class MigrateCommandTests(DatabaseServer server)
     [Fact]
     public async Task A_migration_that_cannot_be_made_ends_with_an_error()
     {
-        using var migration = new ServiceProcess(["migrate"], ("ConnectionStrings:RecService", "Host=127.0.0.1;Port=1"), ("Database:StartupTimeout", "00:00:01"));
+        using var migration = new ServiceProcess(
+            ["migrate"],
+            ("ConnectionStrings:RecService", "Host=127.0.0.1;Port=1"),
+            ("Database:StartupTimeout", "00:00:01")
+        );
         (await migration.ExitAsync()).ShouldBe(1);
         migration.Output.ShouldContain("ConnectionStrings:RecService");
     }
@@ -113,7 +120,13 @@ public sealed class MigrateCommandTests(DatabaseServer server)
     }
 
     private static ServiceProcess Service(string connectionString, params (string Key, string? Value)[] settings) =>
-        new([("ConnectionStrings:RecService", connectionString), ("Training:Enabled", "false"), ("Training:Objective", "Rating"), ("Training:Epochs", "2"), .. settings]);
+        new([
+            ("ConnectionStrings:RecService", connectionString),
+            ("Training:Enabled", "false"),
+            ("Training:Objective", "Rating"),
+            ("Training:Epochs", "2"),
+            .. settings,
+        ]);
 
     private static async Task ExecuteAsync(string connectionString, string sql)
     {

@@ -24,7 +24,9 @@ public sealed class SchemaTests(ServiceFixture service, DatabaseServer server) :
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => StartAsync(connectionString)));
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync();
-        (await connection.ScalarAsync<long>("SELECT count(*) FROM \"__EFMigrationsHistory\"", CancellationToken.None)).ShouldBe(await MigrationsAsync());
+        (await connection.ScalarAsync<long>("SELECT count(*) FROM \"__EFMigrationsHistory\"", CancellationToken.None)).ShouldBe(
+            await MigrationsAsync()
+        );
         await connection.CloseAsync();
         await server.DropDatabaseAsync(connectionString);
     }
@@ -41,7 +43,9 @@ public sealed class SchemaTests(ServiceFixture service, DatabaseServer server) :
     [Fact]
     public async Task A_server_that_cannot_be_reached_is_an_error_once_the_time_is_over()
     {
-        var exception = await Should.ThrowAsync<StartupException>(() => StartAsync("Host=127.0.0.1;Port=1;Username=u", TimeSpan.FromMilliseconds(600)));
+        var exception = await Should.ThrowAsync<StartupException>(() =>
+            StartAsync("Host=127.0.0.1;Port=1;Username=u", TimeSpan.FromMilliseconds(600))
+        );
         exception.Message.ShouldContain("'127.0.0.1' port 1");
         exception.Message.ShouldContain("ConnectionStrings:RecService");
     }
@@ -54,10 +58,16 @@ public sealed class SchemaTests(ServiceFixture service, DatabaseServer server) :
 
     private static async Task StartAsync(string connectionString, TimeSpan? timeout = null)
     {
-        var configuration = new DatabaseConfiguration(new DatabaseOptions { StartupTimeout = timeout ?? TimeSpan.FromSeconds(30) }, connectionString, Embedded: null);
+        var configuration = new DatabaseConfiguration(
+            new DatabaseOptions { StartupTimeout = timeout ?? TimeSpan.FromSeconds(30) },
+            connectionString,
+            Embedded: null
+        );
         await using var dataSource = NpgsqlDataSource.Create(connectionString);
         var contexts = new Contexts(new DbContextOptionsBuilder<RecServiceDbContext>().UseNpgsql(dataSource).Options);
-        await new DatabaseStartup(configuration, dataSource, contexts, TimeProvider.System, NullLogger<DatabaseStartup>.Instance).RunAsync(CancellationToken.None);
+        await new DatabaseStartup(configuration, dataSource, contexts, TimeProvider.System, NullLogger<DatabaseStartup>.Instance).RunAsync(
+            CancellationToken.None
+        );
     }
 
     private sealed class Contexts(DbContextOptions<RecServiceDbContext> options) : IDbContextFactory<RecServiceDbContext>

@@ -17,26 +17,39 @@ public sealed class ServiceProcessTests : IDisposable
             using var client = await service.ClientAsync();
             using var import = await BeginImportAsync(client.BaseAddress!);
             using var enough = new SemaphoreSlim(0);
-            var writers = Enumerable.Range(0, 3).Select(writer => Task.Run(async () =>
-            {
-                for (var batch = 0; ; batch++)
-                {
-                    var interactions = Enumerable.Range(0, 10)
-                        .Select(i => new { interactionId = $"{writer}-{batch}-{i}", userId = $"w{writer}", itemId = $"i{i}", type = "view" }).ToArray();
-                    try
+            var writers = Enumerable
+                .Range(0, 3)
+                .Select(writer =>
+                    Task.Run(async () =>
                     {
-                        await client.PostJsonAsync("/v1/interactions", new { interactions });
-                    }
-                    catch (HttpRequestException)
-                    {
-                        // The kill.
-                        return;
-                    }
+                        for (var batch = 0; ; batch++)
+                        {
+                            var interactions = Enumerable
+                                .Range(0, 10)
+                                .Select(i => new
+                                {
+                                    interactionId = $"{writer}-{batch}-{i}",
+                                    userId = $"w{writer}",
+                                    itemId = $"i{i}",
+                                    type = "view",
+                                })
+                                .ToArray();
+                            try
+                            {
+                                await client.PostJsonAsync("/v1/interactions", new { interactions });
+                            }
+                            catch (HttpRequestException)
+                            {
+                                // The kill.
+                                return;
+                            }
 
-                    Interlocked.Add(ref acknowledged, 10);
-                    enough.Release();
-                }
-            })).ToArray();
+                            Interlocked.Add(ref acknowledged, 10);
+                            enough.Release();
+                        }
+                    })
+                )
+                .ToArray();
             for (var i = 0; i < 30; i++)
             {
                 (await enough.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBeTrue();
@@ -142,9 +155,14 @@ public sealed class ServiceProcessTests : IDisposable
         var socket = new TcpClient();
         await socket.ConnectAsync(address.Host, address.Port);
         var stream = socket.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /v1/interactions/import HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"));
-        var lines = string.Concat(Enumerable.Range(0, 5000).Select(i => $$"""{"userId":"import-u{{i}}","itemId":"import-i","type":"imported"}""" + "\n"));
+        await stream.WriteAsync(
+            Encoding.ASCII.GetBytes(
+                $"POST /v1/interactions/import HTTP/1.1\r\nHost: {address.Authority}\r\n{TestKey.Header}: {TestKey.Text}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+        );
+        var lines = string.Concat(
+            Enumerable.Range(0, 5000).Select(i => $$"""{"userId":"import-u{{i}}","itemId":"import-i","type":"imported"}""" + "\n")
+        );
         await stream.WriteAsync(Encoding.ASCII.GetBytes($"{lines.Length:x}\r\n{lines}\r\n"));
         return socket;
     }
@@ -158,8 +176,7 @@ public sealed class ServiceProcessTests : IDisposable
             var page = await client.GetJsonAsync($"/v1/interactions?limit=1000&{filter}{(cursor is null ? "" : "&cursor=" + cursor)}");
             count += page.GetProperty("interactions").GetArrayLength();
             cursor = page.GetProperty("nextCursor").GetString();
-        }
-        while (cursor is not null);
+        } while (cursor is not null);
 
         return count;
     }

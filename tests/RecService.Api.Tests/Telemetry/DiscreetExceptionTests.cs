@@ -26,7 +26,9 @@ public sealed class DiscreetExceptionTests
     [Fact]
     public void A_server_error_is_told_by_its_code()
     {
-        var text = new InvalidOperationException(User, new PostgresException($"the value {User} is wrong", "ERROR", "ERROR", "22P02")).Discreet().ToString();
+        var text = new InvalidOperationException(User, new PostgresException($"the value {User} is wrong", "ERROR", "ERROR", "22P02"))
+            .Discreet()
+            .ToString();
         text.ShouldNotContain(User);
         text.ShouldContain("Npgsql.PostgresException: SQLSTATE 22P02");
     }
@@ -58,7 +60,10 @@ public sealed class DiscreetExceptionTests
         using var client = new HttpClient();
         await Should.ThrowAsync<HttpRequestException>(() => client.GetStringAsync(new Uri(app.Urls.Single())));
         await app.StopAsync();
-        log.Lines.ShouldContain(line => line.Contains("An answer failed while it was sent", StringComparison.Ordinal) && line.Contains("System.ArgumentException", StringComparison.Ordinal));
+        log.Lines.ShouldContain(line =>
+            line.Contains("An answer failed while it was sent", StringComparison.Ordinal)
+            && line.Contains("System.ArgumentException", StringComparison.Ordinal)
+        );
         log.Lines.ShouldNotContain(line => line.Contains(User, StringComparison.Ordinal));
     }
 
@@ -95,8 +100,6 @@ public sealed class DiscreetExceptionTests
             }
         }
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

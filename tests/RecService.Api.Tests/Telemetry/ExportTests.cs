@@ -22,7 +22,9 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
         var trace = await service.Receiver.UntilAsync(received =>
         {
             var spans = received.Spans;
-            return spans.FirstOrDefault(span => span.Name == "GET /v1/items/{itemId}") is { } request && spans.Any(span => span.Scope == "Npgsql" && span.TraceId == request.TraceId)
+            return
+                spans.FirstOrDefault(span => span.Name == "GET /v1/items/{itemId}") is { } request
+                && spans.Any(span => span.Scope == "Npgsql" && span.TraceId == request.TraceId)
                 ? spans.Where(span => span.TraceId == request.TraceId).ToList()
                 : null;
         });
@@ -51,11 +53,17 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
         await service.Client.PostRatingsAsync(users: 12, items: 10);
         (await service.Client.TrainAsync()).GetProperty("status").GetString().ShouldBe("succeeded");
         var trace = await service.Receiver.UntilAsync(received =>
-            received.Spans.FirstOrDefault(span => span.Name == "training run") is { } root ? received.Spans.Where(span => span.TraceId == root.TraceId).ToList() : null);
+            received.Spans.FirstOrDefault(span => span.Name == "training run") is { } root
+                ? received.Spans.Where(span => span.TraceId == root.TraceId).ToList()
+                : null
+        );
 
         var run = trace.Single(span => span.Name == "training run");
         run.ParentId.ShouldBeEmpty();
-        trace.Where(span => span.Scope == "RecService" && span.ParentId == run.SpanId).Select(span => span.Name).ShouldBe(["read", "fit", "measure", "refit", "store"], ignoreOrder: true);
+        trace
+            .Where(span => span.Scope == "RecService" && span.ParentId == run.SpanId)
+            .Select(span => span.Name)
+            .ShouldBe(["read", "fit", "measure", "refit", "store"], ignoreOrder: true);
         service.LogLines().Single(line => line.GetProperty("EventId").GetInt32() == 2004).ToString().ShouldContain(run.TraceId);
     }
 
@@ -65,7 +73,10 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
         await service.Client.PostRatingsAsync(users: 3, items: 3);
         await service.Client.PostJsonAsync("/v1/recommendations", new JsonObject());
         var metrics = await service.Receiver.UntilAsync(received =>
-            received.Metrics is { } arrived && arrived.ContainsKey("recservice.recommendations") && arrived.ContainsKey("recservice.interactions") ? arrived : null);
+            received.Metrics is { } arrived && arrived.ContainsKey("recservice.recommendations") && arrived.ContainsKey("recservice.interactions")
+                ? arrived
+                : null
+        );
 
         output.WriteLine(string.Join(", ", metrics));
         metrics["recservice.interactions"].ShouldBe("{interaction}");
@@ -96,10 +107,46 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
         var user = $"/v1/users/{Marker}";
         await service.Client.PutJsonAsync(user, new { tags = new[] { Marker } }, HttpStatusCode.Created);
         await service.Client.GetJsonAsync($"/v1/interactions?userId={Marker}&itemId={Marker}");
-        await service.Client.PostJsonAsync("/v1/interactions", new { interactions = new[] { new { userId = Marker, itemId = Marker, type = Marker, interactionId = Marker } } });
-        await service.Client.PostJsonAsync("/v1/interactions", new { interactions = new[] { new { userId = Marker, itemId = Marker, type = "view", interactionId = Marker } } }, HttpStatusCode.BadRequest);
+        await service.Client.PostJsonAsync(
+            "/v1/interactions",
+            new
+            {
+                interactions = new[]
+                {
+                    new
+                    {
+                        userId = Marker,
+                        itemId = Marker,
+                        type = Marker,
+                        interactionId = Marker,
+                    },
+                },
+            }
+        );
+        await service.Client.PostJsonAsync(
+            "/v1/interactions",
+            new
+            {
+                interactions = new[]
+                {
+                    new
+                    {
+                        userId = Marker,
+                        itemId = Marker,
+                        type = "view",
+                        interactionId = Marker,
+                    },
+                },
+            },
+            HttpStatusCode.BadRequest
+        );
         await service.Client.PostJsonAsync("/v1/recommendations", new { userId = Marker, tags = new[] { Marker } });
-        await service.Client.SendTextAsync(HttpMethod.Post, "/v1/users/import", $$"""{"userId":"{{Marker}}","unknown":"{{Marker}}"}""", "application/x-ndjson");
+        await service.Client.SendTextAsync(
+            HttpMethod.Post,
+            "/v1/users/import",
+            $$"""{"userId":"{{Marker}}","unknown":"{{Marker}}"}""",
+            "application/x-ndjson"
+        );
 
         // What fails.
         await service.Client.SendTextAsync(HttpMethod.Put, user, $"\"{Marker}", expected: HttpStatusCode.BadRequest);
@@ -112,7 +159,9 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
         await service.ExecuteAsync("ALTER TABLE elsewhere RENAME TO users");
         await service.Client.DeleteJsonAsync(user);
 
-        var failed = await service.Receiver.UntilAsync(received => received.Spans.FirstOrDefault(span => span.Attributes.GetValueOrDefault("http.response.status_code") == "500"));
+        var failed = await service.Receiver.UntilAsync(received =>
+            received.Spans.FirstOrDefault(span => span.Attributes.GetValueOrDefault("http.response.status_code") == "500")
+        );
         failed.Attributes["http.route"].ShouldBe("/v1/users/{userId}");
         failed.Attributes["error.type"].ShouldBe("Npgsql.PostgresException");
         await service.Receiver.UntilAsync(received => received.Spans.FirstOrDefault(span => span.Name == "DELETE /v1/users/{userId}"));
@@ -168,7 +217,10 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
     public async Task A_collector_that_is_not_there_hurts_nobody()
     {
         await using var own = await service.StartAnotherAsync(
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"), ("OTEL_METRIC_EXPORT_INTERVAL", "50"), ("OTEL_BSP_SCHEDULE_DELAY", "10"));
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "50"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "10")
+        );
         for (var i = 0; i < 20; i++)
         {
             await own.Client.GetJsonAsync("/v1/models");
@@ -180,7 +232,10 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
     [Fact]
     public async Task An_endpoint_that_is_no_address_ends_the_start_with_a_sentence()
     {
-        using var process = new ServiceProcess(("ConnectionStrings:RecService", service.ConnectionString), ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector"));
+        using var process = new ServiceProcess(
+            ("ConnectionStrings:RecService", service.ConnectionString),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector")
+        );
         (await process.ExitAsync()).ShouldBe(1);
         process.Output.ShouldContain("OTEL_EXPORTER_OTLP_ENDPOINT is no address");
     }
@@ -210,7 +265,11 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
 
         /// <summary>The lines of the log; each is JSON.</summary>
         public IReadOnlyList<JsonElement> LogLines() =>
-            [.. Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+            [
+                .. Output
+                    .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                    .Select(line => JsonDocument.Parse(line).RootElement),
+            ];
 
         public async ValueTask InitializeAsync()
         {
@@ -221,13 +280,19 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
                 ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
                 ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
                 ("OTEL_BSP_SCHEDULE_DELAY", "50"),
-                ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test"));
+                ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
+            );
         }
 
         public async Task<Running> StartAnotherAsync(params (string Key, string Value)[] settings)
         {
-            var process = new ServiceProcess(
-                [("ConnectionStrings:RecService", ConnectionString), ("Training:Enabled", "false"), ("Training:Objective", "Rating"), ("Training:Epochs", "3"), .. settings]);
+            var process = new ServiceProcess([
+                ("ConnectionStrings:RecService", ConnectionString),
+                ("Training:Enabled", "false"),
+                ("Training:Objective", "Rating"),
+                ("Training:Epochs", "3"),
+                .. settings,
+            ]);
             return new(process, await process.ClientAsync());
         }
 

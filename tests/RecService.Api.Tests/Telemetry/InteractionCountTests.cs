@@ -22,18 +22,29 @@ public sealed class InteractionCountTests(ServiceFixture service) : IClassFixtur
         await PostAsync(Of("1", "view"), Of("3", "purchase"), Of("4", "purchase"), Of("6", "click"));
         Taken().ShouldBe(["click accepted 1", "purchase duplicate 1", "purchase rejected 1", "view duplicate 1"]);
 
-        await service.Client.SendTextAsync(HttpMethod.Post, "/v1/interactions/import",
+        await service.Client.SendTextAsync(
+            HttpMethod.Post,
+            "/v1/interactions/import",
             """
             {"userId":"u","itemId":"i","type":"view","interactionId":"1"}
             {"userId":"u","itemId":"i","type":"like"}
             no interaction
-            """, "application/x-ndjson");
+            """,
+            "application/x-ndjson"
+        );
         Taken().ShouldBe(["like accepted 1", "other rejected 1", "view duplicate 1"]);
     }
 
     public void Dispose() => _listener.Dispose();
 
-    private static object Of(string id, string type, string item = "i") => new { userId = "u", itemId = item, type, interactionId = id };
+    private static object Of(string id, string type, string item = "i") =>
+        new
+        {
+            userId = "u",
+            itemId = item,
+            type,
+            interactionId = id,
+        };
 
     private Task PostAsync(params object[] interactions) => service.Client.PostJsonAsync("/v1/interactions", new { interactions }, HttpStatusCode.OK);
 
@@ -47,7 +58,9 @@ public sealed class InteractionCountTests(ServiceFixture service) : IClassFixtur
                 listener.EnableMeasurementEvents(instrument);
             }
         };
-        _listener.SetMeasurementEventCallback<long>((_, count, tags, _) => _counts.AddOrUpdate(((string)tags[0].Value!, (string)tags[1].Value!), count, (_, former) => former + count));
+        _listener.SetMeasurementEventCallback<long>(
+            (_, count, tags, _) => _counts.AddOrUpdate(((string)tags[0].Value!, (string)tags[1].Value!), count, (_, former) => former + count)
+        );
         _listener.Start();
     }
 

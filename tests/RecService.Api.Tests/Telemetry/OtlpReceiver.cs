@@ -10,7 +10,14 @@ using Microsoft.Extensions.Logging;
 namespace RecService.Api.Tests.Telemetry;
 
 /// <summary>A span as it arrived.</summary>
-public sealed record ReceivedSpan(string Scope, string Name, string TraceId, string SpanId, string ParentId, IReadOnlyDictionary<string, string> Attributes);
+public sealed record ReceivedSpan(
+    string Scope,
+    string Name,
+    string TraceId,
+    string SpanId,
+    string ParentId,
+    IReadOnlyDictionary<string, string> Attributes
+);
 
 /// <summary>Takes what an OTLP exporter sends, by HTTP or by gRPC, and reads as much of the protobuf as tests ask for.</summary>
 public sealed class OtlpReceiver : IAsyncDisposable
@@ -34,20 +41,32 @@ public sealed class OtlpReceiver : IAsyncDisposable
     public IReadOnlyList<byte[]> Bodies => [.. _traces, .. _metrics];
 
     public IReadOnlyList<ReceivedSpan> Spans =>
-        [.. from body in _traces
+        [
+            .. from body in _traces
             from resource in Messages(body, 1)
             from scope in Messages(resource, 2)
             from span in Messages(scope, 2)
             select new ReceivedSpan(
-                Text(Messages(scope, 1).Single(), 1), Text(span, 5), Hex(span, 1), Hex(span, 2), Hex(span, 4), Attributes(span, 9))];
+                Text(Messages(scope, 1).Single(), 1),
+                Text(span, 5),
+                Hex(span, 1),
+                Hex(span, 2),
+                Hex(span, 4),
+                Attributes(span, 9)
+            ),
+        ];
 
     /// <summary>The instruments of which measurements have arrived, with their units.</summary>
     public IReadOnlyDictionary<string, string> Metrics =>
-        (from body in _metrics
-         from resource in Messages(body, 1)
-         from scope in Messages(resource, 2)
-         from metric in Messages(scope, 2)
-         select (Name: Text(metric, 1), Unit: Text(metric, 3))).Distinct().ToDictionary(metric => metric.Name, metric => metric.Unit, StringComparer.Ordinal);
+        (
+            from body in _metrics
+            from resource in Messages(body, 1)
+            from scope in Messages(resource, 2)
+            from metric in Messages(scope, 2)
+            select (Name: Text(metric, 1), Unit: Text(metric, 3))
+        )
+            .Distinct()
+            .ToDictionary(metric => metric.Name, metric => metric.Unit, StringComparer.Ordinal);
 
     /// <summary>The attributes of the process that sent.</summary>
     public IReadOnlyDictionary<string, string> Resource => Attributes(Messages(Messages(_traces.First(), 1).First(), 1).Single(), 1);
@@ -72,7 +91,8 @@ public sealed class OtlpReceiver : IAsyncDisposable
         }
 
         throw new TimeoutException(
-            $"Arrived were the spans {string.Join(", ", Spans.Select(span => span.Name).Distinct(StringComparer.Ordinal))} and the metrics {string.Join(", ", Metrics.Keys)}.");
+            $"Arrived were the spans {string.Join(", ", Spans.Select(span => span.Name).Distinct(StringComparer.Ordinal))} and the metrics {string.Join(", ", Metrics.Keys)}."
+        );
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
@@ -95,9 +115,17 @@ public sealed class OtlpReceiver : IAsyncDisposable
     }
 
     private static Dictionary<string, string> Attributes(ReadOnlyMemory<byte> message, int field) =>
-        Messages(message, field).ToDictionary(attribute => Text(attribute, 1), attribute => Value(Messages(attribute, 2).Single()), StringComparer.Ordinal);
+        Messages(message, field)
+            .ToDictionary(attribute => Text(attribute, 1), attribute => Value(Messages(attribute, 2).Single()), StringComparer.Ordinal);
 
-    private static string Value(ReadOnlyMemory<byte> value) => Fields(value).Select(field => field.Bytes is { } text ? Encoding.UTF8.GetString(text.Span) : field.Number.ToString(System.Globalization.CultureInfo.InvariantCulture)).Single();
+    private static string Value(ReadOnlyMemory<byte> value) =>
+        Fields(value)
+            .Select(field =>
+                field.Bytes is { } text
+                    ? Encoding.UTF8.GetString(text.Span)
+                    : field.Number.ToString(System.Globalization.CultureInfo.InvariantCulture)
+            )
+            .Single();
 
     private static string Text(ReadOnlyMemory<byte> message, int field) => Encoding.UTF8.GetString(Messages(message, field).SingleOrDefault().Span);
 

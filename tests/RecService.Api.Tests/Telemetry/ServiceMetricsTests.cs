@@ -33,7 +33,8 @@ public sealed partial class ServiceMetricsTests : IDisposable
     [Fact]
     public void The_documentation_lists_exactly_the_instruments_with_their_kinds_and_units()
     {
-        var documented = Row().Matches(File.ReadAllText(Path.Combine(Repository.Root, "deploy", "observability.md")))
+        var documented = Row()
+            .Matches(File.ReadAllText(Path.Combine(Repository.Root, "deploy", "observability.md")))
             .Select(row => (row.Groups["name"].Value, row.Groups["kind"].Value, row.Groups["unit"].Value));
         documented.ShouldBe(_instruments.Select(instrument => (instrument.Name, Kind(instrument), instrument.Unit!)), ignoreOrder: true);
     }
@@ -74,13 +75,18 @@ public sealed partial class ServiceMetricsTests : IDisposable
         _metrics.ImportEnded("users", Stopwatch.GetTimestamp(), 1, 1, 1);
     }
 
-    private static string Kind(Instrument instrument) => instrument.GetType().Name.Split('`')[0] switch
-    {
-        "Counter" => "counter",
-        "Histogram" => "histogram",
-        _ => "gauge",
-    };
+    private static string Kind(Instrument instrument) =>
+        instrument.GetType().Name.Split('`')[0] switch
+        {
+            "Counter" => "counter",
+            "Histogram" => "histogram",
+            _ => "gauge",
+        };
 
-    [GeneratedRegex(@"^\| `(?<name>recservice\.[^`]+)` \| (?<kind>\w+) \| `(?<unit>[^`]+)` \|", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"^\| `(?<name>recservice\.[^`]+)` \| (?<kind>\w+) \| `(?<unit>[^`]+)` \|",
+        RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+        1000
+    )]
     private static partial Regex Row();
 }

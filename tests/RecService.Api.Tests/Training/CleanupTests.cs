@@ -17,10 +17,18 @@ public sealed class CleanupTests(DatabaseServer server) : IAsyncLifetime
         await using var database = NpgsqlDataSource.Create(_connectionString);
         // So that it lasts: it sleeps at every page.
         await using var slowDown = database.CreateCommand(
-            $"ALTER DATABASE {database.CreateConnection().Database} SET vacuum_cost_delay = 100; ALTER DATABASE {database.CreateConnection().Database} SET vacuum_cost_limit = 1");
+            $"ALTER DATABASE {database.CreateConnection().Database} SET vacuum_cost_delay = 100; ALTER DATABASE {database.CreateConnection().Database} SET vacuum_cost_limit = 1"
+        );
         await slowDown.ExecuteNonQueryAsync();
         await using var service = new RecServiceFactory(
-            _connectionString, new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Enabled"] = "false", ["Training:Objective"] = "rating", ["Training:Epochs"] = "2" });
+            _connectionString,
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Training:Enabled"] = "false",
+                ["Training:Objective"] = "rating",
+                ["Training:Epochs"] = "2",
+            }
+        );
         using var client = service.CreateClient();
         await client.PostRatingsAsync(users: 3, items: 3);
         (await client.TrainAsync()).GetProperty("status").GetString().ShouldBe("succeeded");
@@ -30,7 +38,8 @@ public sealed class CleanupTests(DatabaseServer server) : IAsyncLifetime
             SELECT EXISTS (
                 SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = x'52656354'::int AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
             FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'VACUUM (SKIP_LOCKED)%'
-            """);
+            """
+        );
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         object? isLocked;
         while ((isLocked = await look.ExecuteScalarAsync(limit.Token)) is null)

@@ -39,7 +39,11 @@ public sealed class FailedRunTests(FailedRunTests.Service service) : IClassFixtu
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         JsonElement training;
-        while ((training = (await service.Client.GetJsonAsync("/health/ready")).GetProperty("checks").GetProperty("training")).GetProperty("status").GetString() != status)
+        while (
+            (training = (await service.Client.GetJsonAsync("/health/ready")).GetProperty("checks").GetProperty("training"))
+                .GetProperty("status")
+                .GetString() != status
+        )
         {
             await Task.Delay(100, limit.Token);
         }
@@ -50,16 +54,21 @@ public sealed class FailedRunTests(FailedRunTests.Service service) : IClassFixtu
     private async Task<long?> ServedVersionAsync()
     {
         await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
-        return (await service.Client.PostJsonAsync("/v1/recommendations", new JsonObject())).GetProperty("modelVersion") is { ValueKind: JsonValueKind.Number } version ? version.GetInt64() : null;
+        return
+            (await service.Client.PostJsonAsync("/v1/recommendations", new JsonObject())).GetProperty("modelVersion")
+                is { ValueKind: JsonValueKind.Number } version
+            ? version.GetInt64()
+            : null;
     }
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["Training:Enabled"] = "false",
-            ["Training:Objective"] = "rating",
-            ["Training:Epochs"] = "3",
-        };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Training:Enabled"] = "false",
+                ["Training:Objective"] = "rating",
+                ["Training:Epochs"] = "3",
+            };
     }
 }

@@ -24,11 +24,16 @@ internal sealed class HeldRun(NpgsqlConnection holder) : IAsyncDisposable
     }
 
     /// <summary>Breaks the connection through which the process holds the right to train, and waits until the server has noticed.</summary>
-    public async Task BreakLockAsync() => (await holder.ScalarAsync<bool>(
-        """
-        SELECT pg_terminate_backend(pid, 60000) FROM pg_locks
-        WHERE locktype = 'advisory' AND classid = x'52656354'::int AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        """, CancellationToken.None)).ShouldBeTrue();
+    public async Task BreakLockAsync() =>
+        (
+            await holder.ScalarAsync<bool>(
+                """
+                SELECT pg_terminate_backend(pid, 60000) FROM pg_locks
+                WHERE locktype = 'advisory' AND classid = x'52656354'::int AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """,
+                CancellationToken.None
+            )
+        ).ShouldBeTrue();
 
     public Task LetGoAsync() => holder.ExecuteAsync("COMMIT", CancellationToken.None);
 

@@ -44,21 +44,22 @@ public sealed class HoldoutTests
     private static IEnumerable<(int User, int Item)> Pairs(TrainingData data, bool[] held) =>
         data.Rows.Where((_, r) => held[r]).Select(r => (r.User, r.Item)).ToList();
 
-    private static TrainingData Data(int users, int items, int contexts) => new()
-    {
-        Users = [.. Enumerable.Range(0, users).Select(u => EntityFeatures.Named($"user-{u}"))],
-        Items = [.. Enumerable.Range(0, items).Select(i => EntityFeatures.Named($"item-{i}"))],
-        Contexts = [.. Enumerable.Repeat(EntityFeatures.None, contexts)],
-        Rows =
-        [
-            .. from u in Enumerable.Range(0, users)
-               from i in Enumerable.Range(0, items)
-               from c in Enumerable.Range(0, contexts)
-               select new TrainingRow(u, i, c, 1, 1, (1000 * u) + i - c),
-        ],
-        Dropped = new Dictionary<string, long>(),
-        CutoffAt = default,
-        CutoffSnapshot = "",
-        DatabaseId = "",
-    };
+    private static TrainingData Data(int users, int items, int contexts) =>
+        new()
+        {
+            Users = [.. Enumerable.Range(0, users).Select(u => EntityFeatures.Named($"user-{u}"))],
+            Items = [.. Enumerable.Range(0, items).Select(i => EntityFeatures.Named($"item-{i}"))],
+            Contexts = [.. Enumerable.Repeat(EntityFeatures.None, contexts)],
+            Rows =
+            [
+                .. from u in Enumerable.Range(0, users)
+                from i in Enumerable.Range(0, items)
+                from c in Enumerable.Range(0, contexts)
+                select new TrainingRow(u, i, c, 1, 1, (1000 * u) + i - c),
+            ],
+            Dropped = new Dictionary<string, long>(),
+            CutoffAt = default,
+            CutoffSnapshot = "",
+            DatabaseId = "",
+        };
 }

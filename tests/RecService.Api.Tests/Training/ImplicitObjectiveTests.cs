@@ -15,10 +15,24 @@ public sealed class ImplicitObjectiveTests(ImplicitObjectiveTests.Service servic
         {
             foreach (var i in Enumerable.Range(0, 60).Where(i => i % 2 == u % 2).OrderBy(_ => random.Next()).Take(12))
             {
-                interactions.Add(new JsonObject { ["userId"] = $"u{u}", ["itemId"] = $"i{i}", ["type"] = random.Next(3) == 0 ? "purchase" : "view" });
+                interactions.Add(
+                    new JsonObject
+                    {
+                        ["userId"] = $"u{u}",
+                        ["itemId"] = $"i{i}",
+                        ["type"] = random.Next(3) == 0 ? "purchase" : "view",
+                    }
+                );
                 if (random.Next(4) == 0)
                 {
-                    interactions.Add(new JsonObject { ["userId"] = $"u{u}", ["itemId"] = $"i{i}", ["type"] = "view" });
+                    interactions.Add(
+                        new JsonObject
+                        {
+                            ["userId"] = $"u{u}",
+                            ["itemId"] = $"i{i}",
+                            ["type"] = "view",
+                        }
+                    );
                 }
             }
         }
@@ -40,6 +54,7 @@ public sealed class ImplicitObjectiveTests(ImplicitObjectiveTests.Service servic
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Enabled"] = "false" };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Enabled"] = "false" };
     }
 }

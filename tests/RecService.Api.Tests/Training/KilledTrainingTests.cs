@@ -28,10 +28,20 @@ public sealed class KilledTrainingTests : IDisposable
 
             for (; acknowledged < 20; acknowledged++)
             {
-                await client.PostJsonAsync("/v1/interactions", new JsonObject
-                {
-                    ["interactions"] = new JsonArray(new JsonObject { ["userId"] = "beside", ["itemId"] = $"i{acknowledged}", ["type"] = "view" }),
-                });
+                await client.PostJsonAsync(
+                    "/v1/interactions",
+                    new JsonObject
+                    {
+                        ["interactions"] = new JsonArray(
+                            new JsonObject
+                            {
+                                ["userId"] = "beside",
+                                ["itemId"] = $"i{acknowledged}",
+                                ["type"] = "view",
+                            }
+                        ),
+                    }
+                );
             }
 
             (await client.GetJsonAsync($"/v1/training-runs/{runId}")).GetProperty("status").GetString().ShouldBe("running");
@@ -41,7 +51,10 @@ public sealed class KilledTrainingTests : IDisposable
         using (var service = New(("Training:Epochs", "2")))
         {
             using var client = await service.ClientAsync();
-            (await client.GetJsonAsync("/v1/interactions?userId=beside&limit=1000")).GetProperty("interactions").GetArrayLength().ShouldBe(acknowledged);
+            (await client.GetJsonAsync("/v1/interactions?userId=beside&limit=1000"))
+                .GetProperty("interactions")
+                .GetArrayLength()
+                .ShouldBe(acknowledged);
             (await client.GetJsonAsync("/v1/models")).GetProperty("models").GetArrayLength().ShouldBe(0);
 
             // The start has recorded the end, without waiting for another run.
@@ -66,7 +79,10 @@ public sealed class KilledTrainingTests : IDisposable
             using var client = await service.ClientAsync();
             await client.PostRatingsAsync(users: 60, items: 60);
             runId = (await client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted)).GetProperty("runId").GetInt64();
-            using var watching = await client.GetAsync(new Uri($"/v1/training-runs/{runId}/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
+            using var watching = await client.GetAsync(
+                new Uri($"/v1/training-runs/{runId}/events", UriKind.Relative),
+                HttpCompletionOption.ResponseHeadersRead
+            );
 
             var stopped = service.StopAsync("TERM");
 
@@ -91,5 +107,11 @@ public sealed class KilledTrainingTests : IDisposable
     }
 
     private ServiceProcess New(params (string Key, string Value)[] settings) =>
-        new([("Database:Embedded", "true"), ("Database:DataDirectory", _directory), ("Training:Enabled", "false"), ("Training:Objective", "Rating"), .. settings]);
+        new([
+            ("Database:Embedded", "true"),
+            ("Database:DataDirectory", _directory),
+            ("Training:Enabled", "false"),
+            ("Training:Objective", "Rating"),
+            .. settings,
+        ]);
 }

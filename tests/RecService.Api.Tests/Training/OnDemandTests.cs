@@ -22,7 +22,12 @@ public sealed class OnDemandTests(OnDemandTests.Service service) : IClassFixture
         var epochs = run.GetProperty("epochs").EnumerateArray().ToList();
         var best = run.GetProperty("bestEpoch").GetInt32();
         epochs.Count(e => e.GetProperty("phase").GetString() == "refit").ShouldBe(best);
-        epochs.Where(e => e.GetProperty("phase").GetString() == "fit").MinBy(e => e.GetProperty("holdoutLoss").GetDouble()).GetProperty("epoch").GetInt32().ShouldBe(best);
+        epochs
+            .Where(e => e.GetProperty("phase").GetString() == "fit")
+            .MinBy(e => e.GetProperty("holdoutLoss").GetDouble())
+            .GetProperty("epoch")
+            .GetInt32()
+            .ShouldBe(best);
         var metrics = run.GetProperty("metrics");
         Math.Pow(metrics.GetProperty("rmse").GetDouble(), 2).ShouldBe(epochs[best - 1].GetProperty("holdoutLoss").GetDouble(), 1e-4);
         metrics.GetProperty("mae").GetDouble().ShouldBeLessThanOrEqualTo(metrics.GetProperty("rmse").GetDouble());
@@ -51,7 +56,10 @@ public sealed class OnDemandTests(OnDemandTests.Service service) : IClassFixture
         var started = await service.Client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted);
         var runId = started.GetProperty("runId").GetInt64();
 
-        var events = (await service.Client.GetStringAsync(new Uri($"/v1/training-runs/{runId}/events", UriKind.Relative))).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        var events = (await service.Client.GetStringAsync(new Uri($"/v1/training-runs/{runId}/events", UriKind.Relative))).Split(
+            "\n\n",
+            StringSplitOptions.RemoveEmptyEntries
+        );
 
         var run = await service.Client.GetJsonAsync($"/v1/training-runs/{runId}");
         events.Count(e => e.StartsWith("event: epoch", StringComparison.Ordinal)).ShouldBe(run.GetProperty("epochs").GetArrayLength());
@@ -68,17 +76,26 @@ public sealed class OnDemandTests(OnDemandTests.Service service) : IClassFixture
             INSERT INTO training_runs (status, trigger, objective, started_at, seed, settings, epochs)
             VALUES ('running', 'demand', 'rating', now(), 1, '{}', '[{"epoch": 1, "phase": "fit", "trainLoss": 1, "seconds": 0}, {"epoch": 2, "phase": "fit", "trainLoss": 2, "seconds": 0}]')
             RETURNING run_id
-            """);
-        using var answer = await service.Client.GetAsync(new Uri($"/v1/training-runs/{runId}/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
+            """
+        );
+        using var answer = await service.Client.GetAsync(
+            new Uri($"/v1/training-runs/{runId}/events", UriKind.Relative),
+            HttpCompletionOption.ResponseHeadersRead
+        );
         using var events = new StreamReader(await answer.Content.ReadAsStreamAsync());
         (await NextAsync()).GetProperty("trainLoss").GetDouble().ShouldBe(1);
         (await NextAsync()).GetProperty("trainLoss").GetDouble().ShouldBe(2);
 
         await service.ScalarAsync<long>(
-            """UPDATE training_runs SET epochs = '[{"epoch": 1, "phase": "fit", "trainLoss": 3, "seconds": 0}]' WHERE run_id = $1 RETURNING run_id""", runId);
+            """UPDATE training_runs SET epochs = '[{"epoch": 1, "phase": "fit", "trainLoss": 3, "seconds": 0}]' WHERE run_id = $1 RETURNING run_id""",
+            runId
+        );
         (await NextAsync()).GetProperty("trainLoss").GetDouble().ShouldBe(3);
 
-        await service.ScalarAsync<long>("UPDATE training_runs SET status = 'failed', finished_at = now(), error = 'x' WHERE run_id = $1 RETURNING run_id", runId);
+        await service.ScalarAsync<long>(
+            "UPDATE training_runs SET status = 'failed', finished_at = now(), error = 'x' WHERE run_id = $1 RETURNING run_id",
+            runId
+        );
         (await NextAsync()).GetProperty("status").GetString().ShouldBe("failed");
 
         async Task<JsonElement> NextAsync()
@@ -109,11 +126,12 @@ public sealed class OnDemandTests(OnDemandTests.Service service) : IClassFixture
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["Training:Enabled"] = "false",
-            ["Training:Objective"] = "rating",
-            ["Training:Epochs"] = "6",
-        };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Training:Enabled"] = "false",
+                ["Training:Objective"] = "rating",
+                ["Training:Epochs"] = "6",
+            };
     }
 }

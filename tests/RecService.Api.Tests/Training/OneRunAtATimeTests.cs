@@ -29,19 +29,24 @@ public sealed class OneRunAtATimeTests(OneRunAtATimeTests.Service service) : ICl
 
         await service.Client.PostJsonAsync($"/v1/training-runs/{runId}/cancel", new JsonObject());
         var next = await service.Client.PostJsonAsync("/v1/training-runs", new JsonObject(), HttpStatusCode.Accepted);
-        await service.Client.PostJsonAsync($"/v1/training-runs/{next.GetProperty("runId").GetInt64()}/cancel", new JsonObject(), HttpStatusCode.Accepted);
+        await service.Client.PostJsonAsync(
+            $"/v1/training-runs/{next.GetProperty("runId").GetInt64()}/cancel",
+            new JsonObject(),
+            HttpStatusCode.Accepted
+        );
         await service.Client.EndOfRunAsync(next.GetProperty("runId").GetInt64());
     }
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
         // Long enough to be running while the test looks: 20 million steps.
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["Training:Enabled"] = "false",
-            ["Training:Objective"] = "rating",
-            ["Training:Holdout"] = "none",
-            ["Training:Epochs"] = "10000",
-        };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Training:Enabled"] = "false",
+                ["Training:Objective"] = "rating",
+                ["Training:Holdout"] = "none",
+                ["Training:Epochs"] = "10000",
+            };
     }
 }

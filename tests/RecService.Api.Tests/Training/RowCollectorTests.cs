@@ -59,7 +59,14 @@ public sealed class RowCollectorTests
         rows.Add(1, 4, 0, "unheard-of", 3, 1, 4);
 
         rows.Rows([0]).ShouldBe([new TrainingRow(1, 1, 0, 5, 5, 1)]);
-        rows.Dropped.ShouldBe(new Dictionary<string, long> { ["no-value"] = 1, ["type-not-mapped"] = 1, ["value-out-of-range"] = 1 });
+        rows.Dropped.ShouldBe(
+            new Dictionary<string, long>
+            {
+                ["no-value"] = 1,
+                ["type-not-mapped"] = 1,
+                ["value-out-of-range"] = 1,
+            }
+        );
     }
 
     [Fact]

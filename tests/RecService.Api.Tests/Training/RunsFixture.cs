@@ -18,7 +18,15 @@ internal static class RunsFixture
         {
             for (var i = 0; i < items; i++)
             {
-                interactions.Add(new JsonObject { ["userId"] = $"u{u}", ["itemId"] = $"i{i}", ["type"] = type, ["value"] = 1 + ((u + i) % 5) });
+                interactions.Add(
+                    new JsonObject
+                    {
+                        ["userId"] = $"u{u}",
+                        ["itemId"] = $"i{i}",
+                        ["type"] = type,
+                        ["value"] = 1 + ((u + i) % 5),
+                    }
+                );
             }
         }
 
@@ -51,7 +59,9 @@ internal static class RunsFixture
     public static async Task UntilAwaitedAsync(this NpgsqlConnection holder, string table)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        while (!await holder.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass)", limit.Token, table))
+        while (
+            !await holder.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass)", limit.Token, table)
+        )
         {
             await Task.Delay(20, limit.Token);
         }

@@ -21,12 +21,14 @@ public sealed class ScheduledTrainingTests(ScheduledTrainingTests.Service servic
         var last = runs[0].GetProperty("runId").GetInt64();
 
         // Changes past the API count as well, and so do those that leave the number of rows and the newest time as they were.
-        foreach (var sql in new[]
-        {
-            "DELETE FROM interactions WHERE interaction_key = (SELECT min(interaction_key) FROM interactions) RETURNING 1::bigint",
-            "UPDATE items SET tags = '{x}' WHERE item_id = 'i3' RETURNING 1::bigint",
-            "UPDATE users SET attributes = '{\"age\": 3}' WHERE user_id = 'u3' RETURNING 1::bigint",
-        })
+        foreach (
+            var sql in new[]
+            {
+                "DELETE FROM interactions WHERE interaction_key = (SELECT min(interaction_key) FROM interactions) RETURNING 1::bigint",
+                "UPDATE items SET tags = '{x}' WHERE item_id = 'i3' RETURNING 1::bigint",
+                "UPDATE users SET attributes = '{\"age\": 3}' WHERE user_id = 'u3' RETURNING 1::bigint",
+            }
+        )
         {
             await service.ScalarAsync<long>(sql);
             var run = await NextRunAsync(last);
@@ -42,7 +44,10 @@ public sealed class ScheduledTrainingTests(ScheduledTrainingTests.Service servic
     {
         for (var attempt = 0; attempt < 300; attempt++)
         {
-            if ((await service.Client.RunsAsync()).FirstOrDefault() is { ValueKind: JsonValueKind.Object } run && run.GetProperty("runId").GetInt64() > after)
+            if (
+                (await service.Client.RunsAsync()).FirstOrDefault() is { ValueKind: JsonValueKind.Object } run
+                && run.GetProperty("runId").GetInt64() > after
+            )
             {
                 return await service.Client.EndOfRunAsync(run.GetProperty("runId").GetInt64());
             }
@@ -55,10 +60,7 @@ public sealed class ScheduledTrainingTests(ScheduledTrainingTests.Service servic
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
-        protected override IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["Training:Interval"] = "00:00:01",
-            ["Training:Epochs"] = "2",
-        };
+        protected override IReadOnlyDictionary<string, string> Settings { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Interval"] = "00:00:01", ["Training:Epochs"] = "2" };
     }
 }

@@ -36,9 +36,12 @@ public sealed class SharedScheduleTests(DatabaseServer server) : IAsyncLifetime
         }
 
         var starts = runs.Select(run => run.GetProperty("startedAt").GetDateTimeOffset()).Reverse().ToList();
-        var turns = setting == "Training:Interval"
-            ? starts.Zip(starts.Skip(1), (former, next) => next - former).Select(pause => pause >= TimeSpan.FromSeconds(2))
-            : starts.Select(start => start.ToUnixTimeSeconds() / 2).Zip(starts.Skip(1).Select(start => start.ToUnixTimeSeconds() / 2), (former, next) => next > former);
+        var turns =
+            setting == "Training:Interval"
+                ? starts.Zip(starts.Skip(1), (former, next) => next - former).Select(pause => pause >= TimeSpan.FromSeconds(2))
+                : starts
+                    .Select(start => start.ToUnixTimeSeconds() / 2)
+                    .Zip(starts.Skip(1).Select(start => start.ToUnixTimeSeconds() / 2), (former, next) => next > former);
         turns.ShouldAllBe(ofItsOwn => ofItsOwn, string.Join(", ", starts.Select(start => start.ToString("O"))));
     }
 
@@ -61,7 +64,9 @@ public sealed class SharedScheduleTests(DatabaseServer server) : IAsyncLifetime
             INSERT INTO training_runs (status, trigger, objective, started_at, finished_at, seed, settings, epochs)
             VALUES ('succeeded', 'schedule', 'rating', now(), now(), 0, '{}', '[]');
             COMMIT
-            """, CancellationToken.None);
+            """,
+            CancellationToken.None
+        );
 
         // Its turn is over when it lets go of the lock.
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
@@ -149,7 +154,14 @@ public sealed class SharedScheduleTests(DatabaseServer server) : IAsyncLifetime
         return connection;
     }
 
-    private RecServiceFactory New(string setting, string value) => new(
-        _connectionString,
-        new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Objective"] = "rating", ["Training:Epochs"] = "2", [setting] = value });
+    private RecServiceFactory New(string setting, string value) =>
+        new(
+            _connectionString,
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Training:Objective"] = "rating",
+                ["Training:Epochs"] = "2",
+                [setting] = value,
+            }
+        );
 }

@@ -90,16 +90,20 @@ public sealed class StoppedRunTests(StoppedRunTests.Service service) : IClassFix
     }
 
     private async Task ShouldHaveNoModelAsync(long runId) =>
-        (await service.Client.GetJsonAsync("/v1/models")).GetProperty("models").EnumerateArray().ShouldNotContain(model => model.GetProperty("runId").GetInt64() == runId);
+        (await service.Client.GetJsonAsync("/v1/models"))
+            .GetProperty("models")
+            .EnumerateArray()
+            .ShouldNotContain(model => model.GetProperty("runId").GetInt64() == runId);
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
-        public static IReadOnlyDictionary<string, string> TrainingSettings { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["Training:Enabled"] = "false",
-            ["Training:Objective"] = "rating",
-            ["Training:Epochs"] = "2",
-        };
+        public static IReadOnlyDictionary<string, string> TrainingSettings { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Training:Enabled"] = "false",
+                ["Training:Objective"] = "rating",
+                ["Training:Epochs"] = "2",
+            };
 
         protected override IReadOnlyDictionary<string, string> Settings => TrainingSettings;
     }

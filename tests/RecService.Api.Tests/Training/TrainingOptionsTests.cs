@@ -25,28 +25,40 @@ public sealed class TrainingOptionsTests
     [InlineData("Types:view:Weight", "1e200")]
     [InlineData("Types:view:Weight", "1e-60")]
     [InlineData("Types:view:Weight", "-1")]
-    public void A_setting_out_of_range_is_named(string key, string value) => Errors([new(key, value)]).ShouldHaveSingleItem().ShouldContain($"Training:{key}");
+    public void A_setting_out_of_range_is_named(string key, string value) =>
+        Errors([new(key, value)]).ShouldHaveSingleItem().ShouldContain($"Training:{key}");
 
     [Fact]
     public void Every_setting_of_training_reaches_the_engine()
     {
         var settings = Bind([
-            new("Objective", "rating"), new("Solver", "adam"), new("RateSchedule", "inverseSquareRoot"), new("Threads", "3"), new("Deterministic", "true"), new("L2Factors", "0.5")]).ToSettings();
+                new("Objective", "rating"),
+                new("Solver", "adam"),
+                new("RateSchedule", "inverseSquareRoot"),
+                new("Threads", "3"),
+                new("Deterministic", "true"),
+                new("L2Factors", "0.5"),
+            ])
+            .ToSettings();
 
-        settings.ShouldBe(TrainingSettings.For(Loss.Squared, Solver.Adam) with
-        {
-            Schedule = RateSchedule.InverseSquareRoot,
-            Threads = 3,
-            Deterministic = true,
-            L2Factors = 0.5f,
-            Epochs = 40,
-        });
+        settings.ShouldBe(
+            TrainingSettings.For(Loss.Squared, Solver.Adam) with
+            {
+                Schedule = RateSchedule.InverseSquareRoot,
+                Threads = 3,
+                Deterministic = true,
+                L2Factors = 0.5f,
+                Epochs = 40,
+            }
+        );
     }
 
     [Fact]
     public void The_default_rate_is_that_of_the_objective_and_the_solver()
     {
-        Bind([new("Objective", "implicit"), new("Solver", "sgd")]).ToSettings().LearningRate.ShouldBe(TrainingSettings.For(Loss.Logistic, Solver.Sgd).LearningRate);
+        Bind([new("Objective", "implicit"), new("Solver", "sgd")])
+            .ToSettings()
+            .LearningRate.ShouldBe(TrainingSettings.For(Loss.Logistic, Solver.Sgd).LearningRate);
         Bind([new("Objective", "implicit"), new("Solver", "sgd"), new("LearningRate", "0.7")]).ToSettings().LearningRate.ShouldBe(0.7f);
     }
 

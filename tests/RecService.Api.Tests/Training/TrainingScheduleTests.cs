@@ -38,7 +38,8 @@ public sealed class TrainingScheduleTests
         Hourly.NextDue([cancelled], lastSkip: null).ShouldBe(Noon.AddHours(1));
     }
 
-    // Word by word as they are stored: during a rollout this release reads what the one before has recorded, and the other way round. Who rewords one adds a row here.
+    // Word by word as they are stored: during a rollout this release reads what the one before has recorded, and the other way round. Who rewords one
+    // adds a row here.
     [Theory]
     [InlineData("The process ended during the run, or lost its connection to the database.")]
     [InlineData("The connection that held the right to train was lost during the run.")]
@@ -47,7 +48,14 @@ public sealed class TrainingScheduleTests
     {
         foreach (var schedule in new[] { Hourly, Cron("30 3 * * *") })
         {
-            var cutOff = new TrainingRun { Objective = "rating", Settings = "{}", StartedAt = Noon.AddMinutes(1), FinishedAt = Noon.AddMinutes(2), Error = error };
+            var cutOff = new TrainingRun
+            {
+                Objective = "rating",
+                Settings = "{}",
+                StartedAt = Noon.AddMinutes(1),
+                FinishedAt = Noon.AddMinutes(2),
+                Error = error,
+            };
             schedule.NextDue([cutOff], lastSkip: null).ShouldBe(cutOff.FinishedAt);
             schedule.NextDue([cutOff, Run(Noon)], lastSkip: null).ShouldBe(cutOff.FinishedAt);
             schedule.NextDue([cutOff, cutOff], lastSkip: null)!.Value.ShouldBeGreaterThan(Noon.AddHours(1));
@@ -72,17 +80,19 @@ public sealed class TrainingScheduleTests
     }
 
     [Fact]
-    public void Switched_off_nothing_is_ever_due() => new TrainingSchedule(new() { Enabled = false }, start: Noon).NextDue([], lastSkip: null).ShouldBeNull();
+    public void Switched_off_nothing_is_ever_due() =>
+        new TrainingSchedule(new() { Enabled = false }, start: Noon).NextDue([], lastSkip: null).ShouldBeNull();
 
     private static TrainingSchedule Cron(string expression) => new(new() { Schedule = expression }, start: Noon);
 
-    private static TrainingRun Run(DateTimeOffset startedAt, RunEnd? end = null) => new()
-    {
-        Objective = "rating",
-        Settings = "{}",
-        StartedAt = startedAt,
-        FinishedAt = startedAt.AddMinutes(1),
-        Status = end?.Status ?? TrainingRunStatus.Succeeded,
-        Error = end?.Error,
-    };
+    private static TrainingRun Run(DateTimeOffset startedAt, RunEnd? end = null) =>
+        new()
+        {
+            Objective = "rating",
+            Settings = "{}",
+            StartedAt = startedAt,
+            FinishedAt = startedAt.AddMinutes(1),
+            Status = end?.Status ?? TrainingRunStatus.Succeeded,
+            Error = end?.Error,
+        };
 }

@@ -22,7 +22,10 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
         FormerRun(second).ShouldBe(first.GetProperty("runId").GetInt64());
         var best = first.GetProperty("epochs")[first.GetProperty("bestEpoch").GetInt32() - 1];
         second.GetProperty("startHoldoutLoss").GetDouble().ShouldBe(best.GetProperty("holdoutLoss").GetDouble(), 1e-4);
-        second.GetProperty("epochs").EnumerateArray().Count(epoch => epoch.GetProperty("phase").GetString() == "refit")
+        second
+            .GetProperty("epochs")
+            .EnumerateArray()
+            .Count(epoch => epoch.GetProperty("phase").GetString() == "refit")
             .ShouldBe(Math.Max(1, second.GetProperty("bestEpoch").GetInt32()));
         FormerRun(await service.Client.TrainAsync()).ShouldBe(second.GetProperty("runId").GetInt64());
     }
@@ -68,7 +71,9 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
     public async Task A_damaged_state_makes_a_cold_start()
     {
         await FirstRunAsync();
-        (await service.ScalarAsync<int>("UPDATE training_state_chunks SET data = set_byte(data, 60, get_byte(data, 60) # 1) RETURNING 1")).ShouldBe(1);
+        (await service.ScalarAsync<int>("UPDATE training_state_chunks SET data = set_byte(data, 60, get_byte(data, 60) # 1) RETURNING 1")).ShouldBe(
+            1
+        );
 
         FormerRun(await service.Client.TrainAsync()).ShouldBeNull();
     }
@@ -78,7 +83,9 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
     {
         var first = await FirstRunAsync();
         var set = TrainingSet.Create(Data(heldOutTarget: 3), new());
-        var other = new Trainer(new() { Factors = 3, Epochs = 1 }) { KeepsState = true }.Train(set.Space, set.Examples(set.AllRows), features: set.Index).State!;
+        var other = new Trainer(new() { Factors = 3, Epochs = 1 }) { KeepsState = true }
+            .Train(set.Space, set.Examples(set.AllRows), features: set.Index)
+            .State!;
         await using (var connection = await service.Database.OpenConnectionAsync())
         {
             await TrainingStates.ReplaceAsync(connection, first.GetProperty("runId").GetInt64(), other, CancellationToken.None);
@@ -117,7 +124,14 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
     public void A_chain_of_runs_has_never_learned_from_the_rows_that_are_held_out()
     {
         // Targets that differ by so little do not change which epoch is best.
-        var options = new TrainingOptions { Objective = TrainingObjective.Rating, WarmStart = true, HoldoutShare = 0.3, Epochs = 2, Factors = 4 };
+        var options = new TrainingOptions
+        {
+            Objective = TrainingObjective.Rating,
+            WarmStart = true,
+            HoldoutShare = 0.3,
+            Epochs = 2,
+            Factors = 4,
+        };
         var chain = Chain(options, heldOutTarget: 3);
         var other = Chain(options, heldOutTarget: 3.01f);
 
@@ -144,22 +158,26 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
 
     private static TrainingData Data(float heldOutTarget)
     {
-        TrainingRow[] rows = [.. Enumerable.Range(0, 300).Select(row => new TrainingRow(row / 15, row % 15, 0, 1 + (((row / 15) + (row % 15)) % 5), 1, row))];
+        TrainingRow[] rows =
+        [
+            .. Enumerable.Range(0, 300).Select(row => new TrainingRow(row / 15, row % 15, 0, 1 + (((row / 15) + (row % 15)) % 5), 1, row)),
+        ];
         var held = Holdout.Choose(Data(rows), new() { HoldoutShare = 0.3 });
         return Data([.. rows.Select((row, r) => held[r] ? row with { Target = heldOutTarget } : row)]);
     }
 
-    private static TrainingData Data(TrainingRow[] rows) => new()
-    {
-        Users = [.. Enumerable.Range(0, 20).Select(u => EntityFeatures.Named($"u{u}"))],
-        Items = [.. Enumerable.Range(0, 15).Select(i => EntityFeatures.Named($"i{i}"))],
-        Contexts = [EntityFeatures.None],
-        Rows = rows,
-        Dropped = new Dictionary<string, long>(),
-        CutoffAt = default,
-        CutoffSnapshot = "",
-        DatabaseId = "",
-    };
+    private static TrainingData Data(TrainingRow[] rows) =>
+        new()
+        {
+            Users = [.. Enumerable.Range(0, 20).Select(u => EntityFeatures.Named($"u{u}"))],
+            Items = [.. Enumerable.Range(0, 15).Select(i => EntityFeatures.Named($"i{i}"))],
+            Contexts = [EntityFeatures.None],
+            Rows = rows,
+            Dropped = new Dictionary<string, long>(),
+            CutoffAt = default,
+            CutoffSnapshot = "",
+            DatabaseId = "",
+        };
 
     private static byte[] Saved(TrainingState state)
     {
@@ -199,7 +217,11 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
     private async Task<TrainingState> StateAsync(JsonElement run)
     {
         await using var connection = await service.Factory.Services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync();
-        await using var artifact = await Artifacts.OfTrainingStates.OpenReadAsync(connection, run.GetProperty("runId").GetInt64(), CancellationToken.None);
+        await using var artifact = await Artifacts.OfTrainingStates.OpenReadAsync(
+            connection,
+            run.GetProperty("runId").GetInt64(),
+            CancellationToken.None
+        );
         return TrainingState.Load(artifact);
     }
 

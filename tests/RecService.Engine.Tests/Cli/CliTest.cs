@@ -28,7 +28,8 @@ public abstract class CliTest : IDisposable
 
     protected static Task<CliResult> RunAsync(params string[] args) => RunWithInputAsync("", args);
 
-    protected static Task<CliResult> RunWithInputAsync(string input, params string[] args) => RunWithInputAsync(new MemoryStream(Encoding.UTF8.GetBytes(input)), args);
+    protected static Task<CliResult> RunWithInputAsync(string input, params string[] args) =>
+        RunWithInputAsync(new MemoryStream(Encoding.UTF8.GetBytes(input)), args);
 
     protected static async Task<CliResult> RunWithInputAsync(Stream input, params string[] args)
     {

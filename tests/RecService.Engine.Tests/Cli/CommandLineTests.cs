@@ -15,7 +15,9 @@ public sealed class CommandLineTests : CliTest
 
         help.ShouldContain($"Example:\n  recservice {command} ");
         foreach (var part in parts)
+        {
             help.ShouldContain(part);
+        }
     }
 
     [Theory]
@@ -30,6 +32,8 @@ public sealed class CommandLineTests : CliTest
         var help = await OutputAsync("--help");
 
         foreach (var command in new[] { "train", "predict", "evaluate", "rank", "convert", "generate", "demo" })
+        {
             help.ShouldContain($"\n  {command} ");
+        }
     }
 }

@@ -50,8 +50,9 @@ public sealed class FileCommandTests : CliTest
         var rows = Write("a.ffm", "1 0:0:1 1:2:0.5\n2 0:1:1 1:3:1\n");
         await OutputAsync("train", "--train", rows, "--epochs", "1", "--model", PathOf("a.rfm"));
 
-        (await FailureAsync(1, "convert", "--in", PathOf("a.rfm"), "--out", PathOf("b.ffm")))
-            .ShouldContain("a.rfm holds a model: the extension of --out must be .rfm, .safetensors or .txt");
+        (await FailureAsync(1, "convert", "--in", PathOf("a.rfm"), "--out", PathOf("b.ffm"))).ShouldContain(
+            "a.rfm holds a model: the extension of --out must be .rfm, .safetensors or .txt"
+        );
         (await FailureAsync(1, "convert", "--in", rows, "--out", PathOf("b.rfm"))).ShouldContain("tells no format of rows");
         (await FailureAsync(2, "convert", "--in", rows)).ShouldContain("Option '--out' is required.");
         File.Exists(PathOf("b.rfm")).ShouldBeFalse();
@@ -65,8 +66,9 @@ public sealed class FileCommandTests : CliTest
 
         await OutputAsync("convert", "--in", rows, "--out", PathOf("a.cache"));
 
-        (await FailureAsync(1, "train", "--train", PathOf("ratings.cache"), "--test", PathOf("a.cache")))
-            .ShouldContain("a.cache: the fields are 0, 1; those wanted are user, item, tag, context.tags, context.device.");
+        (await FailureAsync(1, "train", "--train", PathOf("ratings.cache"), "--test", PathOf("a.cache"))).ShouldContain(
+            "a.cache: the fields are 0, 1; those wanted are user, item, tag, context.tags, context.device."
+        );
     }
 
     [Fact]
@@ -90,10 +92,39 @@ public sealed class FileCommandTests : CliTest
     public async Task Generated_ratings_can_be_learned_nearly_to_their_noise()
     {
         await OutputAsync(
-            "generate", "--ratings", "--users", "200", "--items", "120", "--rows", "5000", "--k", "2", "--noise", "0.1",
-            "--out", PathOf("train.ffm"), "--test-rows", "800", "--test-out", PathOf("test.ffm"));
+            "generate",
+            "--ratings",
+            "--users",
+            "200",
+            "--items",
+            "120",
+            "--rows",
+            "5000",
+            "--k",
+            "2",
+            "--noise",
+            "0.1",
+            "--out",
+            PathOf("train.ffm"),
+            "--test-rows",
+            "800",
+            "--test-out",
+            PathOf("test.ffm")
+        );
 
-        var report = await ReportAsync("train", "--train", PathOf("train.ffm"), "--test", PathOf("test.ffm"), "--k", "8", "--epochs", "60", "--l2", "0.0005");
+        var report = await ReportAsync(
+            "train",
+            "--train",
+            PathOf("train.ffm"),
+            "--test",
+            PathOf("test.ffm"),
+            "--k",
+            "8",
+            "--epochs",
+            "60",
+            "--l2",
+            "0.0005"
+        );
 
         report["fields"]!.GetValue<int>().ShouldBe(5);
         Number(report["test"]!["rmse"]).ShouldBeInRange(0.1, 0.4);
@@ -103,7 +134,21 @@ public sealed class FileCommandTests : CliTest
     public async Task Generated_pairs_are_distinct_and_those_of_the_test_are_others()
     {
         await OutputAsync(
-            "generate", "--pairs", "--users", "50", "--items", "40", "--rows", "300", "--out", PathOf("train.tsv"), "--test-rows", "60", "--test-out", PathOf("test.tsv"));
+            "generate",
+            "--pairs",
+            "--users",
+            "50",
+            "--items",
+            "40",
+            "--rows",
+            "300",
+            "--out",
+            PathOf("train.tsv"),
+            "--test-rows",
+            "60",
+            "--test-out",
+            PathOf("test.tsv")
+        );
 
         var train = File.ReadAllLines(PathOf("train.tsv"));
         var test = File.ReadAllLines(PathOf("test.tsv"));
@@ -117,14 +162,23 @@ public sealed class FileCommandTests : CliTest
     public async Task What_cannot_be_generated_is_said()
     {
         (await FailureAsync(2, "generate", "--out", PathOf("a.ffm"))).ShouldContain("One of --fields, --ratings and --pairs is needed");
-        (await FailureAsync(2, "generate", "--pairs", "--ratings", "--out", PathOf("a.ffm"))).ShouldContain("One of --fields, --ratings and --pairs is needed");
+        (await FailureAsync(2, "generate", "--pairs", "--ratings", "--out", PathOf("a.ffm"))).ShouldContain(
+            "One of --fields, --ratings and --pairs is needed"
+        );
         (await FailureAsync(2, "generate", "--ratings", "--binary", "--out", PathOf("a.ffm"))).ShouldContain("--binary is for --fields only.");
         (await FailureAsync(2, "generate", "--fields", "3,x", "--out", PathOf("a.ffm"))).ShouldContain("--fields has 'x'");
-        (await FailureAsync(2, "generate", "--fields", "3", "--k", "2000000000", "--out", PathOf("a.ffm"))).ShouldContain("--k is '2000000000'; it must be a whole number from 1 to 64.");
-        (await FailureAsync(2, "generate", "--ratings", "--users", "2000000000", "--out", PathOf("a.ffm"))).ShouldContain("--users is '2000000000'; it must be a whole number from 2 to 1000000.");
-        (await FailureAsync(1, "generate", "--fields", "2000000000,2000000000", "--out", PathOf("a.ffm"))).ShouldContain("--fields has more than 536,870,897 features");
+        (await FailureAsync(2, "generate", "--fields", "3", "--k", "2000000000", "--out", PathOf("a.ffm"))).ShouldContain(
+            "--k is '2000000000'; it must be a whole number from 1 to 64."
+        );
+        (await FailureAsync(2, "generate", "--ratings", "--users", "2000000000", "--out", PathOf("a.ffm"))).ShouldContain(
+            "--users is '2000000000'; it must be a whole number from 2 to 1000000."
+        );
+        (await FailureAsync(1, "generate", "--fields", "2000000000,2000000000", "--out", PathOf("a.ffm"))).ShouldContain(
+            "--fields has more than 536,870,897 features"
+        );
         (await FailureAsync(1, "generate", "--fields", "3", "--out", PathOf("a.bin"))).ShouldContain("tells no format of rows");
-        (await FailureAsync(1, "generate", "--ratings", "--users", "10", "--items", "10", "--rows", "26", "--out", PathOf("a.ffm")))
-            .ShouldContain("26 rows are too many: 10 users and 10 items allow a quarter of their pairs, 25");
+        (await FailureAsync(1, "generate", "--ratings", "--users", "10", "--items", "10", "--rows", "26", "--out", PathOf("a.ffm"))).ShouldContain(
+            "26 rows are too many: 10 users and 10 items allow a quarter of their pairs, 25"
+        );
     }
 }

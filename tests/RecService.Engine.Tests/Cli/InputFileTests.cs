@@ -4,7 +4,9 @@ namespace RecService.Engine.Tests.Cli;
 
 public sealed class InputFileTests : CliTest
 {
-    private static readonly string Rows = string.Concat(Enumerable.Range(0, 20_000).Select(row => $"{row % 5} 0:{row * 7919 % 1013}:1 1:{2000 + (row * 104_729 % 997)}:1\n"));
+    private static readonly string Rows = string.Concat(
+        Enumerable.Range(0, 20_000).Select(row => $"{row % 5} 0:{row * 7919 % 1013}:1 1:{2000 + (row * 104_729 % 997)}:1\n")
+    );
 
     [Theory]
     [InlineData(1)]
@@ -29,8 +31,12 @@ public sealed class InputFileTests : CliTest
         File.WriteAllBytes(PathOf("rows"), Gzip(Rows)[..length]);
 
         (await FailureAsync(1, "train", "--train", PathOf("rows"))).ShouldContain("rows: the file ends before its gzip stream does");
-        (await FailureAsync(1, "rank", "--train", PathOf("rows"), "--test", PathOf("rows"))).ShouldContain("rows: the file ends before its gzip stream does");
-        (await FailureAsync(1, "evaluate", "--model", PathOf("rows"), "--data", PathOf("rows"))).ShouldContain("rows: the file ends before its gzip stream does");
+        (await FailureAsync(1, "rank", "--train", PathOf("rows"), "--test", PathOf("rows"))).ShouldContain(
+            "rows: the file ends before its gzip stream does"
+        );
+        (await FailureAsync(1, "evaluate", "--model", PathOf("rows"), "--data", PathOf("rows"))).ShouldContain(
+            "rows: the file ends before its gzip stream does"
+        );
     }
 
     [Theory]
@@ -64,9 +70,15 @@ public sealed class InputFileTests : CliTest
         var expected = await OutputAsync("predict", "--model", PathOf("model.rfm"), "--data", rows);
 
         foreach (var data in new[] { File.ReadAllBytes(PathOf("rows.cache")), Gzip(Rows), File.ReadAllBytes(rows) })
+        {
             (await PipeAsync(data, "predict", "--model", PathOf("model.rfm"), "--data", "-")).ShouldBe(expected);
+        }
+
         foreach (var model in new[] { "model.rfm", "model.safetensors" })
+        {
             (await PipeAsync(File.ReadAllBytes(PathOf(model)), "predict", "--model", "-", "--data", rows)).ShouldBe(expected);
+        }
+
         await PipeAsync(File.ReadAllBytes(PathOf("model.rfm")), "convert", "--in", "-", "--out", PathOf("again.rfm"));
         File.ReadAllBytes(PathOf("again.rfm")).ShouldBe(File.ReadAllBytes(PathOf("model.rfm")));
     }
@@ -82,7 +94,10 @@ public sealed class InputFileTests : CliTest
     {
         var bytes = new MemoryStream();
         using (var compressed = new GZipStream(bytes, CompressionLevel.Fastest))
+        {
             compressed.Write(System.Text.Encoding.UTF8.GetBytes(text));
+        }
+
         return bytes.ToArray();
     }
 }

@@ -43,9 +43,12 @@ public sealed class OutputFileTests : CliTest
 
         (await FailureAsync(1, [.. args, "--model", PathOf("folder.rfm")])).ShouldContain("folder.rfm is a folder");
         (await FailureAsync(1, [.. args, "--state", PathOf("absent/a.state")])).ShouldContain("there is no folder");
-        (await FailureAsync(1, [.. args, "--model", PathOf("a.rfm"), "--state", PathOf("./a.rfm")])).ShouldContain("--model and --state are the same file");
-        (await FailureAsync(1, "generate", "--fields", "3", "--out", PathOf("a.ffm"), "--test-out", PathOf("a.ffm")))
-            .ShouldContain("--out and --test-out are the same file");
+        (await FailureAsync(1, [.. args, "--model", PathOf("a.rfm"), "--state", PathOf("./a.rfm")])).ShouldContain(
+            "--model and --state are the same file"
+        );
+        (await FailureAsync(1, "generate", "--fields", "3", "--out", PathOf("a.ffm"), "--test-out", PathOf("a.ffm"))).ShouldContain(
+            "--out and --test-out are the same file"
+        );
         Names().ShouldBe([PathOf("folder.rfm")]);
     }
 

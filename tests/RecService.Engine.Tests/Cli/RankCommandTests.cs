@@ -6,7 +6,17 @@ namespace RecService.Engine.Tests.Cli;
 public sealed class RankCommandTests : CliTest
 {
     private static readonly string[] Metrics =
-        ["hr@10", "ndcg@10", "recall@10", "hr@20", "ndcg@20", "recall@20", "mrr", "coverage@10", "coverage@20"];
+    [
+        "hr@10",
+        "ndcg@10",
+        "recall@10",
+        "hr@20",
+        "ndcg@20",
+        "recall@20",
+        "mrr",
+        "coverage@10",
+        "coverage@20",
+    ];
 
     /// <summary>Tea is liked by three, coffee by two, milk by one, and nobody has met water.</summary>
     private const string Drinks = "ann\ttea\nbob\ttea\ncid\ttea\nbob\tcoffee\ncid\tcoffee\ncid\tmilk\n";
@@ -19,9 +29,22 @@ public sealed class RankCommandTests : CliTest
 
         var report = await ReportAsync("rank", "--train", train, "--test", test, "--baseline", "popularity");
 
-        Keys(report).ShouldBe([
-            "settings", "epochs", "bestEpoch", "trainSeconds", "users", "items", "pairs", "queries", "droppedTestPairs", "test", "parseSeconds", "rankSeconds", "peakMemoryBytes",
-        ]);
+        Keys(report)
+            .ShouldBe([
+                "settings",
+                "epochs",
+                "bestEpoch",
+                "trainSeconds",
+                "users",
+                "items",
+                "pairs",
+                "queries",
+                "droppedTestPairs",
+                "test",
+                "parseSeconds",
+                "rankSeconds",
+                "peakMemoryBytes",
+            ]);
         report["users"]!.GetValue<int>().ShouldBe(4);
         report["items"]!.GetValue<int>().ShouldBe(4);
         report["pairs"]!.GetValue<int>().ShouldBe(6);
@@ -97,8 +120,9 @@ public sealed class RankCommandTests : CliTest
     [InlineData("--user-features", "features.tsv")]
     [InlineData("--deterministic")]
     public async Task A_baseline_takes_no_options_of_models(params string[] options) =>
-        (await FailureAsync(2, ["rank", "--train", "train.tsv", "--test", "test.tsv", "--baseline", "popularity", .. options]))
-            .ShouldContain($"--baseline trains no model, which {options[0]} is for.");
+        (await FailureAsync(2, ["rank", "--train", "train.tsv", "--test", "test.tsv", "--baseline", "popularity", .. options])).ShouldContain(
+            $"--baseline trains no model, which {options[0]} is for."
+        );
 
     [Theory]
     [InlineData("--neighbours is for --baseline item-knn only.", "--neighbours", "5")]
@@ -130,14 +154,42 @@ public sealed class RankCommandTests : CliTest
         var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 30) where (user + item) % 2 == 0 select (user, item);
         var train = Write("train.tsv", string.Concat(pairs.Where(pair => pair.item < 20 && (pair.user + pair.item) % 5 != 0).Select(Line)));
         var test = Write("test.tsv", string.Concat(pairs.Where(pair => pair.item >= 20).Select(Line)));
-        var features = Write("features.tsv", string.Concat(Enumerable.Range(0, 30).Select(item =>
-            $"{item}\t{(item % 2 == 0 ? "even" : "odd")}{(item % 3 == 0 ? "\t0.9" : "")}\n{item}\tnumber\n")));
+        var features = Write(
+            "features.tsv",
+            string.Concat(
+                Enumerable
+                    .Range(0, 30)
+                    .Select(item => $"{item}\t{(item % 2 == 0 ? "even" : "odd")}{(item % 3 == 0 ? "\t0.9" : "")}\n{item}\tnumber\n")
+            )
+        );
         var candidates = Write("candidates.tsv", string.Concat(Enumerable.Range(20, 10).Select(item => $"{item}\n")));
         var model = PathOf("model.rfm");
 
         var report = await ReportAsync(
-            "rank", "--train", train, "--test", test, "--item-features", features, "--candidates", candidates, "--loss", loss, "--interaction", interaction,
-            "--item-feature-field", field, "--k", "8", "--epochs", "30", "--negatives", "2", "--model", model);
+            "rank",
+            "--train",
+            train,
+            "--test",
+            test,
+            "--item-features",
+            features,
+            "--candidates",
+            candidates,
+            "--loss",
+            loss,
+            "--interaction",
+            interaction,
+            "--item-feature-field",
+            field,
+            "--k",
+            "8",
+            "--epochs",
+            "30",
+            "--negatives",
+            "2",
+            "--model",
+            model
+        );
 
         // Five of ten candidates are right, and all of them come before the others.
         Number(report["test"]!["ndcg@10"]).ShouldBe(1, 1e-12);
@@ -176,14 +228,17 @@ public sealed class RankCommandTests : CliTest
     public async Task Contexts_are_fields_and_make_queries_of_their_own()
     {
         // In the morning everyone wants hot drinks, in the evening cold ones; one of each is held out.
-        string[] hot = ["coffee", "tea", "cocoa"], cold = ["wine", "beer", "juice"];
+        string[] hot = ["coffee", "tea", "cocoa"],
+            cold = ["wine", "beer", "juice"];
         var (train, test) = (new StringWriter(), new StringWriter());
         for (var user = 0; user < 12; user++)
         {
             for (var drink = 0; drink < 3; drink++)
             {
                 var held = drink == user % 3;
-                (held ? test : train).Write($"{user}\t{hot[drink]}\tmorning\t{user % 2}\n{user}\t{cold[drink]}\tevening\t{(held ? "never" : user % 2)}\n");
+                (held ? test : train).Write(
+                    $"{user}\t{hot[drink]}\tmorning\t{user % 2}\n{user}\t{cold[drink]}\tevening\t{(held ? "never" : user % 2)}\n"
+                );
             }
         }
 
@@ -200,9 +255,40 @@ public sealed class RankCommandTests : CliTest
     public async Task Validation_pairs_choose_the_epoch()
     {
         var (train, test) = (PathOf("train.tsv"), PathOf("test.tsv"));
-        await OutputAsync("generate", "--pairs", "--users", "60", "--items", "50", "--rows", "600", "--out", train, "--test-rows", "100", "--test-out", test);
+        await OutputAsync(
+            "generate",
+            "--pairs",
+            "--users",
+            "60",
+            "--items",
+            "50",
+            "--rows",
+            "600",
+            "--out",
+            train,
+            "--test-rows",
+            "100",
+            "--test-out",
+            test
+        );
 
-        var report = await ReportAsync("rank", "--train", train, "--valid", test, "--test", test, "--epochs", "30", "--patience", "2", "--k", "4", "--threads", "2");
+        var report = await ReportAsync(
+            "rank",
+            "--train",
+            train,
+            "--valid",
+            test,
+            "--test",
+            test,
+            "--epochs",
+            "30",
+            "--patience",
+            "2",
+            "--k",
+            "4",
+            "--threads",
+            "2"
+        );
 
         var valid = report["epochs"]!.AsArray().Select(epoch => Number(epoch!["validMetric"])).ToArray();
         report["bestEpoch"]!.GetValue<int>().ShouldBe(1 + Array.IndexOf(valid, valid.Min()));
@@ -229,7 +315,8 @@ public sealed class RankCommandTests : CliTest
 
         async Task TestFails(string text, string message) => (await FailureAsync(1, [.. args, Write("bad.tsv", text)])).ShouldContain(message);
 
-        async Task OptionFails(string option, string text, string message) => (await FailureAsync(1, [.. args, good, option, Write("bad.tsv", text)])).ShouldContain(message);
+        async Task OptionFails(string option, string text, string message) =>
+            (await FailureAsync(1, [.. args, good, option, Write("bad.tsv", text)])).ShouldContain(message);
     }
 
     [Fact]
@@ -237,11 +324,22 @@ public sealed class RankCommandTests : CliTest
     {
         var folder = Repository.SharedData("ml-latest-small-ranking");
         Assert.SkipWhen(folder is null, "There is no folder shared/data/ml-latest-small-ranking beside the repository.");
-        string[] args = ["rank", "--train", Path.Combine(folder, "train.tsv"), "--test", Path.Combine(folder, "test.tsv"), "--threads", "2", "--baseline"];
+        string[] args =
+        [
+            "rank",
+            "--train",
+            Path.Combine(folder, "train.tsv"),
+            "--test",
+            Path.Combine(folder, "test.tsv"),
+            "--threads",
+            "2",
+            "--baseline",
+        ];
 
         Figures(await ReportAsync([.. args, "popularity"])).ShouldBe([0.0417, 0.0194, 0.0626, 0.0245], 5e-5);
         Figures(await ReportAsync([.. args, "item-knn"])).ShouldBe([0.0611, 0.0337, 0.1133, 0.0468], 5e-5);
 
-        static double[] Figures(JsonObject report) => [.. new[] { "hr@10", "ndcg@10", "hr@20", "ndcg@20" }.Select(metric => Number(report["test"]![metric]))];
+        static double[] Figures(JsonObject report) =>
+            [.. new[] { "hr@10", "ndcg@10", "hr@20", "ndcg@20" }.Select(metric => Number(report["test"]![metric]))];
     }
 }

@@ -15,13 +15,47 @@ public sealed class TrainCommandTests : CliTest
 
         var report = await ReportAsync("train", "--train", train, "--valid", test, "--test", test, "--epochs", "5", "--k", "4");
 
-        Keys(report).ShouldBe(
-            ["settings", "rows", "features", "fields", "unknownEntries", "epochs", "startValidMetric", "bestEpoch", "test", "parseSeconds", "trainSeconds", "peakMemoryBytes"]);
+        Keys(report)
+            .ShouldBe([
+                "settings",
+                "rows",
+                "features",
+                "fields",
+                "unknownEntries",
+                "epochs",
+                "startValidMetric",
+                "bestEpoch",
+                "test",
+                "parseSeconds",
+                "trainSeconds",
+                "peakMemoryBytes",
+            ]);
         var settings = report["settings"]!.AsObject();
-        Keys(settings).ShouldBe([
-            "loss", "interaction", "solver", "k", "epochs", "rate", "schedule", "l2Linear", "l2Factors", "l2FieldWeights", "initStdev", "patience", "seed", "threads", "deterministic",
-            "kernel", "train", "valid", "test", "model", "warmStart", "state",
-        ]);
+        Keys(settings)
+            .ShouldBe([
+                "loss",
+                "interaction",
+                "solver",
+                "k",
+                "epochs",
+                "rate",
+                "schedule",
+                "l2Linear",
+                "l2Factors",
+                "l2FieldWeights",
+                "initStdev",
+                "patience",
+                "seed",
+                "threads",
+                "deterministic",
+                "kernel",
+                "train",
+                "valid",
+                "test",
+                "model",
+                "warmStart",
+                "state",
+            ]);
         settings["interaction"]!.GetValue<string>().ShouldBe("pooled");
         settings["k"]!.GetValue<int>().ShouldBe(4);
         settings["train"]!.GetValue<string>().ShouldBe(train);
@@ -61,7 +95,9 @@ public sealed class TrainCommandTests : CliTest
             Number(warm["startValidMetric"]).ShouldBe(best, 1e-5);
         }
 
-        (await FailureAsync(1, [.. run, "--k", "5", "--warm-start", state])).ShouldContain("--warm-start does not fit: it has the loss Squared and 4 factors; Squared and 5 are to be trained\n");
+        (await FailureAsync(1, [.. run, "--k", "5", "--warm-start", state])).ShouldContain(
+            "--warm-start does not fit: it has the loss Squared and 4 factors; Squared and 5 are to be trained\n"
+        );
         (await FailureAsync(1, [.. run, "--warm-start", train])).ShouldContain("no training state");
     }
 
@@ -72,9 +108,12 @@ public sealed class TrainCommandTests : CliTest
         await OutputAsync("train", "--train", Write("former.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:2:1\n"), "--epochs", "1", "--state", state);
         string[] args = ["train", "--epochs", "1", "--warm-start", state, "--train"];
 
-        (await RunAsync([.. args, Write("more.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:2:1\n2 0:3:1 1:4:1\n")])).Error.ShouldBe("--warm-start: 3 of 5 features taken over\n");
-        (await FailureAsync(1, [.. args, Write("fields.ffm", "1 0:0:1 2:1:1\n2 0:0:1 2:2:1\n")]))
-            .ShouldContain($"--warm-start does not fit: its fields are 0, 1; those of {PathOf("fields.ffm")} are 0, 2");
+        (await RunAsync([.. args, Write("more.ffm", "1 0:0:1 1:1:1\n2 0:0:1 1:2:1\n2 0:3:1 1:4:1\n")])).Error.ShouldBe(
+            "--warm-start: 3 of 5 features taken over\n"
+        );
+        (await FailureAsync(1, [.. args, Write("fields.ffm", "1 0:0:1 2:1:1\n2 0:0:1 2:2:1\n")])).ShouldContain(
+            $"--warm-start does not fit: its fields are 0, 1; those of {PathOf("fields.ffm")} are 0, 2"
+        );
         (await FailureAsync(1, [.. args, Write("plain.libfm", "1 0:1 1:1\n")])).ShouldContain("its fields are 0, 1; those of ");
         (await FailureAsync(1, [.. args, Write("others.ffm", "1 1:0:1 0:1:1\n2 1:0:1 0:2:1\n")])).ShouldContain("it has none of the features of ");
     }
@@ -105,7 +144,21 @@ public sealed class TrainCommandTests : CliTest
         var (train, test) = await GenerateAsync("ffm", loss == "logistic" ? ["--binary"] : []);
         var model = PathOf($"model.{extension}");
 
-        var trained = await ReportAsync("train", "--train", train, "--test", test, "--loss", loss, "--interaction", "weighted", "--epochs", "3", "--model", model);
+        var trained = await ReportAsync(
+            "train",
+            "--train",
+            train,
+            "--test",
+            test,
+            "--loss",
+            loss,
+            "--interaction",
+            "weighted",
+            "--epochs",
+            "3",
+            "--model",
+            model
+        );
         var evaluated = await ReportAsync("evaluate", "--model", model, "--data", test);
 
         Keys(evaluated).ShouldBe(["settings", "rows", "unknownEntries", "test", "parseSeconds", "peakMemoryBytes"]);
@@ -186,14 +239,34 @@ public sealed class TrainCommandTests : CliTest
         for (var user = 0; user < 10; user++)
         {
             for (var choice = 0; choice < 5; choice++)
+            {
                 (choice == user % 5 ? test : train).Write($"1 0:{user}:1 1:{(user < 5 ? 10 : 15) + choice}:1\n");
+            }
         }
 
         var (trainFile, testFile, model) = (Write("train.ffm", train.ToString()), Write("test.ffm", test.ToString()), PathOf("model.rfm"));
 
         var report = await ReportAsync(
-            "train", "--train", trainFile, "--valid", testFile, "--test", testFile, "--loss", "bpr", "--negatives", "3", "--epochs", "60", "--patience", "60", "--k", "8",
-            "--model", model);
+            "train",
+            "--train",
+            trainFile,
+            "--valid",
+            testFile,
+            "--test",
+            testFile,
+            "--loss",
+            "bpr",
+            "--negatives",
+            "3",
+            "--epochs",
+            "60",
+            "--patience",
+            "60",
+            "--k",
+            "8",
+            "--model",
+            model
+        );
 
         report["settings"]!["negatives"]!.GetValue<int>().ShouldBe(3);
         Keys(report["test"]).ShouldBe(["pairLoss", "auc"]);
@@ -213,10 +286,15 @@ public sealed class TrainCommandTests : CliTest
     {
         var train = Write("train.ffm", "1 7:0:1 3:1:1 5:2:1\n1 7:3:1 3:4:1 5:5:1\n");
 
-        (await FailureAsync(1, "train", "--train", train, "--loss", "bpr", "--user-fields", "7,8"))
-            .ShouldContain("there is no field '8' for --user-fields; there are 3, 5, 7");
-        (await FailureAsync(1, "train", "--train", train, "--loss", "bpr", "--user-fields", "7", "3", "5")).ShouldContain("every field is one of users");
-        (await FailureAsync(1, "train", "--train", Write("none.ffm", "0 0:0:1 1:1:1\n"), "--loss", "bpr")).ShouldContain("none.ffm: no row has a target above 0");
+        (await FailureAsync(1, "train", "--train", train, "--loss", "bpr", "--user-fields", "7,8")).ShouldContain(
+            "there is no field '8' for --user-fields; there are 3, 5, 7"
+        );
+        (await FailureAsync(1, "train", "--train", train, "--loss", "bpr", "--user-fields", "7", "3", "5")).ShouldContain(
+            "every field is one of users"
+        );
+        (await FailureAsync(1, "train", "--train", Write("none.ffm", "0 0:0:1 1:1:1\n"), "--loss", "bpr")).ShouldContain(
+            "none.ffm: no row has a target above 0"
+        );
         var report = await ReportAsync("train", "--train", train, "--loss", "bpr", "--user-fields", "7,3", "--epochs", "1");
         report["settings"]!["userFields"]!.ToJsonString().ShouldBe("""["7","3"]""");
         report = await ReportAsync("train", "--train", train, "--loss", "bpr", "--epochs", "1", "--model", PathOf("model.rfm"));
@@ -235,7 +313,9 @@ public sealed class TrainCommandTests : CliTest
         report["fields"]!.GetValue<int>().ShouldBe(1);
 
         foreach (var interaction in new[] { "pooled", "weighted" })
+        {
             (await FailureAsync(1, "train", "--train", train, "--interaction", interaction)).ShouldContain("all features are of one field");
+        }
     }
 
     [Fact]
@@ -258,13 +338,18 @@ public sealed class TrainCommandTests : CliTest
         var expected = (await ReportAsync(["train", "--train", train, .. rest]))["test"]!.ToJsonString();
 
         using (var compressed = new GZipStream(File.Create(PathOf("anything")), CompressionLevel.Fastest))
+        {
             compressed.Write(File.ReadAllBytes(train));
+        }
+
         (await ReportAsync(["train", "--train", PathOf("anything"), .. rest]))["test"]!.ToJsonString().ShouldBe(expected);
 
         await OutputAsync("convert", "--in", train, "--out", PathOf("train.cache"));
         // Made by itself, so that it has columns of its own.
         await OutputAsync("convert", "--in", test, "--out", PathOf("test.cache.gz"));
-        (await ReportAsync("train", "--train", PathOf("train.cache"), "--test", PathOf("test.cache.gz"), "--epochs", "2"))["test"]!.ToJsonString().ShouldBe(expected);
+        (await ReportAsync("train", "--train", PathOf("train.cache"), "--test", PathOf("test.cache.gz"), "--epochs", "2"))["test"]!
+            .ToJsonString()
+            .ShouldBe(expected);
 
         var piped = await RunWithInputAsync(File.ReadAllText(train), ["train", "--train", "-", .. rest, "--json"]);
         JsonNode.Parse(piped.Output)!["test"]!.ToJsonString().ShouldBe(expected);
@@ -275,9 +360,36 @@ public sealed class TrainCommandTests : CliTest
     {
         var (train, _) = await GenerateAsync("ffm");
 
-        var settings = (await ReportAsync(
-            "train", "--train", train, "--solver", "adam", "--rate", "0.003", "--l2", "0.25", "--init-stdev", "0.5", "--schedule", "cosine", "--patience", "7", "--seed", "5",
-            "--threads", "2", "--deterministic", "--kernel", "scalar", "--epochs", "2", "--k", "3"))["settings"]!.AsObject();
+        var settings = (
+            await ReportAsync(
+                "train",
+                "--train",
+                train,
+                "--solver",
+                "adam",
+                "--rate",
+                "0.003",
+                "--l2",
+                "0.25",
+                "--init-stdev",
+                "0.5",
+                "--schedule",
+                "cosine",
+                "--patience",
+                "7",
+                "--seed",
+                "5",
+                "--threads",
+                "2",
+                "--deterministic",
+                "--kernel",
+                "scalar",
+                "--epochs",
+                "2",
+                "--k",
+                "3"
+            )
+        )["settings"]!.AsObject();
 
         settings["solver"]!.GetValue<string>().ShouldBe("adam");
         settings["rate"]!.ToJsonString().ShouldBe("0.003");
@@ -291,7 +403,9 @@ public sealed class TrainCommandTests : CliTest
         settings["deterministic"]!.GetValue<bool>().ShouldBeTrue();
         settings["kernel"]!.GetValue<string>().ShouldBe("scalar");
 
-        settings = (await ReportAsync("train", "--train", train, "--solver", "sgd", "--l2-factors", "0.125", "--epochs", "1"))["settings"]!.AsObject();
+        settings = (await ReportAsync("train", "--train", train, "--solver", "sgd", "--l2-factors", "0.125", "--epochs", "1"))[
+            "settings"
+        ]!.AsObject();
         settings["rate"]!.GetValue<float>().ShouldBe(TrainingSettings.For(Loss.Squared, Solver.Sgd).LearningRate);
         settings["l2Linear"]!.ToJsonString().ShouldBe("0.01");
         settings["l2Factors"]!.ToJsonString().ShouldBe("0.125");
@@ -302,7 +416,9 @@ public sealed class TrainCommandTests : CliTest
     {
         var (train, _) = await GenerateAsync("ffm");
         foreach (var (name, seed) in new[] { ("a", "3"), ("b", "3"), ("c", "4") })
+        {
             await OutputAsync("train", "--train", train, "--epochs", "2", "--seed", seed, "--model", PathOf($"{name}.rfm"));
+        }
 
         File.ReadAllBytes(PathOf("a.rfm")).ShouldBe(File.ReadAllBytes(PathOf("b.rfm")));
         File.ReadAllBytes(PathOf("a.rfm")).ShouldNotBe(File.ReadAllBytes(PathOf("c.rfm")));

@@ -127,7 +127,9 @@ public sealed class ExampleFileTests
     {
         var space = FeatureSpace.OfOneField(3);
 
-        Should.Throw<ArgumentException>(() => RandomExamples.Save(FeatureSpace.OfOneField(2), RandomExamples.Examples(space, 3, new(36)))).Message.ShouldContain("3 columns");
+        Should
+            .Throw<ArgumentException>(() => RandomExamples.Save(FeatureSpace.OfOneField(2), RandomExamples.Examples(space, 3, new(36))))
+            .Message.ShouldContain("3 columns");
     }
 
     [Fact]
@@ -175,25 +177,66 @@ public sealed class ExampleFileTests
     [InlineData(Header, new[] { 0, 1 }, "field 1")]
     [InlineData(Header, new[] { 0, 0, 0x7FC00000, 0, 0, 1, 1, 1 }, "targets must be finite")]
     [InlineData(Header, new[] { 0, 0, 0, 0, 0, 1, 1, 1, 5 }, "more than its header announces")]
-    [InlineData("""{"examples":1,"weights":true,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":1,"columns":0,"entries":0,"offsets":false,"values":false,"exampleRows":false}]}""", new[] { 0, -1 }, "not negative|finite")]
-    [InlineData("""{"examples":1,"weights":false,"fields":["a"],"columns":1,"columnFactors":false,"blocks":[{"rows":1,"columns":1,"entries":1,"offsets":false,"values":true,"exampleRows":false}]}""", new[] { 0, 0, 0, 0x7F800000 }, "value is not finite")]
-    [InlineData("""{"examples":1,"weights":false,"fields":["a"],"columns":1,"columnFactors":false,"blocks":[{"rows":2,"columns":1,"entries":3,"offsets":false,"values":false,"exampleRows":true}]}""", new[] { 0, 0, 0, 0, 0, 0 }, "as announced")]
-    [InlineData("""{"examples":1,"weights":false,"fields":["a"],"columns":1,"columnFactors":false,"blocks":[{"rows":1,"columns":2,"entries":1,"offsets":false,"values":false,"exampleRows":false}]}""", new[] { 0, 0, 1 }, "2 columns; the space has 1")]
-    [InlineData("""{"examples":1,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":1,"columns":0,"entries":0,"offsets":false,"values":false,"exampleRows":true}]}""", new[] { 0, 1 }, "row 1")]
-    [InlineData("""{"examples":2000000000,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[]}""", new int[0], "end of the stream")]
+    [InlineData(
+        """{"examples":1,"weights":true,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":1,"columns":0,"entries":0,"offsets":false,"values":false,"exampleRows":false}]}""",
+        new[] { 0, -1 },
+        "not negative|finite"
+    )]
+    [InlineData(
+        """{"examples":1,"weights":false,"fields":["a"],"columns":1,"columnFactors":false,"blocks":[{"rows":1,"columns":1,"entries":1,"offsets":false,"values":true,"exampleRows":false}]}""",
+        new[] { 0, 0, 0, 0x7F800000 },
+        "value is not finite"
+    )]
+    [InlineData(
+        """{"examples":1,"weights":false,"fields":["a"],"columns":1,"columnFactors":false,"blocks":[{"rows":2,"columns":1,"entries":3,"offsets":false,"values":false,"exampleRows":true}]}""",
+        new[] { 0, 0, 0, 0, 0, 0 },
+        "as announced"
+    )]
+    [InlineData(
+        """{"examples":1,"weights":false,"fields":["a"],"columns":1,"columnFactors":false,"blocks":[{"rows":1,"columns":2,"entries":1,"offsets":false,"values":false,"exampleRows":false}]}""",
+        new[] { 0, 0, 1 },
+        "2 columns; the space has 1"
+    )]
+    [InlineData(
+        """{"examples":1,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":1,"columns":0,"entries":0,"offsets":false,"values":false,"exampleRows":true}]}""",
+        new[] { 0, 1 },
+        "row 1"
+    )]
+    [InlineData(
+        """{"examples":2000000000,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[]}""",
+        new int[0],
+        "end of the stream"
+    )]
     [InlineData("""{"examples":-1,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[]}""", new int[0], "-1 rows")]
     [InlineData("""{"examples":0,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[]}""", new int[0], "0 blocks")]
     [InlineData("""{"examples":0,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[null]}""", new int[0], "is null")]
     [InlineData("""{"examples":0,"weights":false,"fields":[null],"columns":0,"columnFactors":false,"blocks":[]}""", new int[0], "is null")]
-    [InlineData("""{"examples":0,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":2147483647,"columns":0,"entries":0,"offsets":true,"values":false,"exampleRows":true}]}""", new int[0], "overflow")]
-    [InlineData("""{"examples":0,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":-1,"columns":0,"entries":0,"offsets":false,"values":false,"exampleRows":true}]}""", new int[0], "as announced")]
-    [InlineData("""{"examples":0,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":0,"columns":-1,"entries":0,"offsets":false,"values":false,"exampleRows":true}]}""", new int[0], "none of the -1 columns")]
+    [InlineData(
+        """{"examples":0,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":2147483647,"columns":0,"entries":0,"offsets":true,"values":false,"exampleRows":true}]}""",
+        new int[0],
+        "overflow"
+    )]
+    [InlineData(
+        """{"examples":0,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":-1,"columns":0,"entries":0,"offsets":false,"values":false,"exampleRows":true}]}""",
+        new int[0],
+        "as announced"
+    )]
+    [InlineData(
+        """{"examples":0,"weights":false,"fields":["a"],"columns":0,"columnFactors":false,"blocks":[{"rows":0,"columns":-1,"entries":0,"offsets":false,"values":false,"exampleRows":true}]}""",
+        new int[0],
+        "none of the -1 columns"
+    )]
     [InlineData("null", new int[0], "null")]
     [InlineData("{", new int[0], "fit together")]
     public void Sealed_content_that_does_not_fit_together_is_refused_without_much_memory(string header, int[] numbers, string? reason)
     {
         using var file = new MemoryStream();
-        using (var content = new ChecksumWriteStream(file, RandomExamples.Save(FeatureSpace.OfOneField(0), new(new SparseRowsBuilder().Build(), [])).AsSpan(0, PrefixLength)))
+        using (
+            var content = new ChecksumWriteStream(
+                file,
+                RandomExamples.Save(FeatureSpace.OfOneField(0), new(new SparseRowsBuilder().Build(), [])).AsSpan(0, PrefixLength)
+            )
+        )
         using (var writer = new BinaryWriter(content))
         {
             writer.Write(Encoding.UTF8.GetByteCount(header));
@@ -206,9 +249,13 @@ public sealed class ExampleFileTests
         var before = GC.GetAllocatedBytesForCurrentThread();
 
         if (reason is null)
+        {
             Load(file.ToArray());
+        }
         else
+        {
             Refusal(file.ToArray()).ShouldMatch(reason);
+        }
 
         (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(16L << 20);
     }

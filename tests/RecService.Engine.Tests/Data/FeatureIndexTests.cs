@@ -6,7 +6,11 @@ public sealed class FeatureIndexTests
 {
     private static readonly EntityFeatures Ann = EntityFeatures.FromJson("ann", ["x", "y"], """{"age": 20, "city": "Rome", "member": true}""");
     private static readonly EntityFeatures Bob = EntityFeatures.FromJson("bob", [], """{"age": 40, "city": "Oslo"}""");
-    private static readonly EntityFeatures Film = EntityFeatures.FromJson("film", ["drama", "war"], """{"year": 1990, "cast": ["a", "b", "c", "d"]}""");
+    private static readonly EntityFeatures Film = EntityFeatures.FromJson(
+        "film",
+        ["drama", "war"],
+        """{"year": 1990, "cast": ["a", "b", "c", "d"]}"""
+    );
     private static readonly EntityFeatures Phone = EntityFeatures.FromJson(null, ["drama"], """{"device": "phone"}""");
 
     [Fact]
@@ -23,7 +27,8 @@ public sealed class FeatureIndexTests
         Row(b => index.AppendUser(EntityFeatures.Named("ann"), b)).ShouldHaveSingleItem().Column.ShouldBe(ann.Column);
         var age = features.Single(f => f.Group == "user.attributes.age");
         age.Category.ShouldBeNull();
-        Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], """{"age": 23}"""), b)).ShouldBe([(age.Column, (float)((23 - age.Mean) / age.Deviation))]);
+        Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], """{"age": 23}"""), b))
+            .ShouldBe([(age.Column, (float)((23 - age.Mean) / age.Deviation))]);
     }
 
     [Fact]
@@ -80,7 +85,8 @@ public sealed class FeatureIndexTests
     public void Numbers_are_standardised_by_the_examples_they_occur_in_and_clipped()
     {
         var (_, index) = Build(annExamples: 3, bobExamples: 1);
-        float Age(double age) => Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], $$"""{"age": {{age}}}"""), b)).ShouldHaveSingleItem().Value;
+        float Age(double age) =>
+            Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], $$"""{"age": {{age}}}"""), b)).ShouldHaveSingleItem().Value;
 
         // mean (3·20 + 40)/4 = 25, variance (3·25 + 225)/4 = 75
         Age(20).ShouldBe((float)(-5 / Math.Sqrt(75)), 1e-6f);

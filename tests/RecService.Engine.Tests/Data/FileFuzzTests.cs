@@ -5,7 +5,10 @@ using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Tests.Data;
 
-/// <summary>Files that were changed at random: each is read or refused with <see cref="DataFormatException"/>, and what is read keeps what the engine relies on.</summary>
+/// <summary>
+/// Files that were changed at random: each is read or refused with <see cref="DataFormatException"/>, and what is read keeps what the engine relies
+/// on.
+/// </summary>
 public sealed class FileFuzzTests
 {
     private const int Mutations = 10_000;
@@ -14,10 +17,48 @@ public sealed class FileFuzzTests
     [
         .. new[]
         {
-            "99999999999999999999", "2147483645", "-1", "1e39", "1e-50", "NaN", "0:1:1", "1:1", ":", "::", " ", "\t", "\n", "\r", "\r\n\r\n", "#", "\0", "qid:1", "\uFEFF", "é", ".", "+-",
-            "0000000000000000000000000001", "0.000000000000000000000000000000000000000000001", "1e", "65536:", "4096:1", "\uFFFF", "null", "-5", "[]", "{}", "\"a\"", "true", "2000000000",
+            "99999999999999999999",
+            "2147483645",
+            "-1",
+            "1e39",
+            "1e-50",
+            "NaN",
+            "0:1:1",
+            "1:1",
+            ":",
+            "::",
+            " ",
+            "\t",
+            "\n",
+            "\r",
+            "\r\n\r\n",
+            "#",
+            "\0",
+            "qid:1",
+            "\uFEFF",
+            "é",
+            ".",
+            "+-",
+            "0000000000000000000000000001",
+            "0.000000000000000000000000000000000000000000001",
+            "1e",
+            "65536:",
+            "4096:1",
+            "\uFFFF",
+            "null",
+            "-5",
+            "[]",
+            "{}",
+            "\"a\"",
+            "true",
+            "2000000000",
         }.Select(Encoding.UTF8.GetBytes),
-        [0xFF], [0xC3, 0x28], [0xED, 0xA0, 0x80], [0, 0, 0x80, 0x7F], [0xFF, 0xFF, 0xFF, 0x7F], [0, 0, 0, 0x80],
+        [0xFF],
+        [0xC3, 0x28],
+        [0xED, 0xA0, 0x80],
+        [0, 0, 0x80, 0x7F],
+        [0xFF, 0xFF, 0xFF, 0x7F],
+        [0, 0, 0, 0x80],
     ];
 
     [Theory]
@@ -27,7 +68,12 @@ public sealed class FileFuzzTests
     {
         var random = new RandomSource(seed);
         var space = format == SparseTextFormat.LibFm ? FeatureSpace.OfOneField(50) : RandomExamples.Space([0, 1, 7], 50, shared: true);
-        byte[][] texts = [.. Enumerable.Range(1, 20).Select(count => RandomExamples.Write(space, RandomExamples.Examples(space, count, random, count % 2 == 0), format))];
+        byte[][] texts =
+        [
+            .. Enumerable
+                .Range(1, 20)
+                .Select(count => RandomExamples.Write(space, RandomExamples.Examples(space, count, random, count % 2 == 0), format)),
+        ];
         var read = 0;
         for (var n = 0; n < Mutations; n++)
         {
@@ -47,16 +93,31 @@ public sealed class FileFuzzTests
                 }
             }
 
-            foreach (var data in (SparseTextData?[])[Read(s => SparseTextData.Read(s, "fuzz", columnLimit: 5_000)), Read(s => SparseTextData.Read(s, "fuzz", space))])
+            foreach (
+                var data in (SparseTextData?[])
+                    [Read(s => SparseTextData.Read(s, "fuzz", columnLimit: 5_000)), Read(s => SparseTextData.Read(s, "fuzz", space))]
+            )
             {
                 if (data is null)
+                {
                     continue;
+                }
+
                 read++;
                 ShouldBeSound(data.Space, data.Examples);
                 // What was understood says the same when it is written and read again.
-                var again = SparseTextData.Read(new MemoryStream(RandomExamples.Write(data.Space, data.Examples, data.Format)), "again", data.Space, data.Format);
+                var again = SparseTextData.Read(
+                    new MemoryStream(RandomExamples.Write(data.Space, data.Examples, data.Format)),
+                    "again",
+                    data.Space,
+                    data.Format
+                );
                 for (var example = 0; example < data.Examples.Count; example++)
-                    RandomExamples.Describe(again.Space, again.Examples, example).ShouldBe(RandomExamples.Describe(data.Space, data.Examples, example));
+                {
+                    RandomExamples
+                        .Describe(again.Space, again.Examples, example)
+                        .ShouldBe(RandomExamples.Describe(data.Space, data.Examples, example));
+                }
             }
         }
 
@@ -72,11 +133,13 @@ public sealed class FileFuzzTests
         var random = new RandomSource(seed);
         byte[][] files =
         [
-            .. Enumerable.Range(1, 20).Select(count =>
-            {
-                var space = RandomExamples.Space([0, 1, 7], 20, shared: count % 2 == 0);
-                return RandomExamples.Save(space, RandomExamples.Examples(space, count, random, values: count % 3 == 0));
-            }),
+            .. Enumerable
+                .Range(1, 20)
+                .Select(count =>
+                {
+                    var space = RandomExamples.Space([0, 1, 7], 20, shared: count % 2 == 0);
+                    return RandomExamples.Save(space, RandomExamples.Examples(space, count, random, values: count % 3 == 0));
+                }),
         ];
         var read = 0;
         for (var n = 0; n < Mutations; n++)
@@ -112,7 +175,8 @@ public sealed class FileFuzzTests
             for (var entry = 0; entry < entries.Length; entry++)
             {
                 var column = entries.Columns[entry];
-                sound &= column >= 0 && column < space.ColumnCount && float.IsFinite(entries.ValueAt(entry)) && space.FactorOf(column) < space.FactorCount;
+                sound &=
+                    column >= 0 && column < space.ColumnCount && float.IsFinite(entries.ValueAt(entry)) && space.FactorOf(column) < space.FactorCount;
             }
         }
 

@@ -5,7 +5,12 @@ namespace RecService.Engine.Tests.Data;
 public sealed class GroundTruthTests(ITestOutputHelper output)
 {
     private static readonly GroundTruth Default = GroundTruth.Create();
-    private static readonly GroundTruthOptions Small = new() { Users = 60, Items = 40, Interactions = 800 };
+    private static readonly GroundTruthOptions Small = new()
+    {
+        Users = 60,
+        Items = 40,
+        Interactions = 800,
+    };
 
     [Fact]
     public void Default_sizes_are_those_of_the_demo()
@@ -30,12 +35,19 @@ public sealed class GroundTruthTests(ITestOutputHelper output)
         Print(one).SequenceEqual(Print(other), StringComparer.Ordinal).ShouldBeFalse();
 
         static string[] Print(GroundTruth truth) =>
-        [
-            .. truth.Users.Select(u => $"{u.Id} {string.Join(',', u.Tags)} {u.Age} {u.Country}"),
-            .. truth.Items.Select(i => $"{i.Id} {i.Title} {string.Join(',', i.Tags)} {i.Year}"),
-            .. truth.Interactions().Concat(truth.UnseenPairs(100)).Concat(truth.ImplicitEvents(100))
-                .Select(i => FormattableString.Invariant($"{i.UserId} {i.ItemId} {i.Type} {i.Value:R} {i.Device} {string.Join(',', i.Tags)} {i.OccurredAt:O}")),
-        ];
+            [
+                .. truth.Users.Select(u => $"{u.Id} {string.Join(',', u.Tags)} {u.Age} {u.Country}"),
+                .. truth.Items.Select(i => $"{i.Id} {i.Title} {string.Join(',', i.Tags)} {i.Year}"),
+                .. truth
+                    .Interactions()
+                    .Concat(truth.UnseenPairs(100))
+                    .Concat(truth.ImplicitEvents(100))
+                    .Select(i =>
+                        FormattableString.Invariant(
+                            $"{i.UserId} {i.ItemId} {i.Type} {i.Value:R} {i.Device} {string.Join(',', i.Tags)} {i.OccurredAt:O}"
+                        )
+                    ),
+            ];
     }
 
     [Fact]
@@ -125,7 +137,9 @@ public sealed class GroundTruthTests(ITestOutputHelper output)
         for (var u = 0; u < 7; u++)
         {
             for (var i = 0; i < 7; i++)
+            {
                 scores[u, i] = truth.TrueScore(7 * u, 5 * i, device, ["drama"]);
+            }
         }
 
         var pivots = Pivots(scores);
@@ -147,8 +161,16 @@ public sealed class GroundTruthTests(ITestOutputHelper output)
     [Fact]
     public void A_named_tag_mostly_pulls_items_that_carry_it()
     {
-        var carriers = Default.Items.Select((item, i) => (item, i)).Where(x => x.item.Tags.Contains("noir", StringComparer.Ordinal)).Select(x => x.i).ToArray();
-        var others = Default.Items.Select((item, i) => (item, i)).Where(x => !x.item.Tags.Contains("noir", StringComparer.Ordinal)).Select(x => x.i).ToArray();
+        var carriers = Default
+            .Items.Select((item, i) => (item, i))
+            .Where(x => x.item.Tags.Contains("noir", StringComparer.Ordinal))
+            .Select(x => x.i)
+            .ToArray();
+        var others = Default
+            .Items.Select((item, i) => (item, i))
+            .Where(x => !x.item.Tags.Contains("noir", StringComparer.Ordinal))
+            .Select(x => x.i)
+            .ToArray();
         double Pull(int item) => Default.TrueScore(0, item, null, ["noir"]) - Default.TrueScore(0, item);
 
         carriers.Average(Pull).ShouldBeGreaterThan(others.Average(Pull));
@@ -237,7 +259,9 @@ public sealed class GroundTruthTests(ITestOutputHelper output)
             }
 
             for (var e = 0; e < effects.Length; e++)
+            {
                 effects[e] /= counts[e] + 1;
+            }
         }
     }
 
@@ -254,22 +278,35 @@ public sealed class GroundTruthTests(ITestOutputHelper output)
                 for (var c = step; c < n; c++)
                 {
                     if (Math.Abs(matrix[r, c]) > Math.Abs(matrix[row, column]))
+                    {
                         (row, column) = (r, c);
+                    }
                 }
             }
 
             pivots[step] = Math.Abs(matrix[row, column]);
             if (pivots[step] == 0)
+            {
                 return pivots;
+            }
+
             for (var c = 0; c < n; c++)
+            {
                 (matrix[step, c], matrix[row, c]) = (matrix[row, c], matrix[step, c]);
+            }
+
             for (var r = 0; r < n; r++)
+            {
                 (matrix[r, step], matrix[r, column]) = (matrix[r, column], matrix[r, step]);
+            }
+
             for (var r = step + 1; r < n; r++)
             {
                 var factor = matrix[r, step] / matrix[step, step];
                 for (var c = step; c < n; c++)
+                {
                     matrix[r, c] -= factor * matrix[step, c];
+                }
             }
         }
 

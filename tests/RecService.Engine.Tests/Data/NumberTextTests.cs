@@ -45,7 +45,9 @@ public sealed class NumberTextTests
     {
         var random = new RandomSource(11);
         for (var n = 0; n < 200_000; n++)
+        {
             ShouldBeAsParsed(Literal(random));
+        }
     }
 
     [Theory]
@@ -143,7 +145,9 @@ public sealed class NumberTextTests
 
         understood.ShouldBe(float.IsFinite(expected), literal);
         if (understood && (BitConverter.SingleToInt32Bits(value) != BitConverter.SingleToInt32Bits(expected) || at != literal.Length))
+        {
             Assert.Fail($"{literal} was read as {value:R} to byte {at}, not as {expected:R}.");
+        }
     }
 
     private static string Literal(RandomSource random)
@@ -151,7 +155,10 @@ public sealed class NumberTextTests
         var invariant = CultureInfo.InvariantCulture;
         var single = BitConverter.UInt32BitsToSingle((uint)random.Next());
         if (!float.IsFinite(single))
+        {
             single = 1;
+        }
+
         var wide = single * (1 + ((random.NextDouble() - 0.5) * 1e-6));
         // The decimal fraction of the middle between two floats, on which rounding turns.
         var middle = ((double)single + MathF.BitIncrement(single)) / 2;

@@ -12,11 +12,15 @@ internal static class RandomExamples
     {
         var columns = Enumerable.Range(0, features).Select(index => (Field: index % fields.Length, Index: index)).ToList();
         if (shared)
+        {
             columns.AddRange(Enumerable.Range(0, features / 2).Select(n => (((2 * n) + 1) % fields.Length, 2 * n)));
+        }
+
         return new FeatureSpace(
             [.. fields.Select(field => field.ToString(CultureInfo.InvariantCulture))],
             [.. columns.Select(column => column.Field)],
-            shared ? [.. columns.Select(column => column.Index)] : null);
+            shared ? [.. columns.Select(column => column.Index)] : null
+        );
     }
 
     /// <summary>Examples in one block, of any floats; each column is in one of them at least.</summary>
@@ -28,9 +32,15 @@ internal static class RandomExamples
         {
             targets[row] = Number(random);
             for (var column = row; column < space.ColumnCount; column += count)
+            {
                 rows.Add(column, values ? Number(random) : 1f);
+            }
+
             for (var entry = random.Below(5); entry > 0; entry--)
+            {
                 rows.Add(random.Below(space.ColumnCount), values ? Number(random) : 1f);
+            }
+
             rows.EndRow();
         }
 
@@ -51,13 +61,20 @@ internal static class RandomExamples
         return stream.ToArray();
     }
 
-    /// <summary>What an example says, without the numbers of fields and columns: its target, and the field's name, factor row and value of each entry.</summary>
+    /// <summary>
+    /// What an example says, without the numbers of fields and columns: its target, and the field's name, factor row and value of each entry.
+    /// </summary>
     public static string Describe(FeatureSpace space, ExampleSet examples, int example)
     {
         var row = examples.Gather(example, new());
         var entries = new List<string>();
         for (var entry = 0; entry < row.Length; entry++)
-            entries.Add($"{space.Fields[space.ColumnFields[row.Columns[entry]]]}:{space.FactorOf(row.Columns[entry])}:{BitConverter.SingleToInt32Bits(row.ValueAt(entry))}");
+        {
+            entries.Add(
+                $"{space.Fields[space.ColumnFields[row.Columns[entry]]]}:{space.FactorOf(row.Columns[entry])}:{BitConverter.SingleToInt32Bits(row.ValueAt(entry))}"
+            );
+        }
+
         return $"{BitConverter.SingleToInt32Bits(examples.Targets[example])} {string.Join(' ', entries)}";
     }
 

@@ -24,7 +24,15 @@ public sealed class SparseRowsTests
     public void Offsets_are_stored_only_where_rows_differ_in_length()
     {
         var same = Build(RandomRows(100, 4, 4, values: false), new());
-        var different = Build([[(1, 1f)], [(2, 1f)], [(3, 1f), (4, 1f)], []], new());
+        var different = Build(
+            [
+                [(1, 1f)],
+                [(2, 1f)],
+                [(3, 1f), (4, 1f)],
+                [],
+            ],
+            new()
+        );
 
         same.Width.ShouldBe(4);
         same.Offsets.IsEmpty.ShouldBeTrue();
@@ -35,8 +43,23 @@ public sealed class SparseRowsTests
     [Fact]
     public void Values_are_stored_only_where_one_is_not_1()
     {
-        Build([[(1, 1f)], [(2, 1f)]], new()).Values.IsEmpty.ShouldBeTrue();
-        Build([[(1, 1f)], [(2, 0.5f)]], new()).Values.ToArray().ShouldBe([1, 0.5f]);
+        Build(
+            [
+                [(1, 1f)],
+                [(2, 1f)],
+            ],
+            new()
+        )
+            .Values.IsEmpty.ShouldBeTrue();
+        Build(
+            [
+                [(1, 1f)],
+                [(2, 0.5f)],
+            ],
+            new()
+        )
+            .Values.ToArray()
+            .ShouldBe([1, 0.5f]);
     }
 
     [Fact]
@@ -89,12 +112,24 @@ public sealed class SparseRowsTests
     public void Columns_can_be_shifted_from_one_on()
     {
         var builder = new SparseRowsBuilder();
-        Fill([[(3, 1f), (100, 1f)], [(101, 1f)]], builder);
+        Fill(
+            [
+                [(3, 1f), (100, 1f)],
+                [(101, 1f)],
+            ],
+            builder
+        );
 
         builder.ShiftColumns(100, -96);
 
         var rows = builder.Build();
-        ShouldBeSame(rows, [[(3, 1f), (4, 1f)], [(5, 1f)]]);
+        ShouldBeSame(
+            rows,
+            [
+                [(3, 1f), (4, 1f)],
+                [(5, 1f)],
+            ]
+        );
         rows.ColumnCount.ShouldBe(6);
     }
 
@@ -103,8 +138,14 @@ public sealed class SparseRowsTests
         var random = new RandomSource(7);
         return
         [
-            .. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, shortest + random.Below(longest - shortest + 1))
-                .Select(_ => (random.Below(50), values ? (float)random.NextNormal() : 1f)).ToArray()),
+            .. Enumerable
+                .Range(0, count)
+                .Select(_ =>
+                    Enumerable
+                        .Range(0, shortest + random.Below(longest - shortest + 1))
+                        .Select(_ => (random.Below(50), values ? (float)random.NextNormal() : 1f))
+                        .ToArray()
+                ),
         ];
     }
 
@@ -119,7 +160,10 @@ public sealed class SparseRowsTests
         foreach (var row in rows)
         {
             foreach (var (column, value) in row)
+            {
                 builder.Add(column, value);
+            }
+
             builder.EndRow();
         }
     }
@@ -134,7 +178,9 @@ public sealed class SparseRowsTests
             var row = actual[r];
             row.Columns.ToArray().ShouldBe(expected[r].Select(entry => entry.Column));
             for (var entry = 0; entry < row.Length; entry++)
+            {
                 row.ValueAt(entry).ShouldBe(expected[r][entry].Value);
+            }
         }
     }
 }

@@ -96,8 +96,11 @@ public sealed class SparseTextDataTests
     {
         var space = Read("1 0:0:1 3:1:1\n").Space;
 
-        Should.Throw<DataFormatException>(() => Read("1\n2 0:1\n", space)).Message
-            .ShouldBe("some.txt(2,1): the entries have no fields, as in libFM files, but the feature space has the fields 0, 3, as libffm files make it.");
+        Should
+            .Throw<DataFormatException>(() => Read("1\n2 0:1\n", space))
+            .Message.ShouldBe(
+                "some.txt(2,1): the entries have no fields, as in libFM files, but the feature space has the fields 0, 3, as libffm files make it."
+            );
     }
 
     [Fact]
@@ -105,15 +108,20 @@ public sealed class SparseTextDataTests
     {
         var space = Read("1 0:1\n").Space;
 
-        Should.Throw<DataFormatException>(() => Read("1\n2 0:0:1\n", space)).Message
-            .ShouldBe("some.txt(2,1): the entries have fields, as in libffm files, but the feature space has none but 'feature', as libFM files make it.");
+        Should
+            .Throw<DataFormatException>(() => Read("1\n2 0:0:1\n", space))
+            .Message.ShouldBe(
+                "some.txt(2,1): the entries have fields, as in libffm files, but the feature space has none but 'feature', as libFM files make it."
+            );
     }
 
     [Fact]
     public void A_space_with_two_columns_for_one_entry_is_refused()
     {
         Should.Throw<ArgumentException>(() => new FileColumns(new(["a"], [0, 0], [0, 0]))).Message.ShouldContain("'a' have the factor row 0");
-        Should.Throw<ArgumentException>(() => new FileColumns(new(["a", "b"], [0, 0, 1, 1], [0, 1, 1, 1]))).Message.ShouldContain("'b' have the factor row 1");
+        Should
+            .Throw<ArgumentException>(() => new FileColumns(new(["a", "b"], [0, 0, 1, 1], [0, 1, 1, 1])))
+            .Message.ShouldContain("'b' have the factor row 1");
     }
 
     [Fact]
@@ -129,7 +137,9 @@ public sealed class SparseTextDataTests
         }
 
         foreach (var (field, index) in new[] { (1, 0), (3, 1), (3, 40), (70, -1), (-1, 3), (71, 2), (int.MaxValue, int.MaxValue) })
+        {
             columns.Find(field, index).ShouldBe(-1);
+        }
     }
 
     [Theory]
@@ -178,9 +188,10 @@ public sealed class SparseTextDataTests
         var random = new RandomSource(21);
         for (var n = 0; n < 50; n++)
         {
-            var space = format == SparseTextFormat.LibFm
-                ? FeatureSpace.OfOneField(1 + random.Below(60))
-                : RandomExamples.Space([65_535, 3, 10], 1 + random.Below(60), shared);
+            var space =
+                format == SparseTextFormat.LibFm
+                    ? FeatureSpace.OfOneField(1 + random.Below(60))
+                    : RandomExamples.Space([65_535, 3, 10], 1 + random.Below(60), shared);
             var examples = RandomExamples.Examples(space, 1 + random.Below(60), random, values: n % 2 == 0);
             var text = RandomExamples.Write(space, examples, format);
 
@@ -216,9 +227,18 @@ public sealed class SparseTextDataTests
             items.EndRow();
         }
 
-        var examples = new ExampleSet([users.Build(), items.Build()], [[1, 0, 1], [0, 0, 1]], [1, 2, 3]);
+        var examples = new ExampleSet(
+            [users.Build(), items.Build()],
+            [
+                [1, 0, 1],
+                [0, 0, 1],
+            ],
+            [1, 2, 3]
+        );
 
-        Encoding.UTF8.GetString(RandomExamples.Write(space, examples, SparseTextFormat.LibFfm)).ShouldBe("1 0:1:1 1:2:0.5\n2 0:0:1 1:2:0.5\n3 0:1:1 1:3:0.5\n");
+        Encoding
+            .UTF8.GetString(RandomExamples.Write(space, examples, SparseTextFormat.LibFfm))
+            .ShouldBe("1 0:1:1 1:2:0.5\n2 0:0:1 1:2:0.5\n3 0:1:1 1:3:0.5\n");
         Encoding.UTF8.GetString(RandomExamples.Write(space, examples, SparseTextFormat.LibFm)).ShouldBe("1 1:1 2:0.5\n2 0:1 2:0.5\n3 1:1 3:0.5\n");
     }
 
@@ -227,7 +247,9 @@ public sealed class SparseTextDataTests
     {
         var examples = new ExampleSet(new SparseRowsBuilder().Build(), [], []);
 
-        Should.Throw<ArgumentException>(() => RandomExamples.Write(FeatureSpace.OfOneField(1), examples, SparseTextFormat.LibFm)).Message.ShouldContain("weights");
+        Should
+            .Throw<ArgumentException>(() => RandomExamples.Write(FeatureSpace.OfOneField(1), examples, SparseTextFormat.LibFm))
+            .Message.ShouldContain("weights");
     }
 
     [Fact]
@@ -237,7 +259,9 @@ public sealed class SparseTextDataTests
         rows.Add(3);
         rows.EndRow();
 
-        Should.Throw<ArgumentException>(() => RandomExamples.Write(FeatureSpace.OfOneField(3), new(rows.Build(), [1]), SparseTextFormat.LibFm)).Message.ShouldContain("4 columns");
+        Should
+            .Throw<ArgumentException>(() => RandomExamples.Write(FeatureSpace.OfOneField(3), new(rows.Build(), [1]), SparseTextFormat.LibFm))
+            .Message.ShouldContain("4 columns");
     }
 
     [Fact]
@@ -278,8 +302,9 @@ public sealed class SparseTextDataTests
     private static IEnumerable<string> Describe(SparseTextData data)
     {
         var text = Encoding.UTF8.GetString(RandomExamples.Write(data.Space, data.Examples, data.Format));
-        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Contains(' ', StringComparison.Ordinal)
-            ? line.Insert(line.IndexOf(' ', StringComparison.Ordinal), "|")
-            : line + "|");
+        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line =>
+                line.Contains(' ', StringComparison.Ordinal) ? line.Insert(line.IndexOf(' ', StringComparison.Ordinal), "|") : line + "|"
+            );
     }
 }

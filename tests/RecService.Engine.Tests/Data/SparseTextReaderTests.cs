@@ -114,8 +114,9 @@ public sealed class SparseTextReaderTests
     [Fact]
     public void Text_that_is_not_UTF_8_is_quoted_as_far_as_possible()
     {
-        Should.Throw<DataFormatException>(() => Rows(new MemoryStream([(byte)'1', (byte)' ', 0xFF, 0xC3]))).Message
-            .ShouldBe("some.txt(1,3): the entry '\uFFFD\uFFFD' is not of the form index:value.");
+        Should
+            .Throw<DataFormatException>(() => Rows(new MemoryStream([(byte)'1', (byte)' ', 0xFF, 0xC3])))
+            .Message.ShouldBe("some.txt(1,3): the entry '\uFFFD\uFFFD' is not of the form index:value.");
     }
 
     [Fact]
@@ -139,7 +140,10 @@ public sealed class SparseTextReaderTests
     [Fact]
     public void Failures_of_the_stream_pass_through()
     {
-        using var compressed = new System.IO.Compression.GZipStream(new MemoryStream("no such thing"u8.ToArray()), System.IO.Compression.CompressionMode.Decompress);
+        using var compressed = new System.IO.Compression.GZipStream(
+            new MemoryStream("no such thing"u8.ToArray()),
+            System.IO.Compression.CompressionMode.Decompress
+        );
 
         Should.Throw<InvalidDataException>(() => Rows(compressed));
     }
@@ -154,7 +158,10 @@ public sealed class SparseTextReaderTests
         {
             var row = new StringBuilder($"{reader.Target:R}|");
             for (var entry = 0; entry < reader.Indices.Length; entry++)
+            {
                 row.Append(reader.Fields.IsEmpty ? " " : $" {reader.Fields[entry]}:").Append($"{reader.Indices[entry]}:{reader.Values[entry]:R}");
+            }
+
             rows.Add(row.ToString());
         }
 

@@ -26,8 +26,10 @@ public sealed class BiasBaselineTests(ITestOutputHelper output)
     [Fact]
     public void The_biases_are_where_the_regularised_squares_are_least()
     {
-        const int Users = 12, Items = 9;
-        const double UserL2 = 1.5, ItemL2 = 0.5;
+        const int Users = 12,
+            Items = 9;
+        const double UserL2 = 1.5,
+            ItemL2 = 0.5;
         var random = new RandomSource(2);
         int[] users = [.. Enumerable.Range(0, 80).Select(_ => random.Below(Users))];
         int[] items = [.. Enumerable.Range(0, 80).Select(_ => random.Below(Items))];
@@ -67,7 +69,19 @@ public sealed class BiasBaselineTests(ITestOutputHelper output)
     {
         var examples = Examples(2, 2, [0, 1], [0, 1], [1, 2]);
 
-        Should.Throw<ArgumentException>(() => new BiasBaseline(new ExampleSet(SparseRows.FromDense(new float[,] { { 1 } }), [1])));
+        Should.Throw<ArgumentException>(() =>
+            new BiasBaseline(
+                new ExampleSet(
+                    SparseRows.FromDense(
+                        new float[,]
+                        {
+                            { 1 },
+                        }
+                    ),
+                    [1]
+                )
+            )
+        );
         Should.Throw<ArgumentException>(() => new BiasBaseline(examples, userBlock: 1, itemBlock: 1));
         Should.Throw<ArgumentException>(() => new BiasBaseline(Examples(2, 2, [0, 1], [0, 1], [1, 2], [0, 0])));
         Should.Throw<ArgumentOutOfRangeException>(() => new BiasBaseline(examples, userL2: -1));
@@ -84,7 +98,9 @@ public sealed class BiasBaselineTests(ITestOutputHelper output)
 
         var biases = RegressionMetrics.Measure(new BiasBaseline(train).Predict(test), test.Targets).ShouldNotBeNull();
         var mean = RegressionMetrics.MeasureConstant(train.Targets.Average(), test).ShouldNotBeNull();
-        output.WriteLine(FormattableString.Invariant($"test RMSE {biases.Rmse:0.0000}, MAE {biases.Mae:0.0000}; by the mean {mean.Rmse:0.0000}, {mean.Mae:0.0000}"));
+        output.WriteLine(
+            FormattableString.Invariant($"test RMSE {biases.Rmse:0.0000}, MAE {biases.Mae:0.0000}; by the mean {mean.Rmse:0.0000}, {mean.Mae:0.0000}")
+        );
 
         biases.Rmse.ShouldBeLessThan(0.89);
         mean.Rmse.ShouldBeGreaterThan(1);
@@ -97,7 +113,10 @@ public sealed class BiasBaselineTests(ITestOutputHelper output)
     {
         var rows = new SparseRowsBuilder();
         for (var row = 0; row < count; row++)
+        {
             rows.EndRow();
+        }
+
         return rows.Build();
     }
 

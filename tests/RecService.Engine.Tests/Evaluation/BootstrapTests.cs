@@ -39,7 +39,9 @@ public sealed class BootstrapTests
             double[] values = [.. Enumerable.Range(0, 60).Select(_ => -Math.Log(1 - random.NextDouble()))];
             var interval = Bootstrap.Interval(values, resamples: 400, seed: (ulong)sample);
             if (interval.Low <= 1 && 1 <= interval.High)
+            {
                 held++;
+            }
         }
 
         ((double)held / Samples).ShouldBeInRange(0.89, 0.98);

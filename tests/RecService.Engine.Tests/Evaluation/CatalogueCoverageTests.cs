@@ -36,9 +36,14 @@ public sealed class CatalogueCoverageTests
         var forward = new CoverageTally(5);
         var backward = new CoverageTally(5);
         foreach (var part in parts)
+        {
             forward.Add(part);
+        }
+
         foreach (var part in parts.Reverse())
+        {
             backward.Add(part);
+        }
 
         forward.Summarise([0, 1, 2], 5).ShouldBe(backward.Summarise([0, 1, 2], 5));
         forward.Summarise([0, 1, 2], 5).Share.ShouldBe(3 / 5.0);
@@ -47,14 +52,18 @@ public sealed class CatalogueCoverageTests
     [Fact]
     public void The_interval_holds_what_other_users_of_the_same_kind_cover_on_average()
     {
-        const int Items = 300, Samples = 400;
+        const int Items = 300,
+            Samples = 400;
         var random = new RandomSource(8);
         CatalogueCoverage Measure()
         {
             // Squaring makes some items far more likely than others.
             var tally = new CoverageTally(Items);
             for (var user = 0; user < 40; user++)
+            {
                 tally.Add(user, [.. Enumerable.Range(0, 5).Select(_ => (int)(Items * Math.Pow(random.NextDouble(), 2)))]);
+            }
+
             return tally.Summarise([.. Enumerable.Range(0, 40)], Items);
         }
 

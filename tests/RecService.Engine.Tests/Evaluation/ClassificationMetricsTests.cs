@@ -39,20 +39,33 @@ public sealed class ClassificationMetricsTests
         {
             // Few distinct predictions make many ties.
             predictions[i] = random.Below(12) / 12f;
-            targets[i] = random.NextDouble() < predictions[i] ? 3 : i % 2 == 0 ? 0 : -1;
+            targets[i] =
+                random.NextDouble() < predictions[i] ? 3
+                : i % 2 == 0 ? 0
+                : -1;
             weights[i] = random.Below(4);
         }
 
-        double won = 0, all = 0;
+        double won = 0,
+            all = 0;
         for (var p = 0; p < 200; p++)
         {
             for (var n = 0; n < 200; n++)
             {
                 if (targets[p] <= 0 || targets[n] > 0)
+                {
                     continue;
+                }
+
                 var weight = (double)weights[p] * weights[n];
                 all += weight;
-                won += weight * (predictions[p] > predictions[n] ? 1 : predictions[p] == predictions[n] ? 0.5 : 0);
+                won +=
+                    weight
+                    * (
+                        predictions[p] > predictions[n] ? 1
+                        : predictions[p] == predictions[n] ? 0.5
+                        : 0
+                    );
             }
         }
 
@@ -79,7 +92,8 @@ public sealed class ClassificationMetricsTests
     [Fact]
     public void The_area_by_user_is_the_mean_of_each_users_own_area()
     {
-        // User 7: positives 0.9 and 0.4, negative 0.5, half of the pairs won. User −2: all won. User 3 has only positives. Between users all is wrong.
+        // User 7: positives 0.9 and 0.4, negative 0.5, half of the pairs won. User −2: all won. User 3 has only positives. Between users all is
+        // wrong.
         float[] predictions = [0.9f, 0.1f, 0.5f, 0.3f, 0.05f, 0.4f, 0.06f];
         float[] targets = [1, 1, 0, 1, 0, 1, 0];
         int[] users = [7, -2, 7, 3, -2, 7, -2];
@@ -89,7 +103,9 @@ public sealed class ClassificationMetricsTests
         area.Users.ToArray().ShouldBe([-2, 7]);
         area.Values.ToArray().ShouldBe([1, 0.5]);
         area.Mean.ShouldBe(0.75);
-        var byExamples = ClassificationMetrics.AucByUser(predictions, targets, users, [1, 1, 1, 1, 1, 1, 4], weightByExamples: true).ShouldNotBeNull();
+        var byExamples = ClassificationMetrics
+            .AucByUser(predictions, targets, users, [1, 1, 1, 1, 1, 1, 4], weightByExamples: true)
+            .ShouldNotBeNull();
         byExamples.Weights.ToArray().ShouldBe([6, 3]);
         byExamples.Mean.ShouldBe((6 + (3 * 0.5)) / 9, 1e-12);
     }
@@ -105,11 +121,15 @@ public sealed class ClassificationMetricsTests
 
         var area = ClassificationMetrics.AucByUser(predictions, targets, users, weights).ShouldNotBeNull();
 
-        var apart = Enumerable.Range(0, 30).Select(user =>
-        {
-            T[] Of<T>(T[] all) => [.. all.Where((_, e) => users[e] == user)];
-            return ClassificationMetrics.Measure(Of(predictions), Of(targets), Of(weights))?.Auc;
-        }).OfType<double>().ToArray();
+        var apart = Enumerable
+            .Range(0, 30)
+            .Select(user =>
+            {
+                T[] Of<T>(T[] all) => [.. all.Where((_, e) => users[e] == user)];
+                return ClassificationMetrics.Measure(Of(predictions), Of(targets), Of(weights))?.Auc;
+            })
+            .OfType<double>()
+            .ToArray();
         area.Values.ToArray().ShouldBe(apart, 1e-12);
         area.Mean.ShouldBe(apart.Average(), 1e-12);
     }

@@ -8,7 +8,14 @@ namespace RecService.Engine.Tests.Evaluation;
 /// <summary>Trains on generated data, where the best attainable error is known.</summary>
 public sealed class GroundTruthRecoveryTests(ITestOutputHelper output)
 {
-    private static readonly TrainingSettings Settings = new() { Factors = 8, LearningRate = 0.02f, L2Linear = 0.005f, L2Factors = 0.005f, Epochs = 50 };
+    private static readonly TrainingSettings Settings = new()
+    {
+        Factors = 8,
+        LearningRate = 0.02f,
+        L2Linear = 0.005f,
+        L2Factors = 0.005f,
+        Epochs = 50,
+    };
 
     [Fact]
     public void A_trained_model_comes_within_a_twentieth_of_the_noise_floor_and_a_linear_one_does_not()
@@ -19,7 +26,9 @@ public sealed class GroundTruthRecoveryTests(ITestOutputHelper output)
         var biasOnly = RegressionMetrics.MeasureConstant(data.Train.Targets.Average(), data.Test).ShouldNotBeNull().Rmse;
         var linear = RegressionMetrics.Measure(data.Fit(Settings with { Factors = 0 }), data.Test).ShouldNotBeNull().Rmse;
         var crossing = RegressionMetrics.Measure(data.Fit(Settings), data.Test).ShouldNotBeNull().Rmse;
-        output.WriteLine($"RMSE on unseen pairs: bias only {biasOnly:F4}, linear {linear:F4}, factorization machine {crossing:F4}, noise floor {floor:F4}");
+        output.WriteLine(
+            $"RMSE on unseen pairs: bias only {biasOnly:F4}, linear {linear:F4}, factorization machine {crossing:F4}, noise floor {floor:F4}"
+        );
 
         biasOnly.ShouldBeGreaterThan(1.5 * floor);
         linear.ShouldBeGreaterThan(1.5 * floor);
@@ -86,15 +95,22 @@ public sealed class GroundTruthRecoveryTests(ITestOutputHelper output)
 
         public ExampleSet Test { get; }
 
-        public SparseRows Contexts(GroundTruthInteraction[] interactions) => Rows(interactions, (i, row) => _index.AppendContext(i.ToContextFeatures(), row));
+        public SparseRows Contexts(GroundTruthInteraction[] interactions) =>
+            Rows(interactions, (i, row) => _index.AppendContext(i.ToContextFeatures(), row));
 
         public Engine.Model.FactorizationModel Fit(TrainingSettings settings) =>
             new Trainer(settings).Train(_space, Train, _holdout, features: _index, cancellationToken: TestContext.Current.CancellationToken).Model;
 
-        private ExampleSet Examples(GroundTruthInteraction[] interactions) => new(
-            [Users, Items, Contexts(interactions)],
-            [[.. interactions.Select(i => i.User)], [.. interactions.Select(i => i.Item)], null],
-            [.. interactions.Select(i => (float)i.Value!.Value)]);
+        private ExampleSet Examples(GroundTruthInteraction[] interactions) =>
+            new(
+                [Users, Items, Contexts(interactions)],
+                [
+                    [.. interactions.Select(i => i.User)],
+                    [.. interactions.Select(i => i.Item)],
+                    null,
+                ],
+                [.. interactions.Select(i => (float)i.Value!.Value)]
+            );
 
         private SparseRows Rows<T>(IEnumerable<T> all, Action<T, RowBuffer> append)
         {

@@ -41,7 +41,8 @@ public sealed class ItemKnnRankerTests
     [InlineData(4, 100)]
     public void Scores_are_those_of_all_cosines_computed_one_by_one(ulong seed, int neighbours)
     {
-        const int Users = 40, Items = 30;
+        const int Users = 40,
+            Items = 30;
         var random = new RandomSource(seed);
         var met = Draw(random, Users, Items);
         var ranker = new ItemKnnRanker(Items, met, neighbours);
@@ -56,14 +57,22 @@ public sealed class ItemKnnRankerTests
         float[][] scores = [.. Enumerable.Range(0, Users).Select(user => Scores(ranker, user, Items))];
         for (var candidate = 0; candidate < Items; candidate++)
         {
-            var others = Enumerable.Range(0, Items).Where(item => item != candidate).Select(item => (Item: item, Square: Square(candidate, item)))
-                .Where(other => other.Square.Over > 0).ToArray();
+            var others = Enumerable
+                .Range(0, Items)
+                .Where(item => item != candidate)
+                .Select(item => (Item: item, Square: Square(candidate, item)))
+                .Where(other => other.Square.Over > 0)
+                .ToArray();
             var nearest = others
-                .Where(other => others.Count(another => another.Square.Over * other.Square.Under >= other.Square.Over * another.Square.Under) <= neighbours)
+                .Where(other =>
+                    others.Count(another => another.Square.Over * other.Square.Under >= other.Square.Over * another.Square.Under) <= neighbours
+                )
                 .ToArray();
             for (var user = 0; user < Users; user++)
             {
-                var expected = nearest.Where(other => met.Contains(user, other.Item)).Sum(other => Math.Sqrt((double)other.Square.Over / other.Square.Under));
+                var expected = nearest
+                    .Where(other => met.Contains(user, other.Item))
+                    .Sum(other => Math.Sqrt((double)other.Square.Over / other.Square.Under));
                 scores[user][candidate].ShouldBe((float)expected, 1e-5f, $"user {user}, item {candidate}");
             }
         }
@@ -72,7 +81,8 @@ public sealed class ItemKnnRankerTests
     [Fact]
     public void Numbering_the_items_otherwise_changes_no_score()
     {
-        const int Users = 40, Items = 30;
+        const int Users = 40,
+            Items = 30;
         var random = new RandomSource(9);
         var met = Draw(random, Users, Items);
         int[] renumbered = [.. Enumerable.Range(0, Items)];
@@ -95,13 +105,17 @@ public sealed class ItemKnnRankerTests
     {
         Should.Throw<ArgumentException>(() => new ItemKnnRanker(3, RowSets.FromPairs(1, [0], [3]))).Message.ShouldContain("member 3");
         Should.Throw<ArgumentOutOfRangeException>(() => new ItemKnnRanker(3, RowSets.FromPairs(1, [0], [2]), neighbours: 0));
-        Should.Throw<ArgumentException>(() => Scores(new ItemKnnRanker(3, RowSets.FromPairs(1, [0], [2])), user: 1, items: 3)).Message.ShouldContain("user row 1");
+        Should
+            .Throw<ArgumentException>(() => Scores(new ItemKnnRanker(3, RowSets.FromPairs(1, [0], [2])), user: 1, items: 3))
+            .Message.ShouldContain("user row 1");
     }
 
-    private static RowSets Draw(RandomSource random, int users, int items) => RowSets.FromPairs(
-        users,
-        [.. Enumerable.Range(0, 250).Select(_ => random.Below(users))],
-        [.. Enumerable.Range(0, 250).Select(_ => (int)(items * Math.Pow(random.NextDouble(), 1.5)))]);
+    private static RowSets Draw(RandomSource random, int users, int items) =>
+        RowSets.FromPairs(
+            users,
+            [.. Enumerable.Range(0, 250).Select(_ => random.Below(users))],
+            [.. Enumerable.Range(0, 250).Select(_ => (int)(items * Math.Pow(random.NextDouble(), 1.5)))]
+        );
 
     private static float[] Scores(ItemKnnRanker ranker, int user, int items)
     {

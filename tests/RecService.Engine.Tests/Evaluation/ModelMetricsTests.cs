@@ -20,7 +20,9 @@ public sealed class ModelMetricsTests
     public void A_model_ranks_as_its_scores_do_one_by_one(FeatureInteraction interaction, int factors)
     {
         // Users and items in fields of their own; each item also has a tag.
-        var model = Model(interaction, factors, ["user", "item", "tag"], c => c < Users ? 0 : c < Users + Items ? 1 : 2);
+        var model = Model(interaction, factors, ["user", "item", "tag"], c => c < Users ? 0
+            : c < Users + Items ? 1
+            : 2);
         AssertRanksAsScorer(model);
     }
 
@@ -29,7 +31,17 @@ public sealed class ModelMetricsTests
     {
         // Scores are 5 · x; the range of the targets is 0 to 2.
         var model = new FactorizationModel(FeatureSpace.OfOneField(1), FeatureInteraction.Plain, Loss.Squared, 0, 0, [5f], [], 0, 2);
-        var examples = new ExampleSet(SparseRows.FromDense(new float[,] { { 0.2f }, { 9f } }), [0, 2], [1, 3]);
+        var examples = new ExampleSet(
+            SparseRows.FromDense(
+                new float[,]
+                {
+                    { 0.2f },
+                    { 9f },
+                }
+            ),
+            [0, 2],
+            [1, 3]
+        );
 
         var metrics = RegressionMetrics.Measure(model, examples).ShouldNotBeNull();
 
@@ -41,7 +53,16 @@ public sealed class ModelMetricsTests
     public void Logistic_models_are_measured_by_probabilities()
     {
         var model = new FactorizationModel(FeatureSpace.OfOneField(1), FeatureInteraction.Plain, Loss.Logistic, 0, 0, [1f], []);
-        var examples = new ExampleSet(SparseRows.FromDense(new float[,] { { 2f }, { -1f } }), [1, 0]);
+        var examples = new ExampleSet(
+            SparseRows.FromDense(
+                new float[,]
+                {
+                    { 2f },
+                    { -1f },
+                }
+            ),
+            [1, 0]
+        );
 
         var metrics = ClassificationMetrics.Measure(model, examples).ShouldNotBeNull();
 
@@ -64,20 +85,29 @@ public sealed class ModelMetricsTests
 
         var token = TestContext.Current.CancellationToken;
         var byRanker = evaluator.Evaluate(queries, new ItemRanker(model, items), users, contexts, token).ShouldNotBeNull();
-        var byScorer = evaluator.Evaluate(
-            queries,
-            (query, scores) =>
-            {
-                for (var item = 0; item < Items; item++)
-                    scores[item] = scorer.Score(new SparseRow([query.User, Users + item, Users + Items + (item % 3)], [1, 1, 0.5f]));
-            },
-            token).ShouldNotBeNull();
+        var byScorer = evaluator
+            .Evaluate(
+                queries,
+                (query, scores) =>
+                {
+                    for (var item = 0; item < Items; item++)
+                    {
+                        scores[item] = scorer.Score(new SparseRow([query.User, Users + item, Users + Items + (item % 3)], [1, 1, 0.5f]));
+                    }
+                },
+                token
+            )
+            .ShouldNotBeNull();
 
         byRanker.Mrr.Mean.ShouldBe(byScorer.Mrr.Mean, 1e-9);
         byRanker.Ndcg(10).Mean.ShouldBe(byScorer.Ndcg(10).Mean, 1e-9);
         byRanker.Mrr.Mean.ShouldBeLessThan(0.5);
-        evaluator.Evaluate(queries, new ItemRanker(model, items), users, cancellationToken: token).ShouldNotBeNull().Mrr.Mean.ShouldBe(byRanker.Mrr.Mean);
-        Should.Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 1, 0)], new ItemRanker(model, items), users, contexts, token))
+        evaluator
+            .Evaluate(queries, new ItemRanker(model, items), users, cancellationToken: token)
+            .ShouldNotBeNull()
+            .Mrr.Mean.ShouldBe(byRanker.Mrr.Mean);
+        Should
+            .Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 1, 0)], new ItemRanker(model, items), users, contexts, token))
             .Message.ShouldContain("context row 1");
     }
 
@@ -103,7 +133,9 @@ public sealed class ModelMetricsTests
         for (var column = 0; column < Columns; column++)
         {
             for (var d = 0; d < factors; d++)
+            {
                 table[(column * stride) + d] = (float)random.NextNormal();
+            }
         }
 
         return new(space, interaction, Loss.Squared, factors, 1, [.. Enumerable.Range(0, Columns).Select(_ => (float)random.NextNormal())], table);

@@ -4,7 +4,9 @@ using RecService.Engine.Evaluation;
 
 namespace RecService.Engine.Tests.Evaluation;
 
-/// <summary>The figures that stand beside MovieLens latest small as implicit feedback, where a folder <c>shared/data</c> lies beside the repository.</summary>
+/// <summary>
+/// The figures that stand beside MovieLens latest small as implicit feedback, where a folder <c>shared/data</c> lies beside the repository.
+/// </summary>
 public sealed class MovieLensRankingTests(ITestOutputHelper output)
 {
     private const int Users = 671;
@@ -40,15 +42,21 @@ public sealed class MovieLensRankingTests(ITestOutputHelper output)
         var evaluator = new RankingEvaluator(Items, excluded, candidates);
 
         // Nobody met any of them in training, so that they all tie and every test item comes last.
-        var metrics = evaluator.Evaluate(queries, new PopularityRanker(Items, Sets(train)).Score, TestContext.Current.CancellationToken).ShouldNotBeNull();
+        var metrics = evaluator
+            .Evaluate(queries, new PopularityRanker(Items, Sets(train)).Score, TestContext.Current.CancellationToken)
+            .ShouldNotBeNull();
         Write("popularity of cold items", metrics);
 
         metrics.Queries.ShouldBe(651);
         metrics.HitRate(20).Mean.ShouldBe(0);
-        metrics.Mrr.Mean.ShouldBe(queries.Average(query => 1.0 / candidates.Count(item => query.Relevant.Contains(item) || !excluded.Contains(query.User, item))), 1e-12);
+        metrics.Mrr.Mean.ShouldBe(
+            queries.Average(query => 1.0 / candidates.Count(item => query.Relevant.Contains(item) || !excluded.Contains(query.User, item))),
+            1e-12
+        );
     }
 
-    private static double[] Figures(RankingMetrics metrics) => [metrics.HitRate(10).Mean, metrics.Ndcg(10).Mean, metrics.HitRate(20).Mean, metrics.Ndcg(20).Mean];
+    private static double[] Figures(RankingMetrics metrics) =>
+        [metrics.HitRate(10).Mean, metrics.Ndcg(10).Mean, metrics.HitRate(20).Mean, metrics.Ndcg(20).Mean];
 
     private void Write(string name, RankingMetrics metrics)
     {
@@ -71,7 +79,10 @@ public sealed class MovieLensRankingTests(ITestOutputHelper output)
     private static (int[] Users, int[] Items) Read(string name)
     {
         var pairs = ReadLines(name).Select(line => line.Split('\t')).ToArray();
-        return ([.. pairs.Select(pair => int.Parse(pair[0], CultureInfo.InvariantCulture))], [.. pairs.Select(pair => int.Parse(pair[1], CultureInfo.InvariantCulture))]);
+        return (
+            [.. pairs.Select(pair => int.Parse(pair[0], CultureInfo.InvariantCulture))],
+            [.. pairs.Select(pair => int.Parse(pair[1], CultureInfo.InvariantCulture))]
+        );
     }
 
     private static IEnumerable<string> ReadLines(string name)

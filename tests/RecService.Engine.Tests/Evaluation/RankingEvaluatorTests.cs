@@ -14,7 +14,8 @@ public sealed class RankingEvaluatorTests
     {
         // Item 0 is first of five, item 3 second, item 4 last.
         var metrics = new RankingEvaluator(5, NothingKnown) { Cutoffs = [3, 1] }
-            .Evaluate([new(0, 0, 0), new(1, 0, 3), new(2, 0, 4)], Scores(5, 4, 3, 4.5f, 1), Token).ShouldNotBeNull();
+            .Evaluate([new(0, 0, 0), new(1, 0, 3), new(2, 0, 4)], Scores(5, 4, 3, 4.5f, 1), Token)
+            .ShouldNotBeNull();
         var second = 1 / Math.Log2(3);
 
         metrics.Cutoffs.ShouldBe([1, 3]);
@@ -34,7 +35,8 @@ public sealed class RankingEvaluatorTests
     {
         // By score: 5, 3, 0, 1, 4, 2. Relevant are 3 (second), 1 (fourth) and 2 (sixth).
         var metrics = new RankingEvaluator(6, NothingKnown) { Cutoffs = [1, 2, 4, 20] }
-            .Evaluate([new(0, 0, 3, 2, 1, 3)], Scores(4, 3, 1, 5, 2, 6), Token).ShouldNotBeNull();
+            .Evaluate([new(0, 0, 3, 2, 1, 3)], Scores(4, 3, 1, 5, 2, 6), Token)
+            .ShouldNotBeNull();
         double Gain(int rank) => 1 / Math.Log2(1 + rank);
 
         metrics.Mrr.Mean.ShouldBe(1 / 2.0);
@@ -53,7 +55,9 @@ public sealed class RankingEvaluatorTests
         Rank(NothingKnown, new(0, 0, 2), 2, 1, 1, 1, 0).ShouldBe(4);
 
         // Two relevant items that tie take the last two places of the tie, not the same one.
-        var tied = new RankingEvaluator(5, NothingKnown) { Cutoffs = [3, 4, 5] }.Evaluate([new(0, 0, 0, 1)], Scores(1, 1, 1, 1, 1), Token).ShouldNotBeNull();
+        var tied = new RankingEvaluator(5, NothingKnown) { Cutoffs = [3, 4, 5] }
+            .Evaluate([new(0, 0, 0, 1)], Scores(1, 1, 1, 1, 1), Token)
+            .ShouldNotBeNull();
         new[] { 3, 4, 5 }.Select(n => tied.Recall(n).Mean).ShouldBe([0, 0.5, 1]);
         tied.Mrr.Mean.ShouldBe(1 / 4.0);
         Rank(NothingKnown, new(0, 0, 1), 0f, -0f, -1).ShouldBe(2);
@@ -82,7 +86,9 @@ public sealed class RankingEvaluatorTests
         apart.Mrr.Values.ToArray().ShouldBe([1, 1 / 3.0]);
         apart.Mrr.Weights.ToArray().ShouldBe([2, 1]);
         apart.Mrr.Mean.ShouldBe((1 + 1 + (1 / 3.0)) / 3, 1e-12);
-        var together = new RankingEvaluator(3, heldOut) { Cutoffs = [1] }.Evaluate(RankingQuery.FromPairs([0, 0], [1, 0]), Scores(3, 2, 1), Token).ShouldNotBeNull();
+        var together = new RankingEvaluator(3, heldOut) { Cutoffs = [1] }
+            .Evaluate(RankingQuery.FromPairs([0, 0], [1, 0]), Scores(3, 2, 1), Token)
+            .ShouldNotBeNull();
         together.Recall(1).Mean.ShouldBe(1 / 2.0);
     }
 
@@ -114,7 +120,11 @@ public sealed class RankingEvaluatorTests
     {
         // User 0 gets items 1 and 2, having met 0; user 1 gets items 4 and 3; of equal scores the earlier item is shown.
         var metrics = new RankingEvaluator(6, RowSets.FromPairs(2, [0], [0])) { Cutoffs = [1, 2, 100] }
-            .Evaluate([new(0, 0, 5), new(1, 0, 5)], (query, scores) => (query.User == 0 ? [9f, 1, 1, 1, 0, 0] : new[] { 0f, 1, 2, 3, 4, 0 }).CopyTo(scores), Token)
+            .Evaluate(
+                [new(0, 0, 5), new(1, 0, 5)],
+                (query, scores) => (query.User == 0 ? [9f, 1, 1, 1, 0, 0] : new[] { 0f, 1, 2, 3, 4, 0 }).CopyTo(scores),
+                Token
+            )
             .ShouldNotBeNull();
 
         metrics.Coverage(1).Share.ShouldBe(2 / 6.0);
@@ -130,7 +140,8 @@ public sealed class RankingEvaluatorTests
     [InlineData(5)]
     public void Metrics_are_those_of_a_plain_sorted_ranking(ulong seed)
     {
-        const int Items = 40, Users = 30;
+        const int Items = 40,
+            Users = 30;
         int[] cutoffs = [1, 3, 10, 60];
         var random = new RandomSource(seed);
         // Few different scores, so that many tie.
@@ -140,24 +151,38 @@ public sealed class RankingEvaluatorTests
         var queries = RankingQuery.FromPairs(Draw(80, Users), Draw(80, Items), Draw(80, 2));
         void Score(RankingQuery query, Span<float> into) => scores[query.User].CopyTo(into);
 
-        var metrics = new RankingEvaluator(Items, excluded, candidates) { Cutoffs = cutoffs, Threads = 2 }.Evaluate(queries, Score, Token).ShouldNotBeNull();
+        var metrics = new RankingEvaluator(Items, excluded, candidates) { Cutoffs = cutoffs, Threads = 2 }
+            .Evaluate(queries, Score, Token)
+            .ShouldNotBeNull();
 
-        var rankings = queries.Select(query =>
-        {
-            var relevant = query.Relevant.ToArray();
-            var user = query.User;
-            return Enumerable.Range(0, Items)
-                .Where(item => candidates?.Contains(item) ?? true)
-                .Where(item => relevant.Contains(item) || !excluded.Contains(user, item))
-                .OrderByDescending(item => scores[user][item])
-                .ToArray();
-        }).ToArray();
-        var ranks = queries.Select((query, q) =>
-        {
-            var relevant = query.Relevant.ToArray();
-            return rankings[q].OrderByDescending(item => scores[query.User][item]).ThenBy(item => relevant.Contains(item))
-                .Select((item, place) => (item, Rank: place + 1)).Where(placed => relevant.Contains(placed.item)).Select(placed => placed.Rank).ToArray();
-        }).ToArray();
+        var rankings = queries
+            .Select(query =>
+            {
+                var relevant = query.Relevant.ToArray();
+                var user = query.User;
+                return Enumerable
+                    .Range(0, Items)
+                    .Where(item => candidates?.Contains(item) ?? true)
+                    .Where(item => relevant.Contains(item) || !excluded.Contains(user, item))
+                    .OrderByDescending(item => scores[user][item])
+                    .ToArray();
+            })
+            .ToArray();
+        var ranks = queries
+            .Select(
+                (query, q) =>
+                {
+                    var relevant = query.Relevant.ToArray();
+                    return rankings[q]
+                        .OrderByDescending(item => scores[query.User][item])
+                        .ThenBy(item => relevant.Contains(item))
+                        .Select((item, place) => (item, Rank: place + 1))
+                        .Where(placed => relevant.Contains(placed.item))
+                        .Select(placed => placed.Rank)
+                        .ToArray();
+                }
+            )
+            .ToArray();
         metrics.Mrr.Mean.ShouldBe(ranks.Average(r => r.Length == 0 ? 0 : 1.0 / r[0]), 1e-12);
         foreach (var n in cutoffs)
         {
@@ -165,8 +190,12 @@ public sealed class RankingEvaluatorTests
             double Ideal(int q) => Enumerable.Range(1, Math.Min(n, relevant[q])).Sum(rank => 1 / Math.Log2(1 + rank));
             metrics.HitRate(n).Mean.ShouldBe(ranks.Average(r => r.Any(rank => rank <= n) ? 1.0 : 0), 1e-12);
             metrics.Recall(n).Mean.ShouldBe(ranks.Select((r, q) => r.Count(rank => rank <= n) / (double)relevant[q]).Average(), 1e-12);
-            metrics.Ndcg(n).Mean.ShouldBe(ranks.Select((r, q) => r.Where(rank => rank <= n).Sum(rank => 1 / Math.Log2(1 + rank)) / Ideal(q)).Average(), 1e-12);
-            metrics.Coverage(n).Share.ShouldBe(rankings.SelectMany(r => r.Take(n)).Distinct().Count() / (double)(candidates?.Distinct().Count() ?? Items), 1e-12);
+            metrics
+                .Ndcg(n)
+                .Mean.ShouldBe(ranks.Select((r, q) => r.Where(rank => rank <= n).Sum(rank => 1 / Math.Log2(1 + rank)) / Ideal(q)).Average(), 1e-12);
+            metrics
+                .Coverage(n)
+                .Share.ShouldBe(rankings.SelectMany(r => r.Take(n)).Distinct().Count() / (double)(candidates?.Distinct().Count() ?? Items), 1e-12);
         }
 
         int[] Draw(int count, int bound) => [.. Enumerable.Range(0, count).Select(_ => random.Below(bound))];
@@ -181,12 +210,19 @@ public sealed class RankingEvaluatorTests
         double[] Evaluate(int threads)
         {
             var queries = RankingQuery.FromPairs([.. order.Select(n => n % 300)], [.. order.Select(n => n % 97)], [.. order.Select(n => n % 2)]);
-            var metrics = new RankingEvaluator(100, RowSets.FromPairs(300, [], [])) { Threads = threads }.Evaluate(queries, Noise, Token).ShouldNotBeNull();
+            var metrics = new RankingEvaluator(100, RowSets.FromPairs(300, [], [])) { Threads = threads }
+                .Evaluate(queries, Noise, Token)
+                .ShouldNotBeNull();
             var coverage = metrics.Coverage(10);
             return
             [
-                .. metrics.Mrr.Values, .. metrics.Ndcg(10).Values, .. metrics.Recall(20).Values,
-                metrics.Mrr.Mean, coverage.Share, coverage.Interval.Low, coverage.Interval.High,
+                .. metrics.Mrr.Values,
+                .. metrics.Ndcg(10).Values,
+                .. metrics.Recall(20).Values,
+                metrics.Mrr.Mean,
+                coverage.Share,
+                coverage.Interval.Low,
+                coverage.Interval.High,
             ];
         }
 
@@ -205,7 +241,9 @@ public sealed class RankingEvaluatorTests
         {
             var seen = new ConcurrentBag<int>();
             new RankingEvaluator(2, NothingKnown) { MaximumQueries = 10, Seed = seed }
-                .Evaluate(queries, (query, _) => seen.Add(query.Context), Token).ShouldNotBeNull().Queries.ShouldBe(10);
+                .Evaluate(queries, (query, _) => seen.Add(query.Context), Token)
+                .ShouldNotBeNull()
+                .Queries.ShouldBe(10);
             return [.. seen.Order()];
         }
 
@@ -248,7 +286,9 @@ public sealed class RankingEvaluatorTests
     {
         var evaluator = new RankingEvaluator(5, NothingKnown);
 
-        Should.Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 0, 0), new(3, 0, 0)], Scores(1, 2, 3, 4, 5), Token)).Message.ShouldContain("Query 1");
+        Should
+            .Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 0, 0), new(3, 0, 0)], Scores(1, 2, 3, 4, 5), Token))
+            .Message.ShouldContain("Query 1");
         Should.Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 0, 5)], Scores(1, 2, 3, 4, 5), Token)).Message.ShouldContain("item row 5");
         Should.Throw<ArgumentException>(() => new RankingEvaluator(2, RowSets.FromPairs(1, [0], [2]))).Message.ShouldContain("row 0");
         Should.Throw<ArgumentException>(() => new RankingEvaluator(2, NothingKnown) { Cutoffs = [] });
@@ -263,14 +303,19 @@ public sealed class RankingEvaluatorTests
         var queries = Enumerable.Repeat(new RankingQuery(0, 0, 0), 1_000).ToArray();
         var scored = 0;
 
-        Should.Throw<OperationCanceledException>(() => new RankingEvaluator(5, NothingKnown).Evaluate(
-            queries,
-            (_, _) =>
-            {
-                if (++scored == 10)
-                    source.Cancel();
-            },
-            source.Token));
+        Should.Throw<OperationCanceledException>(() =>
+            new RankingEvaluator(5, NothingKnown).Evaluate(
+                queries,
+                (_, _) =>
+                {
+                    if (++scored == 10)
+                    {
+                        source.Cancel();
+                    }
+                },
+                source.Token
+            )
+        );
         scored.ShouldBeLessThan(1_000);
     }
 
@@ -293,7 +338,9 @@ public sealed class RankingEvaluatorTests
     {
         var random = new RandomSource((ulong)query.User);
         foreach (ref var score in scores)
+        {
             score = (float)random.NextDouble();
+        }
     }
 
     private static int Rank(RowSets excluded, RankingQuery query, params float[] scores)

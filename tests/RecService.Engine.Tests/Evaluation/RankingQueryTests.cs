@@ -10,7 +10,13 @@ public sealed class RankingQueryTests
         var queries = RankingQuery.FromPairs([2, 0, 2, 2, 2], [7, 3, 5, 7, 1], [1, 0, 1, 1, 0]);
 
         queries.Select(query => (query.User, query.Context)).ShouldBe([(0, 0), (2, 0), (2, 1)]);
-        queries.Select(query => query.Relevant.ToArray()).ShouldBe([[3], [1], [5, 7]]);
+        queries
+            .Select(query => query.Relevant.ToArray())
+            .ShouldBe([
+                [3],
+                [1],
+                [5, 7],
+            ]);
         RankingQuery.FromPairs([1, 1], [4, 2]).ShouldHaveSingleItem().Relevant.ToArray().ShouldBe([2, 4]);
         RankingQuery.FromPairs([], []).ShouldBeEmpty();
     }

@@ -60,7 +60,10 @@ public sealed class FactorizationModelTests
     {
         var index = FeatureIndex.Of([new(2, "user.id", "ann")]);
 
-        Should.Throw<ArgumentException>(() => new FactorizationModel(Space, FeatureInteraction.Plain, Loss.Squared, 0, 0, new float[2], [], features: index))
+        Should
+            .Throw<ArgumentException>(() =>
+                new FactorizationModel(Space, FeatureInteraction.Plain, Loss.Squared, 0, 0, new float[2], [], features: index)
+            )
             .Message.ShouldContain("columns up to 2");
     }
 

@@ -52,7 +52,8 @@ public sealed class ModelFileTests
             IEAGdpE+CQAAAA5jb250ZXh0LmRldmljZQABAAAABXBob25lCQAAAAxjb250ZXh0LnRhZ3MAAQAAAAN3YXIIAAAAFGl0ZW0uYXR0cmlidXRlcy55ZWFyAAAAAAAHaXRlbS5pZAABAAAABGZpbG0GAAAAA3RhZwAB
             AAAAA3dhcgcAAAATdXNlci5hdHRyaWJ1dGVzLmFnZQEAAAAAq6qqqqqqOkB/XL+qLtsiQAAAAAAUdXNlci5hdHRyaWJ1dGVzLmNpdHkAAQAAAARSb21lAQAAAAd1c2VyLmlkAAIAAAADYm9iAwAAAAl6b8OrIPCf
             jqwCAAAACXVzZXIudGFncwACAAAAAXgEAAAAAXkFAAAAMDY2xGkOkTro3dFf0q+zNHNOmkrhFEWWXwfqXe5AA/EAAAAASeBmVG310mfk204IfDj5V4whlU6A7y3dIUKo5u33HAQ=
-            """);
+            """
+        );
         BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(8)).ShouldBe(1);
 
         var loaded = Load(file);
@@ -88,10 +89,16 @@ public sealed class ModelFileTests
         var random = new RandomSource(1);
         var table = new float[Columns * 16];
         for (var column = 0; column < Columns; column++)
+        {
             table[(16 * column) + 1] = (float)random.NextDouble();
+        }
+
         var weights = new float[Columns];
         foreach (ref var weight in weights.AsSpan())
+        {
             weight = (float)random.NextNormal();
+        }
+
         var model = new FactorizationModel(FeatureSpace.OfOneField(Columns), FeatureInteraction.Plain, Loss.Squared, 2, 3, weights, table);
         using var file = new MemoryStream();
         using var reluctant = new ReluctantStream(file);
@@ -131,7 +138,9 @@ public sealed class ModelFileTests
     {
         var file = Save(Model(3));
         for (var length = 0; length < file.Length; length++)
+        {
             ShouldBeRefused(file[..length], $"{length} bytes");
+        }
     }
 
     [Fact]
@@ -159,7 +168,10 @@ public sealed class ModelFileTests
         {
             var garbage = new byte[random.Below(400)];
             foreach (ref var b in garbage.AsSpan())
+            {
                 b = (byte)random.Next();
+            }
+
             ShouldBeRefused(garbage, "garbage");
             ShouldBeRefused([.. prefix, .. garbage], "garbage behind a good beginning");
             // Sealed by good checksums, so that the content itself has to be doubted.
@@ -168,19 +180,45 @@ public sealed class ModelFileTests
     }
 
     [Theory]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"fields":["a"],"columns":2000000000,"factorRows":2000000000,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":2000000000,"factorRows":2000000000,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":2147483647,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":4,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":-1,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":1e99,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":2,"targetMaximum":1,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a","a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":null,"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Odd","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["weights","columnFields","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":7,"sections":["columnFields","weights","factors"]}""")]
-    [InlineData("""{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors","fieldWeights"]}""")]
-    [InlineData("""{"interaction":"FieldWeighted","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""")]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"fields":["a"],"columns":2000000000,"factorRows":2000000000,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":2000000000,"factorRows":2000000000,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":2147483647,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":4,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":-1,"factorRows":0,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":0,"bias":1e99,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":2,"targetMaximum":1,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a","a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":null,"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Odd","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["weights","columnFields","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":7,"sections":["columnFields","weights","factors"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"Plain","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors","fieldWeights"]}"""
+    )]
+    [InlineData(
+        """{"interaction":"FieldWeighted","loss":"Squared","factors":0,"bias":0,"targetMinimum":null,"targetMaximum":null,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}"""
+    )]
     [InlineData("null")]
     [InlineData("{")]
     public void Headers_that_promise_what_is_not_there_are_refused_without_much_memory(string header)
@@ -207,7 +245,8 @@ public sealed class ModelFileTests
     [Fact]
     public void A_header_without_fault_is_read()
     {
-        var header = """{"interaction":"Plain","loss":"Logistic","factors":0,"bias":1.5,"targetMinimum":null,"targetMaximum":5,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""";
+        var header =
+            """{"interaction":"Plain","loss":"Logistic","factors":0,"bias":1.5,"targetMinimum":null,"targetMaximum":5,"fields":["a"],"columns":0,"factorRows":0,"sections":["columnFields","weights","factors"]}""";
 
         var model = Load(SealedHeader(header));
 
@@ -265,9 +304,7 @@ public sealed class ModelFileTests
         Assert.Fail($"Not refused: {what}.");
     }
 
-    private static byte[] SealedHeader(string header) => Sealed(
-        Save(Model(1))[..PrefixLength],
-        stream =>
+    private static byte[] SealedHeader(string header) => Sealed(Save(Model(1))[..PrefixLength], stream =>
         {
             stream.Write(BitConverter.GetBytes(Encoding.UTF8.GetByteCount(header)));
             stream.Write(Encoding.UTF8.GetBytes(header));

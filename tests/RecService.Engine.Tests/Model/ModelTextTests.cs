@@ -12,10 +12,12 @@ public sealed class ModelTextTests
     public void A_small_model_reads_so()
     {
         var space = new FeatureSpace(["user", "item", "tag"], [0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 4, 4]);
-        var index = FeatureIndex.Of(
-        [
-            new(0, "user.id", "ann \"A\"\t🎬 \\"), new(1, "user.attributes.age", null, 38.25, 12.5), new(2, "item.id", "film"),
-            new(3, "item.id", "rare"), new(3, "item.attributes.genre", "odd"),
+        var index = FeatureIndex.Of([
+            new(0, "user.id", "ann \"A\"\t🎬 \\"),
+            new(1, "user.attributes.age", null, 38.25, 12.5),
+            new(2, "item.id", "film"),
+            new(3, "item.id", "rare"),
+            new(3, "item.attributes.genre", "odd"),
         ]);
         var table = new float[5 * 16];
         for (var row = 0; row < 5; row++)
@@ -24,31 +26,42 @@ public sealed class ModelTextTests
         }
 
         var model = new FactorizationModel(
-            space, FeatureInteraction.FieldWeighted, Loss.Squared, 2, 3.5f, [1, 0.25f, -0.1f, 1e20f, 0, 0], table, 0.5f, features: index,
-            fieldWeights: [0, 0.8f, 1, 0.8f, 0, -2, 1, -2, 0]);
+            space,
+            FeatureInteraction.FieldWeighted,
+            Loss.Squared,
+            2,
+            3.5f,
+            [1, 0.25f, -0.1f, 1e20f, 0, 0],
+            table,
+            0.5f,
+            features: index,
+            fieldWeights: [0, 0.8f, 1, 0.8f, 0, -2, 1, -2, 0]
+        );
 
-        Export(model).ShouldBe(
-            """
-            recservice-model	1
-            interaction	FieldWeighted
-            loss	Squared
-            factors	2
-            targets	0.5	Infinity
-            field	0	"user"
-            field	1	"item"
-            field	2	"tag"
-            bias	3.5
-            column	0	"user"	"user.id"	"ann \"A\"\u0009🎬 \\"	1	0.1	-1E-07
-            column	1	"user"	"user.attributes.age"	number 38.25 12.5	0.25	1.1	-1E-07
-            column	2	"item"	"item.id"	"film"	-0.1	2.1	-1E-07
-            column	3	"item"	-	other	1E+20	3.1	-1E-07
-            column	4	"tag"	-	-	0	4.1	-1E-07
-            column	5	"tag"	-	-	0	4.1	-1E-07
-            fieldweight	"user"	"item"	0.8
-            fieldweight	"user"	"tag"	1
-            fieldweight	"item"	"tag"	-2
+        Export(model)
+            .ShouldBe(
+                """
+                recservice-model	1
+                interaction	FieldWeighted
+                loss	Squared
+                factors	2
+                targets	0.5	Infinity
+                field	0	"user"
+                field	1	"item"
+                field	2	"tag"
+                bias	3.5
+                column	0	"user"	"user.id"	"ann \"A\"\u0009🎬 \\"	1	0.1	-1E-07
+                column	1	"user"	"user.attributes.age"	number 38.25 12.5	0.25	1.1	-1E-07
+                column	2	"item"	"item.id"	"film"	-0.1	2.1	-1E-07
+                column	3	"item"	-	other	1E+20	3.1	-1E-07
+                column	4	"tag"	-	-	0	4.1	-1E-07
+                column	5	"tag"	-	-	0	4.1	-1E-07
+                fieldweight	"user"	"item"	0.8
+                fieldweight	"user"	"tag"	1
+                fieldweight	"item"	"tag"	-2
 
-            """);
+                """
+            );
     }
 
     [Fact]
@@ -100,7 +113,15 @@ public sealed class ModelTextTests
         var culture = CultureInfo.CurrentCulture;
         try
         {
-            CultureInfo.CurrentCulture = new CultureInfo("") { NumberFormat = { NumberDecimalSeparator = ",", NegativeSign = "−", PositiveInfinitySymbol = "∞" } };
+            CultureInfo.CurrentCulture = new CultureInfo("")
+            {
+                NumberFormat =
+                {
+                    NumberDecimalSeparator = ",",
+                    NegativeSign = "−",
+                    PositiveInfinitySymbol = "∞",
+                },
+            };
             Export(model).ShouldBe(expected);
         }
         finally
@@ -131,7 +152,11 @@ public sealed class ModelTextTests
             for (var j = 0; j < i; j++)
             {
                 var b = columns[row.Columns[j]];
-                var weight = interaction == "Plain" ? 1 : a[2] == b[2] ? 0 : interaction == "FieldPooled" ? 1 : pairs.GetValueOrDefault((a[2], b[2])) + pairs.GetValueOrDefault((b[2], a[2]));
+                var weight =
+                    interaction == "Plain" ? 1
+                    : a[2] == b[2] ? 0
+                    : interaction == "FieldPooled" ? 1
+                    : pairs.GetValueOrDefault((a[2], b[2])) + pairs.GetValueOrDefault((b[2], a[2]));
                 score += weight * row.ValueAt(i) * row.ValueAt(j) * a.Skip(6).Zip(b.Skip(6), (v, w) => Number(v) * Number(w)).Sum();
             }
         }

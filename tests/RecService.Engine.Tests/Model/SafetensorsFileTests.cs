@@ -12,8 +12,7 @@ namespace RecService.Engine.Tests.Model;
 public sealed class SafetensorsFileTests
 {
     /// <summary>Reads the file by the format's own description: prints the metadata, and of each tensor its type, shape and numbers.</summary>
-    private const string IndependentReader =
-        """
+    private const string IndependentReader = """
         const file = require("fs").readFileSync(process.argv[1]);
         const headerLength = Number(file.readBigUInt64LE(0));
         const { __metadata__, ...tensors } = JSON.parse(file.subarray(8, 8 + headerLength).toString("utf8"));
@@ -91,10 +90,24 @@ public sealed class SafetensorsFileTests
                 var tensors = read["tensors"]!;
                 Check(tensors["bias"], "F32", [1], [model.Bias]);
                 Check(tensors["linear.weight"], "F32", [model.Space.ColumnCount], model.Weights.ToArray());
-                Check(tensors["factors.weight"], "F32", [model.Space.FactorCount, 5],
-                    [.. Enumerable.Range(0, model.Space.FactorCount).SelectMany(row => model.FactorTable.Slice(row * model.Stride, 5).ToArray())]);
-                Check(tensors["column_fields"], "I32", [model.Space.ColumnCount], [.. model.Space.ColumnFields.ToArray().Select(field => (float)field)]);
-                Check(tensors["column_factors"], "I32", [model.Space.ColumnCount], [.. model.Space.ColumnFactors.ToArray().Select(row => (float)row)]);
+                Check(
+                    tensors["factors.weight"],
+                    "F32",
+                    [model.Space.FactorCount, 5],
+                    [.. Enumerable.Range(0, model.Space.FactorCount).SelectMany(row => model.FactorTable.Slice(row * model.Stride, 5).ToArray())]
+                );
+                Check(
+                    tensors["column_fields"],
+                    "I32",
+                    [model.Space.ColumnCount],
+                    [.. model.Space.ColumnFields.ToArray().Select(field => (float)field)]
+                );
+                Check(
+                    tensors["column_factors"],
+                    "I32",
+                    [model.Space.ColumnCount],
+                    [.. model.Space.ColumnFactors.ToArray().Select(row => (float)row)]
+                );
                 if (interaction == FeatureInteraction.FieldWeighted)
                 {
                     Check(tensors["field_weights"], "F32", [model.Space.FieldCount, model.Space.FieldCount], model.FieldWeights.ToArray());
@@ -102,9 +115,20 @@ public sealed class SafetensorsFileTests
 
                 read["metadata"]!["format"]!.GetValue<string>().ShouldBe("recservice");
                 read["metadata"]!["interaction"]!.GetValue<string>().ShouldBe(interaction.ToString());
-                JsonNode.Parse(read["metadata"]!["fields"]!.GetValue<string>())!.AsArray().Select(f => f!.GetValue<string>()).ShouldBe(model.Space.Fields);
-                tensors["features"]!.AsArray()
-                    .Select(f => new IndexedFeature((int)f!["column"]!, (string)f["group"]!, (string?)f["category"], (double?)f["mean"] ?? 0, (double?)f["deviation"] ?? 1))
+                JsonNode
+                    .Parse(read["metadata"]!["fields"]!.GetValue<string>())!
+                    .AsArray()
+                    .Select(f => f!.GetValue<string>())
+                    .ShouldBe(model.Space.Fields);
+                tensors["features"]!
+                    .AsArray()
+                    .Select(f => new IndexedFeature(
+                        (int)f!["column"]!,
+                        (string)f["group"]!,
+                        (string?)f["category"],
+                        (double?)f["mean"] ?? 0,
+                        (double?)f["deviation"] ?? 1
+                    ))
                     .ShouldBe(model.Features!.Features);
             }
             finally
@@ -165,8 +189,19 @@ public sealed class SafetensorsFileTests
             table[(16 * column) + 1] = (float)random.NextNormal();
         }
 
-        var index = FeatureIndex.Of(Enumerable.Range(0, Columns).Select(c => new IndexedFeature(c, "item.id", FormattableString.Invariant($"item {c}"))));
-        var model = new FactorizationModel(FeatureSpace.OfOneField(Columns), FeatureInteraction.Plain, Loss.Squared, 2, 3, new float[Columns], table, features: index);
+        var index = FeatureIndex.Of(
+            Enumerable.Range(0, Columns).Select(c => new IndexedFeature(c, "item.id", FormattableString.Invariant($"item {c}")))
+        );
+        var model = new FactorizationModel(
+            FeatureSpace.OfOneField(Columns),
+            FeatureInteraction.Plain,
+            Loss.Squared,
+            2,
+            3,
+            new float[Columns],
+            table,
+            features: index
+        );
         using var file = new MemoryStream();
         using var reluctant = new ReluctantStream(file);
 
@@ -284,8 +319,7 @@ public sealed class SafetensorsFileTests
     public void Shapes_that_promise_what_is_not_there_take_little_memory(long rows, long factors)
     {
         var size = 4 * rows * factors;
-        var header =
-            $$$"""
+        var header = $$$"""
             {"__metadata__":{"format":"recservice","format_version":"1","interaction":"Plain","loss":"Squared","factors":"{{{factors}}}","fields":"[\"a\"]"},
             "factors.weight":{"dtype":"F32","shape":[{{{rows}}},{{{factors}}}],"data_offsets":[0,{{{size}}}]},
             "bias":{"dtype":"F32","shape":[1],"data_offsets":[{{{size}}},{{{size + 4}}}]},
@@ -374,7 +408,9 @@ public sealed class SafetensorsFileTests
     {
         try
         {
-            using var node = Process.Start(new ProcessStartInfo("node", ["-e", script, file]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+            using var node = Process.Start(
+                new ProcessStartInfo("node", ["-e", script, file]) { RedirectStandardOutput = true, UseShellExecute = false }
+            )!;
             var output = node.StandardOutput.ReadToEnd();
             node.WaitForExit();
             node.ExitCode.ShouldBe(0);

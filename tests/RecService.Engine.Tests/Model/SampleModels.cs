@@ -21,20 +21,34 @@ internal static class SampleModels
         builder.CountContext(EntityFeatures.FromJson(null, ["war"], """{"device": "phone"}"""), 3);
         var (space, features) = builder.Build(1);
         if (!shared)
+        {
             space = new(space.Fields, space.ColumnFields.ToArray());
+        }
+
         var random = new RandomSource(3);
         var stride = FactorizationModel.StrideOf(factors);
         var table = new float[space.FactorCount * stride];
         for (var row = 0; row < space.FactorCount; row++)
         {
             for (var d = 0; d < factors; d++)
+            {
                 table[(row * stride) + d] = (float)random.NextNormal();
+            }
         }
 
         return new(
-            space, interaction, loss, factors, 0.1f, [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextNormal())], table, 0.5f, 5,
+            space,
+            interaction,
+            loss,
+            factors,
+            0.1f,
+            [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextNormal())],
+            table,
+            0.5f,
+            5,
             index ? features : null,
-            interaction == FeatureInteraction.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null);
+            interaction == FeatureInteraction.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null
+        );
     }
 
     /// <summary>The model's file: equal models have equal files.</summary>

@@ -55,7 +55,15 @@ public sealed class WithoutUsersTests
 
         model.WithoutUsers(new HashSet<string> { "nobody", "film" }).ShouldBeSameAs(model);
         model.WithoutUsers(new HashSet<string>()).ShouldBeSameAs(model);
-        var nameless = new FactorizationModel(model.Space, FeatureInteraction.FieldPooled, Loss.Squared, 0, 0, new float[model.Space.ColumnCount], []);
+        var nameless = new FactorizationModel(
+            model.Space,
+            FeatureInteraction.FieldPooled,
+            Loss.Squared,
+            0,
+            0,
+            new float[model.Space.ColumnCount],
+            []
+        );
         nameless.WithoutUsers(new HashSet<string> { Ann.Id! }).ShouldBeSameAs(nameless);
     }
 
@@ -86,8 +94,15 @@ public sealed class WithoutUsersTests
             rows.EndRow();
         }
 
-        var settings = new TrainingSettings { Solver = solver, Factors = 3, Epochs = 2 };
-        var state = new Trainer(settings) { KeepsState = true }.Train(space, new ExampleSet(rows.Build(), [1, 2, 3]), features: index).State!;
+        var settings = new TrainingSettings
+        {
+            Solver = solver,
+            Factors = 3,
+            Epochs = 2,
+        };
+        var state = new Trainer(settings) { KeepsState = true }
+            .Train(space, new ExampleSet(rows.Build(), [1, 2, 3]), features: index)
+            .State!;
         var column = Column(state.Model, Ann);
         var other = Column(state.Model, Bob);
 
@@ -129,8 +144,17 @@ public sealed class WithoutUsersTests
             }
         }
 
-        return new(space, interaction, Loss.Squared, 3, 0.5f, [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextDouble() + 0.1f)], factors,
-            features: index, fieldWeights: fieldWeights);
+        return new(
+            space,
+            interaction,
+            Loss.Squared,
+            3,
+            0.5f,
+            [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)random.NextDouble() + 0.1f)],
+            factors,
+            features: index,
+            fieldWeights: fieldWeights
+        );
     }
 
     private static (FeatureSpace Space, FeatureIndex Index) Index(int minimumCount)

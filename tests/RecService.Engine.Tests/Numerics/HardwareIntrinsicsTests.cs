@@ -22,7 +22,10 @@ public sealed class HardwareIntrinsicsTests(ITestOutputHelper output)
         var report = Path.GetTempFileName();
         try
         {
-            var start = new ProcessStartInfo("dotnet", ["exec", typeof(HardwareIntrinsicsTests).Assembly.Location, "-noLogo", "-noColor", "-xml", report])
+            var start = new ProcessStartInfo(
+                "dotnet",
+                ["exec", typeof(HardwareIntrinsicsTests).Assembly.Location, "-noLogo", "-noColor", "-xml", report]
+            )
             {
                 UseShellExecute = false,
                 RedirectStandardOutput = true,
@@ -41,8 +44,20 @@ public sealed class HardwareIntrinsicsTests(ITestOutputHelper output)
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
 
             process.ExitCode.ShouldBe(0, text);
-            string[] names = [.. XDocument.Load(report).Descendants("test").Where(test => (string?)test.Attribute("result") == "Pass").Select(test => (string)test.Attribute("name")!)];
-            string[] run = [.. FactorizationKernel.All.Select(kernel => kernel.Name).Where(kernel => names.Any(name => name.Contains(kernel, StringComparison.Ordinal)))];
+            string[] names =
+            [
+                .. XDocument
+                    .Load(report)
+                    .Descendants("test")
+                    .Where(test => (string?)test.Attribute("result") == "Pass")
+                    .Select(test => (string)test.Attribute("name")!),
+            ];
+            string[] run =
+            [
+                .. FactorizationKernel
+                    .All.Select(kernel => kernel.Name)
+                    .Where(kernel => names.Any(name => name.Contains(kernel, StringComparison.Ordinal))),
+            ];
             output.WriteLine($"{switchedOff}=0: {names.Length} tests passed, of the kernels {string.Join(", ", run)}");
             run.ShouldBe(FactorizationKernel.All.Select(kernel => kernel.Name).Intersect(kernels));
             // Of each kernel, its scores, and the steps of two tests for every loss and interaction.

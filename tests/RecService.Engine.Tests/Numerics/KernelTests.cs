@@ -60,7 +60,16 @@ public sealed class KernelTests
         foreach (var interaction in Enum.GetValues<FeatureInteraction>())
         {
             float[]? fieldWeights = interaction == FeatureInteraction.FieldWeighted ? [0, 1, 1, 0] : null;
-            var model = new FactorizationModel(space, interaction, Loss.Squared, 1, 0, new float[space.ColumnCount], table, fieldWeights: fieldWeights);
+            var model = new FactorizationModel(
+                space,
+                interaction,
+                Loss.Squared,
+                1,
+                0,
+                new float[space.ColumnCount],
+                table,
+                fieldWeights: fieldWeights
+            );
             foreach (var kernel in FactorizationKernel.All)
             {
                 ((double)new Scorer(model, kernel).Score(new([0, 5]))).ShouldBe(1e-4, 1e-10);
@@ -84,7 +93,9 @@ public sealed class KernelTests
                 kernel.Dot(sum, own, third).ShouldBe(scalar.Dot(sum, own, third), 1e-4f);
                 var (gradient, upstream, own2) = (Vector(length), Vector(length), Vector(length));
                 var expectedGradient = gradient.ToArray();
-                kernel.AddGradient(gradient, sum, upstream, own, own2, 0.4f, -1.5f).ShouldBe(scalar.AddGradient(expectedGradient, sum, upstream, own, own2, 0.4f, -1.5f), 1e-4f);
+                kernel
+                    .AddGradient(gradient, sum, upstream, own, own2, 0.4f, -1.5f)
+                    .ShouldBe(scalar.AddGradient(expectedGradient, sum, upstream, own, own2, 0.4f, -1.5f), 1e-4f);
                 gradient.ShouldBe(expectedGradient, 1e-5f);
                 kernel.Descend(gradient, upstream, 0.1f, 0.5f);
                 scalar.Descend(expectedGradient, upstream, 0.1f, 0.5f);
@@ -112,7 +123,15 @@ public sealed class KernelTests
         var pooled = RandomModels.Model(space, FeatureInteraction.FieldPooled, 21, random);
         float[] ones = [0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0];
         var weighted = new FactorizationModel(
-            space, FeatureInteraction.FieldWeighted, Loss.Squared, 21, pooled.Bias, pooled.Weights.ToArray(), pooled.FactorTable.ToArray(), fieldWeights: ones);
+            space,
+            FeatureInteraction.FieldWeighted,
+            Loss.Squared,
+            21,
+            pooled.Bias,
+            pooled.Weights.ToArray(),
+            pooled.FactorTable.ToArray(),
+            fieldWeights: ones
+        );
         foreach (var kernel in FactorizationKernel.All)
         {
             var row = RandomModels.Row(space, random, numeric: true).Row;
@@ -140,7 +159,9 @@ public sealed class KernelTests
         FactorizationKernel.All.Select(kernel => kernel.Name).ShouldBeUnique(StringComparer.Ordinal);
         (string, bool)[] widths =
         [
-            ("vector128", Vector128.IsHardwareAccelerated), ("vector256", Vector256.IsHardwareAccelerated), ("vector512", Vector512.IsHardwareAccelerated),
+            ("vector128", Vector128.IsHardwareAccelerated),
+            ("vector256", Vector256.IsHardwareAccelerated),
+            ("vector512", Vector512.IsHardwareAccelerated),
         ];
         FactorizationKernel.All.Skip(1).Select(kernel => kernel.Name).ShouldBe(widths.Where(width => width.Item2).Select(width => width.Item1));
         foreach (var kernel in FactorizationKernel.All)

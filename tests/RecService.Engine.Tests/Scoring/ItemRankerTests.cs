@@ -17,15 +17,25 @@ public sealed class ItemRankerTests
         for (var trial = 0; trial < 600; trial++)
         {
             var space = RandomModels.Space(2 + random.Below(4), shared: trial % 2 == 0);
-            var scale = (trial % 6) switch { 0 => 1e-4, 1 => 100, 2 => 1e6, 3 => 0, _ => 0.5 };
+            var scale = (trial % 6) switch
+            {
+                0 => 1e-4,
+                1 => 100,
+                2 => 1e6,
+                3 => 0,
+                _ => 0.5,
+            };
             var model = RandomModels.Model(space, interaction, random.Below(35), random, scale);
             var items = Items(space, random, 1 + random.Below(200), numeric: trial % 4 < 2);
-            var request = RandomModels.Row(space, random, share: 0.4, numeric: trial % 3 == 0, fields: field => trial % 5 == 0 ? field <= 2 : field < 2);
+            var request = RandomModels.Row(space, random, share: 0.4, numeric: trial % 3 == 0, fields: field =>
+                trial % 5 == 0 ? field <= 2 : field < 2
+            );
             var kernel = FactorizationKernel.All[trial % FactorizationKernel.All.Count];
             bool[] excluded = trial % 2 == 0 ? [] : [.. Enumerable.Range(0, items.Count).Select(_ => random.NextDouble() < 0.3)];
             foreach (var count in new[] { 1, 10, items.Count + 5 })
             {
-                new ItemRanker(model, items, kernel).Top(request.Row, count, excluded)
+                new ItemRanker(model, items, kernel)
+                    .Top(request.Row, count, excluded)
                     .ShouldBe(BruteForce(new(model, kernel), request, items, excluded, count), $"trial {trial}, count {count}");
             }
         }
@@ -158,7 +168,10 @@ public sealed class ItemRankerTests
             }
 
             var worst = similar[^1].Score;
-            Enumerable.Range(0, ranker.Count).Except(similar.Select(s => s.Item)).ShouldAllBe(other => other == item || Cosine(ranker, item, other) <= worst + 1e-5);
+            Enumerable
+                .Range(0, ranker.Count)
+                .Except(similar.Select(s => s.Item))
+                .ShouldAllBe(other => other == item || Cosine(ranker, item, other) <= worst + 1e-5);
         }
 
         ranker.Similar(0, 1_000).Length.ShouldBe(79);
@@ -195,7 +208,11 @@ public sealed class ItemRankerTests
         var similar = ranker.Similar(0, 20).ToDictionary(s => s.Item, s => (double)s.Score);
         // Requests have fields 0 and 1, whose vectors point anywhere and are as long as those of their columns.
         double[] lengths =
-            [.. Enumerable.Range(0, 2).Select(f => Math.Sqrt(Enumerable.Range(f * 5, 5).Average(c => model.FactorsOf(c).ToArray().Sum(v => (double)v * v))))];
+        [
+            .. Enumerable
+                .Range(0, 2)
+                .Select(f => Math.Sqrt(Enumerable.Range(f * 5, 5).Average(c => model.FactorsOf(c).ToArray().Sum(v => (double)v * v)))),
+        ];
         var sums = new double[ranker.Count];
         var squares = new double[ranker.Count];
         for (var request = 0; request < 60_000; request++)
@@ -244,7 +261,16 @@ public sealed class ItemRankerTests
         }
 
         float[] weights = [.. model.FieldWeights.ToArray().Select((r, i) => r / (scales[i / 4] * scales[i % 4]))];
-        var same = new FactorizationModel(space, FeatureInteraction.FieldWeighted, Loss.Squared, 6, model.Bias, model.Weights.ToArray(), table, fieldWeights: weights);
+        var same = new FactorizationModel(
+            space,
+            FeatureInteraction.FieldWeighted,
+            Loss.Squared,
+            6,
+            model.Bias,
+            model.Weights.ToArray(),
+            table,
+            fieldWeights: weights
+        );
         var (expected, actual) = (new ItemRanker(model, items).Similar(0, 30), new ItemRanker(same, items).Similar(0, 30));
         actual.Select(s => s.Item).ShouldBe(expected.Select(s => s.Item));
         actual.Select(s => s.Score).ToArray().ShouldBe(expected.Select(s => s.Score), 1e-5f);
@@ -257,8 +283,15 @@ public sealed class ItemRankerTests
         var space = RandomModels.Space(4);
         var pooled = RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random);
         var weighted = new FactorizationModel(
-            space, FeatureInteraction.FieldWeighted, Loss.Squared, 9, pooled.Bias, pooled.Weights.ToArray(), pooled.FactorTable.ToArray(),
-            fieldWeights: [.. Enumerable.Range(0, 16).Select(i => i / 4 == i % 4 ? 0f : 1f)]);
+            space,
+            FeatureInteraction.FieldWeighted,
+            Loss.Squared,
+            9,
+            pooled.Bias,
+            pooled.Weights.ToArray(),
+            pooled.FactorTable.ToArray(),
+            fieldWeights: [.. Enumerable.Range(0, 16).Select(i => i / 4 == i % 4 ? 0f : 1f)]
+        );
         var items = Items(space, random, 40, numeric: true);
         var expected = new ItemRanker(pooled, items).Similar(3, 40).ToDictionary(s => s.Item, s => s.Score);
         foreach (var (item, score) in new ItemRanker(weighted, items).Similar(3, 40))
@@ -276,7 +309,9 @@ public sealed class ItemRankerTests
         var ranker = new ItemRanker(model, Items(space, random, 5, numeric: false));
         Should.Throw<ArgumentException>(() => ranker.Top(default, 1, new bool[4]));
         Should.Throw<ArgumentOutOfRangeException>(() => ranker.Top(default, -1));
-        Should.Throw<ArgumentException>(() => new ItemRanker(model, SparseRows.FromDense(new float[1, 11], keepZeros: true))).Message.ShouldContain("columns up to 10");
+        Should
+            .Throw<ArgumentException>(() => new ItemRanker(model, SparseRows.FromDense(new float[1, 11], keepZeros: true)))
+            .Message.ShouldContain("columns up to 10");
         ranker.Top(default, 0).ShouldBeEmpty();
         ranker.Top(default, 3, [true, true, true, true, true]).ShouldBeEmpty();
         new ItemRanker(model, new SparseRowsBuilder().Build()).Top(default, 3).ShouldBeEmpty();
@@ -289,9 +324,11 @@ public sealed class ItemRankerTests
         var rows = new List<RowBuffer>();
         for (var item = 0; item < count; item++)
         {
-            rows.Add(item % 3 == 2
-                ? rows[random.Below(item)]
-                : RandomModels.Row(space, random, share: 0.3, numeric, fields: field => field >= Math.Min(2, space.FieldCount - 1)));
+            rows.Add(
+                item % 3 == 2
+                    ? rows[random.Below(item)]
+                    : RandomModels.Row(space, random, share: 0.3, numeric, fields: field => field >= Math.Min(2, space.FieldCount - 1))
+            );
             builder.Add(rows[^1].Row);
             builder.EndRow();
         }

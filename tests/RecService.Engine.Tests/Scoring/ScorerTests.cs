@@ -21,7 +21,11 @@ public sealed class ScorerTests
             var model = RandomModels.Model(space, interaction, random.Below(40), random, scale: trial % 3 == 0 ? 30 : 0.3);
             var row = RandomModels.Row(space, random, numeric: trial % 5 < 3).Row;
             var explanation = new Scorer(model).Explain(row);
-            var parts = new[] { explanation.Bias }.Concat(explanation.Linear.Select(p => p.Value)).Concat(explanation.Pairs.Select(p => p.Value)).Select(p => (double)p).ToArray();
+            var parts = new[] { explanation.Bias }
+                .Concat(explanation.Linear.Select(p => p.Value))
+                .Concat(explanation.Pairs.Select(p => p.Value))
+                .Select(p => (double)p)
+                .ToArray();
             var tolerance = 1e-5 * (1 + parts.Sum(Math.Abs));
             parts.Sum().ShouldBe(explanation.Score, tolerance);
             explanation.Score.ShouldBe(new Scorer(model).Score(row));
@@ -42,11 +46,11 @@ public sealed class ScorerTests
             explanation.Linear.Select(p => p.Field).ShouldBe(["f0", "f2"]);
             explanation.Linear[0].Value.ShouldBe((0.5f * model.Weights[0]) - model.Weights[3], 1e-5f);
             explanation.Linear[1].Value.ShouldBe(2 * model.Weights[12], 1e-5f);
-            var across = ((0.5 * 2 * Dot(model, 0, 12)) - (2 * Dot(model, 3, 12))) * (interaction == FeatureInteraction.FieldWeighted ? model.FieldWeights[2] : 1);
+            var across =
+                ((0.5 * 2 * Dot(model, 0, 12)) - (2 * Dot(model, 3, 12)))
+                * (interaction == FeatureInteraction.FieldWeighted ? model.FieldWeights[2] : 1);
             var within = -0.5 * Dot(model, 0, 3);
-            var expected = interaction == FeatureInteraction.Plain
-                ? new[] { ("f0", "f0", within), ("f0", "f2", across) }
-                : [("f0", "f2", across)];
+            var expected = interaction == FeatureInteraction.Plain ? new[] { ("f0", "f0", within), ("f0", "f2", across) } : [("f0", "f2", across)];
             explanation.Pairs.Select(p => (p.FieldA, p.FieldB)).ShouldBe(expected.Select(p => (p.Item1, p.Item2)));
             foreach (var (pair, part) in explanation.Pairs.Zip(expected))
             {
@@ -190,7 +194,11 @@ public sealed class ScorerTests
             for (var example = 0; example < examples.Count; example++)
             {
                 var row = examples.Gather(example, buffer);
-                ((double)scores[example]).ShouldBe(scorer.Score(row), 1e-5 * (1 + RandomModels.Naive(scorer.Model, row).Magnitude), $"{scorer.Model.Interaction}, {scorer.Model.Factors} factors, example {example}");
+                ((double)scores[example]).ShouldBe(
+                    scorer.Score(row),
+                    1e-5 * (1 + RandomModels.Naive(scorer.Model, row).Magnitude),
+                    $"{scorer.Model.Interaction}, {scorer.Model.Factors} factors, example {example}"
+                );
             }
         }
 
@@ -234,6 +242,10 @@ public sealed class ScorerTests
         var examples = new ExampleSet(rows.Build(), [0]);
 
         Should.Throw<ArgumentException>(() => scorer.Score(examples, new float[1])).Message.ShouldContain("up to 10");
-        Should.Throw<ArgumentException>(() => new Scorer(RandomModels.Model(RandomModels.Space(3), FeatureInteraction.Plain, 4, random)).Score(examples, new float[2])).Message.ShouldContain("2 places");
+        Should
+            .Throw<ArgumentException>(() =>
+                new Scorer(RandomModels.Model(RandomModels.Space(3), FeatureInteraction.Plain, 4, random)).Score(examples, new float[2])
+            )
+            .Message.ShouldContain("2 places");
     }
 }

@@ -31,8 +31,13 @@ public sealed class AllocationTests(ITestOutputHelper output)
         var totals = new List<long>(settings.Epochs);
 
         new Trainer(settings).Train(
-            space, train, sampling?.Materialize(train, 1) ?? truth.Draw(5_000, part: 1), sampling, progress: _ => totals.Add(GC.GetTotalAllocatedBytes(precise: true)),
-            cancellationToken: TestContext.Current.CancellationToken);
+            space,
+            train,
+            sampling?.Materialize(train, 1) ?? truth.Draw(5_000, part: 1),
+            sampling,
+            progress: _ => totals.Add(GC.GetTotalAllocatedBytes(precise: true)),
+            cancellationToken: TestContext.Current.CancellationToken
+        );
 
         long[] byEpoch = [.. totals.Zip(totals.Skip(1), (a, b) => b - a)];
         output.WriteLine($"bytes allocated between the ends of epochs: {string.Join(", ", byEpoch)}");

@@ -85,7 +85,12 @@ public sealed class FactorizationLayerTests
         // Columns 1 and 2 are the same tag, on an item and in a request: one latent vector v, so cross = v ⊙ v and ∂/∂v = 2v.
         var space = new FeatureSpace(["user", "tag", "context.tags"], [0, 1, 2], [0, 1, 1]);
         var layer = new FactorizationLayer(space, FeatureInteraction.FieldPooled, 3);
-        var batch = SparseRows.FromDense(new float[,] { { 0, 1, 1 } });
+        var batch = SparseRows.FromDense(
+            new float[,]
+            {
+                { 0, 1, 1 },
+            }
+        );
         var gradient = layer.Backward(batch, [1, 1, 1]);
         gradient.FactorRows.ToArray().ShouldBe([1]);
         for (var d = 0; d < 3; d++)
@@ -101,7 +106,13 @@ public sealed class FactorizationLayerTests
         {
             var (model, _) = Problem(FeatureInteraction.FieldPooled, k: 18, seed: 40);
             var layer = new FactorizationLayer(model);
-            var batch = SparseRows.FromDense(new float[,] { { 0, 0, 1, 0, 0, 2, 0 }, { 0, 0, 1, 0, 0, 0, 0 } });
+            var batch = SparseRows.FromDense(
+                new float[,]
+                {
+                    { 0, 0, 1, 0, 0, 2, 0 },
+                    { 0, 0, 1, 0, 0, 0, 0 },
+                }
+            );
             var (upstream, affine) = (Enumerable.Repeat(0.5f, 36).ToArray(), new[] { 1f, -0.25f });
             var first = layer.Backward(batch, upstream, affine);
             var (weights, vector) = (first.Weights.ToArray(), first.FactorsAt(0).ToArray());
@@ -122,7 +133,16 @@ public sealed class FactorizationLayerTests
             }
 
             // A second batch leaves nothing of the first in the gradient.
-            var second = layer.Backward(SparseRows.FromDense(new float[,] { { 1, 0 } }), new float[18], [2]);
+            var second = layer.Backward(
+                SparseRows.FromDense(
+                    new float[,]
+                    {
+                        { 1, 0 },
+                    }
+                ),
+                new float[18],
+                [2]
+            );
             second.Columns.ToArray().ShouldBe([0]);
             second.Weights.ToArray().ShouldBe([2f]);
             second.Bias.ShouldBe(2);
@@ -130,7 +150,8 @@ public sealed class FactorizationLayerTests
             second.FactorsAt(0).ContainsAnyExcept(0f).ShouldBeFalse();
         }
 
-        static float Step(float gradient, LayerOptimizer optimizer) => optimizer == LayerOptimizer.AdaGrad ? 0.1f * Math.Sign(gradient) : 0.1f * gradient;
+        static float Step(float gradient, LayerOptimizer optimizer) =>
+            optimizer == LayerOptimizer.AdaGrad ? 0.1f * Math.Sign(gradient) : 0.1f * gradient;
     }
 
     [Fact]
@@ -140,7 +161,12 @@ public sealed class FactorizationLayerTests
         {
             var layer = new FactorizationLayer(RandomModels.Space(3), FeatureInteraction.FieldWeighted, 18);
             layer.FieldWeights.ToArray().ShouldBe([0, 1, 1, 1, 0, 1, 1, 1, 0]);
-            var batch = SparseRows.FromDense(new float[,] { { 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2 } });
+            var batch = SparseRows.FromDense(
+                new float[,]
+                {
+                    { 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2 },
+                }
+            );
             var gradient = layer.Backward(batch, [.. Enumerable.Repeat(3f, 18)]);
             var slope = gradient.FieldWeights[2];
             slope.ShouldNotBe(0);
@@ -149,7 +175,18 @@ public sealed class FactorizationLayerTests
             var step = 1 - (0.1f * (optimizer == LayerOptimizer.AdaGrad ? slope / MathF.Sqrt((slope * slope) + 1e-8f) : slope));
             layer.FieldWeights.ToArray().ShouldBe([0, 1, step, 1, 0, 1, step, 1, 0], 1e-6f);
             // A second batch leaves nothing of the first in the gradient.
-            layer.Backward(SparseRows.FromDense(new float[,] { { 1, 0 } }), new float[18]).FieldWeights.ContainsAnyExcept(0f).ShouldBeFalse();
+            layer
+                .Backward(
+                    SparseRows.FromDense(
+                        new float[,]
+                        {
+                            { 1, 0 },
+                        }
+                    ),
+                    new float[18]
+                )
+                .FieldWeights.ContainsAnyExcept(0f)
+                .ShouldBeFalse();
         }
     }
 
@@ -161,7 +198,12 @@ public sealed class FactorizationLayerTests
         var (model, batch) = Problem(interaction, k: 4, seed: 51, rows: 200, scale: 0.5);
         var targets = Enumerable.Range(0, batch.Count).Select(r => new Scorer(model).Score(batch[r])).ToArray();
         var layer = new FactorizationLayer(model.Space, interaction, 4, seed: 3);
-        var (cross, affine, upstream, slope) = (new float[batch.Count * 4], new float[batch.Count], new float[batch.Count * 4], new float[batch.Count]);
+        var (cross, affine, upstream, slope) = (
+            new float[batch.Count * 4],
+            new float[batch.Count],
+            new float[batch.Count * 4],
+            new float[batch.Count]
+        );
         var losses = new List<double>();
         for (var step = 0; step < 1_500; step++)
         {
@@ -186,15 +228,25 @@ public sealed class FactorizationLayerTests
     {
         var space = RandomModels.Space(2);
         var layer = new FactorizationLayer(space, FeatureInteraction.FieldPooled, 3);
-        var batch = SparseRows.FromDense(new float[,] { { 1, 2 }, { 3, 4 } });
+        var batch = SparseRows.FromDense(
+            new float[,]
+            {
+                { 1, 2 },
+                { 3, 4 },
+            }
+        );
         Should.Throw<ArgumentException>(() => layer.Forward(batch, new float[5]));
         Should.Throw<ArgumentException>(() => layer.Forward(batch, new float[6], new float[1]));
-        Should.Throw<ArgumentException>(() => layer.Forward(SparseRows.FromDense(new float[1, 11]), new float[3])).Message.ShouldContain("columns up to 10");
+        Should
+            .Throw<ArgumentException>(() => layer.Forward(SparseRows.FromDense(new float[1, 11]), new float[3]))
+            .Message.ShouldContain("columns up to 10");
         Should.Throw<ArgumentException>(() => layer.Backward(batch, [1, 1, 1, 1, float.NaN, 1])).Message.ShouldContain("Row 1");
         Should.Throw<ArgumentException>(() => layer.Backward(batch, new float[6], [1, float.PositiveInfinity])).Message.ShouldContain("Row 1");
         var gradient = layer.Backward(batch, new float[6]);
         Should.Throw<ArgumentException>(() => layer.Apply(gradient, 0)).Message.ShouldContain("LearningRate");
-        Should.Throw<ArgumentException>(() => new FactorizationLayer(space, FeatureInteraction.FieldPooled, 3).Apply(gradient, 1)).Message.ShouldContain("another layer");
+        Should
+            .Throw<ArgumentException>(() => new FactorizationLayer(space, FeatureInteraction.FieldPooled, 3).Apply(gradient, 1))
+            .Message.ShouldContain("another layer");
         Should.Throw<ArgumentOutOfRangeException>(() => gradient.FactorsAt(2));
         Should.Throw<ArgumentException>(() => new FactorizationLayer(space, FeatureInteraction.FieldPooled, -1)).Message.ShouldContain("Factors");
     }
@@ -240,21 +292,27 @@ public sealed class FactorizationLayerTests
 
         for (var column = 0; column < byWeight.Length; column++)
         {
-            Compare($"weight {column}", byWeight[column], move => Objective(model.Bias, Moved(model.Weights, column, move), model.FactorTable.ToArray(), -1, 0));
+            Compare($"weight {column}", byWeight[column], move =>
+                Objective(model.Bias, Moved(model.Weights, column, move), model.FactorTable.ToArray(), -1, 0)
+            );
         }
 
         for (var at = 0; at < byFactor.Length; at++)
         {
             if (at % model.Stride < k)
             {
-                Compare($"factor {at}", byFactor[at], move => Objective(model.Bias, model.Weights.ToArray(), Moved(model.FactorTable, at, move), -1, 0));
+                Compare($"factor {at}", byFactor[at], move =>
+                    Objective(model.Bias, model.Weights.ToArray(), Moved(model.FactorTable, at, move), -1, 0)
+                );
             }
         }
 
         gradient.Inputs.Length.ShouldBe((int)batch.EntryCount);
         for (var entry = 0; entry < batch.EntryCount; entry++)
         {
-            Compare($"input {entry}", gradient.Inputs[entry], move => Objective(model.Bias, model.Weights.ToArray(), model.FactorTable.ToArray(), entry, move));
+            Compare($"input {entry}", gradient.Inputs[entry], move =>
+                Objective(model.Bias, model.Weights.ToArray(), model.FactorTable.ToArray(), entry, move)
+            );
         }
 
         // The objective is at most quadratic in each of the numbers, so that central differences have no error of their own.
@@ -263,7 +321,16 @@ public sealed class FactorizationLayerTests
 
         double Objective(float bias, float[] weights, float[] table, int movedEntry, float move, float[]? movedFieldWeights = null)
         {
-            var moved = new FactorizationModel(model.Space, model.Interaction, Loss.Squared, k, bias, weights, table, fieldWeights: movedFieldWeights ?? fieldWeights);
+            var moved = new FactorizationModel(
+                model.Space,
+                model.Interaction,
+                Loss.Squared,
+                k,
+                bias,
+                weights,
+                table,
+                fieldWeights: movedFieldWeights ?? fieldWeights
+            );
             var (total, entry) = (0.0, 0);
             for (var r = 0; r < batch.Count; r++)
             {
@@ -293,7 +360,13 @@ public sealed class FactorizationLayerTests
         }
     }
 
-    private static (FactorizationModel Model, SparseRows Batch) Problem(FeatureInteraction interaction, int k, ulong seed, int rows = 4, double scale = 1)
+    private static (FactorizationModel Model, SparseRows Batch) Problem(
+        FeatureInteraction interaction,
+        int k,
+        ulong seed,
+        int rows = 4,
+        double scale = 1
+    )
     {
         var random = new RandomSource(seed);
         var space = RandomModels.Space(3, shared: true);

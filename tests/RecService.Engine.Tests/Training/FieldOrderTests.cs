@@ -7,7 +7,10 @@ public sealed class FieldOrderTests
 {
     private const int Fields = 12;
 
-    private static readonly FeatureSpace Space = new([.. Enumerable.Range(0, Fields).Select(f => $"f{f}")], [.. Enumerable.Range(0, 100 * Fields).Select(c => c * 7 % Fields)]);
+    private static readonly FeatureSpace Space = new(
+        [.. Enumerable.Range(0, Fields).Select(f => $"f{f}")],
+        [.. Enumerable.Range(0, 100 * Fields).Select(c => c * 7 % Fields)]
+    );
 
     [Theory]
     [InlineData(0)]
@@ -21,17 +24,21 @@ public sealed class FieldOrderTests
         var random = new Random(length);
         var columns = new int[length];
         for (var entry = 0; entry < length; entry++)
+        {
             columns[entry] = random.Next(Space.ColumnCount);
+        }
 
-        new FieldOrder(Space).Sort(new(columns)).ToArray()
-            .ShouldBe(Enumerable.Range(0, length).OrderBy(entry => Space.ColumnFields[columns[entry]]));
+        new FieldOrder(Space).Sort(new(columns)).ToArray().ShouldBe(Enumerable.Range(0, length).OrderBy(entry => Space.ColumnFields[columns[entry]]));
     }
 
     [Fact]
     public void Rows_no_longer_than_those_before_are_sorted_without_allocating()
     {
         var random = new Random(1);
-        int[][] rows = [.. new[] { 300, 16, 64, 65, 300 }.Select(length => Enumerable.Range(0, length).Select(_ => random.Next(Space.ColumnCount)).ToArray())];
+        int[][] rows =
+        [
+            .. new[] { 300, 16, 64, 65, 300 }.Select(length => Enumerable.Range(0, length).Select(_ => random.Next(Space.ColumnCount)).ToArray()),
+        ];
         var order = new FieldOrder(Space);
         SortAll();
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -41,7 +48,9 @@ public sealed class FieldOrderTests
         void SortAll()
         {
             foreach (var row in rows)
+            {
                 order.Sort(new(row));
+            }
         }
     }
 }

@@ -7,7 +7,8 @@ using RecService.Engine.Training;
 namespace RecService.Engine.Tests.Training;
 
 /// <summary>
-/// What field-weighted training finds of planted weights r. Turning the vectors of all fields together, or scaling or negating those of one and its r with them, changes no score; what is left is how
+/// What field-weighted training finds of planted weights r. Turning the vectors of all fields together, or scaling or negating those of one and its r
+/// with them, changes no score; what is left is how
 /// strong pairs of fields cross, |r_fg| · rms‖p_f‖ · rms‖p_g‖, and the sign of r_fg · r_gh · r_fh.
 /// </summary>
 public sealed class FieldWeightRecoveryTests(ITestOutputHelper output)
@@ -16,15 +17,16 @@ public sealed class FieldWeightRecoveryTests(ITestOutputHelper output)
     private const int Restarts = 4;
 
     /// <summary>r of the pairs (0,1), (0,2), …, (1,2), …; triples of negative product cannot be made positive by negating fields.</summary>
-    public static TheoryData<string, float[]> Planted => new()
-    {
-        { "positive", [1.6f, 1.2f, 0.9f, 0.65f, 0.45f, 0.3f] },
-        { "negative, every triple too", [-1.6f, -1.2f, -0.9f, -0.65f, -0.45f, -0.3f] },
-        { "of either sign, triples too", [1.2f, -0.65f, 1.6f, 0.9f, -2.1f, 0.4f] },
-        { "one zero", [1.4f, 0, -1, -0.7f, 0.4f, 2] },
-        { "five fields, one zero", [1.5f, -1.2f, 0.95f, -0.75f, -0.6f, 0.45f, -0.33f, 0.22f, 0, -1.9f] },
-        { "five fields, negative", [-1.5f, -1.2f, -0.95f, -0.75f, -0.6f, -0.45f, -0.33f, -0.22f, -0.12f, -1.9f] },
-    };
+    public static TheoryData<string, float[]> Planted =>
+        new()
+        {
+            { "positive", [1.6f, 1.2f, 0.9f, 0.65f, 0.45f, 0.3f] },
+            { "negative, every triple too", [-1.6f, -1.2f, -0.9f, -0.65f, -0.45f, -0.3f] },
+            { "of either sign, triples too", [1.2f, -0.65f, 1.6f, 0.9f, -2.1f, 0.4f] },
+            { "one zero", [1.4f, 0, -1, -0.7f, 0.4f, 2] },
+            { "five fields, one zero", [1.5f, -1.2f, 0.95f, -0.75f, -0.6f, 0.45f, -0.33f, 0.22f, 0, -1.9f] },
+            { "five fields, negative", [-1.5f, -1.2f, -0.95f, -0.75f, -0.6f, -0.45f, -0.33f, -0.22f, -0.12f, -1.9f] },
+        };
 
     [Theory]
     [MemberData(nameof(Planted))]
@@ -37,7 +39,11 @@ public sealed class FieldWeightRecoveryTests(ITestOutputHelper output)
 
             var learned = Learn(truth.Space, train, holdout, seed);
 
-            output.WriteLine(FormattableString.Invariant($"{kind}, seed {seed}: strengths {string.Join(' ', Strengths(learned).Select(s => s.ToString("F3", null)))}"));
+            output.WriteLine(
+                FormattableString.Invariant(
+                    $"{kind}, seed {seed}: strengths {string.Join(' ', Strengths(learned).Select(s => s.ToString("F3", null)))}"
+                )
+            );
             OrderOf(Strengths(learned)).ShouldBe(OrderOf(Strengths(truth)), kind);
             foreach (var (f, g, h) in Triples(truth.Space.FieldCount))
             {
@@ -50,7 +56,8 @@ public sealed class FieldWeightRecoveryTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// The recipe where a run must not fail: components that took opposite signs of a field's vectors can stay so: seldom, but in a third of the runs where all ten of
+    /// The recipe where a run must not fail: components that took opposite signs of a field's vectors can stay so: seldom, but in a third of the runs
+    /// where all ten of
     /// five fields' weights are negative. The holdout tells. k is that of the truth, as
     /// more components could bear signs that r does not.
     /// </summary>
@@ -68,9 +75,18 @@ public sealed class FieldWeightRecoveryTests(ITestOutputHelper output)
             L2FieldWeights = 0.001f,
             InitialAccumulator = 1,
         };
-        return Enumerable.Range(0, Restarts)
-            .Select(restart => new Trainer(settings with { Seed = (Restarts * seed) + (ulong)restart }).Train(space, train, holdout, cancellationToken: TestContext.Current.CancellationToken))
-            .MinBy(result => result.Epochs.Min(epoch => epoch.HoldoutLoss))!.Model;
+        return Enumerable
+            .Range(0, Restarts)
+            .Select(restart =>
+                new Trainer(settings with { Seed = (Restarts * seed) + (ulong)restart }).Train(
+                    space,
+                    train,
+                    holdout,
+                    cancellationToken: TestContext.Current.CancellationToken
+                )
+            )
+            .MinBy(result => result.Epochs.Min(epoch => epoch.HoldoutLoss))!
+            .Model;
     }
 
     private static FactorizationModel PlantedModel(float[] r, RandomSource random)
@@ -79,7 +95,9 @@ public sealed class FieldWeightRecoveryTests(ITestOutputHelper output)
         const int size = 40;
         var fields = r.Length == 6 ? 4 : 5;
         var space = new FeatureSpace(
-            [.. Enumerable.Range(0, fields).Select(f => FormattableString.Invariant($"f{f}"))], [.. Enumerable.Range(0, fields * size).Select(column => column / size)]);
+            [.. Enumerable.Range(0, fields).Select(f => FormattableString.Invariant($"f{f}"))],
+            [.. Enumerable.Range(0, fields * size).Select(column => column / size)]
+        );
         var stride = FactorizationModel.StrideOf(k);
         var table = new float[space.FactorCount * stride];
         for (var column = 0; column < space.ColumnCount; column++)
@@ -140,14 +158,15 @@ public sealed class FieldWeightRecoveryTests(ITestOutputHelper output)
         return
         [
             .. from f in Enumerable.Range(0, squares.Length)
-               from g in Enumerable.Range(f + 1, squares.Length - f - 1)
-               select Math.Abs(model.FieldWeight(f, g)) * Math.Sqrt(squares[f] * squares[g]) / size,
+            from g in Enumerable.Range(f + 1, squares.Length - f - 1)
+            select Math.Abs(model.FieldWeight(f, g)) * Math.Sqrt(squares[f] * squares[g]) / size,
         ];
     }
 
     private static int[] OrderOf(double[] strengths) => [.. strengths.Index().OrderBy(pair => pair.Item).Select(pair => pair.Index)];
 
-    private static int SignOf(FactorizationModel model, int f, int g, int h) => Math.Sign(model.FieldWeight(f, g) * model.FieldWeight(g, h) * model.FieldWeight(f, h));
+    private static int SignOf(FactorizationModel model, int f, int g, int h) =>
+        Math.Sign(model.FieldWeight(f, g) * model.FieldWeight(g, h) * model.FieldWeight(f, h));
 
     private static IEnumerable<(int F, int G, int H)> Triples(int fields) =>
         from f in Enumerable.Range(0, fields)

@@ -23,8 +23,16 @@ public sealed class GroundTruthTrainingTests(ITestOutputHelper output)
         var bias = Math.Sqrt(unseen.Average(i => Math.Pow(mean - i.Value!.Value, 2)));
         var linear = Error(0);
         var machine = Error(8);
-        output.WriteLine(FormattableString.Invariant($"noise {truth.NoiseDeviation}: truth {floor:0.0000}, bias only {bias:0.0000}, linear {linear:0.0000}, factorization machine {machine:0.0000}"));
-        output.WriteLine(FormattableString.Invariant($"as multiples of the noise: bias only {bias / floor:0.000}, linear {linear / floor:0.000}, factorization machine {machine / floor:0.000}"));
+        output.WriteLine(
+            FormattableString.Invariant(
+                $"noise {truth.NoiseDeviation}: truth {floor:0.0000}, bias only {bias:0.0000}, linear {linear:0.0000}, factorization machine {machine:0.0000}"
+            )
+        );
+        output.WriteLine(
+            FormattableString.Invariant(
+                $"as multiples of the noise: bias only {bias / floor:0.000}, linear {linear / floor:0.000}, factorization machine {machine / floor:0.000}"
+            )
+        );
 
         floor.ShouldBe(truth.NoiseDeviation, 0.02 * truth.NoiseDeviation);
         machine.ShouldBeLessThanOrEqualTo(1.05 * floor);
@@ -34,17 +42,35 @@ public sealed class GroundTruthTrainingTests(ITestOutputHelper output)
         // As the service does: a holdout finds the number of epochs, then all ratings are learned from.
         double Error(int factors)
         {
-            var settings = new TrainingSettings { Factors = factors, Epochs = 100, LearningRate = 0.05f, L2Linear = 0.01f, L2Factors = 0.005f };
+            var settings = new TrainingSettings
+            {
+                Factors = factors,
+                Epochs = 100,
+                LearningRate = 0.05f,
+                L2Linear = 0.01f,
+                L2Factors = 0.005f,
+            };
             var found = new Trainer(settings).Train(space, fit, holdout, cancellationToken: TestContext.Current.CancellationToken);
-            var model = new Trainer(settings with { Epochs = found.BestEpoch }).Train(space, all, cancellationToken: TestContext.Current.CancellationToken).Model;
-            output.WriteLine(FormattableString.Invariant($"k = {factors}: {found.BestEpoch} epochs, holdout RMSE {Math.Sqrt(found.Epochs.Min(e => e.HoldoutLoss!.Value)):0.0000}, {found.Epochs.Average(e => e.Elapsed.TotalSeconds):0.000} s each"));
+            var model = new Trainer(settings with { Epochs = found.BestEpoch })
+                .Train(space, all, cancellationToken: TestContext.Current.CancellationToken)
+                .Model;
+            output.WriteLine(
+                FormattableString.Invariant(
+                    $"k = {factors}: {found.BestEpoch} epochs, holdout RMSE {Math.Sqrt(found.Epochs.Min(e => e.HoldoutLoss!.Value)):0.0000}, {found.Epochs.Average(e => e.Elapsed.TotalSeconds):0.000} s each"
+                )
+            );
             var (scorer, row) = (new Scorer(model), new RowBuffer());
-            return Math.Sqrt(Enumerable.Range(0, test.Count).Average(e => Math.Pow(model.Predict(scorer.Score(test.Gather(e, row))) - test.Targets[e], 2)));
+            return Math.Sqrt(
+                Enumerable.Range(0, test.Count).Average(e => Math.Pow(model.Predict(scorer.Score(test.Gather(e, row))) - test.Targets[e], 2))
+            );
         }
     }
 
     /// <summary>Columns counted on the seen interactions, and how interactions become examples that join users, items and contexts.</summary>
-    private static (FeatureSpace Space, Func<IEnumerable<GroundTruthInteraction>, ExampleSet> Encode) Encoding(GroundTruth truth, GroundTruthInteraction[] seen)
+    private static (FeatureSpace Space, Func<IEnumerable<GroundTruthInteraction>, ExampleSet> Encode) Encoding(
+        GroundTruth truth,
+        GroundTruthInteraction[] seen
+    )
     {
         var builder = new FeatureIndexBuilder();
         foreach (var group in seen.GroupBy(i => i.User))
@@ -69,7 +95,15 @@ public sealed class GroundTruthTrainingTests(ITestOutputHelper output)
         {
             GroundTruthInteraction[] some = [.. interactions];
             var contexts = Rows(some, (interaction, row) => index.AppendContext(interaction.ToContextFeatures(), row));
-            return new([users, items, contexts], [[.. some.Select(i => i.User)], [.. some.Select(i => i.Item)], null], [.. some.Select(i => (float)i.Value!.Value)]);
+            return new(
+                [users, items, contexts],
+                [
+                    [.. some.Select(i => i.User)],
+                    [.. some.Select(i => i.Item)],
+                    null,
+                ],
+                [.. some.Select(i => (float)i.Value!.Value)]
+            );
         }
         );
     }

@@ -37,14 +37,19 @@ public sealed class LearnerTests
 
     [Theory]
     [MemberData(nameof(Combinations))]
-    public void A_step_of_gradient_descent_goes_along_the_gradient_for_every_length_of_the_vectors(string kernel, FeatureInteraction interaction, Loss loss)
+    public void A_step_of_gradient_descent_goes_along_the_gradient_for_every_length_of_the_vectors(
+        string kernel,
+        FeatureInteraction interaction,
+        Loss loss
+    )
     {
         var random = new RandomSource(7);
         for (var k = 0; k <= 67; k++)
         {
             foreach (var kind in Enum.GetValues<RowKind>())
             {
-                // In a plain model entries that share a vector cross with each other, and the later step depends on the earlier one too much to be told from the gradient.
+                // In a plain model entries that share a vector cross with each other, and the later step depends on the earlier one too much to be
+                // told from the gradient.
                 var space = RandomModels.Space(4, shared: k % 2 == 1 && interaction != FeatureInteraction.Plain);
                 var before = RandomModels.Model(space, interaction, k, random, scale: 0.5, loss);
                 var examples = Examples(space, loss, kind, random);
@@ -74,9 +79,13 @@ public sealed class LearnerTests
                 foreach (var twoPasses in new[] { false, true })
                 {
                     var descended = Learn(before, examples, kernel, Solver.Sgd, twoPasses, threads: 2);
-                    steps += CheckSteps(before, descended, Learn(before, examples, kernel, Solver.AdaGrad, twoPasses, threads: 2), examples, g => g / Math.Sqrt(Accumulator + (g * g)));
+                    steps += CheckSteps(before, descended, Learn(before, examples, kernel, Solver.AdaGrad, twoPasses, threads: 2), examples, g =>
+                        g / Math.Sqrt(Accumulator + (g * g))
+                    );
                     // The first step of Adam has the size of the rate in the direction of the gradient.
-                    steps += CheckSteps(before, descended, Learn(before, examples, kernel, Solver.Adam, twoPasses, threads: 2), examples, g => Math.Sign(g));
+                    steps += CheckSteps(before, descended, Learn(before, examples, kernel, Solver.Adam, twoPasses, threads: 2), examples, g =>
+                        Math.Sign(g)
+                    );
                 }
             }
         }
@@ -103,7 +112,9 @@ public sealed class LearnerTests
         var after = Learn(before, examples, FactorizationKernel.All[^1].Name, Solver.Adam, twoPasses: false, threads: 1, l2: 0);
 
         // By hand: the bias and column 0 see the gradients of all three rows.
-        double theta = 0, mean = 0, squares = 0;
+        double theta = 0,
+            mean = 0,
+            squares = 0;
         var slope = 0.0;
         foreach (var (t, target) in new[] { (1, 1.0), (2, -2), (3, 3) })
         {
@@ -138,7 +149,10 @@ public sealed class LearnerTests
         {
             var (linear, factors) = space.ColumnFields[column] == 1 ? (2 - L2Linear, 3 - L2Factors) : (0, 0);
             ((double)(with.Weights[column] - without.Weights[column])).ShouldBe(-Rate * weight * linear * before.Weights[column], 1e-5);
-            ((double)(with.FactorsOf(column)[4] - without.FactorsOf(column)[4])).ShouldBe(-Rate * weight * factors * before.FactorsOf(column)[4], 1e-5);
+            ((double)(with.FactorsOf(column)[4] - without.FactorsOf(column)[4])).ShouldBe(
+                -Rate * weight * factors * before.FactorsOf(column)[4],
+                1e-5
+            );
         }
     }
 
@@ -194,7 +208,15 @@ public sealed class LearnerTests
     }
 
     private static FactorizationModel Learn(
-        FactorizationModel before, ExampleSet examples, string kernel, Solver solver, bool twoPasses, int threads, float l2 = 1, IReadOnlyDictionary<string, FieldL2>? byField = null)
+        FactorizationModel before,
+        ExampleSet examples,
+        string kernel,
+        Solver solver,
+        bool twoPasses,
+        int threads,
+        float l2 = 1,
+        IReadOnlyDictionary<string, FieldL2>? byField = null
+    )
     {
         var settings = new TrainingSettings
         {
@@ -222,7 +244,15 @@ public sealed class LearnerTests
         using var team = new WorkerTeam(twoPasses ? threads : 1);
         using ILearningPass pass = twoPasses
             ? new DeterministicPass(rows, table, settings, scale, Engine.Numerics.Kernels.Learner(shape, solver, before.Loss == Loss.Bpr), team, 1)
-            : new FreePass(rows, table, settings, scale, Engine.Numerics.Kernels.Learner(shape, solver, before.Loss == Loss.Bpr), team, new SharedQueue(rows.Count, 2));
+            : new FreePass(
+                rows,
+                table,
+                settings,
+                scale,
+                Engine.Numerics.Kernels.Learner(shape, solver, before.Loss == Loss.Bpr),
+                team,
+                new SharedQueue(rows.Count, 2)
+            );
         pass.Learn(1, new RandomSource(1), CancellationToken.None);
         return translation.ToModel(table.Current, null);
     }
@@ -235,7 +265,13 @@ public sealed class LearnerTests
         for (var column = 0; column < space.ColumnCount; column++)
         {
             var l2 = gradient.L2Of(column, L2Linear, before.Weights[column]);
-            gradient.Check($"Weight {column}", before.Weights[column], after.Weights[column], gradient.Weights[column] + l2, gradient.Occurrences(column));
+            gradient.Check(
+                $"Weight {column}",
+                before.Weights[column],
+                after.Weights[column],
+                gradient.Weights[column] + l2,
+                gradient.Occurrences(column)
+            );
         }
 
         foreach (var columns in Enumerable.Range(0, space.ColumnCount).GroupBy(space.FactorOf))
@@ -250,7 +286,13 @@ public sealed class LearnerTests
                     l2 += gradient.L2Of(column, L2Factors, from[d]);
                 }
 
-                gradient.Check($"Factor {columns.Key}[{d}]", from[d], to[d], gradient.Factors[columns.Key][d] + l2, columns.Sum(gradient.Occurrences));
+                gradient.Check(
+                    $"Factor {columns.Key}[{d}]",
+                    from[d],
+                    to[d],
+                    gradient.Factors[columns.Key][d] + l2,
+                    columns.Sum(gradient.Occurrences)
+                );
             }
         }
 
@@ -265,7 +307,13 @@ public sealed class LearnerTests
     }
 
     /// <summary>The steps of parameters that stepped once and had a gradient that rounding leaves intact.</summary>
-    private static int CheckSteps(FactorizationModel before, FactorizationModel descended, FactorizationModel stepped, ExampleSet examples, Func<double, double> step)
+    private static int CheckSteps(
+        FactorizationModel before,
+        FactorizationModel descended,
+        FactorizationModel stepped,
+        ExampleSet examples,
+        Func<double, double> step
+    )
     {
         var gradients = new Gradient(before, examples);
         var steps = 0;
@@ -364,7 +412,9 @@ public sealed class LearnerTests
             var difference = (before - after) - (Rate * gradient);
             if (!(Math.Abs(difference) <= ofRounding + ofLaterSteps))
             {
-                Assert.Fail(FormattableString.Invariant($"{what} of {_model.Factors} factors went from {before} to {after}; its gradient is {gradient}."));
+                Assert.Fail(
+                    FormattableString.Invariant($"{what} of {_model.Factors} factors went from {before} to {after}; its gradient is {gradient}.")
+                );
             }
         }
 
@@ -392,7 +442,8 @@ public sealed class LearnerTests
                         gj[d] += slope * weight * xx * vi[d];
                     }
                 },
-                (column, x) => Weights[column] += slope * x);
+                (column, x) => Weights[column] += slope * x
+            );
         }
 
         private void ForEachPair(int n, Action<int, int, double, double, double, (int F, int G)> pair, Action<int, double> entry)

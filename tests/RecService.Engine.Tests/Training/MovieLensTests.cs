@@ -22,9 +22,15 @@ public sealed class MovieLensTests(ITestOutputHelper output)
         var settings = new TrainingSettings { Interaction = FeatureInteraction.Plain, Factors = 16 };
         var result = new Trainer(settings).Train(space, train, valid, cancellationToken: TestContext.Current.CancellationToken);
         var scorer = new Scorer(result.Model);
-        var error = Math.Sqrt(Enumerable.Range(0, test.Count).Average(e => Math.Pow(result.Model.Predict(scorer.Score(test.Blocks[0][e])) - test.Targets[e], 2)));
+        var error = Math.Sqrt(
+            Enumerable.Range(0, test.Count).Average(e => Math.Pow(result.Model.Predict(scorer.Score(test.Blocks[0][e])) - test.Targets[e], 2))
+        );
         var seconds = result.Epochs.Sum(e => e.Elapsed.TotalSeconds);
-        output.WriteLine(FormattableString.Invariant($"test RMSE {error:0.0000} after epoch {result.BestEpoch} of {result.Epochs.Count}; {seconds / result.Epochs.Count:0.000} s an epoch"));
+        output.WriteLine(
+            FormattableString.Invariant(
+                $"test RMSE {error:0.0000} after epoch {result.BestEpoch} of {result.Epochs.Count}; {seconds / result.Epochs.Count:0.000} s an epoch"
+            )
+        );
         error.ShouldBeLessThan(0.865);
     }
 
@@ -52,13 +58,19 @@ public sealed class MovieLensTests(ITestOutputHelper output)
                     var index = int.Parse(numbers[^2], CultureInfo.InvariantCulture);
                     var column = numbers.Length == 2 ? columns.Find(index) : columns.Find(int.Parse(numbers[0], CultureInfo.InvariantCulture), index);
                     if (column < 0)
+                    {
                         unknown++;
+                    }
                     else
+                    {
                         same &= row.Columns[at] == column && row.ValueAt(at++) == float.Parse(numbers[^1], CultureInfo.InvariantCulture);
+                    }
                 }
 
                 if (!same || at != row.Length)
+                {
                     Assert.Fail($"{part}: line {example} was not read as '{line}'.");
+                }
             }
 
             data.Examples.Count.ShouldBe(example);
@@ -68,7 +80,11 @@ public sealed class MovieLensTests(ITestOutputHelper output)
     }
 
     private static string? Folder() =>
-        Path.GetDirectoryName(Repository.Root) is { } parent && Path.Combine(parent, "shared", "data", "ml-latest-small-split") is var folder && Directory.Exists(folder) ? folder : null;
+        Path.GetDirectoryName(Repository.Root) is { } parent
+        && Path.Combine(parent, "shared", "data", "ml-latest-small-split") is var folder
+        && Directory.Exists(folder)
+            ? folder
+            : null;
 
     private static SparseTextData Read(string? folder, string file, FeatureSpace? space = null)
     {

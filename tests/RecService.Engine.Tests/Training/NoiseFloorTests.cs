@@ -6,7 +6,8 @@ using RecService.Engine.Training;
 namespace RecService.Engine.Tests.Training;
 
 /// <summary>
-/// How close each solver comes to the error of the truth itself. Rows are tested whose features of the first two fields, the users and items as it were, are in
+/// How close each solver comes to the error of the truth itself. Rows are tested whose features of the first two fields, the users and items as it
+/// were, are in
 /// no row that was learned from or that told when to stop: what is known of them is known from other pairs.
 /// </summary>
 public sealed class NoiseFloorTests(ITestOutputHelper output)
@@ -16,8 +17,8 @@ public sealed class NoiseFloorTests(ITestOutputHelper output)
     private static readonly Lazy<GeneratedRows> Numbers = new(() => new(rows: 300_000, binary: false));
     private static readonly Lazy<GeneratedRows> Events = new(() => new(rows: 500_000, binary: true));
 
-    public static TheoryData<Solver, FeatureInteraction> SolversAndInteractions => new MatrixTheoryData<Solver, FeatureInteraction>(
-        Enum.GetValues<Solver>(), [FeatureInteraction.FieldPooled, FeatureInteraction.Plain]);
+    public static TheoryData<Solver, FeatureInteraction> SolversAndInteractions =>
+        new MatrixTheoryData<Solver, FeatureInteraction>(Enum.GetValues<Solver>(), [FeatureInteraction.FieldPooled, FeatureInteraction.Plain]);
 
     [Theory]
     [MemberData(nameof(SolversAndInteractions))]
@@ -27,7 +28,11 @@ public sealed class NoiseFloorTests(ITestOutputHelper output)
         var floor = rows.FloorRmse;
 
         var machine = Rmse(rows, Settings(solver) with { Interaction = interaction });
-        output.WriteLine(FormattableString.Invariant($"{solver}, {interaction}: RMSE {machine:F4}, of the truth {floor:F4}, ratio {machine / floor:F4}; noise {Noise}"));
+        output.WriteLine(
+            FormattableString.Invariant(
+                $"{solver}, {interaction}: RMSE {machine:F4}, of the truth {floor:F4}, ratio {machine / floor:F4}; noise {Noise}"
+            )
+        );
 
         floor.ShouldBe(Noise, 0.02 * Noise);
         machine.ShouldBeLessThanOrEqualTo(1.02 * floor);
@@ -63,28 +68,40 @@ public sealed class NoiseFloorTests(ITestOutputHelper output)
 
         var machine = LogLoss(Settings(solver));
         var linear = LogLoss(Settings(solver) with { Factors = 0 });
-        output.WriteLine(FormattableString.Invariant($"{solver}: log loss {machine:F4}, of the truth {floor:F4}, ratio {machine / floor:F4}; linear {linear:F4}, ratio {linear / floor:F4}"));
+        output.WriteLine(
+            FormattableString.Invariant(
+                $"{solver}: log loss {machine:F4}, of the truth {floor:F4}, ratio {machine / floor:F4}; linear {linear:F4}, ratio {linear / floor:F4}"
+            )
+        );
 
         machine.ShouldBeLessThanOrEqualTo(1.02 * floor);
         linear.ShouldBeGreaterThan(1.02 * floor);
 
-        double LogLoss(TrainingSettings settings) => ClassificationMetrics.Measure(Model(rows, settings with { Loss = Loss.Logistic }), rows.Test).ShouldNotBeNull().LogLoss;
+        double LogLoss(TrainingSettings settings) =>
+            ClassificationMetrics.Measure(Model(rows, settings with { Loss = Loss.Logistic }), rows.Test).ShouldNotBeNull().LogLoss;
     }
 
     /// <summary>k is that of the truth; rows are plenty, so that little regularisation does.</summary>
-    private static TrainingSettings Settings(Solver solver) => new()
-    {
-        Solver = solver,
-        Factors = 4,
-        Epochs = 12,
-        LearningRate = solver switch { Solver.Sgd => 0.05f, Solver.AdaGrad => 0.2f, _ => 0.01f },
-        Schedule = RateSchedule.Cosine,
-        L2Linear = 0.001f,
-        L2Factors = 0.001f,
-        InitialDeviation = 0.1f,
-    };
+    private static TrainingSettings Settings(Solver solver) =>
+        new()
+        {
+            Solver = solver,
+            Factors = 4,
+            Epochs = 12,
+            LearningRate = solver switch
+            {
+                Solver.Sgd => 0.05f,
+                Solver.AdaGrad => 0.2f,
+                _ => 0.01f,
+            },
+            Schedule = RateSchedule.Cosine,
+            L2Linear = 0.001f,
+            L2Factors = 0.001f,
+            InitialDeviation = 0.1f,
+        };
 
-    private static double Rmse(GeneratedRows rows, TrainingSettings settings) => RegressionMetrics.Measure(Model(rows, settings), rows.Test).ShouldNotBeNull().Rmse;
+    private static double Rmse(GeneratedRows rows, TrainingSettings settings) =>
+        RegressionMetrics.Measure(Model(rows, settings), rows.Test).ShouldNotBeNull().Rmse;
 
     private static FactorizationModel Model(GeneratedRows rows, TrainingSettings settings) =>
         new Trainer(settings).Train(rows.Truth.Space, rows.Train, rows.Holdout, cancellationToken: TestContext.Current.CancellationToken).Model;
@@ -115,7 +132,8 @@ public sealed class NoiseFloorTests(ITestOutputHelper output)
         public double FloorLogLoss =>
             ClassificationMetrics.Measure([.. TrueScores().Select(score => 1 / (1 + MathF.Exp(-score)))], Test.Targets).ShouldNotBeNull().LogLoss;
 
-        private float[] TrueScores() => [.. Enumerable.Range(0, Test.Count).Select(example => (float)Truth.TrueScore(Test.Blocks[0][example].Columns))];
+        private float[] TrueScores() =>
+            [.. Enumerable.Range(0, Test.Count).Select(example => (float)Truth.TrueScore(Test.Blocks[0][example].Columns))];
 
         private static IEnumerable<(int First, int Second)> Pairs(ExampleSet examples)
         {

@@ -21,7 +21,9 @@ public sealed class ReadmeTests(ITestOutputHelper output)
         // <warm>
         var former = new Trainer(settings) { KeepsState = true }.Train(space, examples);
         using (var file = File.Create(path))
+        {
             former.State!.Save(file);
+        }
         // … and the next day, with other examples and features:
         using var stored = File.OpenRead(path);
         var next = new Trainer(settings) { KeepsState = true }.Train(newSpace, newExamples, start: TrainingState.Load(stored));
@@ -40,9 +42,14 @@ public sealed class ReadmeTests(ITestOutputHelper output)
         var score = new Scorer(model).Score(new([0, 7, 12]));
         // <models>
         using (var file = File.Create(path))
+        {
             SafetensorsFile.Export(file, model);
+        }
+
         using (var file = File.OpenRead(path))
-            model = SafetensorsFile.Import(file);               // the same model, feature index included
+        {
+            model = SafetensorsFile.Import(file); // the same model, feature index included
+        }
         // </models>
         File.Delete(path);
         new Scorer(model).Score(new([0, 7, 12])).ShouldBe(score);
@@ -54,16 +61,22 @@ public sealed class ReadmeTests(ITestOutputHelper output)
         var folder = Directory.CreateTempSubdirectory("files");
         try
         {
-            var (trainFile, validFile, cacheFile) = (Path.Combine(folder.FullName, "train.ffm"), Path.Combine(folder.FullName, "valid.ffm"), Path.Combine(folder.FullName, "train.rsx"));
+            var (trainFile, validFile, cacheFile) = (
+                Path.Combine(folder.FullName, "train.ffm"),
+                Path.Combine(folder.FullName, "valid.ffm"),
+                Path.Combine(folder.FullName, "train.rsx")
+            );
             File.WriteAllText(trainFile, "1 0:0:1 1:2:0.5\n0 0:1:1 1:2:1\n");
             File.WriteAllText(validFile, "1 0:1:1 1:2:0.5 1:3:1\n");
             // <files>
-            using var trainText = File.OpenRead(trainFile);                                         // any stream: compressed, standard input, …
+            using var trainText = File.OpenRead(trainFile); // any stream: compressed, standard input, …
             using var validText = File.OpenRead(validFile);
-            var train = SparseTextData.Read(trainText, trainFile);                                  // makes the feature space
-            var valid = SparseTextData.Read(validText, validFile, train.Space);                     // leaves out what it does not know: UnknownEntries
+            var train = SparseTextData.Read(trainText, trainFile); // makes the feature space
+            var valid = SparseTextData.Read(validText, validFile, train.Space); // leaves out what it does not know: UnknownEntries
             using (var cache = File.Create(cacheFile))
+            {
                 ExampleFile.Save(cache, train.Space, train.Examples);
+            }
             // </files>
             valid.UnknownEntries.ShouldBe(1);
             using var cached = File.OpenRead(cacheFile);
@@ -84,7 +97,12 @@ public sealed class ReadmeTests(ITestOutputHelper output)
         var machine = Fit(space, new(batch, targets));
         var machineError = Error(machine, test, expected);
 
-        var settings = new { Hidden = 8, K = 4, Epochs = 300 };
+        var settings = new
+        {
+            Hidden = 8,
+            K = 4,
+            Epochs = 300,
+        };
         // <layer>
         var layer = new FactorizationLayer(space, FeatureInteraction.FieldPooled, settings.K, initialDeviation: 0.5f);
         var network = new HiddenLayer(settings.K, settings.Hidden);
@@ -94,9 +112,12 @@ public sealed class ReadmeTests(ITestOutputHelper output)
         {
             layer.Forward(batch, cross, affine);
             var outputs = network.Forward(cross);
-            var slopes = new float[batch.Count];                        // ∂L/∂y of L = ½ mean (y − target)²
+            var slopes = new float[batch.Count]; // ∂L/∂y of L = ½ mean (y − target)²
             for (var row = 0; row < batch.Count; row++)
+            {
                 slopes[row] = (affine[row] + outputs[row] - targets[row]) / batch.Count;
+            }
+
             var crossGradient = network.Backward(cross, slopes, rate: 0.1f);
             layer.Apply(layer.Backward(batch, crossGradient, slopes), rate: 0.1f);
         }
@@ -104,7 +125,11 @@ public sealed class ReadmeTests(ITestOutputHelper output)
 
         var networkError = Error(layer, network, test, expected);
         var spread = Math.Sqrt(expected.Average(t => Math.Pow(t - expected.Average(), 2)));
-        output.WriteLine(FormattableString.Invariant($"RMSE on new rows: the mean {spread:0.000}, factorization machine {machineError:0.000}, with a hidden layer {networkError:0.000}"));
+        output.WriteLine(
+            FormattableString.Invariant(
+                $"RMSE on new rows: the mean {spread:0.000}, factorization machine {machineError:0.000}, with a hidden layer {networkError:0.000}"
+            )
+        );
         machineError.ShouldBeGreaterThan(0.9 * spread);
         networkError.ShouldBeLessThan(0.3 * machineError);
     }
@@ -122,7 +147,9 @@ public sealed class ReadmeTests(ITestOutputHelper output)
         var folder = Path.Combine(root, "tests", "RecService.Engine.Tests", "Training");
         var expected = string.Join("\n\n", Directory.GetFiles(folder, "Readme*.cs").SelectMany(file => MarkedBy(part, File.ReadAllLines(file))));
         expected.Length.ShouldBeGreaterThan(100);
-        File.ReadAllText(Path.Combine(root, "src", "RecService.Engine", "README.md")).ReplaceLineEndings("\n").ShouldContain($"```csharp\n{expected}\n```");
+        File.ReadAllText(Path.Combine(root, "src", "RecService.Engine", "README.md"))
+            .ReplaceLineEndings("\n")
+            .ShouldContain($"```csharp\n{expected}\n```");
     }
 
     /// <summary>Every piece of code between marks of a name, without its indentation.</summary>
@@ -137,9 +164,16 @@ public sealed class ReadmeTests(ITestOutputHelper output)
         }
     }
 
-    private static FactorizationModel Fit(FeatureSpace space, ExampleSet examples) =>
-        new Trainer(new() { Factors = 4, Epochs = 300, InitialDeviation = 0.5f, L2Factors = 0, L2Linear = 0 })
-            .Train(space, examples, cancellationToken: TestContext.Current.CancellationToken).Model;
+    private static FactorizationModel Fit(FeatureSpace space, ExampleSet examples) => new Trainer(
+            new()
+            {
+                Factors = 4,
+                Epochs = 300,
+                InitialDeviation = 0.5f,
+                L2Factors = 0,
+                L2Linear = 0,
+            }
+        ).Train(space, examples, cancellationToken: TestContext.Current.CancellationToken).Model;
 
     private static double Error(FactorizationModel model, SparseRows rows, float[] targets)
     {
@@ -173,11 +207,15 @@ public sealed class ReadmeTests(ITestOutputHelper output)
     /// <summary>y = Σ_h a_h max(0, ⟨W_h, cross⟩ + b_h), trained by AdaGrad.</summary>
     private sealed class HiddenLayer(int inputs, int hidden)
     {
-        private readonly float[] _parameters = Start(hidden * (inputs + 2));                        // per unit: W_h, b_h, a_h
+        private readonly float[] _parameters = Start(hidden * (inputs + 2)); // per unit: W_h, b_h, a_h
         private readonly float[] _squares = new float[hidden * (inputs + 2)];
 
         public float[] Forward(float[] cross) =>
-            [.. Enumerable.Range(0, cross.Length / inputs).Select(row => Enumerable.Range(0, hidden).Sum(unit => Unit(unit)[inputs + 1] * Activation(unit, cross, row)))];
+            [
+                .. Enumerable
+                    .Range(0, cross.Length / inputs)
+                    .Select(row => Enumerable.Range(0, hidden).Sum(unit => Unit(unit)[inputs + 1] * Activation(unit, cross, row))),
+            ];
 
         public float[] Backward(float[] cross, float[] slopes, float rate)
         {
@@ -189,7 +227,10 @@ public sealed class ReadmeTests(ITestOutputHelper output)
                 {
                     var activation = Activation(unit, cross, row);
                     if (activation <= 0)
+                    {
                         continue;
+                    }
+
                     var own = Unit(unit);
                     var byUnit = gradient.AsSpan(unit * (inputs + 2));
                     var slope = slopes[row] * own[inputs + 1];
@@ -220,7 +261,10 @@ public sealed class ReadmeTests(ITestOutputHelper output)
             var own = Unit(unit);
             var sum = own[inputs];
             for (var d = 0; d < inputs; d++)
+            {
                 sum += own[d] * cross[(row * inputs) + d];
+            }
+
             return Math.Max(0, sum);
         }
 

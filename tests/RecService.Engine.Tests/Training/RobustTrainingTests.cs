@@ -20,7 +20,14 @@ public sealed class RobustTrainingTests
     {
         var train = Truth.Draw(20_000);
         var random = new RandomSource(1);
-        var trainer = new Trainer(new() { Threads = 2, Epochs = 100_000, Deterministic = deterministic });
+        var trainer = new Trainer(
+            new()
+            {
+                Threads = 2,
+                Epochs = 100_000,
+                Deterministic = deterministic,
+            }
+        );
         for (var attempt = 0; attempt < 30; attempt++)
         {
             using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(Token);
@@ -45,7 +52,14 @@ public sealed class RobustTrainingTests
         }
 
         var empty = new ExampleSet(rows.Build(), [.. Enumerable.Range(0, 100).Select(row => row % 4 == 0 ? 0f : 1f)]);
-        var result = new Trainer(new() { Loss = loss, Epochs = 5, Factors = 4 }).Train(space, empty, empty, cancellationToken: Token);
+        var result = new Trainer(
+            new()
+            {
+                Loss = loss,
+                Epochs = 5,
+                Factors = 4,
+            }
+        ).Train(space, empty, empty, cancellationToken: Token);
 
         var truth = loss == Loss.Squared ? 0.1875 : -(0.75 * Math.Log(0.75)) - (0.25 * Math.Log(0.25));
         result.Epochs.ShouldAllBe(epoch => Math.Abs(epoch.TrainLoss - truth) < 0.05 && Math.Abs(epoch.HoldoutLoss!.Value - truth) < 0.01);
@@ -65,16 +79,24 @@ public sealed class RobustTrainingTests
         rows.Add(0);
         rows.EndRow();
 
-        Should.Throw<ArgumentException>(() => new Trainer(new() { Interaction = FeatureInteraction.FieldWeighted }).Train(space, new(rows.Build(), [1f]), cancellationToken: Token))
+        Should
+            .Throw<ArgumentException>(() =>
+                new Trainer(new() { Interaction = FeatureInteraction.FieldWeighted }).Train(space, new(rows.Build(), [1f]), cancellationToken: Token)
+            )
             .Message.ShouldContain("there are 65536");
     }
 
     [Fact]
     public void A_field_that_the_space_has_not_is_named()
     {
-        var settings = new TrainingSettings { L2ByField = new Dictionary<string, FieldL2>(StringComparer.Ordinal) { [Truth.Space.Fields[0]] = new(0, 0), ["userr"] = new(0, 0) } };
+        var settings = new TrainingSettings
+        {
+            L2ByField = new Dictionary<string, FieldL2>(StringComparer.Ordinal) { [Truth.Space.Fields[0]] = new(0, 0), ["userr"] = new(0, 0) },
+        };
 
-        Should.Throw<ArgumentException>(() => new Trainer(settings).Train(Truth.Space, Truth.Draw(100), cancellationToken: Token)).Message.ShouldContain("'userr'");
+        Should
+            .Throw<ArgumentException>(() => new Trainer(settings).Train(Truth.Space, Truth.Draw(100), cancellationToken: Token))
+            .Message.ShouldContain("'userr'");
     }
 
     [Fact]
@@ -90,16 +112,35 @@ public sealed class RobustTrainingTests
 
     [Fact]
     public void Sums_that_are_infinite_end_the_run() =>
-        Should.Throw<TrainingDivergedException>(() => new Trainer(new() { L2Linear = 1e30f, L2Factors = 1e30f, Epochs = 3 }).Train(Truth.Space, Truth.Draw(2_000), cancellationToken: Token));
+        Should.Throw<TrainingDivergedException>(() =>
+            new Trainer(
+                new()
+                {
+                    L2Linear = 1e30f,
+                    L2Factors = 1e30f,
+                    Epochs = 3,
+                }
+            ).Train(Truth.Space, Truth.Draw(2_000), cancellationToken: Token)
+        );
 
     [Fact]
     public void Pairs_where_every_user_has_every_item_are_refused()
     {
         var space = new FeatureSpace(["user", "item"], [0, 0, 1, 1]);
-        var positives = new ExampleSet([Rows(0, 1), Rows(2, 3)], [[0, 0, 1, 1], [0, 1, 0, 1]], [1, 1, 1, 1]);
+        var positives = new ExampleSet(
+            [Rows(0, 1), Rows(2, 3)],
+            [
+                [0, 0, 1, 1],
+                [0, 1, 0, 1],
+            ],
+            [1, 1, 1, 1]
+        );
         var negatives = new NegativeSampling(0, 1, 1, RowSets.FromPairs(2, [0, 0, 1, 1], [0, 1, 0, 1]));
 
-        Should.Throw<ArgumentException>(() => new Trainer(new() { Loss = Loss.Bpr }).Train(space, positives, negatives: negatives, cancellationToken: Token))
+        Should
+            .Throw<ArgumentException>(() =>
+                new Trainer(new() { Loss = Loss.Bpr }).Train(space, positives, negatives: negatives, cancellationToken: Token)
+            )
             .Message.ShouldStartWith("Every user has every item");
 
         SparseRows Rows(int first, int second)

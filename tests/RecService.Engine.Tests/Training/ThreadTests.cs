@@ -21,9 +21,22 @@ public sealed class ThreadTests(ITestOutputHelper output)
     {
         var train = Truth.Draw(6_000, binary: loss == Loss.Logistic);
         var holdout = Truth.Draw(1_000, part: 1, binary: loss == Loss.Logistic);
-        var settings = new TrainingSettings { Solver = solver, Loss = loss, Interaction = interaction, Factors = 9, Epochs = 4, LearningRate = 0.01f, Deterministic = true };
+        var settings = new TrainingSettings
+        {
+            Solver = solver,
+            Loss = loss,
+            Interaction = interaction,
+            Factors = 9,
+            Epochs = 4,
+            LearningRate = 0.01f,
+            Deterministic = true,
+        };
 
-        var hashes = new[] { 1, 2, 4 }.Select(threads => HashOf(new Trainer(settings with { Threads = threads }).Train(Truth.Space, train, holdout, cancellationToken: Token).Model)).ToArray();
+        var hashes = new[] { 1, 2, 4 }
+            .Select(threads =>
+                HashOf(new Trainer(settings with { Threads = threads }).Train(Truth.Space, train, holdout, cancellationToken: Token).Model)
+            )
+            .ToArray();
 
         output.WriteLine(string.Join("\n", hashes));
         hashes.Distinct().Count().ShouldBe(1);
@@ -36,9 +49,17 @@ public sealed class ThreadTests(ITestOutputHelper output)
     public void So_it_is_with_sampled_negatives(Loss loss)
     {
         var (space, positives, negatives) = Implicit(4_000);
-        var settings = new TrainingSettings { Loss = loss, Factors = 8, Epochs = 4, Deterministic = true };
+        var settings = new TrainingSettings
+        {
+            Loss = loss,
+            Factors = 8,
+            Epochs = 4,
+            Deterministic = true,
+        };
 
-        var hashes = new[] { 1, 2, 4 }.Select(threads => HashOf(new Trainer(settings with { Threads = threads }).Train(space, positives, negatives: negatives, cancellationToken: Token).Model));
+        var hashes = new[] { 1, 2, 4 }.Select(threads =>
+            HashOf(new Trainer(settings with { Threads = threads }).Train(space, positives, negatives: negatives, cancellationToken: Token).Model)
+        );
 
         hashes.Distinct().Count().ShouldBe(1);
     }
@@ -53,18 +74,35 @@ public sealed class ThreadTests(ITestOutputHelper output)
         // Enough rows for cells, with a third field whose features all threads meet.
         var train = Truth.Draw(80_000);
         var holdout = Truth.Draw(10_000, part: 1);
-        var rate = solver switch { Solver.Sgd => 0.01f, Solver.Adam => 0.002f, _ => 0.05f };
-        var settings = new TrainingSettings { Interaction = interaction, Solver = solver, Factors = 8, Epochs = 12, LearningRate = rate, L2Factors = 0.001f, L2Linear = 0.001f };
+        var rate = solver switch
+        {
+            Solver.Sgd => 0.01f,
+            Solver.Adam => 0.002f,
+            _ => 0.05f,
+        };
+        var settings = new TrainingSettings
+        {
+            Interaction = interaction,
+            Solver = solver,
+            Factors = 8,
+            Epochs = 12,
+            LearningRate = rate,
+            L2Factors = 0.001f,
+            L2Linear = 0.001f,
+        };
 
         var one = Best(settings);
         var two = Best(settings with { Threads = 2 });
         var three = Best(settings with { Threads = 3 });
 
-        output.WriteLine(FormattableString.Invariant($"holdout MSE with 1, 2, 3 threads: {one:0.0000} {two:0.0000} {three:0.0000}; the noise is 0.25"));
+        output.WriteLine(
+            FormattableString.Invariant($"holdout MSE with 1, 2, 3 threads: {one:0.0000} {two:0.0000} {three:0.0000}; the noise is 0.25")
+        );
         two.ShouldBeLessThan(1.05 * one);
         three.ShouldBeLessThan(1.05 * one);
 
-        double Best(TrainingSettings s) => new Trainer(s).Train(Truth.Space, train, holdout, cancellationToken: Token).Epochs.Min(epoch => epoch.HoldoutLoss!.Value);
+        double Best(TrainingSettings s) =>
+            new Trainer(s).Train(Truth.Space, train, holdout, cancellationToken: Token).Epochs.Min(epoch => epoch.HoldoutLoss!.Value);
     }
 
     [Theory]
@@ -74,10 +112,18 @@ public sealed class ThreadTests(ITestOutputHelper output)
     {
         var (space, positives, negatives) = Implicit(30_000);
         var holdout = negatives.Materialize(positives.Select([.. Enumerable.Range(0, 3_000)]), seed: 9);
-        var settings = new TrainingSettings { Loss = loss, Factors = 8, Epochs = 6 };
+        var settings = new TrainingSettings
+        {
+            Loss = loss,
+            Factors = 8,
+            Epochs = 6,
+        };
 
         var one = new Trainer(settings).Train(space, positives, holdout, negatives, cancellationToken: Token).Epochs[^1].HoldoutLoss!.Value;
-        var two = new Trainer(settings with { Threads = 2 }).Train(space, positives, holdout, negatives, cancellationToken: Token).Epochs[^1].HoldoutLoss!.Value;
+        var two = new Trainer(settings with { Threads = 2 })
+            .Train(space, positives, holdout, negatives, cancellationToken: Token)
+            .Epochs[^1]
+            .HoldoutLoss!.Value;
 
         two.ShouldBe(one, 0.1 * one);
     }
@@ -104,8 +150,15 @@ public sealed class ThreadTests(ITestOutputHelper output)
 
         var examples = new ExampleSet(rows.Build(), targets);
         var space = FeatureSpace.OfOneField(50);
-        double Loss(int threads) => new Trainer(new() { Interaction = FeatureInteraction.Plain, Factors = 4, Epochs = 8, Threads = threads })
-            .Train(space, examples, examples, cancellationToken: Token).Epochs[^1].HoldoutLoss!.Value;
+        double Loss(int threads) => new Trainer(
+                new()
+                {
+                    Interaction = FeatureInteraction.Plain,
+                    Factors = 4,
+                    Epochs = 8,
+                    Threads = threads,
+                }
+            ).Train(space, examples, examples, cancellationToken: Token).Epochs[^1].HoldoutLoss!.Value;
 
         Loss(2).ShouldBe(Loss(1), 0.1);
     }
@@ -146,8 +199,12 @@ public sealed class ThreadTests(ITestOutputHelper output)
     {
         var examples = Truth.Draw(80_000);
         // Too few rows for cells that are worth it.
-        RowPartition.Of(examples, [.. Enumerable.Range(0, 10_000)], Occurrences.Of(Truth.Space, examples, null), threads: 2, bytes: 0).ShouldBeNull();
-        var partition = RowPartition.Of(examples, [.. Enumerable.Range(0, examples.Count)], Occurrences.Of(Truth.Space, examples, null), threads: 2, bytes: 0).ShouldNotBeNull();
+        RowPartition
+            .Of(examples, [.. Enumerable.Range(0, 10_000)], Occurrences.Of(Truth.Space, examples, null), threads: 2, bytes: 0)
+            .ShouldBeNull();
+        var partition = RowPartition
+            .Of(examples, [.. Enumerable.Range(0, examples.Count)], Occurrences.Of(Truth.Space, examples, null), threads: 2, bytes: 0)
+            .ShouldNotBeNull();
         var queue = new CellQueue(partition, batchExamples: 100, threads: 2);
         var cellOf = queue.Batches.Select(batch => Array.FindLastIndex(partition.Starts, start => start <= batch.From)).ToArray();
         for (var round = 0; round < 20; round++)
@@ -185,13 +242,17 @@ public sealed class ThreadTests(ITestOutputHelper output)
     public void What_a_thread_throws_reaches_the_caller_and_the_team_goes_on()
     {
         using var team = new WorkerTeam(3);
-        Should.Throw<InvalidOperationException>(() => team.Run(member =>
-        {
-            if (member == 2)
-            {
-                throw new InvalidOperationException("of the third");
-            }
-        })).Message.ShouldBe("of the third");
+        Should
+            .Throw<InvalidOperationException>(() =>
+                team.Run(member =>
+                {
+                    if (member == 2)
+                    {
+                        throw new InvalidOperationException("of the third");
+                    }
+                })
+            )
+            .Message.ShouldBe("of the third");
 
         var sum = 0;
         team.Run(member => Interlocked.Add(ref sum, member));
@@ -208,17 +269,27 @@ public sealed class ThreadTests(ITestOutputHelper output)
         using var cancellation = new CancellationTokenSource();
         var epochs = 0;
 
-        Should.Throw<OperationCanceledException>(() => new Trainer(new() { Epochs = 1_000, Threads = threads, Deterministic = deterministic }).Train(
-            Truth.Space,
-            train,
-            progress: _ =>
-            {
-                if (++epochs == 3)
+        Should.Throw<OperationCanceledException>(() =>
+            new Trainer(
+                new()
                 {
-                    cancellation.Cancel();
+                    Epochs = 1_000,
+                    Threads = threads,
+                    Deterministic = deterministic,
                 }
-            },
-            cancellationToken: cancellation.Token));
+            ).Train(
+                Truth.Space,
+                train,
+                progress: _ =>
+                {
+                    if (++epochs == 3)
+                    {
+                        cancellation.Cancel();
+                    }
+                },
+                cancellationToken: cancellation.Token
+            )
+        );
 
         epochs.ShouldBe(3);
     }

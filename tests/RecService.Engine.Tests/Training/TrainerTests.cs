@@ -20,7 +20,14 @@ public sealed class TrainerTests
         {
             for (var k = 1; k <= 67; k++)
             {
-                var settings = new TrainingSettings { Interaction = interaction, Factors = k, Epochs = 1, L2Factors = 0, KernelName = kernel };
+                var settings = new TrainingSettings
+                {
+                    Interaction = interaction,
+                    Factors = k,
+                    Epochs = 1,
+                    L2Factors = 0,
+                    KernelName = kernel,
+                };
                 var (space, examples) = Problem(Loss.Squared, count: 50);
                 var start = Fit(settings with { LearningRate = Still }, space, examples).Model;
                 var end = Fit(settings, space, examples).Model;
@@ -81,12 +88,18 @@ public sealed class TrainerTests
 
         for (var at = 0; at < start.FactorTable.Length; at++)
         {
-            Compare($"factor {at / start.Stride}, {at % start.Stride}", start.FactorTable[at], end.FactorTable[at], value =>
-            {
-                var table = start.FactorTable.ToArray();
-                table[at] = value;
-                return Objective(start.Bias, start.Weights.ToArray(), table);
-            }, padding: at % start.Stride >= 3);
+            Compare(
+                $"factor {at / start.Stride}, {at % start.Stride}",
+                start.FactorTable[at],
+                end.FactorTable[at],
+                value =>
+                {
+                    var table = start.FactorTable.ToArray();
+                    table[at] = value;
+                    return Objective(start.Bias, start.Weights.ToArray(), table);
+                },
+                padding: at % start.Stride >= 3
+            );
         }
 
         void Compare(string name, float before, float after, Func<float, double> objective, bool padding = false)
@@ -111,7 +124,8 @@ public sealed class TrainerTests
                 var score = RandomModels.Naive(model, row).Score;
                 var target = examples.Targets[example];
                 var weight = examples.WeightOf(example);
-                total += weight * (loss == Loss.Squared ? 0.5 * (score - target) * (score - target) : Math.Log(1 + Math.Exp(target > 0 ? -score : score)));
+                total +=
+                    weight * (loss == Loss.Squared ? 0.5 * (score - target) * (score - target) : Math.Log(1 + Math.Exp(target > 0 ? -score : score)));
                 foreach (var column in row.Columns)
                 {
                     total += weight * 0.5 * 0.2f * weights[column] * weights[column];
@@ -132,7 +146,12 @@ public sealed class TrainerTests
     public void A_seed_decides_the_model(Loss loss)
     {
         var (space, examples) = Problem(loss);
-        var settings = new TrainingSettings { Loss = loss, Epochs = 3, Seed = 7 };
+        var settings = new TrainingSettings
+        {
+            Loss = loss,
+            Epochs = 3,
+            Seed = 7,
+        };
         var one = Fit(settings, space, examples);
         var two = Fit(settings, space, examples);
         var other = Fit(settings with { Seed = 8 }, space, examples);
@@ -173,7 +192,15 @@ public sealed class TrainerTests
         var (space, examples) = Problem(Loss.Squared, count: 60, noise: 2);
         var (_, holdout) = Problem(Loss.Squared, count: 60, noise: 2, seed: 99);
         var reports = new List<EpochReport>();
-        var settings = new TrainingSettings { Epochs = 200, LearningRate = 0.5f, L2Factors = 0, L2Linear = 0, InitialDeviation = 0.3f, Patience = 4 };
+        var settings = new TrainingSettings
+        {
+            Epochs = 200,
+            LearningRate = 0.5f,
+            L2Factors = 0,
+            L2Linear = 0,
+            InitialDeviation = 0.3f,
+            Patience = 4,
+        };
         var result = Fit(settings, space, examples, holdout, progress: reports.Add);
         reports.ShouldBe(result.Epochs);
         result.Epochs.Select(e => e.Epoch).ShouldBe(Enumerable.Range(1, result.Epochs.Count));
@@ -192,7 +219,16 @@ public sealed class TrainerTests
     public void Latent_vectors_that_no_example_touches_are_zero()
     {
         var space = RandomModels.Space(2);
-        var examples = new ExampleSet(SparseRows.FromDense(new float[,] { { 1, 0, 0, 0, 0, 1, 0 }, { 0, 1, 0, 0, 0, 0, 1 } }), [1, 2]);
+        var examples = new ExampleSet(
+            SparseRows.FromDense(
+                new float[,]
+                {
+                    { 1, 0, 0, 0, 0, 1, 0 },
+                    { 0, 1, 0, 0, 0, 0, 1 },
+                }
+            ),
+            [1, 2]
+        );
         var model = Fit(new(), space, examples).Model;
         for (var column = 0; column < space.ColumnCount; column++)
         {
@@ -211,10 +247,28 @@ public sealed class TrainerTests
             Add(c < 20 ? users : items, [c], [1]);
         }
 
-        var pairs = Enumerable.Range(0, 20).SelectMany(u => Enumerable.Range(0, 40).Where(i => i % 2 == u % 2 && (i + u) % 3 != 0).Select(i => (User: u, Item: i))).ToArray();
-        var examples = new ExampleSet([users.Build(), items.Build()], [[.. pairs.Select(p => p.User)], [.. pairs.Select(p => p.Item)]], [.. pairs.Select(_ => 1f)]);
+        var pairs = Enumerable
+            .Range(0, 20)
+            .SelectMany(u => Enumerable.Range(0, 40).Where(i => i % 2 == u % 2 && (i + u) % 3 != 0).Select(i => (User: u, Item: i)))
+            .ToArray();
+        var examples = new ExampleSet(
+            [users.Build(), items.Build()],
+            [
+                [.. pairs.Select(p => p.User)],
+                [.. pairs.Select(p => p.Item)],
+            ],
+            [.. pairs.Select(_ => 1f)]
+        );
         var positives = RowSets.FromPairs(20, [.. pairs.Select(p => p.User)], [.. pairs.Select(p => p.Item)]);
-        var settings = new TrainingSettings { Loss = Loss.Logistic, Factors = 4, Epochs = 40, LearningRate = 0.3f, InitialAccumulator = 0.1f, L2Factors = 0.001f };
+        var settings = new TrainingSettings
+        {
+            Loss = Loss.Logistic,
+            Factors = 4,
+            Epochs = 40,
+            LearningRate = 0.3f,
+            InitialAccumulator = 0.1f,
+            L2Factors = 0.001f,
+        };
         var result = Fit(settings, space, examples, negatives: new(0, 1, 3, positives));
         result.Epochs[^1].TrainLoss.ShouldBeLessThan(0.7 * result.Epochs[0].TrainLoss);
         var scorer = new Scorer(result.Model);
@@ -233,9 +287,25 @@ public sealed class TrainerTests
     {
         var (space, examples) = Problem(Loss.Squared, count: 2);
         // At a small rate, one example of weight 3 moves a bias as three of weight 1 do.
-        var settings = new TrainingSettings { Factors = 0, Epochs = 1, LearningRate = 1f, InitialAccumulator = 1e8f };
+        var settings = new TrainingSettings
+        {
+            Factors = 0,
+            Epochs = 1,
+            LearningRate = 1f,
+            InitialAccumulator = 1e8f,
+        };
         var weighted = Fit(settings, space, new(examples.Blocks, examples.Rows, [1, 2], [3, 1]));
-        var repeated = Fit(settings, space, new ExampleSet(examples.Blocks, [[0, 0, 0, 1]], [1, 1, 1, 2]));
+        var repeated = Fit(
+            settings,
+            space,
+            new ExampleSet(
+                examples.Blocks,
+                [
+                    [0, 0, 0, 1],
+                ],
+                [1, 1, 1, 2]
+            )
+        );
         weighted.Model.Bias.ShouldBe(repeated.Model.Bias, 1e-5f);
         for (var column = 0; column < space.ColumnCount; column++)
         {
@@ -249,7 +319,14 @@ public sealed class TrainerTests
     public void An_example_of_weight_0_teaches_nothing()
     {
         var space = RandomModels.Space(2);
-        var rows = SparseRows.FromDense(new float[,] { { 1, 0, 0, 0, 0, 1, 0 }, { 0, 1, 0, 0, 0, 0, 1 }, { 1, 0, 0, 0, 0, 1, 0 } });
+        var rows = SparseRows.FromDense(
+            new float[,]
+            {
+                { 1, 0, 0, 0, 0, 1, 0 },
+                { 0, 1, 0, 0, 0, 0, 1 },
+                { 1, 0, 0, 0, 0, 1, 0 },
+            }
+        );
         var result = Fit(new() { Epochs = 3 }, space, new(rows, [1, 50, 2], [1, 0, 1]));
         result.Model.Weights[1].ShouldBe(0);
         result.Model.FactorsOf(1).ContainsAnyExcept(0f).ShouldBeFalse();
@@ -265,7 +342,16 @@ public sealed class TrainerTests
     public void A_loss_that_explodes_and_stays_finite_is_divergence_too(float rate)
     {
         var (space, examples) = Problem(Loss.Squared);
-        Should.Throw<TrainingDivergedException>(() => new Trainer(new() { LearningRate = rate, InitialAccumulator = 1e-30f, Epochs = 3 }).Train(space, examples));
+        Should.Throw<TrainingDivergedException>(() =>
+            new Trainer(
+                new()
+                {
+                    LearningRate = rate,
+                    InitialAccumulator = 1e-30f,
+                    Epochs = 3,
+                }
+            ).Train(space, examples)
+        );
     }
 
     [Fact]
@@ -274,15 +360,21 @@ public sealed class TrainerTests
         var (space, examples) = Problem(Loss.Squared);
         using var source = new CancellationTokenSource();
         var epochs = 0;
-        Should.Throw<OperationCanceledException>(() => new Trainer(new() { Epochs = 1_000_000 }).Train(
-            space, examples, progress: report =>
-            {
-                epochs++;
-                if (report.Epoch == 3)
+        Should.Throw<OperationCanceledException>(() =>
+            new Trainer(new() { Epochs = 1_000_000 }).Train(
+                space,
+                examples,
+                progress: report =>
                 {
-                    source.Cancel();
-                }
-            }, cancellationToken: source.Token));
+                    epochs++;
+                    if (report.Epoch == 3)
+                    {
+                        source.Cancel();
+                    }
+                },
+                cancellationToken: source.Token
+            )
+        );
         epochs.ShouldBe(3);
     }
 
@@ -290,7 +382,16 @@ public sealed class TrainerTests
     public void Diverging_training_raises_and_names_the_epoch()
     {
         var (space, examples) = Problem(Loss.Squared);
-        var exception = Should.Throw<TrainingDivergedException>(() => new Trainer(new() { LearningRate = 1e15f, InitialAccumulator = 1e-30f, Epochs = 50 }).Train(space, examples));
+        var exception = Should.Throw<TrainingDivergedException>(() =>
+            new Trainer(
+                new()
+                {
+                    LearningRate = 1e15f,
+                    InitialAccumulator = 1e-30f,
+                    Epochs = 50,
+                }
+            ).Train(space, examples)
+        );
         exception.Epoch.ShouldBeGreaterThanOrEqualTo(1);
         exception.Message.ShouldContain($"epoch {exception.Epoch}");
     }
@@ -301,19 +402,44 @@ public sealed class TrainerTests
         // The loss is still finite, but a weight in units of the targets is not.
         var (space, examples) = Problem(Loss.Squared, count: 2);
         var large = new ExampleSet(examples.Blocks, examples.Rows, [-1e25f, 1e25f]);
-        Should.Throw<TrainingDivergedException>(() => new Trainer(new() { LearningRate = 1e15f, InitialAccumulator = 1e-10f, Epochs = 1 }).Train(space, large));
+        Should.Throw<TrainingDivergedException>(() =>
+            new Trainer(
+                new()
+                {
+                    LearningRate = 1e15f,
+                    InitialAccumulator = 1e-10f,
+                    Epochs = 1,
+                }
+            ).Train(space, large)
+        );
     }
 
     [Fact]
     public void Numbers_that_are_not_finite_are_refused_with_their_row()
     {
-        var rows = SparseRows.FromDense(new float[,] { { 1, 2 }, { 3, 4 } });
+        var rows = SparseRows.FromDense(
+            new float[,]
+            {
+                { 1, 2 },
+                { 3, 4 },
+            }
+        );
         foreach (var bad in new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity })
         {
             var builder = new SparseRowsBuilder();
             Add(builder, [0], [1]);
             Should.Throw<ArgumentException>(() => builder.Add(3, bad)).Message.ShouldContain("Row 1");
-            Should.Throw<ArgumentException>(() => SparseRows.FromDense(new[,] { { 1, 2 }, { 3, bad } })).Message.ShouldContain("Row 1");
+            Should
+                .Throw<ArgumentException>(() =>
+                    SparseRows.FromDense(
+                        new[,]
+                        {
+                            { 1, 2 },
+                            { 3, bad },
+                        }
+                    )
+                )
+                .Message.ShouldContain("Row 1");
             Should.Throw<ArgumentException>(() => new ExampleSet(rows, [1, bad])).Message.ShouldContain("Example 1");
             Should.Throw<ArgumentException>(() => new ExampleSet(rows, [1, 1], [1, bad])).Message.ShouldContain("Example 1");
             Should.Throw<ArgumentException>(() => new RowBuffer().Add(4, bad)).Message.ShouldContain("column 4");
@@ -324,9 +450,16 @@ public sealed class TrainerTests
     public void Examples_that_nothing_can_be_learned_from_are_refused()
     {
         var space = RandomModels.Space(1);
-        var rows = SparseRows.FromDense(new float[,] { { 1, 0, 0, 0, 0, 1 } });
+        var rows = SparseRows.FromDense(
+            new float[,]
+            {
+                { 1, 0, 0, 0, 0, 1 },
+            }
+        );
         Should.Throw<ArgumentException>(() => new Trainer(new()).Train(space, new(rows, [1]))).Message.ShouldContain("columns up to 5");
-        Should.Throw<ArgumentException>(() => new Trainer(new()).Train(space, new(new SparseRowsBuilder().Build(), []))).Message.ShouldContain("no examples");
+        Should
+            .Throw<ArgumentException>(() => new Trainer(new()).Train(space, new(new SparseRowsBuilder().Build(), [])))
+            .Message.ShouldContain("no examples");
         Should.Throw<ArgumentException>(() => new Trainer(new()).Train(RandomModels.Space(2), new(rows, [1], [0]))).Message.ShouldContain("weight 0");
     }
 
@@ -334,22 +467,24 @@ public sealed class TrainerTests
     public void Settings_out_of_range_are_named()
     {
         var good = new TrainingSettings();
-        foreach (var (settings, name) in new[]
-        {
-            (good with { Factors = -1 }, "Factors"),
-            (good with { Factors = 4_097 }, "Factors"),
-            (good with { Epochs = 0 }, "Epochs"),
-            (good with { LearningRate = 0 }, "LearningRate"),
-            (good with { LearningRate = float.NaN }, "LearningRate"),
-            (good with { L2Linear = -1 }, "L2Linear"),
-            (good with { L2Factors = float.PositiveInfinity }, "L2Factors"),
-            (good with { InitialDeviation = 0 }, "InitialDeviation"),
-            (good with { InitialAccumulator = 0 }, "InitialAccumulator"),
-            (good with { Patience = 0 }, "Patience"),
-            (good with { Loss = (Loss)9 }, "Loss"),
-            (good with { Interaction = (FeatureInteraction)9 }, "Interaction"),
-            (good with { KernelName = "abacus" }, "scalar"),
-        })
+        foreach (
+            var (settings, name) in new[]
+            {
+                (good with { Factors = -1 }, "Factors"),
+                (good with { Factors = 4_097 }, "Factors"),
+                (good with { Epochs = 0 }, "Epochs"),
+                (good with { LearningRate = 0 }, "LearningRate"),
+                (good with { LearningRate = float.NaN }, "LearningRate"),
+                (good with { L2Linear = -1 }, "L2Linear"),
+                (good with { L2Factors = float.PositiveInfinity }, "L2Factors"),
+                (good with { InitialDeviation = 0 }, "InitialDeviation"),
+                (good with { InitialAccumulator = 0 }, "InitialAccumulator"),
+                (good with { Patience = 0 }, "Patience"),
+                (good with { Loss = (Loss)9 }, "Loss"),
+                (good with { Interaction = (FeatureInteraction)9 }, "Interaction"),
+                (good with { KernelName = "abacus" }, "scalar"),
+            }
+        )
         {
             Should.Throw<ArgumentException>(() => new Trainer(settings)).Message.ShouldContain(name);
         }
@@ -384,17 +519,32 @@ public sealed class TrainerTests
         }
 
         var examples = new ExampleSet(builder.Build(), RendleExample.Ratings);
-        var settings = new TrainingSettings { Interaction = FeatureInteraction.Plain, Factors = 4, Epochs = 300, L2Factors = 0, L2Linear = 0, InitialAccumulator = 0.1f };
+        var settings = new TrainingSettings
+        {
+            Interaction = FeatureInteraction.Plain,
+            Factors = 4,
+            Epochs = 300,
+            L2Factors = 0,
+            L2Linear = 0,
+            InitialAccumulator = 0.1f,
+        };
         var model = Fit(settings, space, examples).Model;
         MeanSquare(model, examples).ShouldBeLessThan(0.01);
     }
 
     private static TrainingResult Fit(
-        TrainingSettings settings, FeatureSpace space, ExampleSet train, ExampleSet? holdout = null, NegativeSampling? negatives = null, Action<EpochReport>? progress = null) =>
-        new Trainer(settings).Train(space, train, holdout, negatives, progress: progress, cancellationToken: TestContext.Current.CancellationToken);
+        TrainingSettings settings,
+        FeatureSpace space,
+        ExampleSet train,
+        ExampleSet? holdout = null,
+        NegativeSampling? negatives = null,
+        Action<EpochReport>? progress = null
+    ) => new Trainer(settings).Train(space, train, holdout, negatives, progress: progress, cancellationToken: TestContext.Current.CancellationToken);
 
-    private static double MeanSquare(FactorizationModel model, ExampleSet examples) => Enumerable.Range(0, examples.Count)
-        .Average(e => Math.Pow(model.Predict(new Scorer(model).Score(examples.Blocks[0][e])) - examples.Targets[e], 2));
+    private static double MeanSquare(FactorizationModel model, ExampleSet examples) =>
+        Enumerable
+            .Range(0, examples.Count)
+            .Average(e => Math.Pow(model.Predict(new Scorer(model).Score(examples.Blocks[0][e])) - examples.Targets[e], 2));
 
     /// <summary>Examples with one or two of each of three fields' columns, whose targets depend on pairs of them.</summary>
     private static (FeatureSpace Space, ExampleSet Examples) Problem(Loss loss, int count = 300, double noise = 0, ulong seed = 5)
@@ -408,7 +558,10 @@ public sealed class TrainerTests
             var (a, b, c) = (random.Below(5), random.Below(5), random.Below(5));
             Add(builder, [a, 5 + b, 10 + c], [1, 1, 0.5f + (float)random.NextDouble()]);
             var value = ((a * b) % 4) - 1.5 + (c * 0.3) + (noise * random.NextNormal());
-            targets[example] = loss == Loss.Squared ? (float)value : value > 0 ? 1 : 0;
+            targets[example] =
+                loss == Loss.Squared ? (float)value
+                : value > 0 ? 1
+                : 0;
         }
 
         return (space, new(builder.Build(), targets));

@@ -33,7 +33,15 @@ public sealed class WarmStartTests
     {
         // So few examples are a single batch, whose order the seed decides.
         var (space, examples) = Problem(loss);
-        var settings = new TrainingSettings { Solver = solver, Interaction = interaction, Loss = loss, Factors = 5, LearningRate = 0.01f, InitialDeviation = 0.3f };
+        var settings = new TrainingSettings
+        {
+            Solver = solver,
+            Interaction = interaction,
+            Loss = loss,
+            Factors = 5,
+            LearningRate = 0.01f,
+            InitialDeviation = 0.3f,
+        };
         var whole = Train(settings with { Epochs = 7 }, space, examples).Model;
         var part = Reloaded(Train(settings with { Epochs = 3 }, space, examples).State!);
         var parts = Train(settings with { Epochs = 4 }, space, examples, start: part).Model;
@@ -42,7 +50,8 @@ public sealed class WarmStartTests
         ShouldBeClose(parts.Weights, whole.Weights);
         ShouldBeClose(parts.FactorTable, whole.FactorTable);
         ShouldBeClose(parts.FieldWeights, whole.FieldWeights);
-        Train(settings with { Epochs = 4 }, space, examples, start: TrainingState.Of(part.Model)).Model.FactorTable.SequenceEqual(parts.FactorTable)
+        Train(settings with { Epochs = 4 }, space, examples, start: TrainingState.Of(part.Model))
+            .Model.FactorTable.SequenceEqual(parts.FactorTable)
             .ShouldBe(solver == Solver.Sgd, "whether the solver's sums make a difference");
     }
 
@@ -53,7 +62,14 @@ public sealed class WarmStartTests
     {
         // So many examples are divided between threads, and rows are numbered by how often they occur.
         var (space, examples) = Problem(Loss.Squared, count: 10_000);
-        var settings = new TrainingSettings { Solver = Solver.Adam, Factors = 3, Epochs = 1, LearningRate = 0.01f, Threads = threads };
+        var settings = new TrainingSettings
+        {
+            Solver = Solver.Adam,
+            Factors = 3,
+            Epochs = 1,
+            LearningRate = 0.01f,
+            Threads = threads,
+        };
         var former = Train(settings, space, examples);
         var still = Train(settings with { LearningRate = 1e-30f, Schedule = RateSchedule.Constant }, space, examples, start: former.State);
 
@@ -74,15 +90,46 @@ public sealed class WarmStartTests
     [Fact]
     public void Features_are_the_same_by_name_wherever_their_columns_are()
     {
-        var former = FeatureIndex.Of([new(0, "user.id", "a"), new(1, "user.id", "gone"), new(2, "item.id", "x"), new(3, "item.id", "rare 1"), new(3, "item.id", "rare 2"), new(4, "context.hour", null, 12, 3)]);
+        var former = FeatureIndex.Of([
+            new(0, "user.id", "a"),
+            new(1, "user.id", "gone"),
+            new(2, "item.id", "x"),
+            new(3, "item.id", "rare 1"),
+            new(3, "item.id", "rare 2"),
+            new(4, "context.hour", null, 12, 3),
+        ]);
         var formerSpace = new FeatureSpace(["user", "item", "context"], [0, 0, 1, 1, 2]);
         var features = FeatureIndex.Of([
-            new(0, "context.hour", null, 11, 2), new(1, "item.id", "new"), new(2, "item.id", "rare 1"), new(2, "item.id", "rare 2"), new(2, "item.id", "x"), new(3, "user.id", "a")]);
+            new(0, "context.hour", null, 11, 2),
+            new(1, "item.id", "new"),
+            new(2, "item.id", "rare 1"),
+            new(2, "item.id", "rare 2"),
+            new(2, "item.id", "x"),
+            new(3, "user.id", "a"),
+        ]);
         var space = new FeatureSpace(["context", "item", "user"], [0, 1, 1, 2]);
-        var settings = new TrainingSettings { Interaction = FeatureInteraction.FieldWeighted, Loss = Loss.Logistic, Factors = 4, Epochs = 5, LearningRate = 0.3f, InitialDeviation = 0.5f };
+        var settings = new TrainingSettings
+        {
+            Interaction = FeatureInteraction.FieldWeighted,
+            Loss = Loss.Logistic,
+            Factors = 4,
+            Epochs = 5,
+            LearningRate = 0.3f,
+            InitialDeviation = 0.5f,
+        };
 
         var start = Train(settings, formerSpace, Rows([0, 2, 4], [1, 3, 4], [0, 3], [1, 2, 4]), features: former).State!;
-        var model = Train(settings with { LearningRate = 1e-30f, Epochs = 1 }, space, Rows([0, 1, 3], [0, 2, 3]), features: features, start: start).Model;
+        var model = Train(
+            settings with
+            {
+                LearningRate = 1e-30f,
+                Epochs = 1,
+            },
+            space,
+            Rows([0, 1, 3], [0, 2, 3]),
+            features: features,
+            start: start
+        ).Model;
 
         model.Bias.ShouldBe(start.Model.Bias);
         int[] formerColumns = [4, -1, 3, 0];
@@ -108,7 +155,13 @@ public sealed class WarmStartTests
         // The new file has field 3 in the middle, index 1 in it too, and no index 4 any more.
         var formerSpace = new FeatureSpace(["2", "5"], [0, 0, 1, 1, 1]);
         var space = new FeatureSpace(["2", "3", "5"], [0, 0, 2, 2, 1], [0, 1, 2, 3, 1]);
-        var settings = new TrainingSettings { Loss = Loss.Logistic, Factors = 3, Epochs = 5, LearningRate = 0.3f };
+        var settings = new TrainingSettings
+        {
+            Loss = Loss.Logistic,
+            Factors = 3,
+            Epochs = 5,
+            LearningRate = 0.3f,
+        };
 
         var start = Train(settings, formerSpace, Rows([0, 2], [1, 3], [0, 4])).State!;
         var model = Train(settings with { LearningRate = 1e-30f, Epochs = 1 }, space, Rows([0, 2, 4], [1, 3])).Model;
@@ -128,10 +181,29 @@ public sealed class WarmStartTests
     public void The_start_is_kept_when_no_epoch_is_better()
     {
         var (space, examples) = Problem(Loss.Squared, count: 900);
-        var settings = new TrainingSettings { Factors = 4, Epochs = 60, Patience = 60, L2Factors = 0, L2Linear = 0, LearningRate = 0.2f };
+        var settings = new TrainingSettings
+        {
+            Factors = 4,
+            Epochs = 60,
+            Patience = 60,
+            L2Factors = 0,
+            L2Linear = 0,
+            LearningRate = 0.2f,
+        };
         var former = Train(settings, space, examples, holdout: examples);
 
-        var result = Train(settings with { Solver = Solver.Adam, LearningRate = 0.5f, Epochs = 2 }, space, examples, holdout: examples, start: former.State);
+        var result = Train(
+            settings with
+            {
+                Solver = Solver.Adam,
+                LearningRate = 0.5f,
+                Epochs = 2,
+            },
+            space,
+            examples,
+            holdout: examples,
+            start: former.State
+        );
 
         result.BestEpoch.ShouldBe(0);
         result.StartHoldoutLoss!.Value.ShouldBe(former.Epochs[former.BestEpoch - 1].HoldoutLoss!.Value, 1e-5);
@@ -145,7 +217,15 @@ public sealed class WarmStartTests
     {
         var (space, examples) = Problem(Loss.Squared, count: 60, noise: 1);
         var (_, holdout) = Problem(Loss.Squared, count: 100, noise: 1, seed: 6);
-        var settings = new TrainingSettings { Factors = 16, Epochs = 200, LearningRate = 0.5f, L2Factors = 0, L2Linear = 0, InitialDeviation = 0.3f };
+        var settings = new TrainingSettings
+        {
+            Factors = 16,
+            Epochs = 200,
+            LearningRate = 0.5f,
+            L2Factors = 0,
+            L2Linear = 0,
+            InitialDeviation = 0.3f,
+        };
         var result = Train(settings, space, examples, holdout);
 
         result.BestEpoch.ShouldBeInRange(1, result.Epochs.Count - 1);
@@ -157,10 +237,28 @@ public sealed class WarmStartTests
     public void A_solver_starts_from_the_state_of_another()
     {
         var (space, examples) = Problem(Loss.Squared, count: 900);
-        var settings = new TrainingSettings { Factors = 4, Epochs = 5, L2Factors = 0, L2Linear = 0 };
+        var settings = new TrainingSettings
+        {
+            Factors = 4,
+            Epochs = 5,
+            L2Factors = 0,
+            L2Linear = 0,
+        };
         var former = Train(settings, space, examples, holdout: examples);
 
-        var result = Train(settings with { Solver = Solver.Adam, LearningRate = 0.003f, Epochs = 40, Patience = 40 }, space, examples, holdout: examples, start: former.State);
+        var result = Train(
+            settings with
+            {
+                Solver = Solver.Adam,
+                LearningRate = 0.003f,
+                Epochs = 40,
+                Patience = 40,
+            },
+            space,
+            examples,
+            holdout: examples,
+            start: former.State
+        );
 
         result.State!.Solver.ShouldBe(Solver.Adam);
         result.Epochs[result.BestEpoch - 1].HoldoutLoss!.Value.ShouldBeLessThan(result.StartHoldoutLoss!.Value);
@@ -175,7 +273,9 @@ public sealed class WarmStartTests
         var names = FeatureIndex.Of(Enumerable.Range(0, space.ColumnCount).Select(column => new IndexedFeature(column, "tag", $"{column}")));
 
         Should.Throw<ArgumentException>(() => Train(settings with { Factors = 5 }, space, examples, start: start)).Message.ShouldContain("4 factors");
-        Should.Throw<ArgumentException>(() => Train(settings with { Loss = Loss.Logistic }, space, examples, start: start)).Message.ShouldContain("Squared");
+        Should
+            .Throw<ArgumentException>(() => Train(settings with { Loss = Loss.Logistic }, space, examples, start: start))
+            .Message.ShouldContain("Squared");
         Should.Throw<ArgumentException>(() => Train(settings, space, examples, features: names, start: start)).Message.ShouldContain("names");
     }
 
@@ -183,7 +283,18 @@ public sealed class WarmStartTests
     public void A_damaged_state_is_refused()
     {
         var (space, examples) = Problem(Loss.Squared, count: 20);
-        var file = Saved(Train(new() { Factors = 2, Epochs = 1, Solver = Solver.Adam }, space, examples).State!);
+        var file = Saved(
+            Train(
+                new()
+                {
+                    Factors = 2,
+                    Epochs = 1,
+                    Solver = Solver.Adam,
+                },
+                space,
+                examples
+            ).State!
+        );
 
         for (var at = 0; at < file.Length; at++)
         {
@@ -201,8 +312,13 @@ public sealed class WarmStartTests
     }
 
     private static TrainingResult Train(
-        TrainingSettings settings, FeatureSpace space, ExampleSet examples, ExampleSet? holdout = null, FeatureIndex? features = null, TrainingState? start = null) =>
-        new Trainer(settings) { KeepsState = true }.Train(space, examples, holdout, features: features, start: start);
+        TrainingSettings settings,
+        FeatureSpace space,
+        ExampleSet examples,
+        ExampleSet? holdout = null,
+        FeatureIndex? features = null,
+        TrainingState? start = null
+    ) => new Trainer(settings) { KeepsState = true }.Train(space, examples, holdout, features: features, start: start);
 
     private static byte[] Saved(TrainingState state)
     {
@@ -213,7 +329,8 @@ public sealed class WarmStartTests
 
     private static TrainingState Reloaded(TrainingState state) => TrainingState.Load(new MemoryStream(Saved(state)));
 
-    private static void ShouldBeClose(ReadOnlySpan<float> actual, ReadOnlySpan<float> expected) => actual.ToArray().ShouldBe(expected.ToArray(), 1e-5);
+    private static void ShouldBeClose(ReadOnlySpan<float> actual, ReadOnlySpan<float> expected) =>
+        actual.ToArray().ShouldBe(expected.ToArray(), 1e-5);
 
     private static ExampleSet Rows(params int[][] rows)
     {

@@ -14,7 +14,11 @@ internal sealed class ActiveModelConfiguration : IEntityTypeConfiguration<Active
         builder.Property(active => active.Version).HasColumnName("version");
         builder.Property(active => active.ActivatedAt).HasColumnName("activated_at");
         builder.HasIndex(active => active.Version).HasDatabaseName("ix_active_model_version");
-        builder.HasOne<StoredModel>().WithMany().HasForeignKey(active => active.Version)
-            .OnDelete(DeleteBehavior.Restrict).HasConstraintName("fk_active_model_models");
+        builder
+            .HasOne<StoredModel>()
+            .WithMany()
+            .HasForeignKey(active => active.Version)
+            .OnDelete(DeleteBehavior.Restrict)
+            .HasConstraintName("fk_active_model_models");
     }
 }

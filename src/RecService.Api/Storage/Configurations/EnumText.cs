@@ -4,7 +4,8 @@ namespace RecService.Api.Storage.Configurations;
 internal static class EnumText<TEnum>
     where TEnum : struct, Enum
 {
-    private static readonly Dictionary<TEnum, string> Words = Enum.GetValues<TEnum>().ToDictionary(value => value, value => value.ToString().ToLowerInvariant());
+    private static readonly Dictionary<TEnum, string> Words = Enum.GetValues<TEnum>()
+        .ToDictionary(value => value, value => value.ToString().ToLowerInvariant());
 
     public static string Of(TEnum value) => Words[value];
 

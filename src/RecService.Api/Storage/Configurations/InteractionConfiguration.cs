@@ -12,9 +12,14 @@ internal sealed class InteractionConfiguration : IEntityTypeConfiguration<Intera
 
         // Every unique key starts with the user, so that the table can be partitioned or distributed by user as it is.
         builder.HasKey(interaction => new { interaction.UserKey, interaction.InteractionKey }).HasName("pk_interactions");
-        builder.HasIndex(interaction => new { interaction.UserKey, interaction.InteractionId }).IsUnique()
-            .HasFilter("interaction_id IS NOT NULL").HasDatabaseName("ux_interactions_user_key_interaction_id");
-        builder.HasIndex(interaction => new { interaction.ItemKey, interaction.InteractionKey }).HasDatabaseName("ix_interactions_item_key_interaction_key");
+        builder
+            .HasIndex(interaction => new { interaction.UserKey, interaction.InteractionId })
+            .IsUnique()
+            .HasFilter("interaction_id IS NOT NULL")
+            .HasDatabaseName("ux_interactions_user_key_interaction_id");
+        builder
+            .HasIndex(interaction => new { interaction.ItemKey, interaction.InteractionKey })
+            .HasDatabaseName("ix_interactions_item_key_interaction_key");
         builder.HasIndex(interaction => interaction.InteractionKey).HasDatabaseName("ix_interactions_interaction_key");
         builder.HasIndex(interaction => interaction.OccurredAt).HasMethod("brin").HasDatabaseName("ix_interactions_occurred_at");
 
@@ -30,9 +35,17 @@ internal sealed class InteractionConfiguration : IEntityTypeConfiguration<Intera
         builder.Property(interaction => interaction.RecommendationId).HasColumnName("recommendation_id");
         builder.Property(interaction => interaction.ReceivedAt).HasColumnName("received_at");
 
-        builder.HasOne<User>().WithMany().HasForeignKey(interaction => interaction.UserKey)
-            .OnDelete(DeleteBehavior.Cascade).HasConstraintName("fk_interactions_users");
-        builder.HasOne<Item>().WithMany().HasForeignKey(interaction => interaction.ItemKey)
-            .OnDelete(DeleteBehavior.Cascade).HasConstraintName("fk_interactions_items");
+        builder
+            .HasOne<User>()
+            .WithMany()
+            .HasForeignKey(interaction => interaction.UserKey)
+            .OnDelete(DeleteBehavior.Cascade)
+            .HasConstraintName("fk_interactions_users");
+        builder
+            .HasOne<Item>()
+            .WithMany()
+            .HasForeignKey(interaction => interaction.ItemKey)
+            .OnDelete(DeleteBehavior.Cascade)
+            .HasConstraintName("fk_interactions_items");
     }
 }

@@ -13,7 +13,11 @@ internal sealed class StoredModelChunkConfiguration : IEntityTypeConfiguration<S
         builder.Property(chunk => chunk.Version).HasColumnName("version");
         builder.Property(chunk => chunk.ChunkIndex).HasColumnName("chunk_index");
         builder.Property(chunk => chunk.Data).HasColumnName("data");
-        builder.HasOne<StoredModel>().WithMany().HasForeignKey(chunk => chunk.Version)
-            .OnDelete(DeleteBehavior.Cascade).HasConstraintName("fk_model_chunks_models");
+        builder
+            .HasOne<StoredModel>()
+            .WithMany()
+            .HasForeignKey(chunk => chunk.Version)
+            .OnDelete(DeleteBehavior.Cascade)
+            .HasConstraintName("fk_model_chunks_models");
     }
 }

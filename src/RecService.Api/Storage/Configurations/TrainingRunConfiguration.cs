@@ -15,10 +15,14 @@ internal sealed class TrainingRunConfiguration : IEntityTypeConfiguration<Traini
         });
         builder.HasKey(run => run.RunId).HasName("pk_training_runs");
         builder.Property(run => run.RunId).HasColumnName("run_id").UseIdentityByDefaultColumn();
-        builder.Property(run => run.Status).HasColumnName("status").HasConversion(
-            status => EnumText<TrainingRunStatus>.Of(status), text => EnumText<TrainingRunStatus>.Parse(text));
-        builder.Property(run => run.Trigger).HasColumnName("trigger").HasConversion(
-            trigger => EnumText<TrainingRunTrigger>.Of(trigger), text => EnumText<TrainingRunTrigger>.Parse(text));
+        builder
+            .Property(run => run.Status)
+            .HasColumnName("status")
+            .HasConversion(status => EnumText<TrainingRunStatus>.Of(status), text => EnumText<TrainingRunStatus>.Parse(text));
+        builder
+            .Property(run => run.Trigger)
+            .HasColumnName("trigger")
+            .HasConversion(trigger => EnumText<TrainingRunTrigger>.Of(trigger), text => EnumText<TrainingRunTrigger>.Parse(text));
         builder.Property(run => run.Objective).HasColumnName("objective");
         builder.Property(run => run.StartedAt).HasColumnName("started_at");
         builder.Property(run => run.FinishedAt).HasColumnName("finished_at");

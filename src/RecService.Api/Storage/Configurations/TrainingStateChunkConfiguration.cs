@@ -13,7 +13,11 @@ internal sealed class TrainingStateChunkConfiguration : IEntityTypeConfiguration
         builder.Property(chunk => chunk.RunId).HasColumnName("run_id");
         builder.Property(chunk => chunk.ChunkIndex).HasColumnName("chunk_index");
         builder.Property(chunk => chunk.Data).HasColumnName("data");
-        builder.HasOne<TrainingRun>().WithMany().HasForeignKey(chunk => chunk.RunId)
-            .OnDelete(DeleteBehavior.Cascade).HasConstraintName("fk_training_state_chunks_training_runs");
+        builder
+            .HasOne<TrainingRun>()
+            .WithMany()
+            .HasForeignKey(chunk => chunk.RunId)
+            .OnDelete(DeleteBehavior.Cascade)
+            .HasConstraintName("fk_training_state_chunks_training_runs");
     }
 }

@@ -29,7 +29,9 @@ internal static class Command
         var result = await RunAsync(commandLine, cancellationToken);
         if (result.ExitCode != 0)
         {
-            throw new StartupException($"'{string.Join(' ', commandLine)}' failed with exit code {result.ExitCode}: {(result.Error + result.Output).Trim()}");
+            throw new StartupException(
+                $"'{string.Join(' ', commandLine)}' failed with exit code {result.ExitCode}: {(result.Error + result.Output).Trim()}"
+            );
         }
     }
 
@@ -53,7 +55,10 @@ internal static class Command
         }
         catch (Win32Exception exception)
         {
-            throw new StartupException($"The embedded PostgreSQL needs the program '{commandLine[0]}', which could not be started: {exception.Message}", exception);
+            throw new StartupException(
+                $"The embedded PostgreSQL needs the program '{commandLine[0]}', which could not be started: {exception.Message}",
+                exception
+            );
         }
     }
 }

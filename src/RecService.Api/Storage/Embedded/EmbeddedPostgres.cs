@@ -110,7 +110,8 @@ internal sealed partial class EmbeddedPostgres(EmbeddedPostgresSettings settings
             if (existing.Exists && existing.EnumerateFileSystemInfos().Any() && !Directory.Exists(settings.PgData) && !File.Exists(LockFile))
             {
                 throw new StartupException(
-                    $"The directory '{settings.DataDirectory}' (Database:DataDirectory) holds other files; give the embedded PostgreSQL a directory of its own.");
+                    $"The directory '{settings.DataDirectory}' (Database:DataDirectory) holds other files; give the embedded PostgreSQL a directory of its own."
+                );
             }
 
             if (!existing.Exists)
@@ -118,18 +119,25 @@ internal sealed partial class EmbeddedPostgres(EmbeddedPostgresSettings settings
                 // Others may pass through, as the server's account must; what is inside has its own rights.
                 Directory.CreateDirectory(
                     settings.DataDirectory,
-                    UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+                    UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute
+                );
             }
 
             return Lock();
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw new StartupException($"The directory '{settings.DataDirectory}' (Database:DataDirectory) is not writable: {exception.Message}", exception);
+            throw new StartupException(
+                $"The directory '{settings.DataDirectory}' (Database:DataDirectory) is not writable: {exception.Message}",
+                exception
+            );
         }
         catch (IOException exception)
         {
-            throw new StartupException($"The directory '{settings.DataDirectory}' (Database:DataDirectory) cannot be made: {exception.Message}", exception);
+            throw new StartupException(
+                $"The directory '{settings.DataDirectory}' (Database:DataDirectory) cannot be made: {exception.Message}",
+                exception
+            );
         }
     }
 
@@ -145,7 +153,8 @@ internal sealed partial class EmbeddedPostgres(EmbeddedPostgresSettings settings
         {
             throw new StartupException(
                 $"Another instance of the service uses the directory '{settings.DataDirectory}' (Database:DataDirectory): stop it, or give this one a directory of its own.",
-                exception);
+                exception
+            );
         }
     }
 
@@ -169,9 +178,21 @@ internal sealed partial class EmbeddedPostgres(EmbeddedPostgresSettings settings
         await PrivateDirectoryAsync(directory, account, cancellationToken);
         await Command.RunCheckedAsync(
             account.Command(
-                binaries.InitDb, "-D", directory, "-U", EmbeddedPostgresSettings.UserName, "-E", "UTF8", "--locale=C",
-                "--data-checksums", "--auth-local=trust", "--auth-host=reject", "--no-instructions"),
-            cancellationToken);
+                binaries.InitDb,
+                "-D",
+                directory,
+                "-U",
+                EmbeddedPostgresSettings.UserName,
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--data-checksums",
+                "--auth-local=trust",
+                "--auth-host=reject",
+                "--no-instructions"
+            ),
+            cancellationToken
+        );
         Directory.Move(directory, settings.PgData);
     }
 
@@ -188,13 +209,38 @@ internal sealed partial class EmbeddedPostgres(EmbeddedPostgresSettings settings
     {
         // Sockets only, in a private directory: nobody else on the machine reaches the server.
         string[] serverSettings =
-            ["listen_addresses=", "port=5432", "unix_socket_permissions=0700", "logging_collector=off", "log_destination=stderr", "timezone=UTC", "log_timezone=UTC",
-            "max_wal_size=2GB", "jit=off", .. settings.ServerSettings];
-        var server = account.Command(
-            [binaries.Postgres, "-D", settings.PgData, "-k", settings.SocketDirectory, .. serverSettings.SelectMany(setting => new[] { "-c", setting })]);
+        [
+            "listen_addresses=",
+            "port=5432",
+            "unix_socket_permissions=0700",
+            "logging_collector=off",
+            "log_destination=stderr",
+            "timezone=UTC",
+            "log_timezone=UTC",
+            "max_wal_size=2GB",
+            "jit=off",
+            .. settings.ServerSettings,
+        ];
+        var server = account.Command([
+            binaries.Postgres,
+            "-D",
+            settings.PgData,
+            "-k",
+            settings.SocketDirectory,
+            .. serverSettings.SelectMany(setting => new[] { "-c", setting }),
+        ]);
 
         // A session of its own keeps the terminal's Ctrl-C from the server, which must outlive the requests under way.
-        _supervisor = Command.Start(["setsid", "sh", "-c", Supervisor, "recservice-postgres", settings.TemporaryDirectory, settings.LogFile, .. server]);
+        _supervisor = Command.Start([
+            "setsid",
+            "sh",
+            "-c",
+            Supervisor,
+            "recservice-postgres",
+            settings.TemporaryDirectory,
+            settings.LogFile,
+            .. server,
+        ]);
         _exited = WaitForExitAsync(_supervisor);
     }
 
@@ -213,7 +259,9 @@ internal sealed partial class EmbeddedPostgres(EmbeddedPostgresSettings settings
             if (Exited.IsCompleted)
             {
                 var log = File.Exists(settings.LogFile) ? await File.ReadAllLinesAsync(settings.LogFile, cancellationToken) : [];
-                throw new StartupException($"The embedded PostgreSQL did not start; the end of '{settings.LogFile}':\n{string.Join('\n', log.TakeLast(10))}");
+                throw new StartupException(
+                    $"The embedded PostgreSQL did not start; the end of '{settings.LogFile}':\n{string.Join('\n', log.TakeLast(10))}"
+                );
             }
 
             try

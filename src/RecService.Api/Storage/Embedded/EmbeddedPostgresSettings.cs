@@ -39,12 +39,13 @@ internal sealed record EmbeddedPostgresSettings(string DataDirectory, string? Bi
         return new(directory, options.BinDirectory, socketDirectory);
     }
 
-    public string ConnectionStringFor(string database) => new NpgsqlConnectionStringBuilder
-    {
-        Host = SocketDirectory,
-        Port = 5432,
-        Username = UserName,
-        Database = database,
-        ApplicationName = "recservice",
-    }.ConnectionString;
+    public string ConnectionStringFor(string database) =>
+        new NpgsqlConnectionStringBuilder
+        {
+            Host = SocketDirectory,
+            Port = 5432,
+            Username = UserName,
+            Database = database,
+            ApplicationName = "recservice",
+        }.ConnectionString;
 }

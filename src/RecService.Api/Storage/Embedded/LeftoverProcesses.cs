@@ -27,7 +27,8 @@ internal static class LeftoverProcesses
                 if (!await GoneAsync(pgData, ImmediateLimit, cancellationToken))
                 {
                     throw new StartupException(
-                        $"PostgreSQL processes of an earlier start still work on '{pgData}' and do not stop: {string.Join(", ", On(pgData))}.");
+                        $"PostgreSQL processes of an earlier start still work on '{pgData}' and do not stop: {string.Join(", ", On(pgData))}."
+                    );
                 }
             }
         }
@@ -42,9 +43,11 @@ internal static class LeftoverProcesses
         var found = new List<int>();
         foreach (var process in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(process.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            if (
+                int.TryParse(Path.GetFileName(process.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
                 && string.Equals(WorkingDirectory(process), pgData, StringComparison.Ordinal)
-                && string.Equals(Name(process), "postgres", StringComparison.Ordinal))
+                && string.Equals(Name(process), "postgres", StringComparison.Ordinal)
+            )
             {
                 found.Add(id);
             }
@@ -95,7 +98,10 @@ internal static class LeftoverProcesses
         foreach (var process in processes)
         {
             // Whether it worked is seen by whether the process goes.
-            await Command.RunAsync(["sh", "-c", "kill -s \"$1\" \"$2\"", "sh", signal, process.ToString(CultureInfo.InvariantCulture)], cancellationToken);
+            await Command.RunAsync(
+                ["sh", "-c", "kill -s \"$1\" \"$2\"", "sh", signal, process.ToString(CultureInfo.InvariantCulture)],
+                cancellationToken
+            );
         }
     }
 

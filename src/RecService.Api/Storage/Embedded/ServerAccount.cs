@@ -16,8 +16,12 @@ internal sealed class ServerAccount
 
         var accounts = File.ReadLines("/etc/passwd").Select(line => line.Split(':')[0]).ToHashSet(StringComparer.Ordinal);
         string[] candidates = ["postgres", "nobody"];
-        return new(Array.Find(candidates, accounts.Contains) ?? throw new StartupException(
-            "The embedded PostgreSQL cannot run as root, and this machine has neither an account 'postgres' nor 'nobody': run the service as another user."));
+        return new(
+            Array.Find(candidates, accounts.Contains)
+                ?? throw new StartupException(
+                    "The embedded PostgreSQL cannot run as root, and this machine has neither an account 'postgres' nor 'nobody': run the service as another user."
+                )
+        );
     }
 
     public string[] Command(params ReadOnlySpan<string> commandLine) =>
@@ -42,10 +46,12 @@ internal sealed class ServerAccount
         var result = await Embedded.Command.RunAsync(Command("sh", "-c", "cd \"$1\"", "sh", directory), cancellationToken);
         if (result.ExitCode != 0)
         {
-            throw new StartupException(_name is null
-                ? $"The directory '{directory}' (Database:DataDirectory) cannot be entered: {result.Error.Trim()}"
-                : $"The service runs as root, so its embedded PostgreSQL runs as '{_name}', who cannot reach '{directory}': "
-                    + "set Database:DataDirectory to a directory that it can reach, such as /var/lib/recservice.");
+            throw new StartupException(
+                _name is null
+                    ? $"The directory '{directory}' (Database:DataDirectory) cannot be entered: {result.Error.Trim()}"
+                    : $"The service runs as root, so its embedded PostgreSQL runs as '{_name}', who cannot reach '{directory}': "
+                        + "set Database:DataDirectory to a directory that it can reach, such as /var/lib/recservice."
+            );
         }
     }
 }

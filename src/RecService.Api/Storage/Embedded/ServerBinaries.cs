@@ -24,7 +24,10 @@ internal sealed partial record ServerBinaries(string Directory, int MajorVersion
             }
         }
 
-        var usable = found.Where(binaries => binaries.MajorVersion >= MinimumMajorVersion).OrderByDescending(binaries => binaries.MajorVersion).ToList();
+        var usable = found
+            .Where(binaries => binaries.MajorVersion >= MinimumMajorVersion)
+            .OrderByDescending(binaries => binaries.MajorVersion)
+            .ToList();
         if (usable.Count == 0)
         {
             throw new StartupException(NothingUsable(settings.BinDirectory, found));
@@ -36,10 +39,16 @@ internal sealed partial record ServerBinaries(string Directory, int MajorVersion
             return usable[0];
         }
 
-        var version = int.Parse(await File.ReadAllTextAsync(versionFile, cancellationToken), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
-        return usable.Find(binaries => binaries.MajorVersion == version) ?? throw new StartupException(
-            $"The data in '{settings.PgData}' was made by PostgreSQL {version}, of which no server programs were found (only of {Versions(usable)}): "
-            + $"install that server, or move the data by pg_upgrade.");
+        var version = int.Parse(
+            await File.ReadAllTextAsync(versionFile, cancellationToken),
+            NumberStyles.AllowTrailingWhite,
+            CultureInfo.InvariantCulture
+        );
+        return usable.Find(binaries => binaries.MajorVersion == version)
+            ?? throw new StartupException(
+                $"The data in '{settings.PgData}' was made by PostgreSQL {version}, of which no server programs were found (only of {Versions(usable)}): "
+                    + $"install that server, or move the data by pg_upgrade."
+            );
     }
 
     private static string NothingUsable(string? binDirectory, List<ServerBinaries> found)
@@ -56,7 +65,10 @@ internal sealed partial record ServerBinaries(string Directory, int MajorVersion
     {
         var onPath = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
         string[] parents = ["/usr/lib/postgresql", "/usr/local/lib/postgresql", "/usr/libexec/postgresql", "/opt/postgresql"];
-        var versioned = parents.Where(System.IO.Directory.Exists).SelectMany(System.IO.Directory.GetDirectories).Select(directory => Path.Combine(directory, "bin"));
+        var versioned = parents
+            .Where(System.IO.Directory.Exists)
+            .SelectMany(System.IO.Directory.GetDirectories)
+            .Select(directory => Path.Combine(directory, "bin"));
         var redHat = System.IO.Directory.GetDirectories("/usr", "pgsql-*").Select(directory => Path.Combine(directory, "bin"));
         return [.. onPath, .. versioned, .. redHat, "/usr/local/pgsql/bin"];
     }
@@ -79,9 +91,7 @@ internal sealed partial record ServerBinaries(string Directory, int MajorVersion
 
         var result = await Command.RunAsync([home, "--version"], cancellationToken);
         var match = VersionNumber().Match(result.Output);
-        return result.ExitCode == 0 && match.Success
-            ? new ServerBinaries(bin, int.Parse(match.ValueSpan, CultureInfo.InvariantCulture))
-            : null;
+        return result.ExitCode == 0 && match.Success ? new ServerBinaries(bin, int.Parse(match.ValueSpan, CultureInfo.InvariantCulture)) : null;
     }
 
     [GeneratedRegex(@"(?<=\(PostgreSQL\) )[0-9]+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

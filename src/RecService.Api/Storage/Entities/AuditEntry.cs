@@ -1,6 +1,9 @@
 namespace RecService.Api.Storage.Entities;
 
-/// <summary>What somebody with a key has done that others may want to know of later. Holds no data of users: what it is about is named by numbers, prefixes and hashes.</summary>
+/// <summary>
+/// What somebody with a key has done that others may want to know of later. Holds no data of users: what it is about is named by numbers, prefixes
+/// and hashes.
+/// </summary>
 internal sealed class AuditEntry
 {
     public long EntryId { get; set; }
