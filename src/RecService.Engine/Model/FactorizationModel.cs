@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Files;
 
 namespace RecService.Engine.Model;
 
@@ -228,6 +229,15 @@ public sealed class FactorizationModel
 
     /// <summary>Floats that k factors take in a factor table: k rounded up to a multiple of 16.</summary>
     public static int StrideOf(int factors) => checked((factors + 15) / 16 * 16);
+
+    /// <summary>Writes the latent vectors, without the padding.</summary>
+    internal void WriteFactors(Stream stream)
+    {
+        for (var row = 0; row < Space.FactorCount; row++)
+        {
+            NumberStream.Write(stream, FactorTable.Slice(row * Stride, Factors));
+        }
+    }
 
     private void CheckParameters()
     {

@@ -1,7 +1,10 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Text;
+using RecService.Engine.Layer;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Training;
