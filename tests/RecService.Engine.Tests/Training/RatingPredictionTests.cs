@@ -7,16 +7,18 @@ using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Training;
 
-/// <summary>The ratings of MovieLens latest small, where a folder <c>shared/data</c> lies beside the repository.</summary>
-public sealed class MovieLensTests(ITestOutputHelper output)
+/// <summary>Ratings as files.</summary>
+public sealed class RatingPredictionTests(RatingFolders folders, ITestOutputHelper output)
 {
-    private const string NoFolder = "There is no folder shared/data/ml-latest-small-split beside the repository.";
+    public static TheoryData<string> Sources => new(RatingFolders.Names);
 
-    [Fact]
-    public void A_plain_model_with_the_default_settings_predicts_unseen_ratings()
+    public static MatrixTheoryData<string, string> SourcesAndFormats => new(RatingFolders.Names, ["libfm", "ffm"]);
+
+    [Theory]
+    [MemberData(nameof(Sources))]
+    public void A_plain_model_with_the_default_settings_predicts_unseen_ratings(string source)
     {
-        var folder = Folder();
-        Assert.SkipWhen(folder is null, NoFolder);
+        var folder = folders.Split(source);
         var data = Read(folder, "train.libfm");
         var (space, train) = (data.Space, data.Examples);
         var (valid, test) = (Read(folder, "valid.libfm", space).Examples, Read(folder, "test.libfm", space).Examples);
@@ -32,23 +34,21 @@ public sealed class MovieLensTests(ITestOutputHelper output)
                 $"test RMSE {error:0.0000} after epoch {result.BestEpoch} of {result.Epochs.Count}; {seconds / result.Epochs.Count:0.000} s an epoch"
             )
         );
-        error.ShouldBeLessThan(0.865);
+        error.ShouldBeLessThan(source == RatingFolders.MovieLens ? 0.865 : 0.47);
     }
 
     [Theory]
-    [InlineData("libfm")]
-    [InlineData("ffm")]
-    public void Files_are_read_as_a_plain_parser_reads_them(string extension)
+    [MemberData(nameof(SourcesAndFormats))]
+    public void Files_are_read_as_a_plain_parser_reads_them(string source, string extension)
     {
-        var folder = Folder();
-        Assert.SkipWhen(folder is null, NoFolder);
+        var folder = folders.Split(source);
         var space = Read(folder, $"train.{extension}").Space;
         var columns = new FileColumns(space);
         foreach (var part in new[] { "train", "valid", "test" })
         {
             var data = Read(folder, $"{part}.{extension}", space);
             var (example, unknown) = (0, 0L);
-            foreach (var line in File.ReadLines(Path.Combine(folder!, $"{part}.{extension}")))
+            foreach (var line in File.ReadLines(Path.Combine(folder, $"{part}.{extension}")))
             {
                 var parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
                 var row = data.Examples.Blocks[0][example];
@@ -80,16 +80,9 @@ public sealed class MovieLensTests(ITestOutputHelper output)
         }
     }
 
-    private static string? Folder() =>
-        Path.GetDirectoryName(Repository.Root) is { } parent
-        && Path.Combine(parent, "shared", "data", "ml-latest-small-split") is var folder
-        && Directory.Exists(folder)
-            ? folder
-            : null;
-
-    private static SparseTextData Read(string? folder, string file, FeatureSpace? space = null)
+    private static SparseTextData Read(string folder, string file, FeatureSpace? space = null)
     {
-        using var stream = File.OpenRead(Path.Combine(folder!, file));
+        using var stream = File.OpenRead(Path.Combine(folder, file));
         return space is null ? SparseTextData.Read(stream, file) : SparseTextData.Read(stream, file, space);
     }
 }
