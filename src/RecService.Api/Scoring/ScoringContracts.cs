@@ -17,7 +17,7 @@ internal sealed record RecommendationRequest(
     string[]? Tags = null,
     int? Count = null,
     ItemFilter? Filter = null,
-    [property: AllowedValues("explanation", "crossVector")] string[]? Include = null
+    [property: AllowedValues(ScoreDetails.ExplanationPart, ScoreDetails.CrossVectorPart)] string[]? Include = null
 );
 
 /// <summary>Which items may be recommended. Absent parts allow everything.</summary>
@@ -47,7 +47,7 @@ internal sealed record ItemFilter(
 internal sealed record RecommendationResponse(
     string RecommendationId,
     long? ModelVersion,
-    [property: AllowedValues("model", "popularity")] string Source,
+    [property: AllowedValues(ModelRanking.SourceName, PopularityRanking.SourceName)] string Source,
     IReadOnlyList<RecommendedItem> Items,
     IReadOnlyList<string> Degraded
 );
@@ -70,7 +70,20 @@ internal sealed record RecommendedItem(
     JsonElement? Metadata,
     Explanation? Explanation,
     float[]? CrossVector
-);
+)
+{
+    public static RecommendedItem From(Candidate candidate, ScoreDetails? details) =>
+        new(
+            candidate.Rank,
+            candidate.Item.ItemId,
+            candidate.Ranked.Score,
+            details?.Prediction,
+            candidate.Stored.Facts.Tags,
+            candidate.Stored.Metadata,
+            details?.Explanation,
+            details?.CrossVector
+        );
+}
 
 /// <summary>The parts of a score: bias + Σ linear + Σ pairs = score.</summary>
 /// <param name="Bias">The global bias.</param>
@@ -100,7 +113,7 @@ internal sealed record ScoreRequest(
     string? UserId = null,
     Dictionary<string, FeatureValue>? Context = null,
     string[]? Tags = null,
-    [property: AllowedValues("explanation", "crossVector")] string[]? Include = null,
+    [property: AllowedValues(ScoreDetails.ExplanationPart, ScoreDetails.CrossVectorPart)] string[]? Include = null,
     long? ModelVersion = null
 );
 
@@ -185,7 +198,11 @@ internal sealed record SimilarResponse(long ModelVersion, IReadOnlyList<SimilarI
 /// <param name="Similarity">The cosine of the two items' vectors, −1 to 1.</param>
 /// <param name="Tags">The item's tags.</param>
 /// <param name="Metadata">The item's metadata, as stored.</param>
-internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IReadOnlyList<string> Tags, JsonElement? Metadata);
+internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IReadOnlyList<string> Tags, JsonElement? Metadata)
+{
+    public static SimilarItem From(Candidate candidate) =>
+        new(candidate.Rank, candidate.Item.ItemId, candidate.Ranked.Score, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);
+}
 
 /// <summary>Popular items.</summary>
 /// <param name="Items">The items, most users first.</param>
@@ -200,4 +217,8 @@ internal sealed record PopularResponse(IReadOnlyList<PopularItem> Items, IReadOn
 /// <param name="Users">How many users have interacted with it.</param>
 /// <param name="Tags">The item's tags.</param>
 /// <param name="Metadata">The item's metadata, as stored.</param>
-internal sealed record PopularItem(int Rank, string ItemId, int Users, IReadOnlyList<string> Tags, JsonElement? Metadata);
+internal sealed record PopularItem(int Rank, string ItemId, int Users, IReadOnlyList<string> Tags, JsonElement? Metadata)
+{
+    public static PopularItem From(Candidate candidate) =>
+        new(candidate.Rank, candidate.Item.ItemId, candidate.Item.Users, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);
+}
