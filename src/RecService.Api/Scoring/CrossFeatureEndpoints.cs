@@ -12,8 +12,9 @@ internal static class CrossFeatureEndpoints
     private const string PooledPart = "pooled";
     private const int MaximumJsonNumbers = 4_000_000;
 
-    public static void MapCrossFeatures(this IEndpointRouteBuilder endpoints) =>
-        endpoints
+    public static IEndpointRouteBuilder MapCrossFeatureEndpoints(this IEndpointRouteBuilder routes)
+    {
+        routes
             .MapPost("/v1/cross-features", CrossFeaturesAsync)
             .WithTags("Scoring")
             .WithName("crossFeatures")
@@ -28,6 +29,8 @@ internal static class CrossFeatureEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status410Gone);
+        return routes;
+    }
 
     private static async Task<Results<Ok<CrossFeatureResponse>, EmptyHttpResult, ValidationProblem, ProblemHttpResult>> CrossFeaturesAsync(
         CrossFeatureRequest request,

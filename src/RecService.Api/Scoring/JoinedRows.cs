@@ -7,7 +7,7 @@ namespace RecService.Api.Scoring;
 internal sealed class JoinedRows
 {
     private readonly LoadedModel _model;
-    private readonly CrossFeatureRow[] _rows;
+    private readonly CrossFeatureInput[] _rows;
     private readonly EntityFeatures[] _contexts;
     private readonly Dictionary<string, EntityFeatures> _users;
     private readonly CandidateScoring _items;
@@ -15,7 +15,7 @@ internal sealed class JoinedRows
 
     private JoinedRows(
         LoadedModel model,
-        CrossFeatureRow[] rows,
+        CrossFeatureInput[] rows,
         EntityFeatures[] contexts,
         Dictionary<string, EntityFeatures> users,
         CandidateScoring items
@@ -34,7 +34,7 @@ internal sealed class JoinedRows
     public static async Task<JoinedRows> CreateAsync(
         Snapshot snapshot,
         LoadedModel model,
-        CrossFeatureRow[] rows,
+        CrossFeatureInput[] rows,
         EntityFeatures[] contexts,
         ScoringStore store,
         CancellationToken cancellationToken

@@ -7,9 +7,9 @@ namespace RecService.Api.Scoring;
 
 internal static class RecommendationEndpoints
 {
-    public static void MapRecommendations(this IEndpointRouteBuilder endpoints)
+    public static IEndpointRouteBuilder MapRecommendationEndpoints(this IEndpointRouteBuilder routes)
     {
-        endpoints
+        routes
             .MapPost("/v1/recommendations", RecommendAsync)
             .WithTags("Scoring")
             .WithName("recommend")
@@ -19,14 +19,14 @@ internal static class RecommendationEndpoints
                 "Ranks the catalogue for a user and the circumstances. Before the first model the ranking is by popularity, and `source` says so. "
                     + "While the database is away, the snapshot answers, and `degraded` says what it could not know."
             );
-        endpoints
+        routes
             .MapGet("/v1/recommendations/popular", PopularAsync)
             .WithTags("Scoring")
             .WithName("listPopularItems")
             .WithSummary("List the most popular items")
             .Requires(Roles.Score)
             .WithDescription("By the number of users who have interacted with an item.");
-        endpoints
+        routes
             .MapGet("/v1/items/{itemId}/similar", SimilarAsync)
             .WithTags("Scoring")
             .WithName("listSimilarItems")
@@ -35,6 +35,7 @@ internal static class RecommendationEndpoints
             .WithDescription("By the cosine of the vectors that the model has learned for the items and their tags.")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
+        return routes;
     }
 
     private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem>> RecommendAsync(
@@ -74,7 +75,7 @@ internal static class RecommendationEndpoints
         );
     }
 
-    private static async Task<Results<Ok<PopularResponse>, ValidationProblem>> PopularAsync(
+    private static async Task<Results<Ok<PopularItemsResponse>, ValidationProblem>> PopularAsync(
         Publisher publisher,
         ScoringStore store,
         Recommender recommender,
@@ -91,10 +92,10 @@ internal static class RecommendationEndpoints
 
         var ranking = new PopularityRanking(publisher.Current.Catalog);
         var popular = await recommender.TopAsync(ranking, CandidateFilter.None, count, cancellationToken);
-        return TypedResults.Ok(new PopularResponse([.. popular.Select(PopularItem.From)], store.Missing));
+        return TypedResults.Ok(new PopularItemsResponse([.. popular.Select(PopularItem.From)], store.Missing));
     }
 
-    private static async Task<Results<Ok<SimilarResponse>, ValidationProblem, ProblemHttpResult>> SimilarAsync(
+    private static async Task<Results<Ok<SimilarItemsResponse>, ValidationProblem, ProblemHttpResult>> SimilarAsync(
         ExternalId itemId,
         Publisher publisher,
         ScoringStore store,
@@ -126,6 +127,6 @@ internal static class RecommendationEndpoints
 
         var ranking = new SimilarityRanking(snapshot.Catalog, model, item);
         var similar = await recommender.TopAsync(ranking, CandidateFilter.None, count, cancellationToken);
-        return TypedResults.Ok(new SimilarResponse(model.Version, [.. similar.Select(SimilarItem.From)], store.Missing));
+        return TypedResults.Ok(new SimilarItemsResponse(model.Version, [.. similar.Select(SimilarItem.From)], store.Missing));
     }
 }

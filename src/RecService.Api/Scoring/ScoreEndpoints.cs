@@ -7,8 +7,9 @@ namespace RecService.Api.Scoring;
 
 internal static class ScoreEndpoints
 {
-    public static void MapScores(this IEndpointRouteBuilder endpoints) =>
-        endpoints
+    public static IEndpointRouteBuilder MapScoreEndpoints(this IEndpointRouteBuilder routes)
+    {
+        routes
             .MapPost("/v1/scores", ScoreAsync)
             .WithTags("Scoring")
             .WithName("scoreItems")
@@ -18,6 +19,8 @@ internal static class ScoreEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status410Gone);
+        return routes;
+    }
 
     private static async Task<Results<Ok<ScoreResponse>, ValidationProblem, ProblemHttpResult>> ScoreAsync(
         ScoreRequest request,

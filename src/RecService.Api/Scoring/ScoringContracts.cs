@@ -138,14 +138,14 @@ internal sealed record ScoredItem(int Rank, string ItemId, float Score, float Pr
 /// <param name="ModelVersion">The model to use: the served one or a pinned one; the served one when absent. A downstream model names the version it
 /// was trained on.</param>
 /// <param name="Rows">1 to 10,000 rows.</param>
-internal sealed record CrossFeatureRequest(CrossFeatureRow[]? Rows, long? ModelVersion = null);
+internal sealed record CrossFeatureRequest(CrossFeatureInput[]? Rows, long? ModelVersion = null);
 
 /// <summary>What a vector is asked for. Every part may be absent.</summary>
 /// <param name="UserId">The user.</param>
 /// <param name="ItemId">The item, with its tags and attributes as stored.</param>
 /// <param name="Tags">Tags of the circumstances.</param>
 /// <param name="Context">The circumstances by key: strings, numbers, booleans or arrays of strings.</param>
-internal sealed record CrossFeatureRow(
+internal sealed record CrossFeatureInput(
     string? UserId = null,
     string? ItemId = null,
     string[]? Tags = null,
@@ -190,7 +190,7 @@ internal sealed record CrossFeatures(
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
 /// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
 /// well.</param>
-internal sealed record SimilarResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items, IReadOnlyList<string> Degraded);
+internal sealed record SimilarItemsResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>An item like another.</summary>
 /// <param name="Rank">From 1.</param>
@@ -209,7 +209,7 @@ internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IR
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
 /// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
 /// well.</param>
-internal sealed record PopularResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
+internal sealed record PopularItemsResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A popular item.</summary>
 /// <param name="Rank">From 1; equal numbers are ordered by id.</param>

@@ -65,7 +65,7 @@ internal static class ScoringValidation
     }
 
     /// <summary>The circumstances of each row.</summary>
-    public static EntityFeatures[] Rows(FieldErrors errors, string field, CrossFeatureRow[]? rows)
+    public static EntityFeatures[] Rows(FieldErrors errors, string field, CrossFeatureInput[]? rows)
     {
         if (rows is not { Length: > 0 and <= MaximumRows })
         {
