@@ -44,13 +44,13 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
     }
 
     public static async Task<CatalogImport<TRow>> BeginAsync(
-        NpgsqlDataSource dataSource,
+        NpgsqlDataSource database,
         ImportTable<TRow> table,
         DateTimeOffset now,
         CancellationToken cancellationToken
     )
     {
-        var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
             var transaction = await connection.BeginTransactionAsync(cancellationToken);

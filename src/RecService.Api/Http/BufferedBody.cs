@@ -31,7 +31,7 @@ internal sealed class BufferedBody(BodyMemory memory, string key) : IDisposable
             var cost = BodyMemory.CostOf(_bytes.Writer.GetSpan()[..read]);
             if (_taken + cost > memory.MostOfKey(length))
             {
-                return Problems.TooLarge("the body's values take more memory than there is for the bodies of one key; split it");
+                return Problems.TooLarge("holds values that take more memory than there is for the bodies of one key; split it");
             }
 
             if (!memory.TryTake(key, cost, length))

@@ -31,7 +31,7 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
                 return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's media type is not one that this endpoint accepts.");
             case BadHttpRequestException bad
                 when bad.StatusCode == StatusCodes.Status400BadRequest && bad.Message.Contains("body", StringComparison.Ordinal):
-                return Problems.Invalid("$", "a body is required");
+                return Problems.Invalid("$", "is required");
             case BadHttpRequestException bad:
                 return Problems.Of(bad.StatusCode, "The request is malformed.");
             case InvalidOperationException { InnerException: ArgumentException } when exception.Message.Contains("charset", StringComparison.Ordinal):

@@ -13,6 +13,15 @@ internal sealed class FieldErrors
 
     public void Add(string field, string reason) => _errors.Add(new(field, reason));
 
+    /// <summary>Adds the reason, if there is one.</summary>
+    public void Check(string field, string? reason)
+    {
+        if (reason is not null)
+        {
+            Add(field, reason);
+        }
+    }
+
     public ValidationProblem ToProblem() => Problems.Invalid(_errors);
 }
 

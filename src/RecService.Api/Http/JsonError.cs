@@ -18,7 +18,7 @@ internal static partial class JsonError
 
         if (message.StartsWith("The input does not contain any JSON tokens", StringComparison.Ordinal))
         {
-            return new("$", "a body is required");
+            return new("$", "is required");
         }
 
         if (Unknown().Match(message) is { Success: true } unknown)

@@ -6,15 +6,15 @@ namespace RecService.Api.Operations;
 
 /// <summary>
 /// The probes. <c>live</c>: the process answers. <c>startup</c>: the first snapshot is there. <c>ready</c>: requests can be answered, with what works
-/// and what does
-/// not; it is 503 only when nothing can be scored, since a process that is taken out of the balance because of the database helps nobody.
+/// and what does not; it is 503 only when nothing can be scored, since a process that is taken out of the balance because of the database helps nobody.
 /// </summary>
 internal static class Health
 {
     private const string StartupTag = "startup";
     private const string ReadyTag = "ready";
 
-    public static void AddHealth(this IHostApplicationBuilder builder) =>
+    public static IHostApplicationBuilder AddHealth(this IHostApplicationBuilder builder)
+    {
         builder
             .Services.AddSingleton<DatabaseCheck>()
             .AddSingleton<TrainingCheck>()
@@ -23,15 +23,18 @@ internal static class Health
             .AddCheck<SnapshotCheck>("snapshot", tags: [StartupTag, ReadyTag])
             .AddCheck<ScheduleCheck>("schedule", HealthStatus.Degraded, [ReadyTag])
             .AddCheck<TrainingCheck>("training", HealthStatus.Degraded, [ReadyTag]);
+        return builder;
+    }
 
-    public static void MapHealth(this IEndpointRouteBuilder endpoints)
+    public static IEndpointRouteBuilder MapHealthEndpoints(this IEndpointRouteBuilder routes)
     {
         Map("live", _ => false);
         Map("startup", check => check.Tags.Contains(StartupTag));
         Map("ready", check => check.Tags.Contains(ReadyTag));
+        return routes;
 
         void Map(string name, Func<HealthCheckRegistration, bool> predicate) =>
-            endpoints
+            routes
                 .MapHealthChecks($"/health/{name}", new() { Predicate = predicate, ResponseWriter = WriteAsync })
                 .AllowAnonymous()
                 .DisableRateLimiting();

@@ -38,8 +38,7 @@ public static class RecServiceApplication
         builder.AddScoring();
         builder.AddCatalog();
         builder.AddInteractions();
-        builder.AddApiDescription();
-        builder.AddHealth();
+        builder.AddOperations();
         return builder;
     }
 
@@ -56,8 +55,7 @@ public static class RecServiceApplication
         app.MapScoring();
         app.MapTraining();
         app.MapModels();
-        app.MapApiDescription();
-        app.MapHealth();
+        app.MapOperations();
         return app;
     }
 }

@@ -7,8 +7,9 @@ namespace RecService.Api.Scoring;
 
 internal static class ScoreEndpoints
 {
-    public static void MapScores(this IEndpointRouteBuilder endpoints) =>
-        endpoints
+    public static IEndpointRouteBuilder MapScoreEndpoints(this IEndpointRouteBuilder routes)
+    {
+        routes
             .MapPost("/v1/scores", ScoreAsync)
             .WithTags("Scoring")
             .WithName("scoreItems")
@@ -18,6 +19,8 @@ internal static class ScoreEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status410Gone);
+        return routes;
+    }
 
     private static async Task<Results<Ok<ScoreResponse>, ValidationProblem, ProblemHttpResult>> ScoreAsync(
         ScoreRequest request,
@@ -28,8 +31,10 @@ internal static class ScoreEndpoints
     )
     {
         var errors = new FieldErrors();
-        var context = ScoringValidation.Context(request.Context, request.Tags, "", errors);
-        ScoringValidation.Score(request, errors);
+        ScoringValidation.Candidates(errors, "itemIds", request.ItemIds);
+        ScoringValidation.Id(errors, "userId", request.UserId);
+        ScoringValidation.Include(errors, request.Include);
+        var context = ScoringValidation.Context(errors, "", request.Context, request.Tags);
         if (errors.Any)
         {
             return errors.ToProblem();
@@ -46,38 +51,22 @@ internal static class ScoreEndpoints
         var row = RequestRows.ForRequest(model, user?.Features, context);
         var candidates = await CandidateScoring.CreateAsync(snapshot, model, request.ItemIds!, store, cancellationToken);
         var joined = new RowBuffer();
-        var scored = request
+        var ranked = request
             .ItemIds!.Select(itemId =>
             {
                 candidates.Join(joined, row, itemId);
                 return (ItemId: itemId, Score: model.Scorer.Score(joined.Row));
             })
-            .OrderByDescending(s => s.Score)
-            .ThenBy(s => s.ItemId, CodePointComparer.Instance)
-            .ToList();
-        return TypedResults.Ok(
-            new ScoreResponse(
-                model.Version,
-                [
-                    .. scored.Select(
-                        (s, i) =>
-                        {
-                            candidates.Join(joined, row, s.ItemId);
-                            return new ScoredItem(
-                                i + 1,
-                                s.ItemId,
-                                s.Score,
-                                model.Model.Predict(s.Score),
-                                ScoreDetails.Wanted(request.Include, ScoreDetails.ExplanationPart) ? ScoreDetails.Explain(model, joined.Row) : null,
-                                ScoreDetails.Wanted(request.Include, ScoreDetails.CrossVectorPart)
-                                    ? ScoreDetails.CrossVector(model, joined.Row)
-                                    : null
-                            );
-                        }
-                    ),
-                ],
-                store.Missing
-            )
-        );
+            .OrderByDescending(candidate => candidate.Score)
+            .ThenBy(candidate => candidate.ItemId, CodePointComparer.Instance);
+        var items = new List<ScoredItem>(request.ItemIds!.Length);
+        foreach (var (itemId, score) in ranked)
+        {
+            candidates.Join(joined, row, itemId);
+            var (prediction, explanation, crossVector) = ScoreDetails.Of(model, joined.Row, score, request.Include);
+            items.Add(new(items.Count + 1, itemId, score, prediction, explanation, crossVector));
+        }
+
+        return TypedResults.Ok(new ScoreResponse(model.Version, items, store.Missing));
     }
 }

@@ -17,7 +17,7 @@ internal sealed record RecommendationRequest(
     string[]? Tags = null,
     int? Count = null,
     ItemFilter? Filter = null,
-    [property: AllowedValues("explanation", "crossVector")] string[]? Include = null
+    [property: AllowedValues(ScoreDetails.ExplanationPart, ScoreDetails.CrossVectorPart)] string[]? Include = null
 );
 
 /// <summary>Which items may be recommended. Absent parts allow everything.</summary>
@@ -47,7 +47,7 @@ internal sealed record ItemFilter(
 internal sealed record RecommendationResponse(
     string RecommendationId,
     long? ModelVersion,
-    [property: AllowedValues("model", "popularity")] string Source,
+    [property: AllowedValues(ModelRanking.SourceName, PopularityRanking.SourceName)] string Source,
     IReadOnlyList<RecommendedItem> Items,
     IReadOnlyList<string> Degraded
 );
@@ -70,7 +70,20 @@ internal sealed record RecommendedItem(
     JsonElement? Metadata,
     Explanation? Explanation,
     float[]? CrossVector
-);
+)
+{
+    public static RecommendedItem From(Candidate candidate, ScoreDetails? details) =>
+        new(
+            candidate.Rank,
+            candidate.Item.ItemId,
+            candidate.Ranked.Score,
+            details?.Prediction,
+            candidate.Stored.Facts.Tags,
+            candidate.Stored.Metadata,
+            details?.Explanation,
+            details?.CrossVector
+        );
+}
 
 /// <summary>The parts of a score: bias + Σ linear + Σ pairs = score.</summary>
 /// <param name="Bias">The global bias.</param>
@@ -100,7 +113,7 @@ internal sealed record ScoreRequest(
     string? UserId = null,
     Dictionary<string, FeatureValue>? Context = null,
     string[]? Tags = null,
-    [property: AllowedValues("explanation", "crossVector")] string[]? Include = null,
+    [property: AllowedValues(ScoreDetails.ExplanationPart, ScoreDetails.CrossVectorPart)] string[]? Include = null,
     long? ModelVersion = null
 );
 
@@ -125,14 +138,14 @@ internal sealed record ScoredItem(int Rank, string ItemId, float Score, float Pr
 /// <param name="ModelVersion">The model to use: the served one or a pinned one; the served one when absent. A downstream model names the version it
 /// was trained on.</param>
 /// <param name="Rows">1 to 10,000 rows.</param>
-internal sealed record CrossFeatureRequest(CrossFeatureRow[]? Rows, long? ModelVersion = null);
+internal sealed record CrossFeatureRequest(CrossFeatureInput[]? Rows, long? ModelVersion = null);
 
 /// <summary>What a vector is asked for. Every part may be absent.</summary>
 /// <param name="UserId">The user.</param>
 /// <param name="ItemId">The item, with its tags and attributes as stored.</param>
 /// <param name="Tags">Tags of the circumstances.</param>
 /// <param name="Context">The circumstances by key: strings, numbers, booleans or arrays of strings.</param>
-internal sealed record CrossFeatureRow(
+internal sealed record CrossFeatureInput(
     string? UserId = null,
     string? ItemId = null,
     string[]? Tags = null,
@@ -177,7 +190,7 @@ internal sealed record CrossFeatures(
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
 /// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
 /// well.</param>
-internal sealed record SimilarResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items, IReadOnlyList<string> Degraded);
+internal sealed record SimilarItemsResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>An item like another.</summary>
 /// <param name="Rank">From 1.</param>
@@ -185,14 +198,18 @@ internal sealed record SimilarResponse(long ModelVersion, IReadOnlyList<SimilarI
 /// <param name="Similarity">The cosine of the two items' vectors, −1 to 1.</param>
 /// <param name="Tags">The item's tags.</param>
 /// <param name="Metadata">The item's metadata, as stored.</param>
-internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IReadOnlyList<string> Tags, JsonElement? Metadata);
+internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IReadOnlyList<string> Tags, JsonElement? Metadata)
+{
+    public static SimilarItem From(Candidate candidate) =>
+        new(candidate.Rank, candidate.Item.ItemId, candidate.Ranked.Score, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);
+}
 
 /// <summary>Popular items.</summary>
 /// <param name="Items">The items, most users first.</param>
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
 /// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
 /// well.</param>
-internal sealed record PopularResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
+internal sealed record PopularItemsResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A popular item.</summary>
 /// <param name="Rank">From 1; equal numbers are ordered by id.</param>
@@ -200,4 +217,8 @@ internal sealed record PopularResponse(IReadOnlyList<PopularItem> Items, IReadOn
 /// <param name="Users">How many users have interacted with it.</param>
 /// <param name="Tags">The item's tags.</param>
 /// <param name="Metadata">The item's metadata, as stored.</param>
-internal sealed record PopularItem(int Rank, string ItemId, int Users, IReadOnlyList<string> Tags, JsonElement? Metadata);
+internal sealed record PopularItem(int Rank, string ItemId, int Users, IReadOnlyList<string> Tags, JsonElement? Metadata)
+{
+    public static PopularItem From(Candidate candidate) =>
+        new(candidate.Rank, candidate.Item.ItemId, candidate.Item.Users, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);
+}

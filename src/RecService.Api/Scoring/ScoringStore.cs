@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Publishing;
 using RecService.Api.Storage;
 using RecService.Engine.Data;
 
@@ -12,12 +13,11 @@ namespace RecService.Api.Scoring;
 internal sealed record StoredUser(EntityFeatures Features, IReadOnlyList<long> SeenItems);
 
 /// <summary>An item as stored now.</summary>
-internal sealed record StoredItem(bool Available, IReadOnlyList<string> Tags, JsonElement? Metadata);
+internal sealed record StoredItem(ItemFacts Facts, JsonElement? Metadata);
 
 /// <summary>
 /// What scoring reads from the store in the course of a request, so that the newest state counts. While the database is away, what can be told
-/// without it is told,
-/// and the rest is named in <see cref="Missing"/>.
+/// without it is told, and the rest is named in <see cref="Missing"/>.
 /// </summary>
 internal sealed class ScoringStore(NpgsqlDataSource database, BriefReads reads)
 {
@@ -120,14 +120,14 @@ internal sealed class ScoringStore(NpgsqlDataSource database, BriefReads reads)
 
     private async Task<Dictionary<long, StoredItem>> ReadItemsAsync(long[] itemKeys, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("SELECT item_key, available, tags, metadata::text FROM items WHERE item_key = ANY($1)");
+        await using var command = database.CreateCommand($"SELECT item_key, metadata::text, {ItemFacts.Columns} FROM items WHERE item_key = ANY($1)");
         command.Parameters.Add(new() { Value = itemKeys, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var items = new Dictionary<long, StoredItem>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            JsonElement? metadata = await reader.IsDBNullAsync(3, cancellationToken) ? null : JsonElement.Parse(reader.GetString(3));
-            items.Add(reader.GetInt64(0), new(reader.GetBoolean(1), reader.GetFieldValue<string[]>(2), metadata));
+            JsonElement? metadata = await reader.IsDBNullAsync(1, cancellationToken) ? null : JsonElement.Parse(reader.GetString(1));
+            items.Add(reader.GetInt64(0), new(ItemFacts.Read(reader, first: 2), metadata));
         }
         return items;
     }

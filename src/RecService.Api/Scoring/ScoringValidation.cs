@@ -12,78 +12,103 @@ internal static class ScoringValidation
     private const int MaximumCount = 1_000;
     private const int MaximumCandidates = 10_000;
     private const int MaximumRows = 10_000;
-    private const int MaximumFilterEntries = 10_000;
 
-    public static void Count(int count, FieldErrors errors)
+    public static void Count(FieldErrors errors, int count)
     {
         if (count is < 1 or > MaximumCount)
         {
-            errors.Add("count", $"must lie between 1 and {MaximumCount}.");
+            errors.Add("count", $"must be from 1 to {MaximumCount}");
         }
     }
 
-    /// <summary>The number of items asked for.</summary>
-    public static int Recommendation(RecommendationRequest request, FieldErrors errors)
+    /// <summary>An id that may be absent.</summary>
+    public static void Id(FieldErrors errors, string field, string? id)
     {
-        var count = request.Count ?? DefaultCount;
-        Count(count, errors);
-        Id(request.UserId, "userId", errors);
-        Include(request.Include, errors);
-        if (request.Filter is { } filter)
+        if (id is not null && ExternalId.Problem(id) is { } problem)
         {
-            Features.Tags(errors, "filter.anyTags", filter.AnyTags);
-            Features.Tags(errors, "filter.allTags", filter.AllTags);
-            Features.Tags(errors, "filter.noTags", filter.NoTags);
-            Ids(filter.ItemIds, "filter.itemIds", MaximumFilterEntries, errors);
-            Ids(filter.ExcludeItemIds, "filter.excludeItemIds", MaximumFilterEntries, errors);
+            errors.Add(field, problem);
         }
-        return count;
     }
 
-    public static void Score(ScoreRequest request, FieldErrors errors)
+    /// <summary>Ids that may be absent.</summary>
+    public static void Ids(FieldErrors errors, string field, string[]? ids, int most)
     {
-        Id(request.UserId, "userId", errors);
-        Include(request.Include, errors);
-        if (request.ItemIds is not { Length: > 0 } ids)
+        if (ids?.Length > most)
         {
-            errors.Add("itemIds", "must name at least one candidate.");
+            errors.Add(field, $"must hold at most {most} ids");
+            return;
         }
-        else if (Ids(ids, "itemIds", MaximumCandidates, errors) && ids.Distinct(StringComparer.Ordinal).Count() != ids.Length)
+
+        for (var i = 0; i < ids?.Length; i++)
         {
-            errors.Add("itemIds", "must be distinct.");
+            if (ExternalId.Problem(ids[i]) is { } problem)
+            {
+                errors.Add($"{field}[{i}]", problem);
+            }
+        }
+    }
+
+    /// <summary>The caller's own candidates.</summary>
+    public static void Candidates(FieldErrors errors, string field, string[]? ids)
+    {
+        if (ids is not { Length: > 0 })
+        {
+            errors.Add(field, "must name at least one candidate");
+            return;
+        }
+
+        Ids(errors, field, ids, MaximumCandidates);
+        if (ids.Length <= MaximumCandidates && ids.Distinct(StringComparer.Ordinal).Count() != ids.Length)
+        {
+            errors.Add(field, "must be distinct");
         }
     }
 
     /// <summary>The circumstances of each row.</summary>
-    public static EntityFeatures[] Rows(CrossFeatureRow[]? rows, FieldErrors errors)
+    public static EntityFeatures[] Rows(FieldErrors errors, string field, CrossFeatureInput[]? rows)
     {
         if (rows is not { Length: > 0 and <= MaximumRows })
         {
-            errors.Add("rows", $"must hold 1 to {MaximumRows} rows.");
+            errors.Add(field, $"must hold from 1 to {MaximumRows} rows");
             return [];
         }
+
         var contexts = new EntityFeatures[rows.Length];
         for (var r = 0; r < rows.Length; r++)
         {
-            var prefix = $"rows[{r}].";
             if (rows[r] is not { } row)
             {
-                errors.Add($"rows[{r}]", "must be an object.");
+                errors.Add($"{field}[{r}]", "must be an object");
                 continue;
             }
-            Id(row.UserId, prefix + "userId", errors);
-            Id(row.ItemId, prefix + "itemId", errors);
-            contexts[r] = Context(row.Context, row.Tags, prefix, errors);
+
+            var prefix = $"{field}[{r}].";
+            Id(errors, prefix + "userId", row.UserId);
+            Id(errors, prefix + "itemId", row.ItemId);
+            contexts[r] = Context(errors, prefix, row.Context, row.Tags);
         }
+
         return contexts;
     }
 
-    /// <summary>Tags and context of a request as features; </summary>
-    public static EntityFeatures Context(Dictionary<string, FeatureValue>? context, string[]? tags, string prefix, FieldErrors errors)
+    /// <summary>Tags and context of a request as features; errors name them after the prefix.</summary>
+    public static EntityFeatures Context(FieldErrors errors, string prefix, Dictionary<string, FeatureValue>? context, string[]? tags)
     {
         var distinct = Features.Tags(errors, prefix + "tags", tags);
         var values = Features.ContextValues(errors, prefix + "context", context);
         return EntityFeatures.Create(id: null, distinct, values.Select(v => KeyValuePair.Create(v.Key, ToEngine(v.Value))));
+    }
+
+    /// <summary>What answers may be asked to tell in addition.</summary>
+    public static void Include(FieldErrors errors, string[]? include)
+    {
+        for (var i = 0; i < include?.Length; i++)
+        {
+            if (include[i] is not (ScoreDetails.ExplanationPart or ScoreDetails.CrossVectorPart))
+            {
+                errors.Add($"include[{i}]", $"must be one of {ScoreDetails.ExplanationPart}, {ScoreDetails.CrossVectorPart}");
+            }
+        }
     }
 
     private static Engine.Data.FeatureValue ToEngine(FeatureValue value) =>
@@ -94,45 +119,4 @@ internal static class ScoringValidation
             FeatureValueKind.Flag => Engine.Data.FeatureValue.Of(value.Flag),
             _ => Engine.Data.FeatureValue.Of(value.Texts),
         };
-
-    private static void Id(string? id, string field, FieldErrors errors)
-    {
-        if (id is not null && ExternalId.Problem(id) is { } problem)
-        {
-            errors.Add(field, problem);
-        }
-    }
-
-    private static bool Ids(string[]? ids, string field, int most, FieldErrors errors)
-    {
-        if (ids is null)
-        {
-            return true;
-        }
-
-        if (ids.Length > most)
-        {
-            errors.Add(field, $"must hold at most {most} ids.");
-            return false;
-        }
-        for (var i = 0; i < ids.Length; i++)
-        {
-            if (ExternalId.Problem(ids[i]) is { } problem)
-            {
-                errors.Add($"{field}[{i}]", problem);
-            }
-        }
-        return true;
-    }
-
-    private static void Include(string[]? include, FieldErrors errors)
-    {
-        for (var i = 0; i < include?.Length; i++)
-        {
-            if (include[i] is not (ScoreDetails.ExplanationPart or ScoreDetails.CrossVectorPart))
-            {
-                errors.Add($"include[{i}]", $"must be '{ScoreDetails.ExplanationPart}' or '{ScoreDetails.CrossVectorPart}'.");
-            }
-        }
-    }
 }

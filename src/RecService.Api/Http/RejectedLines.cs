@@ -1,24 +1,5 @@
 namespace RecService.Api.Http;
 
-/// <summary>What became of the lines of an import. All accepted lines were committed together.</summary>
-internal sealed record ImportResult
-{
-    /// <summary>How many errors are listed at most.</summary>
-    public const int MaxErrors = 1000;
-
-    /// <summary>The number of lines that are stored.</summary>
-    public required long Accepted { get; init; }
-
-    /// <summary>The number of lines that were left out as invalid.</summary>
-    public required long Rejected { get; init; }
-
-    /// <summary>The reasons, for the first 1,000 of the rejected lines.</summary>
-    public required IReadOnlyList<LineError> Errors { get; init; }
-
-    /// <summary>Whether there were more errors than are listed.</summary>
-    public required bool ErrorsTruncated { get; init; }
-}
-
 /// <summary>Why a line of an import was rejected.</summary>
 /// <param name="Line">The number of the line, from 1.</param>
 /// <param name="Field">The path of the field; <c>$</c> is the whole line.</param>
@@ -28,6 +9,9 @@ internal sealed record LineError(long Line, string Field, string Reason);
 /// <summary>Counts the rejected lines of an import and keeps the first of their errors.</summary>
 internal sealed class RejectedLines
 {
+    /// <summary>How many errors are kept.</summary>
+    public const int MaxErrors = 1000;
+
     private readonly List<LineError> _errors = [];
 
     public long Count { get; private set; }
@@ -36,7 +20,7 @@ internal sealed class RejectedLines
 
     public IReadOnlyList<LineError> Errors => _errors;
 
-    public int Room => ImportResult.MaxErrors - _errors.Count;
+    public int Room => MaxErrors - _errors.Count;
 
     public void Add(long line, IReadOnlyList<FieldError> errors)
     {
@@ -62,7 +46,7 @@ internal sealed class RejectedLines
 
     private void Keep(long line, FieldError error)
     {
-        if (_errors.Count < ImportResult.MaxErrors)
+        if (_errors.Count < MaxErrors)
         {
             _errors.Add(new(line, error.Field, error.Reason));
         }

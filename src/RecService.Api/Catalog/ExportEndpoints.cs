@@ -6,9 +6,9 @@ using RecService.Api.Storage;
 namespace RecService.Api.Catalog;
 
 /// <summary>All users or items as their imports take them, in the order of their ids, as of one moment.</summary>
-internal static class CatalogExport
+internal static class ExportEndpoints
 {
-    public static void Map(IEndpointRouteBuilder routes)
+    public static IEndpointRouteBuilder MapExportEndpoints(this IEndpointRouteBuilder routes)
     {
         // Not beside the imports: the path of a GET there is that of a user or an item of the name.
         var exports = routes.MapGroup("/v1/exports").Requires(Roles.Admin);
@@ -19,7 +19,7 @@ internal static class CatalogExport
             .WithSummary("Export users")
             .WithoutTimeLimit()
             .WithDescription("NDJSON: all users as of one moment, in the order of their ids, as the import takes them.")
-            .Produces<UserLine>(StatusCodes.Status200OK, NdJson.MediaType);
+            .Produces<UserLineInput>(StatusCodes.Status200OK, NdJson.MediaType);
         exports
             .MapGet("/items", ItemsAsync)
             .WithTags("Items")
@@ -27,7 +27,8 @@ internal static class CatalogExport
             .WithSummary("Export items")
             .WithoutTimeLimit()
             .WithDescription("NDJSON: all items as of one moment, in the order of their ids, as the import takes them.")
-            .Produces<ItemLine>(StatusCodes.Status200OK, NdJson.MediaType);
+            .Produces<ItemLineInput>(StatusCodes.Status200OK, NdJson.MediaType);
+        return routes;
     }
 
     private static Task UsersAsync(HttpResponse response, NpgsqlDataSource database, AuditLog audit, CancellationToken cancellationToken) =>
