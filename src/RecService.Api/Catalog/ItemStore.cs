@@ -91,7 +91,7 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
             dataSource,
             async (connection, cancellation) =>
             {
-                await connection.ProbeAsync(cancellation);
+                await connection.ExecuteAsync(Statements.WithoutJit, cancellation);
 
                 // Interactions go with it, as many as there are.
                 return await connection.ExecuteUnhurriedAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) > 0;
