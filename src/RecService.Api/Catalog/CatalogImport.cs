@@ -54,7 +54,7 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
         try
         {
             var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await connection.ExecuteAsync(table.Create, cancellationToken);
+            await connection.ExecuteAsync($"{Statements.WithoutJit}; {table.Create}", cancellationToken);
             var importer = await connection.BeginBinaryImportAsync(table.Copy, cancellationToken);
             return new(connection, transaction, importer, table, now);
         }

@@ -91,7 +91,7 @@ internal sealed class ItemStore(NpgsqlDataSource database, RecServiceDbContext c
             database,
             async (connection, cancellation) =>
             {
-                await connection.ProbeAsync(cancellation);
+                await connection.ExecuteAsync(Statements.WithoutJit, cancellation);
 
                 // Interactions go with it, as many as there are.
                 return await connection.ExecuteUnhurriedAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) > 0;

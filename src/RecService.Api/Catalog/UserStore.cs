@@ -89,7 +89,7 @@ internal sealed class UserStore(NpgsqlDataSource database, RecServiceDbContext c
                 database,
                 async (connection, cancellation) =>
                 {
-                    await connection.ProbeAsync(cancellation);
+                    await connection.ExecuteAsync(Statements.WithoutJit, cancellation);
 
                     // The row is locked first, so that no interaction comes in between.
                     var keys = await connection.ScalarUnhurriedAsync<long[]>(

@@ -38,6 +38,10 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
                 return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's charset is not known; JSON is UTF-8.");
             case InvalidDataException:
                 return Problems.Invalid("$", "does not decompress by its Content-Encoding");
+            case var _ when DatabaseErrors.IsCollision(exception):
+                LogCollision(exception.GetBaseException().Discreet().Message);
+                context.Response.Headers.RetryAfter = "1";
+                return Problems.Collision();
             case var _ when DatabaseErrors.IsAway(exception):
                 LogUnavailable(exception.GetBaseException().Discreet().Message);
                 context.Response.Headers.RetryAfter = "5";
@@ -66,4 +70,7 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
 
     [LoggerMessage(LogLevel.Warning, "A request failed as the database is not available: {Reason}")]
     private partial void LogUnavailable(string reason);
+
+    [LoggerMessage(LogLevel.Warning, "A request gave way to others that change the same rows: {Reason}")]
+    private partial void LogCollision(string reason);
 }

@@ -38,6 +38,15 @@ internal static class Problems
             "/problems/overloaded"
         );
 
+    /// <summary>To be sent with <c>Retry-After</c>.</summary>
+    public static ProblemHttpResult Collision() =>
+        Of(
+            StatusCodes.Status503ServiceUnavailable,
+            "Other requests were changing the same users, items or interactions. Nothing of this one was done; send it again.",
+            "Too many requests change the same.",
+            "/problems/collision"
+        );
+
     public static ProblemHttpResult Of(int status, string? detail = null, string? title = null, string? type = null) =>
         TypedResults.Problem(detail, statusCode: status, title: title, type: type, extensions: Trace());
 

@@ -42,6 +42,12 @@ internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics me
                     await IdempotencyKeys.KeepAsync(writer.Connection, key, JsonSerializer.Serialize(result, ApiJson.Options), cancellationToken);
                 }
 
+                if (result.Accepted == 0 && key is null)
+                {
+                    await writer.EndAsync(cancellationToken);
+                    return result;
+                }
+
                 attempt.IsCommitting = !isRepeatable;
                 await writer.CommitAsync(cancellationToken);
                 return result;
@@ -52,9 +58,9 @@ internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics me
 
     private static async Task<WriteOutcome> StoreAsync(InteractionWriter writer, Batch batch, CancellationToken cancellationToken)
     {
-        if (batch.Rows.Count <= DirectInsert.MaxRows && await writer.TryStoreDirectlyAsync([.. batch.Rows.Select(row => row.Row)], cancellationToken))
+        if (batch.Rows.Count <= DirectInsert.MaxRows && await writer.TryStoreDirectlyAsync(batch.Rows, cancellationToken) is { } outcome)
         {
-            return new(batch.Rows.Count, 0, 0, []);
+            return outcome;
         }
 
         foreach (var (index, row) in batch.Rows)

@@ -81,7 +81,7 @@ internal sealed partial class IdempotencyKeys(NpgsqlDataSource dataSource, TimeP
     public async Task<int> PruneAsync(CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await connection.ProbeAsync(cancellationToken);
+        await connection.ExecuteAsync(Statements.SessionWithoutJit, cancellationToken);
         return await connection.ExecuteUnhurriedAsync(
             "DELETE FROM idempotency_keys WHERE created_at < $1",
             cancellationToken,

@@ -295,6 +295,7 @@ internal static class InteractionEndpoints
     )
     {
         await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+        await database.Database.ExecuteSqlRawAsync(Statements.WithoutJit, cancellationToken);
         var deleted = await interactions.ExecuteDeleteAsync(cancellationToken);
         await audit.WriteAsync(database, "interactions.delete", $"{filter}: {deleted}", cancellationToken);
         // Done twice, it would answer that nothing was there.

@@ -13,8 +13,8 @@ namespace RecService.Api.Interactions;
 internal readonly record struct WriteOutcome(long Accepted, long Duplicates, long ConflictCount, IReadOnlyList<long> Conflicts);
 
 /// <summary>
-/// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set; a few that are new are
-/// inserted directly. It is one transaction, which is lost unless it is committed.
+/// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set; a few are inserted directly.
+/// It is one transaction, which is lost unless it is committed.
 /// </summary>
 internal sealed class InteractionWriter : IAsyncDisposable
 {
@@ -22,7 +22,8 @@ internal sealed class InteractionWriter : IAsyncDisposable
     private const int MaxRounds = 10;
 
     // Rows get their keys here, so that a stored row tells which of the incoming ones it was.
-    private const string CreateIncoming = """
+    private const string CreateIncoming = $"""
+        {Statements.WithoutJit};
         CREATE TEMPORARY TABLE incoming (
             line bigint, interaction_key bigint DEFAULT nextval('interactions_interaction_key_seq'), interaction_id text COLLATE "C",
             user_id text COLLATE "C", item_id text COLLATE "C", type text COLLATE "C", value double precision, occurred_at timestamptz,
@@ -79,8 +80,19 @@ internal sealed class InteractionWriter : IAsyncDisposable
         SELECT u.user_key, i.interaction_key, m.item_key, i.type, i.value, coalesce(i.occurred_at, $1), i.tags, i.context, i.interaction_id,
             i.recommendation_id, $1
         FROM incoming AS i JOIN users AS u ON u.user_id = i.user_id JOIN items AS m ON m.item_id = i.item_id
-        ORDER BY i.interaction_key
+        """;
+
+    // Writers of the same ids wait for each other. All of them take the ids in one order, so that they never do so in a circle. The keys were drawn
+    // before, and keep the order of the lines.
+    private const string InOrderOfIds = """
+
+        ORDER BY i.user_id, i.interaction_id
         ON CONFLICT (user_key, interaction_id) WHERE interaction_id IS NOT NULL DO NOTHING
+        """;
+
+    private const string InOrderOfLines = """
+
+        ORDER BY i.interaction_key
         """;
 
     // Duplicates and conflicts, by type.
@@ -140,20 +152,34 @@ internal sealed class InteractionWriter : IAsyncDisposable
         }
     }
 
-    /// <summary>Stores a few rows without a temporary table, if all of them are new. Otherwise it answers false and nothing has happened.</summary>
-    public async Task<bool> TryStoreDirectlyAsync(IReadOnlyCollection<InteractionRow> rows, CancellationToken cancellationToken)
+    /// <summary>Stores a few rows without a temporary table. When that cannot be done, it answers null and nothing has happened.</summary>
+    public async Task<WriteOutcome?> TryStoreDirectlyAsync(IReadOnlyList<(int Index, InteractionRow Row)> rows, CancellationToken cancellationToken)
     {
-        if (!await DirectInsert.TryAsync(Connection, rows, _now, cancellationToken))
+        if (await new DirectInsert(Connection, _now).TryAsync([.. rows.Select(row => row.Row)], cancellationToken) is not { } findings)
         {
-            return false;
+            return null;
         }
 
-        foreach (var row in rows)
+        var conflicts = new List<long>();
+        var duplicates = 0;
+        foreach (var ((index, row), finding) in rows.Zip(findings))
         {
-            _rowsByType[_metrics.TypeOf(row.Type)]++;
+            var type = _metrics.TypeOf(row.Type);
+            _rowsByType[type]++;
+            switch (finding)
+            {
+                case Finding.Duplicate:
+                    _duplicatesByType[type]++;
+                    duplicates++;
+                    break;
+                case Finding.Conflict:
+                    _conflictsByType[type]++;
+                    conflicts.Add(index);
+                    break;
+            }
         }
 
-        return true;
+        return new(rows.Count - duplicates - conflicts.Count, duplicates, conflicts.Count, conflicts);
     }
 
     public async Task AddAsync(long line, InteractionRow row, CancellationToken cancellationToken)
@@ -203,6 +229,13 @@ internal sealed class InteractionWriter : IAsyncDisposable
         Count();
     }
 
+    /// <summary>In place of <see cref="CommitAsync"/> when nothing was stored: there is nothing to wait for on the disk.</summary>
+    public async Task EndAsync(CancellationToken cancellationToken)
+    {
+        await _transaction.RollbackAsync(cancellationToken);
+        Count();
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_importer is not null)
@@ -249,7 +282,11 @@ internal sealed class InteractionWriter : IAsyncDisposable
         {
             await EnsureAsync(LockUsers, InsertUsers, cancellationToken);
             await EnsureAsync(LockItems, InsertItems, cancellationToken);
-            accepted = await Connection.ExecuteUnhurriedAsync(InsertInteractions, cancellationToken, _now);
+            accepted = await Connection.ExecuteUnhurriedAsync(
+                InsertInteractions + (_anyIds ? InOrderOfIds : InOrderOfLines),
+                cancellationToken,
+                _now
+            );
         }
 
         var left = _rows - accepted;

@@ -27,15 +27,25 @@ internal static class DatabaseErrors
         return exception is SocketException or TimeoutException;
     }
 
+    /// <summary>
+    /// Whether PostgreSQL, or who gave up after several tries, rolled a transaction back for others that went on in the same moment; the database is
+    /// well.
+    /// </summary>
+    public static bool IsCollision(Exception exception) =>
+        exception is CollisionException
+        || exception.GetBaseException()
+            is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure };
+
     /// <summary>Whether the connection is gone, and with it everything of its transaction that was not committed.</summary>
     public static bool IsLostConnection(Exception exception) =>
         IsAway(exception) && (exception.GetBaseException() is not PostgresException server || server.SqlState[..2] is "08" or "57");
 
-    // By classes: connection, refused role, unknown database, rollback, resources, intervention of an operator, system.
+    // By classes: connection, refused role, unknown database, resources, intervention of an operator, system.
     private static bool IsAway(string state) =>
-        state[..2] is "08" or "28" or "3D" or "40" or "53" or "57" or "58"
+        state[..2] is "08" or "28" or "3D" or "53" or "57" or "58"
         || state
-            is PostgresErrorCodes.ReadOnlySqlTransaction
+            is PostgresErrorCodes.StatementCompletionUnknown
+                or PostgresErrorCodes.ReadOnlySqlTransaction
                 or PostgresErrorCodes.ObjectNotInPrerequisiteState
                 or PostgresErrorCodes.ObjectInUse
                 or PostgresErrorCodes.LockNotAvailable;
@@ -51,5 +61,18 @@ internal sealed class DatabaseAwayException : Exception
         : base(message) { }
 
     public DatabaseAwayException(string message, Exception innerException)
+        : base(message, innerException) { }
+}
+
+/// <summary>A transaction was rolled back again and again for others that went on in the same moment. Nothing of it was done.</summary>
+internal sealed class CollisionException : Exception
+{
+    public CollisionException()
+        : this("Others were changing the same rows, again and again.") { }
+
+    public CollisionException(string message)
+        : base(message) { }
+
+    public CollisionException(string message, Exception innerException)
         : base(message, innerException) { }
 }

@@ -366,7 +366,10 @@ internal sealed class TrainingService(
                 await runs.RecordEndAsync(runId, end, CancellationToken.None);
                 return;
             }
-            catch (Exception exception) when (DatabaseErrors.IsAway(exception) && !lifetime.ApplicationStopping.IsCancellationRequested)
+            catch (Exception exception)
+                when ((DatabaseErrors.IsAway(exception) || DatabaseErrors.IsCollision(exception))
+                    && !lifetime.ApplicationStopping.IsCancellationRequested
+                )
             {
                 await Task.Delay(WatchInterval, clock, lifetime.ApplicationStopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
