@@ -64,7 +64,7 @@ internal static class Health
             );
     }
 
-    private sealed class ScheduleCheck(TrainingService training) : IHealthCheck
+    private sealed class ScheduleCheck(RunScheduler training) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(

@@ -6,7 +6,7 @@ namespace RecService.Api.Training;
 internal static class Holdout
 {
     /// <summary>For each row whether it is held out.</summary>
-    public static bool[] Choose(TrainingData data, TrainingOptions options) =>
+    public static bool[] Choose(Cutoff data, TrainingOptions options) =>
         options.Holdout switch
         {
             HoldoutKind.Hash => ByHash(data, options.HoldoutShare),
@@ -14,7 +14,7 @@ internal static class Holdout
             _ => new bool[data.Rows.Count],
         };
 
-    private static bool[] ByHash(TrainingData data, double share)
+    private static bool[] ByHash(Cutoff data, double share)
     {
         var threshold = (ulong)(share * ulong.MaxValue);
         var users = data.Users.Select(u => StableHash(u.Id!)).ToArray();
@@ -22,7 +22,7 @@ internal static class Holdout
         return [.. data.Rows.Select(r => Mix(users[r.User] ^ Mix(items[r.Item])) < threshold)];
     }
 
-    private static bool[] ByTime(TrainingData data, double share)
+    private static bool[] ByTime(Cutoff data, double share)
     {
         var latest = new Dictionary<(int User, int Item), long>();
         foreach (var row in data.Rows)

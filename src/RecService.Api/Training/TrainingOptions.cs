@@ -184,7 +184,7 @@ public sealed class TrainingOptions
 
     /// <summary>The names of the settings, as they are recorded, that differ from those of a former run and may make another model.</summary>
     internal IReadOnlyList<string> DifferencesForTraining(string formerSettings) =>
-        [.. TrainingJson.Differences(formerSettings, TrainingJson.Write(this)).Except(NotOfTheModel, StringComparer.OrdinalIgnoreCase)];
+        [.. RunJson.Differences(formerSettings, RunJson.Write(this)).Except(NotOfTheModel, StringComparer.OrdinalIgnoreCase)];
 }
 
 internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptions>
@@ -204,7 +204,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(Enum.IsDefined(options.Interaction), "Interaction", "must be 'FieldPooled', 'Plain' or 'FieldWeighted'.");
         Require(Enum.IsDefined(options.Holdout), "Holdout", "must be 'Hash', 'Newest' or 'None'.");
         Require(
-            options.Schedule is null || TrainingSchedule.TryParse(options.Schedule, out _),
+            options.Schedule is null || RunSchedule.TryParse(options.Schedule, out _),
             "Schedule",
             "is not a cron expression, such as '*/30 * * * *' (minutes first) or '0 0/30 * * * ?' (seconds first)."
         );

@@ -79,7 +79,7 @@ public sealed class SharedScheduleTests(DatabaseServer server) : IAsyncLifetime
     {
         await using var service = New("Training:Interval", "00:00:01");
         using var client = service.CreateClient();
-        var training = service.Services.GetRequiredService<TrainingService>();
+        var training = service.Services.GetRequiredService<RunScheduler>();
         await using var holder = await OpenAsync();
         await holder.ExecuteAsync("ALTER TABLE interactions RENAME TO gone", CancellationToken.None);
         await UntilAsync(() => training.ScheduleFails);

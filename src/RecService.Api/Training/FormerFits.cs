@@ -11,7 +11,7 @@ namespace RecService.Api.Training;
 internal sealed record FormerFit(long RunId, TrainingState State);
 
 /// <summary>The state of the last run that succeeded, for the next one to start from.</summary>
-internal sealed class TrainingStates(NpgsqlDataSource database, ILogger<TrainingStates> logger)
+internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> logger)
 {
     /// <summary>
     /// Finds where a run may start from; null to start cold. A state is of use only to a run of the same settings: others hold out other rows, of

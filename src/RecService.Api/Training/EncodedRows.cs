@@ -4,17 +4,17 @@ using RecService.Engine.Evaluation;
 namespace RecService.Api.Training;
 
 /// <summary>Training data as the engine takes it: columns, one block of rows each for users, items and contexts, and the split.</summary>
-internal sealed class TrainingSet
+internal sealed class EncodedRows
 {
     /// <summary>The position of a block in an example's blocks.</summary>
     public const int UserBlock = 0,
         ItemBlock = 1,
         ContextBlock = 2;
 
-    private readonly TrainingData _data;
+    private readonly Cutoff _data;
     private readonly SparseRows[] _blocks;
 
-    private TrainingSet(TrainingData data, FeatureSpace space, FeatureIndex index, SparseRows[] blocks, int[] fit, int[] holdout)
+    private EncodedRows(Cutoff data, FeatureSpace space, FeatureIndex index, SparseRows[] blocks, int[] fit, int[] holdout)
     {
         _data = data;
         _blocks = blocks;
@@ -46,7 +46,7 @@ internal sealed class TrainingSet
 
     public SparseRows Contexts => _blocks[ContextBlock];
 
-    public static TrainingSet Create(TrainingData data, TrainingOptions options)
+    public static EncodedRows Create(Cutoff data, TrainingOptions options)
     {
         var (space, index) = CountFeatures(data, options.MinimumFeatureCount);
         var row = new RowBuffer();
@@ -111,7 +111,7 @@ internal sealed class TrainingSet
     public RowSets ItemsByUser(int[] rows) =>
         RowSets.FromPairs(_data.Users.Count, [.. rows.Select(r => _data.Rows[r].User)], [.. rows.Select(r => _data.Rows[r].Item)]);
 
-    private static (FeatureSpace, FeatureIndex) CountFeatures(TrainingData data, int minimumCount)
+    private static (FeatureSpace, FeatureIndex) CountFeatures(Cutoff data, int minimumCount)
     {
         var users = new long[data.Users.Count];
         var items = new long[data.Items.Count];

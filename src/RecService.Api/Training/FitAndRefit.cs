@@ -14,7 +14,7 @@ namespace RecService.Api.Training;
 /// <param name="Metrics">Metrics of the fit, which has not seen the holdout; null without one.</param>
 /// <param name="StartHoldoutLoss">The holdout loss that a fit started with that did not start cold.</param>
 /// <param name="State">Where the next run may start from: the state of the fit, which has not seen the holdout; null when none is to be kept.</param>
-internal sealed record TrainingOutcome(
+internal sealed record FitOutcome(
     FactorizationModel Model,
     int BestEpoch,
     TrainingMetrics? Metrics,
@@ -23,7 +23,7 @@ internal sealed record TrainingOutcome(
 )
 {
     /// <summary>The outcome without users that have been erased since the cut-off.</summary>
-    public TrainingOutcome Without(ErasedUsers erased) =>
+    public FitOutcome Without(ErasedUsers erased) =>
         this with
         {
             Model = Model.WithoutUsers(erased.Among(Model.Features?.UserIds ?? [])),
@@ -32,7 +32,7 @@ internal sealed record TrainingOutcome(
 }
 
 /// <summary>Fits with a holdout, measures, and refits on all rows for the best number of epochs.</summary>
-internal static class TrainingFit
+internal static class FitAndRefit
 {
     /// <summary>Why a run fails that found nothing to learn from.</summary>
     public const string NoUsableRows = "No interaction is usable for training; the run's rows tell by reason why each was dropped.";
@@ -45,8 +45,8 @@ internal static class TrainingFit
     /// <param name="start">The state of the fit of a former run with the same holdout; null to start cold.</param>
     /// <param name="progress">Called after each epoch.</param>
     /// <param name="cancellationToken">Ends training.</param>
-    public static TrainingOutcome Run(
-        TrainingSet set,
+    public static FitOutcome Run(
+        EncodedRows set,
         TrainingOptions options,
         TrainingState? start,
         Action<TrainingEpoch> progress,
@@ -81,14 +81,14 @@ internal static class TrainingFit
     /// <summary>
     /// The held-out rows; with objective implicit, each with negatives that are drawn once, so that epochs are compared on the same.
     /// </summary>
-    private static ExampleSet Holdout(TrainingSet set, TrainingOptions options, TrainingSettings settings)
+    private static ExampleSet Holdout(EncodedRows set, TrainingOptions options, TrainingSettings settings)
     {
         var rows = set.Examples(set.HoldoutRows);
         return options.Objective == TrainingObjective.Rating ? rows : Negatives(set, options, set.AllRows).Materialize(rows, settings.Seed);
     }
 
     private static TrainingResult Train(
-        TrainingSet set,
+        EncodedRows set,
         Trainer trainer,
         TrainingOptions options,
         int[] rows,
@@ -119,11 +119,11 @@ internal static class TrainingFit
         );
     }
 
-    private static NegativeSampling Negatives(TrainingSet set, TrainingOptions options, int[] rows) =>
-        new(TrainingSet.UserBlock, TrainingSet.ItemBlock, options.NegativesPerPositive, set.ItemsByUser(rows));
+    private static NegativeSampling Negatives(EncodedRows set, TrainingOptions options, int[] rows) =>
+        new(EncodedRows.UserBlock, EncodedRows.ItemBlock, options.NegativesPerPositive, set.ItemsByUser(rows));
 
     private static TrainingMetrics Measure(
-        TrainingSet set,
+        EncodedRows set,
         TrainingOptions options,
         FactorizationModel model,
         ExampleSet holdout,

@@ -3,16 +3,16 @@ using RecService.Engine.Data;
 namespace RecService.Api.Training;
 
 /// <summary>One usable interaction, or several that were merged, in terms of row numbers.</summary>
-/// <param name="User">Index into <see cref="TrainingData.Users"/>.</param>
-/// <param name="Item">Index into <see cref="TrainingData.Items"/>.</param>
-/// <param name="Context">Index into <see cref="TrainingData.Contexts"/>.</param>
+/// <param name="User">Index into <see cref="Cutoff.Users"/>.</param>
+/// <param name="Item">Index into <see cref="Cutoff.Items"/>.</param>
+/// <param name="Context">Index into <see cref="Cutoff.Contexts"/>.</param>
 /// <param name="Target">The value to predict; 1 for a positive.</param>
 /// <param name="Weight">The weight in the loss, above 0.</param>
 /// <param name="Time">When it happened, in UTC ticks.</param>
-internal readonly record struct TrainingRow(int User, int Item, int Context, float Target, float Weight, long Time);
+internal readonly record struct CutoffRow(int User, int Item, int Context, float Target, float Weight, long Time);
 
 /// <summary>What one run trains on: a consistent cut-off of the store, in a canonical order so that the same data give the same model.</summary>
-internal sealed class TrainingData
+internal sealed class Cutoff
 {
     /// <summary>All users, in the order of their ids.</summary>
     public required IReadOnlyList<EntityFeatures> Users { get; init; }
@@ -24,7 +24,7 @@ internal sealed class TrainingData
     public required IReadOnlyList<EntityFeatures> Contexts { get; init; }
 
     /// <summary>The rows, by user, item and context.</summary>
-    public required IReadOnlyList<TrainingRow> Rows { get; init; }
+    public required IReadOnlyList<CutoffRow> Rows { get; init; }
 
     /// <summary>How many interactions were not used as rows of their own, by reason.</summary>
     public required IReadOnlyDictionary<string, long> Dropped { get; init; }

@@ -1,6 +1,6 @@
 namespace RecService.Api.Training;
 
-internal static partial class TrainingLog
+internal static partial class RunLog
 {
     [LoggerMessage(EventId = 2001, Level = LogLevel.Information, Message = "Training run {RunId} started ({Trigger}, objective {Objective})")]
     public static partial void RunStarted(this ILogger logger, long runId, string trigger, string objective);

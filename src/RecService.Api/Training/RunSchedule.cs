@@ -9,7 +9,7 @@ namespace RecService.Api.Training;
 /// </summary>
 /// <param name="options">The settings.</param>
 /// <param name="start">When this process started; turns of a cron expression that were missed before are not made up for.</param>
-internal sealed class TrainingSchedule(TrainingOptions options, DateTimeOffset start)
+internal sealed class RunSchedule(TrainingOptions options, DateTimeOffset start)
 {
     private readonly CronExpression? _cron = options.Schedule is { } expression && TryParse(expression, out var cron) ? cron : null;
 

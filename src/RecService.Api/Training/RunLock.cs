@@ -5,7 +5,7 @@ using RecService.Api.Storage;
 namespace RecService.Api.Training;
 
 /// <summary>The right to train, held through a connection of its own: until it is disposed of, the process dies, or the connection breaks.</summary>
-internal sealed class TrainingLock(NpgsqlDataSource database, NpgsqlConnection connection) : IAsyncDisposable
+internal sealed class RunLock(NpgsqlDataSource database, NpgsqlConnection connection) : IAsyncDisposable
 {
     /// <summary>Key of the advisory lock; "RecTrain" in ASCII.</summary>
     private const long Key = 0x526563547261696E;
@@ -14,9 +14,9 @@ internal sealed class TrainingLock(NpgsqlDataSource database, NpgsqlConnection c
     private const int AnswerLimit = 5;
 
     /// <summary>Takes the lock; null when another process has it.</summary>
-    public static async Task<TrainingLock?> TryTakeAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    public static async Task<RunLock?> TryTakeAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        var taken = new TrainingLock(database, await database.OpenConnectionAsync(cancellationToken));
+        var taken = new RunLock(database, await database.OpenConnectionAsync(cancellationToken));
         try
         {
             if (await taken.TryLockAsync(cancellationToken))

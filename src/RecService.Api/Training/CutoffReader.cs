@@ -9,9 +9,9 @@ using IsolationLevel = System.Data.IsolationLevel;
 namespace RecService.Api.Training;
 
 /// <summary>Streams a consistent cut-off of the store into memory by binary COPY.</summary>
-internal sealed class TrainingDataReader(NpgsqlDataSource database)
+internal sealed class CutoffReader(NpgsqlDataSource database)
 {
-    public async Task<TrainingData> ReadAsync(TrainingOptions options, CancellationToken cancellationToken)
+    public async Task<Cutoff> ReadAsync(TrainingOptions options, CancellationToken cancellationToken)
     {
         using var span = Spans.Start("read");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);

@@ -8,7 +8,7 @@ using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Training;
 
-internal static class TrainingEndpoints
+internal static class RunEndpoints
 {
     private const string ListName = "training-runs";
 
@@ -21,12 +21,12 @@ internal static class TrainingEndpoints
             .BindConfiguration("Training", binder => binder.ErrorOnUnknownConfiguration = true)
             .ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<TrainingOptions>, TrainingOptionsValidation>();
-        builder.Services.AddSingleton<TrainingDataReader>();
-        builder.Services.AddSingleton<TrainingRuns>();
-        builder.Services.AddSingleton<TrainingStates>();
-        builder.Services.AddSingleton<TrainingRunner>();
-        builder.Services.AddSingleton<TrainingService>();
-        builder.Services.AddHostedService(provider => provider.GetRequiredService<TrainingService>());
+        builder.Services.AddSingleton<CutoffReader>();
+        builder.Services.AddSingleton<RunStore>();
+        builder.Services.AddSingleton<FormerFits>();
+        builder.Services.AddSingleton<RunExecutor>();
+        builder.Services.AddSingleton<RunScheduler>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<RunScheduler>());
     }
 
     public static void MapTraining(this IEndpointRouteBuilder endpoints)
@@ -65,7 +65,7 @@ internal static class TrainingEndpoints
     }
 
     private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
-        TrainingService training,
+        RunScheduler training,
         AuditLog audit,
         HttpContext context,
         CancellationToken cancellationToken
@@ -87,8 +87,8 @@ internal static class TrainingEndpoints
         );
     }
 
-    private static async Task<Results<Ok<TrainingRunList>, ValidationProblem>> ListAsync(
-        TrainingRuns runs,
+    private static async Task<Results<Ok<TrainingRunPage>, ValidationProblem>> ListAsync(
+        RunStore runs,
         CancellationToken cancellationToken,
         int? limit = null,
         string? cursor = null
@@ -104,18 +104,18 @@ internal static class TrainingEndpoints
 
         var page = await runs.ListAsync(before ?? long.MaxValue, size + 1, cancellationToken);
         var next = page.Count > size ? Paging.Cursor(ListName, page[size - 1].RunId) : null;
-        return TypedResults.Ok(new TrainingRunList([.. page.Take(size).Select(TrainingRunResponse.From)], next));
+        return TypedResults.Ok(new TrainingRunPage([.. page.Take(size).Select(TrainingRunResponse.From)], next));
     }
 
     private static async Task<Results<Ok<TrainingRunResponse>, ProblemHttpResult>> GetAsync(
         long runId,
-        TrainingRuns runs,
+        RunStore runs,
         CancellationToken cancellationToken
     ) => await runs.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(TrainingRunResponse.From(run)) : NotFound(runId);
 
     private static async Task<Results<Ok<TrainingRunResponse>, Accepted<TrainingRunResponse>, ProblemHttpResult>> CancelAsync(
         long runId,
-        TrainingRuns runs,
+        RunStore runs,
         AuditLog audit,
         CancellationToken cancellationToken
     )
@@ -139,7 +139,7 @@ internal static class TrainingEndpoints
 
     private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
         long runId,
-        TrainingRuns runs,
+        RunStore runs,
         IHostApplicationLifetime lifetime,
         TimeProvider clock,
         CancellationToken cancellationToken
@@ -151,7 +151,7 @@ internal static class TrainingEndpoints
     /// <summary>Reads the record of the run, so that any process can show a run that another one executes.</summary>
     private static async IAsyncEnumerable<SseItem<object>> Events(
         long runId,
-        TrainingRuns runs,
+        RunStore runs,
         IHostApplicationLifetime lifetime,
         TimeProvider clock,
         [EnumeratorCancellation] CancellationToken cancellationToken

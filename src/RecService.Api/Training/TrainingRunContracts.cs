@@ -56,12 +56,12 @@ internal sealed record TrainingRunResponse(
             run.Seed,
             JsonNode.Parse(run.Settings),
             run.CutoffAt,
-            TrainingJson.Read<TrainingRowCounts>(run.Rows),
-            TrainingJson.Read<TrainingEpoch[]>(run.Epochs) ?? [],
+            RunJson.Read<TrainingRowCounts>(run.Rows),
+            RunJson.Read<TrainingEpoch[]>(run.Epochs) ?? [],
             run.BestEpoch,
             run.WarmStartedFrom,
             run.StartHoldoutLoss,
-            TrainingJson.Read<TrainingMetrics>(run.Metrics),
+            RunJson.Read<TrainingMetrics>(run.Metrics),
             run.ModelVersion,
             run.Error
         );
@@ -117,10 +117,10 @@ internal sealed record TrainingMetrics(
 /// <summary>A page of training runs, newest first.</summary>
 /// <param name="TrainingRuns">The runs.</param>
 /// <param name="NextCursor">Where the next page starts; null on the last one.</param>
-internal sealed record TrainingRunList(IReadOnlyList<TrainingRunResponse> TrainingRuns, string? NextCursor);
+internal sealed record TrainingRunPage(IReadOnlyList<TrainingRunResponse> TrainingRuns, string? NextCursor);
 
 /// <summary>How the parts of a run are kept in jsonb columns.</summary>
-internal static class TrainingJson
+internal static class RunJson
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
     {

@@ -7,15 +7,15 @@ using RecService.Api.Telemetry;
 namespace RecService.Api.Training;
 
 /// <summary>Trains on a schedule and on demand, one run at a time.</summary>
-internal sealed class TrainingService(
-    TrainingRuns runs,
-    TrainingRunner runner,
-    TrainingDataReader reader,
+internal sealed class RunScheduler(
+    RunStore runs,
+    RunExecutor runner,
+    CutoffReader reader,
     IOptions<TrainingOptions> options,
     IHostApplicationLifetime lifetime,
     ServiceMetrics instruments,
     TimeProvider clock,
-    ILogger<TrainingService> logger
+    ILogger<RunScheduler> logger
 ) : BackgroundService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(10);
@@ -28,7 +28,7 @@ internal sealed class TrainingService(
 
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(5);
 
-    private readonly TrainingSchedule _schedule = new(options.Value, clock.GetUtcNow());
+    private readonly RunSchedule _schedule = new(options.Value, clock.GetUtcNow());
     private readonly SemaphoreSlim _starting = new(1, 1);
     private volatile CurrentRun? _current;
     private volatile bool _scheduleFails;
@@ -222,8 +222,8 @@ internal sealed class TrainingService(
         // A run that did not succeed is tried again, and so is one whose settings were others. Only a lack of usable rows cannot mend itself.
         if (
             lastRuns is not [{ CutoffSnapshot: { } snapshot, DatabaseId: { } databaseId } last, ..]
-            || (last.Status != TrainingRunStatus.Succeeded && last.Error != TrainingFit.NoUsableRows)
-            || !TrainingJson.Same(last.Settings, TrainingJson.Write(options.Value))
+            || (last.Status != TrainingRunStatus.Succeeded && last.Error != FitAndRefit.NoUsableRows)
+            || !RunJson.Same(last.Settings, RunJson.Write(options.Value))
         )
         {
             return null;
@@ -232,7 +232,7 @@ internal sealed class TrainingService(
         return await reader.HasChangedSinceAsync(snapshot, databaseId, cancellationToken) ? null : "nothing has changed since the last run";
     }
 
-    private async Task<CurrentRun> BeginAsync(TrainingRunTrigger trigger, TrainingLock heldLock)
+    private async Task<CurrentRun> BeginAsync(TrainingRunTrigger trigger, RunLock heldLock)
     {
         TrainingRun run;
         try
@@ -254,7 +254,7 @@ internal sealed class TrainingService(
     }
 
     /// <returns>Whether the run has succeeded.</returns>
-    private async Task<bool> ExecuteRunAsync(CurrentRun current, TrainingLock heldLock)
+    private async Task<bool> ExecuteRunAsync(CurrentRun current, RunLock heldLock)
     {
         await Task.Yield();
         await using var _ = heldLock;
@@ -314,7 +314,7 @@ internal sealed class TrainingService(
         }
     }
 
-    private async Task WatchAsync(CurrentRun current, TrainingLock heldLock, CancellationToken ended)
+    private async Task WatchAsync(CurrentRun current, RunLock heldLock, CancellationToken ended)
     {
         using var timer = new PeriodicTimer(WatchInterval, clock);
         try
@@ -333,7 +333,7 @@ internal sealed class TrainingService(
     /// <summary>
     /// Stops a run that somebody has cancelled, through whichever process, or whose lock is lost, since another process may train by then.
     /// </summary>
-    private async Task LookAsync(CurrentRun current, TrainingLock heldLock)
+    private async Task LookAsync(CurrentRun current, RunLock heldLock)
     {
         if (current.End is not null)
         {

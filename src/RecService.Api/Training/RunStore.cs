@@ -6,17 +6,17 @@ using RecService.Api.Storage.Entities;
 namespace RecService.Api.Training;
 
 /// <summary>The records of training runs, and the lock that lets one process train at a time.</summary>
-internal sealed class TrainingRuns(
+internal sealed class RunStore(
     IDbContextFactory<RecServiceDbContext> contexts,
     NpgsqlDataSource database,
     TimeProvider clock,
-    ILogger<TrainingRuns> logger
+    ILogger<RunStore> logger
 )
 {
     /// <summary>Takes the right to train, and records the end of runs whose process has lost it; null when another process has it.</summary>
-    public async Task<TrainingLock?> TryLockAsync(CancellationToken cancellationToken)
+    public async Task<RunLock?> TryLockAsync(CancellationToken cancellationToken)
     {
-        if (await TrainingLock.TryTakeAsync(database, cancellationToken) is not { } heldLock)
+        if (await RunLock.TryTakeAsync(database, cancellationToken) is not { } heldLock)
         {
             return null;
         }
@@ -43,7 +43,7 @@ internal sealed class TrainingRuns(
             Objective = options.Objective == TrainingObjective.Rating ? "rating" : "implicit",
             StartedAt = clock.GetUtcNow(),
             Seed = options.Seed,
-            Settings = TrainingJson.Write(options),
+            Settings = RunJson.Write(options),
         };
         // Before, so that a failure leaves no record of a run that nobody executes.
         await PruneAsync(context, options.KeepRuns - 1, cancellationToken);
@@ -128,9 +128,9 @@ internal sealed class TrainingRuns(
         return await context.Interactions.AnyAsync(cancellationToken);
     }
 
-    public async Task RecordCutoffAsync(long runId, TrainingData data, CancellationToken cancellationToken)
+    public async Task RecordCutoffAsync(long runId, Cutoff data, CancellationToken cancellationToken)
     {
-        var rows = TrainingJson.Write(new TrainingRowCounts(data.Rows.Count, data.Dropped));
+        var rows = RunJson.Write(new TrainingRowCounts(data.Rows.Count, data.Dropped));
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await context
             .TrainingRuns.Where(run => run.RunId == runId)
@@ -146,7 +146,7 @@ internal sealed class TrainingRuns(
 
     public async Task RecordEpochsAsync(long runId, IReadOnlyList<TrainingEpoch> epochs, CancellationToken cancellationToken)
     {
-        var json = TrainingJson.Write(epochs);
+        var json = RunJson.Write(epochs);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await context
             .TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running)

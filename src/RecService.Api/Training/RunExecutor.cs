@@ -9,15 +9,15 @@ using RecService.Engine.Model;
 namespace RecService.Api.Training;
 
 /// <summary>Executes one training run: read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
-internal sealed class TrainingRunner(
-    TrainingDataReader reader,
-    TrainingRuns runs,
-    TrainingStates states,
+internal sealed class RunExecutor(
+    CutoffReader reader,
+    RunStore runs,
+    FormerFits states,
     NpgsqlDataSource database,
     ActiveModelSignal activeModel,
     ServiceMetrics instruments,
     TimeProvider clock,
-    ILogger<TrainingRunner> logger
+    ILogger<RunExecutor> logger
 )
 {
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
@@ -27,7 +27,7 @@ internal sealed class TrainingRunner(
         var former = await states.FindAsync(run.RunId, options, cancellationToken);
         var epochs = Channel.CreateUnbounded<TrainingEpoch?>(new() { SingleReader = true });
         var recording = RecordEpochsAsync(run.RunId, epochs.Reader);
-        TrainingOutcome outcome;
+        FitOutcome outcome;
         try
         {
             outcome = await OnThreadOfItsOwn(() => Fit(run.RunId, data, options, former, epochs.Writer, cancellationToken));
@@ -50,7 +50,7 @@ internal sealed class TrainingRunner(
         try
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
-            await TrainingLock.NoticeDeadClientAsync(connection, cancellationToken);
+            await RunLock.NoticeDeadClientAsync(connection, cancellationToken);
             await connection.ExecuteUnhurriedAsync(
                 "VACUUM (SKIP_LOCKED) model_chunks, training_state_chunks, training_runs, changes",
                 cancellationToken
@@ -62,23 +62,23 @@ internal sealed class TrainingRunner(
         }
     }
 
-    private TrainingOutcome Fit(
+    private FitOutcome Fit(
         long runId,
-        TrainingData data,
+        Cutoff data,
         TrainingOptions options,
         FormerFit? former,
         ChannelWriter<TrainingEpoch?> epochs,
         CancellationToken cancellationToken
     )
     {
-        var set = TrainingSet.Create(data, options);
+        var set = EncodedRows.Create(data, options);
         logger.RowsRead(runId, data.Rows.Count, data.Users.Count, data.Items.Count, set.Space.ColumnCount);
         if (former is not null && set.HasHoldout)
         {
             logger.StartsWarm(runId, former.RunId);
             try
             {
-                return TrainingFit.Run(set, options, former.State, Report, cancellationToken);
+                return FitAndRefit.Run(set, options, former.State, Report, cancellationToken);
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
@@ -87,7 +87,7 @@ internal sealed class TrainingRunner(
                 epochs.TryWrite(null);
             }
         }
-        return TrainingFit.Run(set, options, start: null, Report, cancellationToken);
+        return FitAndRefit.Run(set, options, start: null, Report, cancellationToken);
 
         void Report(TrainingEpoch epoch)
         {
@@ -161,21 +161,21 @@ internal sealed class TrainingRunner(
     private async Task StoreAsync(
         TrainingRun run,
         TrainingOptions options,
-        TrainingOutcome outcome,
+        FitOutcome outcome,
         long? formerRunId,
-        TrainingData data,
+        Cutoff data,
         CancellationToken cancellationToken
     )
     {
         using var span = Spans.Start("store");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         // Else its row locks would hold up whoever trains next.
-        await TrainingLock.NoticeDeadClientAsync(connection, cancellationToken);
+        await RunLock.NoticeDeadClientAsync(connection, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var erased = await Erasures.SinceAsync(connection, data.ErasureHorizon, cancellationToken);
         outcome = outcome.Without(erased);
         var now = clock.GetUtcNow();
-        var metrics = outcome.Metrics is null ? null : TrainingJson.Write(outcome.Metrics);
+        var metrics = outcome.Metrics is null ? null : RunJson.Write(outcome.Metrics);
         var version = await InsertModelAsync(connection, run, options, outcome, metrics, now, cancellationToken);
         var (size, hash) = await OnThreadOfItsOwn(() =>
         {
@@ -183,7 +183,7 @@ internal sealed class TrainingRunner(
             ModelFile.Save(artifact, outcome.Model);
             return artifact.Complete();
         });
-        await TrainingStates.ReplaceAsync(connection, run.RunId, outcome.State, cancellationToken);
+        await FormerFits.ReplaceAsync(connection, run.RunId, outcome.State, cancellationToken);
         await using var finish = new NpgsqlBatch(connection)
         {
             BatchCommands =
@@ -252,7 +252,7 @@ internal sealed class TrainingRunner(
         NpgsqlConnection connection,
         TrainingRun run,
         TrainingOptions options,
-        TrainingOutcome outcome,
+        FitOutcome outcome,
         string? metrics,
         DateTimeOffset now,
         CancellationToken cancellationToken

@@ -3,11 +3,11 @@ using RecService.Api.Training;
 
 namespace RecService.Api.Tests.Training;
 
-public sealed class TrainingScheduleTests
+public sealed class RunScheduleTests
 {
     private static readonly DateTimeOffset Noon = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
 
-    private static readonly TrainingSchedule Hourly = new(new() { Interval = TimeSpan.FromHours(1) }, start: Noon);
+    private static readonly RunSchedule Hourly = new(new() { Interval = TimeSpan.FromHours(1) }, start: Noon);
 
     [Fact]
     public void Without_a_former_run_an_interval_is_due_at_the_start() => Hourly.NextDue([], lastSkip: null).ShouldBe(Noon);
@@ -81,9 +81,9 @@ public sealed class TrainingScheduleTests
 
     [Fact]
     public void Switched_off_nothing_is_ever_due() =>
-        new TrainingSchedule(new() { Enabled = false }, start: Noon).NextDue([], lastSkip: null).ShouldBeNull();
+        new RunSchedule(new() { Enabled = false }, start: Noon).NextDue([], lastSkip: null).ShouldBeNull();
 
-    private static TrainingSchedule Cron(string expression) => new(new() { Schedule = expression }, start: Noon);
+    private static RunSchedule Cron(string expression) => new(new() { Schedule = expression }, start: Noon);
 
     private static TrainingRun Run(DateTimeOffset startedAt, RunEnd? end = null) =>
         new()
