@@ -77,7 +77,7 @@ internal static class UserEndpoints
     private static async Task<Results<Ok<UserErasure>, ProblemHttpResult>> DeleteAsync(
         ExternalId userId,
         UserStore store,
-        Replicas replicas,
+        ReplicaRegistry replicas,
         CancellationToken cancellationToken
     ) =>
         await store.EraseAsync(userId.Value, cancellationToken) is { } erasure

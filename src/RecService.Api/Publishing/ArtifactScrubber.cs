@@ -195,9 +195,3 @@ internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimePr
         Action<T, Stream> Save
     );
 }
-
-/// <summary>A stored file cannot be read.</summary>
-internal sealed class DamagedArtifactException(long key, Exception innerException) : Exception(innerException.Message, innerException)
-{
-    public long Key { get; } = key;
-}

@@ -19,7 +19,7 @@ internal sealed record StoredItem(bool Available, IReadOnlyList<string> Tags, Js
 /// without it is told,
 /// and the rest is named in <see cref="Missing"/>.
 /// </summary>
-internal sealed class ScoringStore(NpgsqlDataSource database, BriefReads reads)
+internal sealed class ScoringStore(NpgsqlDataSource database, ReadCircuitBreaker reads)
 {
     private const string UserFeatures = "userFeatures";
     private const string SeenItems = "seenItems";

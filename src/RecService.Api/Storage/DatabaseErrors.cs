@@ -40,16 +40,3 @@ internal static class DatabaseErrors
                 or PostgresErrorCodes.ObjectInUse
                 or PostgresErrorCodes.LockNotAvailable;
 }
-
-/// <summary>The database is away, or was a moment ago.</summary>
-internal sealed class DatabaseAwayException : Exception
-{
-    public DatabaseAwayException()
-        : this("The database is away.") { }
-
-    public DatabaseAwayException(string message)
-        : base(message) { }
-
-    public DatabaseAwayException(string message, Exception innerException)
-        : base(message, innerException) { }
-}

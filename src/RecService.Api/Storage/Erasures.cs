@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
@@ -54,22 +53,4 @@ internal static class Erasures
 
         return new(horizon, hashes);
     }
-}
-
-/// <summary>Users that were erased between two horizons.</summary>
-internal sealed class ErasedUsers(long horizon, IReadOnlySet<UserHash> hashes)
-{
-    /// <summary>The later horizon.</summary>
-    public long Horizon { get; } = horizon;
-
-    /// <summary>Those of the users who are among the erased ones.</summary>
-    public HashSet<string> Among(IReadOnlyList<string> userIds) =>
-        hashes.Count == 0 ? [] : userIds.Where(id => hashes.Contains(UserHash.Read(Erasures.HashOf(id)))).ToHashSet(StringComparer.Ordinal);
-}
-
-/// <summary>A SHA-256 as a value.</summary>
-internal readonly record struct UserHash(UInt128 First, UInt128 Second)
-{
-    public static UserHash Read(ReadOnlySpan<byte> bytes) =>
-        new(BinaryPrimitives.ReadUInt128BigEndian(bytes), BinaryPrimitives.ReadUInt128BigEndian(bytes[16..]));
 }

@@ -61,12 +61,12 @@ internal static class StorageExtensions
                     )
         );
         services.AddSingleton<ActiveModelSignal>();
-        services.AddSingleton<BriefReads>();
-        services.AddSingleton<Replicas>();
+        services.AddSingleton<ReadCircuitBreaker>();
+        services.AddSingleton<ReplicaRegistry>();
         services.AddHttpContextAccessor();
         services.AddSingleton<AuditLog>();
         services.AddSingleton<DatabaseStartup>();
-        services.AddHostedService<DatabaseService>();
+        services.AddHostedService<DatabaseLifetime>();
         return builder;
     }
 

@@ -2,15 +2,6 @@ using RecService.Engine.Data;
 
 namespace RecService.Api.Training;
 
-/// <summary>One usable interaction, or several that were merged, in terms of row numbers.</summary>
-/// <param name="User">Index into <see cref="Cutoff.Users"/>.</param>
-/// <param name="Item">Index into <see cref="Cutoff.Items"/>.</param>
-/// <param name="Context">Index into <see cref="Cutoff.Contexts"/>.</param>
-/// <param name="Target">The value to predict; 1 for a positive.</param>
-/// <param name="Weight">The weight in the loss, above 0.</param>
-/// <param name="Time">When it happened, in UTC ticks.</param>
-internal readonly record struct CutoffRow(int User, int Item, int Context, float Target, float Weight, long Time);
-
 /// <summary>What one run trains on: a consistent cut-off of the store, in a canonical order so that the same data give the same model.</summary>
 internal sealed class Cutoff
 {
@@ -30,13 +21,13 @@ internal sealed class Cutoff
     public required IReadOnlyDictionary<string, long> Dropped { get; init; }
 
     /// <summary>When the cut-off was taken.</summary>
-    public required DateTimeOffset CutoffAt { get; init; }
+    public required DateTimeOffset At { get; init; }
 
     /// <summary>The last erasure of a user before the cut-off: <see cref="Storage.Erasures"/>.</summary>
     public long ErasureHorizon { get; init; }
 
     /// <summary>The database snapshot of the cut-off, to tell later whether anything has changed since.</summary>
-    public required string CutoffSnapshot { get; init; }
+    public required string DatabaseSnapshot { get; init; }
 
     /// <summary>Which database cluster the snapshot belongs to: a restored copy counts transactions anew.</summary>
     public required string DatabaseId { get; init; }

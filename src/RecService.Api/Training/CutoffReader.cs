@@ -17,7 +17,7 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         // Repeatable read: users, items, interactions and the snapshot's name all come from one moment.
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
-        var (cutoffAt, snapshot, databaseId) = await CutoffAsync(connection, cancellationToken);
+        var (at, snapshot, databaseId) = await CutoffAsync(connection, cancellationToken);
         var erasureHorizon = await Erasures.HorizonAsync(connection, cancellationToken);
         var (users, userIndex) = await EntitiesAsync(
             connection,
@@ -40,9 +40,9 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             Contexts = contexts.InOrder(out var contextOrder),
             Rows = rows.Rows(contextOrder),
             Dropped = rows.Dropped,
-            CutoffAt = cutoffAt,
+            At = at,
             ErasureHorizon = erasureHorizon,
-            CutoffSnapshot = snapshot,
+            DatabaseSnapshot = snapshot,
             DatabaseId = databaseId,
         };
     }

@@ -11,12 +11,12 @@ internal sealed class EncodedRows
         ItemBlock = 1,
         ContextBlock = 2;
 
-    private readonly Cutoff _data;
+    private readonly Cutoff _cutoff;
     private readonly SparseRows[] _blocks;
 
-    private EncodedRows(Cutoff data, FeatureSpace space, FeatureIndex index, SparseRows[] blocks, int[] fit, int[] holdout)
+    private EncodedRows(Cutoff cutoff, FeatureSpace space, FeatureIndex index, SparseRows[] blocks, int[] fit, int[] holdout)
     {
-        _data = data;
+        _cutoff = cutoff;
         _blocks = blocks;
         Space = space;
         Index = index;
@@ -38,7 +38,7 @@ internal sealed class EncodedRows
     public bool HasHoldout => FitRows.Length > 0 && HoldoutRows.Length > 0;
 
     /// <summary>All rows.</summary>
-    public int[] AllRows => [.. Enumerable.Range(0, _data.Rows.Count)];
+    public int[] AllRows => [.. Enumerable.Range(0, _cutoff.Rows.Count)];
 
     public SparseRows Users => _blocks[UserBlock];
 
@@ -46,17 +46,17 @@ internal sealed class EncodedRows
 
     public SparseRows Contexts => _blocks[ContextBlock];
 
-    public static EncodedRows Create(Cutoff data, TrainingOptions options)
+    public static EncodedRows Create(Cutoff cutoff, TrainingOptions options)
     {
-        var (space, index) = CountFeatures(data, options.MinimumFeatureCount);
+        var (space, index) = CountFeatures(cutoff, options.MinimumFeatureCount);
         var row = new RowBuffer();
         SparseRows[] blocks =
         [
-            Encode(data.Users, index.AppendUser, row),
-            Encode(data.Items, index.AppendItem, row),
-            Encode(data.Contexts, index.AppendContext, row),
+            Encode(cutoff.Users, index.AppendUser, row),
+            Encode(cutoff.Items, index.AppendItem, row),
+            Encode(cutoff.Contexts, index.AppendContext, row),
         ];
-        var holdout = Holdout.Choose(data, options);
+        var holdout = Holdout.Choose(cutoff, options);
         var fit = new List<int>();
         var held = new List<int>();
         for (var r = 0; r < holdout.Length; r++)
@@ -64,13 +64,13 @@ internal sealed class EncodedRows
             (holdout[r] ? held : fit).Add(r);
         }
 
-        return new(data, space, index, blocks, [.. fit], [.. held]);
+        return new(cutoff, space, index, blocks, [.. fit], [.. held]);
     }
 
     /// <summary>The given rows as examples that join a user, an item and a context.</summary>
     public ExampleSet Examples(int[] rows)
     {
-        var all = _data.Rows;
+        var all = _cutoff.Rows;
         float[] weights = [.. rows.Select(r => all[r].Weight)];
         return new(
             _blocks,
@@ -86,7 +86,7 @@ internal sealed class EncodedRows
 
     /// <summary>The weighted mean target of the given rows.</summary>
     public float MeanTarget(int[] rows) =>
-        (float)(rows.Sum(r => (double)_data.Rows[r].Weight * _data.Rows[r].Target) / rows.Sum(r => (double)_data.Rows[r].Weight));
+        (float)(rows.Sum(r => (double)_cutoff.Rows[r].Weight * _cutoff.Rows[r].Target) / rows.Sum(r => (double)_cutoff.Rows[r].Weight));
 
     /// <summary>
     /// A query for each held-out pair that a ranking should put first: all positives, or the ratings of at least the positive threshold.
@@ -100,7 +100,7 @@ internal sealed class EncodedRows
         return
         [
             .. HoldoutRows
-                .Select(r => _data.Rows[r])
+                .Select(r => _cutoff.Rows[r])
                 .Where(r => r.Target >= threshold)
                 .DistinctBy(r => (r.User, r.Item))
                 .Select(r => new RankingQuery(r.User, r.Context, r.Item)),
@@ -109,14 +109,14 @@ internal sealed class EncodedRows
 
     /// <summary>Per user the distinct items of the given rows.</summary>
     public RowSets ItemsByUser(int[] rows) =>
-        RowSets.FromPairs(_data.Users.Count, [.. rows.Select(r => _data.Rows[r].User)], [.. rows.Select(r => _data.Rows[r].Item)]);
+        RowSets.FromPairs(_cutoff.Users.Count, [.. rows.Select(r => _cutoff.Rows[r].User)], [.. rows.Select(r => _cutoff.Rows[r].Item)]);
 
-    private static (FeatureSpace, FeatureIndex) CountFeatures(Cutoff data, int minimumCount)
+    private static (FeatureSpace, FeatureIndex) CountFeatures(Cutoff cutoff, int minimumCount)
     {
-        var users = new long[data.Users.Count];
-        var items = new long[data.Items.Count];
-        var contexts = new long[data.Contexts.Count];
-        foreach (var row in data.Rows)
+        var users = new long[cutoff.Users.Count];
+        var items = new long[cutoff.Items.Count];
+        var contexts = new long[cutoff.Contexts.Count];
+        foreach (var row in cutoff.Rows)
         {
             users[row.User]++;
             items[row.Item]++;
@@ -125,17 +125,17 @@ internal sealed class EncodedRows
         var builder = new FeatureIndexBuilder();
         for (var u = 0; u < users.Length; u++)
         {
-            builder.CountUser(data.Users[u], users[u]);
+            builder.CountUser(cutoff.Users[u], users[u]);
         }
 
         for (var i = 0; i < items.Length; i++)
         {
-            builder.CountItem(data.Items[i], items[i]);
+            builder.CountItem(cutoff.Items[i], items[i]);
         }
 
         for (var c = 0; c < contexts.Length; c++)
         {
-            builder.CountContext(data.Contexts[c], contexts[c]);
+            builder.CountContext(cutoff.Contexts[c], contexts[c]);
         }
 
         return builder.Build(minimumCount);

@@ -1,4 +1,3 @@
-using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
@@ -7,29 +6,6 @@ using RecService.Engine.Scoring;
 using RecService.Engine.Training;
 
 namespace RecService.Api.Training;
-
-/// <summary>What came of a fit and its refit.</summary>
-/// <param name="Model">The model refitted on all rows.</param>
-/// <param name="BestEpoch">The epoch of the fit with the best holdout loss, 0 for its start; the refit ran as many, at least one.</param>
-/// <param name="Metrics">Metrics of the fit, which has not seen the holdout; null without one.</param>
-/// <param name="StartHoldoutLoss">The holdout loss that a fit started with that did not start cold.</param>
-/// <param name="State">Where the next run may start from: the state of the fit, which has not seen the holdout; null when none is to be kept.</param>
-internal sealed record FitOutcome(
-    FactorizationModel Model,
-    int BestEpoch,
-    TrainingMetrics? Metrics,
-    double? StartHoldoutLoss = null,
-    TrainingState? State = null
-)
-{
-    /// <summary>The outcome without users that have been erased since the cut-off.</summary>
-    public FitOutcome Without(ErasedUsers erased) =>
-        this with
-        {
-            Model = Model.WithoutUsers(erased.Among(Model.Features?.UserIds ?? [])),
-            State = State?.WithoutUsers(erased.Among(State.Model.Features?.UserIds ?? [])),
-        };
-}
 
 /// <summary>Fits with a holdout, measures, and refits on all rows for the best number of epochs.</summary>
 internal static class FitAndRefit
@@ -40,55 +16,55 @@ internal static class FitAndRefit
     private const string FitPhase = "fit";
     private const string RefitPhase = "refit";
 
-    /// <param name="set">The rows and their split.</param>
+    /// <param name="encoded">The rows and their split.</param>
     /// <param name="options">The settings.</param>
     /// <param name="start">The state of the fit of a former run with the same holdout; null to start cold.</param>
     /// <param name="progress">Called after each epoch.</param>
     /// <param name="cancellationToken">Ends training.</param>
     public static FitOutcome Run(
-        EncodedRows set,
+        EncodedRows encoded,
         TrainingOptions options,
         TrainingState? start,
         Action<TrainingEpoch> progress,
         CancellationToken cancellationToken
     )
     {
-        if (set.AllRows.Length == 0)
+        if (encoded.AllRows.Length == 0)
         {
             throw new InvalidOperationException(NoUsableRows);
         }
 
         var settings = options.ToSettings();
-        if (!set.HasHoldout)
+        if (!encoded.HasHoldout)
         {
             // Cold, and no state is kept: nothing would tell when to stop, and a later run may hold out what was learned here.
-            return new(Train(set, new(settings), options, set.AllRows, FitPhase, progress, cancellationToken).Model, settings.Epochs, Metrics: null);
+            return new(Train(encoded, new(settings), options, encoded.AllRows, FitPhase, progress, cancellationToken).Model, settings.Epochs, Metrics: null);
         }
 
-        var holdout = Holdout(set, options, settings);
+        var holdout = Holdout(encoded, options, settings);
         var fitting = new Trainer(settings) { KeepsState = options.WarmStart && options.Holdout == HoldoutKind.Hash };
-        var fit = Train(set, fitting, options, set.FitRows, FitPhase, progress, cancellationToken, holdout, start);
-        var metrics = Measure(set, options, fit.Model, holdout, cancellationToken);
+        var fit = Train(encoded, fitting, options, encoded.FitRows, FitPhase, progress, cancellationToken, holdout, start);
+        var metrics = Measure(encoded, options, fit.Model, holdout, cancellationToken);
         // A warm refit goes on from the fit of its own run. A chain of refits would never be stopped by a holdout: each would learn the same rows
         // again, past the
         // epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been learned from, and
         // features may have come that only they have.
         var refitting = new Trainer(settings with { Epochs = Math.Max(1, fit.BestEpoch) });
-        var refit = Train(set, refitting, options, set.AllRows, RefitPhase, progress, cancellationToken, start: start is null ? null : fit.State);
+        var refit = Train(encoded, refitting, options, encoded.AllRows, RefitPhase, progress, cancellationToken, start: start is null ? null : fit.State);
         return new(refit.Model, fit.BestEpoch, metrics, fit.StartHoldoutLoss, fit.State);
     }
 
     /// <summary>
     /// The held-out rows; with objective implicit, each with negatives that are drawn once, so that epochs are compared on the same.
     /// </summary>
-    private static ExampleSet Holdout(EncodedRows set, TrainingOptions options, TrainingSettings settings)
+    private static ExampleSet Holdout(EncodedRows encoded, TrainingOptions options, TrainingSettings settings)
     {
-        var rows = set.Examples(set.HoldoutRows);
-        return options.Objective == TrainingObjective.Rating ? rows : Negatives(set, options, set.AllRows).Materialize(rows, settings.Seed);
+        var rows = encoded.Examples(encoded.HoldoutRows);
+        return options.Objective == TrainingObjective.Rating ? rows : Negatives(encoded, options, encoded.AllRows).Materialize(rows, settings.Seed);
     }
 
     private static TrainingResult Train(
-        EncodedRows set,
+        EncodedRows encoded,
         Trainer trainer,
         TrainingOptions options,
         int[] rows,
@@ -102,13 +78,13 @@ internal static class FitAndRefit
         using var span = Spans.Start(phase);
         var elapsed = TimeSpan.Zero;
         // Only the positives of the rows that are trained on are spared: sparing held-out ones would give them away.
-        var negatives = options.Objective == TrainingObjective.Implicit ? Negatives(set, options, rows) : null;
+        var negatives = options.Objective == TrainingObjective.Implicit ? Negatives(encoded, options, rows) : null;
         return trainer.Train(
-            set.Space,
-            set.Examples(rows),
+            encoded.Space,
+            encoded.Examples(rows),
             holdout,
             negatives,
-            set.Index,
+            encoded.Index,
             start,
             report =>
             {
@@ -119,11 +95,11 @@ internal static class FitAndRefit
         );
     }
 
-    private static NegativeSampling Negatives(EncodedRows set, TrainingOptions options, int[] rows) =>
-        new(EncodedRows.UserBlock, EncodedRows.ItemBlock, options.NegativesPerPositive, set.ItemsByUser(rows));
+    private static NegativeSampling Negatives(EncodedRows encoded, TrainingOptions options, int[] rows) =>
+        new(EncodedRows.UserBlock, EncodedRows.ItemBlock, options.NegativesPerPositive, encoded.ItemsByUser(rows));
 
     private static TrainingMetrics Measure(
-        EncodedRows set,
+        EncodedRows encoded,
         TrainingOptions options,
         FactorizationModel model,
         ExampleSet holdout,
@@ -132,11 +108,11 @@ internal static class FitAndRefit
     {
         using var span = Spans.Start("measure");
         var scorer = new Scorer(model);
-        var metrics = new TrainingMetrics(set.HoldoutRows.Length);
+        var metrics = new TrainingMetrics(encoded.HoldoutRows.Length);
         if (options.Objective == TrainingObjective.Rating)
         {
             var errors = RegressionMetrics.Measure(scorer, holdout);
-            var mean = RegressionMetrics.MeasureConstant(set.MeanTarget(set.FitRows), holdout);
+            var mean = RegressionMetrics.MeasureConstant(encoded.MeanTarget(encoded.FitRows), holdout);
             metrics = metrics with { Rmse = errors?.Rmse, Mae = errors?.Mae, BaselineRmse = mean?.Rmse };
         }
         else
@@ -144,24 +120,24 @@ internal static class FitAndRefit
             var classification = ClassificationMetrics.Measure(scorer, holdout);
             metrics = metrics with { LogLoss = classification?.LogLoss, Auc = classification?.Auc };
         }
-        const int Cutoff = 10;
-        var queries = set.HeldOutQueries(options);
-        var evaluator = new RankingEvaluator(set.Items.Count, set.ItemsByUser(set.AllRows))
+        const int Depth = 10;
+        var queries = encoded.HeldOutQueries(options);
+        var evaluator = new RankingEvaluator(encoded.Items.Count, encoded.ItemsByUser(encoded.AllRows))
         {
-            Cutoffs = [Cutoff],
+            Cutoffs = [Depth],
             MaximumQueries = options.RankingSample,
             Seed = (ulong)options.Seed,
             Threads = Math.Max(1, Environment.ProcessorCount - 1),
         };
-        var ranking = evaluator.Evaluate(queries, new ItemRanker(model, set.Items), set.Users, set.Contexts, cancellationToken);
-        var popularity = evaluator.Evaluate(queries, new PopularityRanker(set.Items.Count, set.ItemsByUser(set.FitRows)).Score, cancellationToken);
+        var ranking = evaluator.Evaluate(queries, new ItemRanker(model, encoded.Items), encoded.Users, encoded.Contexts, cancellationToken);
+        var popularity = evaluator.Evaluate(queries, new PopularityRanker(encoded.Items.Count, encoded.ItemsByUser(encoded.FitRows)).Score, cancellationToken);
         return metrics with
         {
             RankedPairs = ranking?.Queries,
-            HitRate10 = ranking?.HitRate(Cutoff).Mean,
-            Ndcg10 = ranking?.Ndcg(Cutoff).Mean,
-            PopularityHitRate10 = popularity?.HitRate(Cutoff).Mean,
-            PopularityNdcg10 = popularity?.Ndcg(Cutoff).Mean,
+            HitRate10 = ranking?.HitRate(Depth).Mean,
+            Ndcg10 = ranking?.Ndcg(Depth).Mean,
+            PopularityHitRate10 = popularity?.HitRate(Depth).Mean,
+            PopularityNdcg10 = popularity?.Ndcg(Depth).Mean,
         };
     }
 }

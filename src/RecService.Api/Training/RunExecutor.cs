@@ -22,22 +22,22 @@ internal sealed class RunExecutor(
 {
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
-        var data = await reader.ReadAsync(options, cancellationToken);
-        await runs.RecordCutoffAsync(run.RunId, data, cancellationToken);
+        var cutoff = await reader.ReadAsync(options, cancellationToken);
+        await runs.RecordCutoffAsync(run.RunId, cutoff, cancellationToken);
         var former = await states.FindAsync(run.RunId, options, cancellationToken);
         var epochs = Channel.CreateUnbounded<TrainingEpoch?>(new() { SingleReader = true });
         var recording = RecordEpochsAsync(run.RunId, epochs.Reader);
         FitOutcome outcome;
         try
         {
-            outcome = await OnThreadOfItsOwn(() => Fit(run.RunId, data, options, former, epochs.Writer, cancellationToken));
+            outcome = await OnThreadOfItsOwn(() => Fit(run.RunId, cutoff, options, former, epochs.Writer, cancellationToken));
         }
         finally
         {
             epochs.Writer.Complete();
             await recording;
         }
-        await StoreAsync(run, options, outcome, former?.RunId, data, cancellationToken);
+        await StoreAsync(run, options, outcome, former?.RunId, cutoff, cancellationToken);
     }
 
     /// <summary>
@@ -64,21 +64,21 @@ internal sealed class RunExecutor(
 
     private FitOutcome Fit(
         long runId,
-        Cutoff data,
+        Cutoff cutoff,
         TrainingOptions options,
         FormerFit? former,
         ChannelWriter<TrainingEpoch?> epochs,
         CancellationToken cancellationToken
     )
     {
-        var set = EncodedRows.Create(data, options);
-        logger.RowsRead(runId, data.Rows.Count, data.Users.Count, data.Items.Count, set.Space.ColumnCount);
-        if (former is not null && set.HasHoldout)
+        var encoded = EncodedRows.Create(cutoff, options);
+        logger.RowsRead(runId, cutoff.Rows.Count, cutoff.Users.Count, cutoff.Items.Count, encoded.Space.ColumnCount);
+        if (former is not null && encoded.HasHoldout)
         {
             logger.StartsWarm(runId, former.RunId);
             try
             {
-                return FitAndRefit.Run(set, options, former.State, Report, cancellationToken);
+                return FitAndRefit.Run(encoded, options, former.State, Report, cancellationToken);
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
@@ -87,7 +87,7 @@ internal sealed class RunExecutor(
                 epochs.TryWrite(null);
             }
         }
-        return FitAndRefit.Run(set, options, start: null, Report, cancellationToken);
+        return FitAndRefit.Run(encoded, options, start: null, Report, cancellationToken);
 
         void Report(TrainingEpoch epoch)
         {
@@ -163,7 +163,7 @@ internal sealed class RunExecutor(
         TrainingOptions options,
         FitOutcome outcome,
         long? formerRunId,
-        Cutoff data,
+        Cutoff cutoff,
         CancellationToken cancellationToken
     )
     {
@@ -172,7 +172,7 @@ internal sealed class RunExecutor(
         // Else its row locks would hold up whoever trains next.
         await RunLock.NoticeDeadClientAsync(connection, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var erased = await Erasures.SinceAsync(connection, data.ErasureHorizon, cancellationToken);
+        var erased = await Erasures.SinceAsync(connection, cutoff.ErasureHorizon, cancellationToken);
         outcome = outcome.Without(erased);
         var now = clock.GetUtcNow();
         var metrics = outcome.Metrics is null ? null : RunJson.Write(outcome.Metrics);
@@ -238,7 +238,7 @@ internal sealed class RunExecutor(
         }
 
         var pruned = await PruneAsync(connection, options, now, cancellationToken);
-        await ChangeLog.PruneAsync(connection, data.CutoffSnapshot, cancellationToken);
+        await ChangeLog.PruneAsync(connection, cutoff.DatabaseSnapshot, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         activeModel.Notify();
         logger.RunSucceeded(run.RunId, (now - run.StartedAt).TotalSeconds, version, size);

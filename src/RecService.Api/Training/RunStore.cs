@@ -128,17 +128,17 @@ internal sealed class RunStore(
         return await context.Interactions.AnyAsync(cancellationToken);
     }
 
-    public async Task RecordCutoffAsync(long runId, Cutoff data, CancellationToken cancellationToken)
+    public async Task RecordCutoffAsync(long runId, Cutoff cutoff, CancellationToken cancellationToken)
     {
-        var rows = RunJson.Write(new TrainingRowCounts(data.Rows.Count, data.Dropped));
+        var rows = RunJson.Write(new TrainingRowCounts(cutoff.Rows.Count, cutoff.Dropped));
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await context
             .TrainingRuns.Where(run => run.RunId == runId)
             .ExecuteUpdateAsync(
                 set =>
-                    set.SetProperty(run => run.CutoffAt, data.CutoffAt)
-                        .SetProperty(run => run.CutoffSnapshot, data.CutoffSnapshot)
-                        .SetProperty(run => run.DatabaseId, data.DatabaseId)
+                    set.SetProperty(run => run.CutoffAt, cutoff.At)
+                        .SetProperty(run => run.CutoffSnapshot, cutoff.DatabaseSnapshot)
+                        .SetProperty(run => run.DatabaseId, cutoff.DatabaseId)
                         .SetProperty(run => run.Rows, rows),
                 cancellationToken
             );

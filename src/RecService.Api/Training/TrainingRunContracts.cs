@@ -118,32 +118,3 @@ internal sealed record TrainingMetrics(
 /// <param name="TrainingRuns">The runs.</param>
 /// <param name="NextCursor">Where the next page starts; null on the last one.</param>
 internal sealed record TrainingRunPage(IReadOnlyList<TrainingRunResponse> TrainingRuns, string? NextCursor);
-
-/// <summary>How the parts of a run are kept in jsonb columns.</summary>
-internal static class RunJson
-{
-    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
-    {
-        Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
-        DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
-    };
-
-    public static string Write<T>(T value) => JsonSerializer.Serialize(value, Options);
-
-    /// <summary>Whether two texts hold the same JSON, however jsonb has ordered and spaced it.</summary>
-    public static bool Same(string a, string b) => JsonNode.DeepEquals(JsonNode.Parse(a), JsonNode.Parse(b));
-
-    /// <summary>The names of the properties of two objects that are not the same in both, in ordinal order.</summary>
-    public static IEnumerable<string> Differences(string a, string b)
-    {
-        var (first, second) = (JsonNode.Parse(a)!.AsObject(), JsonNode.Parse(b)!.AsObject());
-        return first
-            .Concat(second)
-            .Select(property => property.Key)
-            .Distinct(StringComparer.Ordinal)
-            .Where(name => !JsonNode.DeepEquals(first[name], second[name]))
-            .Order(StringComparer.Ordinal);
-    }
-
-    public static T? Read<T>(string? json) => json is null ? default : JsonSerializer.Deserialize<T>(json, Options);
-}

@@ -58,8 +58,8 @@ public sealed class HoldoutTests
                 select new CutoffRow(u, i, c, 1, 1, (1000 * u) + i - c),
             ],
             Dropped = new Dictionary<string, long>(),
-            CutoffAt = default,
-            CutoffSnapshot = "",
+            At = default,
+            DatabaseSnapshot = "",
             DatabaseId = "",
         };
 }

@@ -174,8 +174,8 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
             Contexts = [EntityFeatures.None],
             Rows = rows,
             Dropped = new Dictionary<string, long>(),
-            CutoffAt = default,
-            CutoffSnapshot = "",
+            At = default,
+            DatabaseSnapshot = "",
             DatabaseId = "",
         };
 

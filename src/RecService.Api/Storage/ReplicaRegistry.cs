@@ -2,13 +2,8 @@ using Npgsql;
 
 namespace RecService.Api.Storage;
 
-/// <summary>A replica, and whether it has freed its models of an erased user.</summary>
-/// <param name="Id">The replica: the machine, and a number of the process.</param>
-/// <param name="Confirmed">Whether it has said so.</param>
-internal sealed record ReplicaReceipt(string Id, bool Confirmed);
-
 /// <summary>The processes that serve from this database, and how far each has followed the erasures.</summary>
-internal sealed class Replicas(NpgsqlDataSource database)
+internal sealed class ReplicaRegistry(NpgsqlDataSource database)
 {
     /// <summary>
     /// A replica that says nothing for so long is not waited for: it has ended, or cannot reach the store and so does not know of the users any more.

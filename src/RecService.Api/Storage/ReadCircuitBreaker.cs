@@ -5,7 +5,7 @@ namespace RecService.Api.Storage;
 /// away, all but one
 /// a second are refused at once.
 /// </summary>
-internal sealed class BriefReads(DatabaseConfiguration configuration, TimeProvider clock)
+internal sealed class ReadCircuitBreaker(DatabaseConfiguration configuration, TimeProvider clock)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 

@@ -4,7 +4,7 @@ using RecService.Api.Storage.Embedded;
 namespace RecService.Api.Storage;
 
 /// <summary>Has the database ready before any other hosted service starts, and keeps it until all of them have stopped.</summary>
-internal sealed partial class DatabaseService(IServiceProvider services, IHostApplicationLifetime lifetime, ILogger<DatabaseService> logger)
+internal sealed partial class DatabaseLifetime(IServiceProvider services, IHostApplicationLifetime lifetime, ILogger<DatabaseLifetime> logger)
     : IHostedLifecycleService
 {
     private EmbeddedPostgres? _embedded;
