@@ -38,7 +38,11 @@ internal static class FitAndRefit
         if (!encoded.HasHoldout)
         {
             // Cold, and no state is kept: nothing would tell when to stop, and a later run may hold out what was learned here.
-            return new(Train(encoded, new(settings), options, encoded.AllRows, FitPhase, progress, cancellationToken).Model, settings.Epochs, Metrics: null);
+            return new(
+                Train(encoded, new(settings), options, encoded.AllRows, FitPhase, progress, cancellationToken).Model,
+                settings.Epochs,
+                Metrics: null
+            );
         }
 
         var holdout = Holdout(encoded, options, settings);
@@ -50,7 +54,16 @@ internal static class FitAndRefit
         // epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been learned from, and
         // features may have come that only they have.
         var refitting = new Trainer(settings with { Epochs = Math.Max(1, fit.BestEpoch) });
-        var refit = Train(encoded, refitting, options, encoded.AllRows, RefitPhase, progress, cancellationToken, start: start is null ? null : fit.State);
+        var refit = Train(
+            encoded,
+            refitting,
+            options,
+            encoded.AllRows,
+            RefitPhase,
+            progress,
+            cancellationToken,
+            start: start is null ? null : fit.State
+        );
         return new(refit.Model, fit.BestEpoch, metrics, fit.StartHoldoutLoss, fit.State);
     }
 
@@ -130,7 +143,11 @@ internal static class FitAndRefit
             Threads = Math.Max(1, Environment.ProcessorCount - 1),
         };
         var ranking = evaluator.Evaluate(queries, new ItemRanker(model, encoded.Items), encoded.Users, encoded.Contexts, cancellationToken);
-        var popularity = evaluator.Evaluate(queries, new PopularityRanker(encoded.Items.Count, encoded.ItemsByUser(encoded.FitRows)).Score, cancellationToken);
+        var popularity = evaluator.Evaluate(
+            queries,
+            new PopularityRanker(encoded.Items.Count, encoded.ItemsByUser(encoded.FitRows)).Score,
+            cancellationToken
+        );
         return metrics with
         {
             RankedPairs = ranking?.Queries,
