@@ -3,6 +3,7 @@ using RecService.Api.Access;
 using RecService.Api.Catalog;
 using RecService.Api.Http;
 using RecService.Api.Interactions;
+using RecService.Api.Models;
 using RecService.Api.Publishing;
 using RecService.Api.Scoring;
 using RecService.Api.Storage;

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 

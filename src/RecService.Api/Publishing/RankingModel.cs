@@ -1,3 +1,4 @@
+using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Engine.Data;
 using RecService.Engine.Scoring;

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using RecService.Api.Http;
+using RecService.Api.Models;
 using RecService.Api.Publishing;
 using RecService.Engine.Data;
 

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
+using RecService.Api.Models;
 using RecService.Api.Storage.Embedded;
 
 namespace RecService.Api.Storage;

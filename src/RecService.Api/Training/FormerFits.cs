@@ -1,4 +1,5 @@
 using Npgsql;
+using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 using RecService.Engine.Training;

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 using RecService.Api.Telemetry;

@@ -4,7 +4,7 @@ using RecService.Api.Telemetry;
 using RecService.Engine.Model;
 using RecService.Engine.Training;
 
-namespace RecService.Api.Publishing;
+namespace RecService.Api.Models;
 
 /// <summary>
 /// Rewrites stored models and training states without the users that were erased since they were made. Models are free of them from the moment they

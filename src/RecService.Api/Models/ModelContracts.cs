@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using RecService.Api.Storage.Entities;
 
-namespace RecService.Api.Publishing;
+namespace RecService.Api.Models;
 
 /// <summary>A model of the registry.</summary>
 /// <param name="Version">The version, as answers name it.</param>

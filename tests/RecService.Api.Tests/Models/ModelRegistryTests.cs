@@ -6,7 +6,7 @@ using RecService.Api.Publishing;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Tests.Training;
 
-namespace RecService.Api.Tests.Publishing;
+namespace RecService.Api.Tests.Models;
 
 public sealed class ModelRegistryTests(DatabaseServer server)
 {

@@ -3,7 +3,7 @@ using RecService.Engine.Data;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 
-namespace RecService.Api.Publishing;
+namespace RecService.Api.Models;
 
 /// <summary>A model loaded for scoring.</summary>
 internal class LoadedModel

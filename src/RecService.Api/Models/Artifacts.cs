@@ -2,8 +2,9 @@ using System.Data;
 using System.Security.Cryptography;
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Storage;
 
-namespace RecService.Api.Storage;
+namespace RecService.Api.Models;
 
 /// <summary>Files in a table of chunks: rows of a few megabytes, so that an artifact may be larger than any single value of PostgreSQL.</summary>
 internal sealed class Artifacts

@@ -2,12 +2,13 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using RecService.Api.Http;
+using RecService.Api.Publishing;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 using RecService.Engine.Model;
 using IsolationLevel = System.Data.IsolationLevel;
 
-namespace RecService.Api.Publishing;
+namespace RecService.Api.Models;
 
 internal static class ModelEndpoints
 {

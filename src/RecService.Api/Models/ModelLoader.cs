@@ -1,9 +1,10 @@
 using Npgsql;
+using RecService.Api.Publishing;
 using RecService.Api.Storage;
 using RecService.Engine.Data;
 using RecService.Engine.Model;
 
-namespace RecService.Api.Publishing;
+namespace RecService.Api.Models;
 
 /// <summary>Loads stored models and makes them ready; start-up, retraining, rollback and replicas all come through here.</summary>
 internal sealed class ModelLoader(NpgsqlDataSource database)

@@ -1,6 +1,6 @@
 using System.Threading.Channels;
 
-namespace RecService.Api.Storage;
+namespace RecService.Api.Models;
 
 /// <summary>Tells within the process that the active model may have changed, so that nobody has to wait for the next look at the store.</summary>
 internal sealed class ActiveModelSignal
