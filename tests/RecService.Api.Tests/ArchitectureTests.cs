@@ -13,10 +13,24 @@ public sealed partial class ArchitectureTests
         ["Access"] = ["Telemetry", "Http", "Storage"],
         ["Catalog"] = ["Telemetry", "Http", "Storage"],
         ["Interactions"] = ["Telemetry", "Http", "Storage"],
-        ["Training"] = ["Telemetry", "Http", "Storage", "Engine"],
-        ["Publishing"] = ["Telemetry", "Http", "Storage", "Engine"],
-        ["Scoring"] = ["Telemetry", "Http", "Storage", "Engine", "Publishing"],
-        ["Operations"] = ["Telemetry", "Http", "Storage", "Engine", "Access", "Catalog", "Interactions", "Training", "Publishing", "Scoring"],
+        ["Models"] = ["Telemetry", "Http", "Storage", "Engine"],
+        ["Training"] = ["Telemetry", "Http", "Storage", "Engine", "Models"],
+        ["Publishing"] = ["Telemetry", "Http", "Storage", "Engine", "Models"],
+        ["Scoring"] = ["Telemetry", "Http", "Storage", "Engine", "Models", "Publishing"],
+        ["Operations"] =
+        [
+            "Telemetry",
+            "Http",
+            "Storage",
+            "Engine",
+            "Access",
+            "Catalog",
+            "Interactions",
+            "Models",
+            "Training",
+            "Publishing",
+            "Scoring",
+        ],
     };
 
     private static readonly string Source = Path.Combine(Repository.Root, "src");
@@ -59,7 +73,7 @@ public sealed partial class ArchitectureTests
     }
 
     [GeneratedRegex(
-        @"RecService\.Engine\b|(?<![\w.])Engine\.(Data|Model|Training|Scoring|Evaluation)\b|RecService\.Api\.(?<slice>Telemetry|Http|Storage|Access|Catalog|Interactions|Training|Publishing|Scoring|Operations)\b",
+        @"RecService\.Engine\b|(?<![\w.])Engine\.(Data|Model|Training|Scoring|Evaluation)\b|RecService\.Api\.(?<slice>Telemetry|Http|Storage|Access|Catalog|Interactions|Models|Training|Publishing|Scoring|Operations)\b",
         RegexOptions.ExplicitCapture,
         1000
     )]

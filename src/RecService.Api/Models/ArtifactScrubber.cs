@@ -102,23 +102,14 @@ internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimePr
             return false;
         }
 
-        // Files are parsed and written by blocking calls, off the threads that serve requests.
         T artifact;
-        await using (var stored = await kind.Artifacts.OpenReadAsync(connection, key, cancellationToken))
+        try
         {
-            try
-            {
-                artifact = await Task.Factory.StartNew(
-                    () => kind.Load(stored),
-                    cancellationToken,
-                    TaskCreationOptions.LongRunning,
-                    TaskScheduler.Default
-                );
-            }
-            catch (ModelFormatException exception)
-            {
-                throw new DamagedArtifactException(key, exception);
-            }
+            artifact = await kind.Artifacts.LoadAsync(connection, key, kind.Load, cancellationToken);
+        }
+        catch (ModelFormatException exception)
+        {
+            throw new DamagedArtifactException(key, exception);
         }
 
         var users = erased.Among(kind.ModelOf(artifact).Features?.UserIds ?? []);
@@ -126,17 +117,7 @@ internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimePr
         if (users.Count > 0)
         {
             await kind.Artifacts.DeleteAsync(connection, key, cancellationToken);
-            written = await Task.Factory.StartNew(
-                () =>
-                {
-                    using var stored = kind.Artifacts.OpenWrite(connection, key);
-                    kind.Save(kind.Without(artifact, users), stored);
-                    return stored.Complete();
-                },
-                cancellationToken,
-                TaskCreationOptions.LongRunning,
-                TaskScheduler.Default
-            );
+            written = await kind.Artifacts.SaveAsync(connection, key, file => kind.Save(kind.Without(artifact, users), file), cancellationToken);
         }
 
         await using var update = new NpgsqlCommand(kind.Update, connection)

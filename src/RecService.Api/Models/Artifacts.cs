@@ -31,9 +31,6 @@ internal sealed class Artifacts
 
     public string Table { get; }
 
-    /// <summary>A stream that stores what is written to it as the artifact of a key, in the connection's current transaction.</summary>
-    public ArtifactWriter OpenWrite(NpgsqlConnection connection, long key) => new(connection, _copy, key);
-
     /// <summary>A forward-only stream over the artifact of a key; empty when there is none.</summary>
     public async Task<Stream> OpenReadAsync(NpgsqlConnection connection, long key, CancellationToken cancellationToken)
     {
@@ -41,10 +38,38 @@ internal sealed class Artifacts
         return new ArtifactReader(command, await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken));
     }
 
+    /// <summary>Reads the artifact of a key.</summary>
+    public async Task<T> LoadAsync<T>(NpgsqlConnection connection, long key, Func<Stream, T> load, CancellationToken cancellationToken)
+    {
+        await using var artifact = await OpenReadAsync(connection, key, cancellationToken);
+        return await OffRequestsAsync(() => load(artifact), cancellationToken);
+    }
+
+    /// <summary>Stores the artifact of a key, in the connection's current transaction.</summary>
+    public Task<(long Size, byte[] Sha256)> SaveAsync(
+        NpgsqlConnection connection,
+        long key,
+        Action<Stream> save,
+        CancellationToken cancellationToken
+    ) =>
+        OffRequestsAsync(
+            () =>
+            {
+                using var artifact = new ArtifactWriter(connection, _copy, key);
+                save(artifact);
+                return artifact.Complete();
+            },
+            cancellationToken
+        );
+
     public Task DeleteAsync(NpgsqlConnection connection, long key, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(_delete, cancellationToken, key);
 
-    internal sealed class ArtifactWriter : Stream
+    /// <summary>Files are parsed and written by blocking calls, off the threads that serve requests.</summary>
+    private static Task<T> OffRequestsAsync<T>(Func<T> work, CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(work, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private sealed class ArtifactWriter : Stream
     {
         private readonly NpgsqlBinaryImporter _import;
         private readonly long _key;
@@ -53,7 +78,7 @@ internal sealed class Artifacts
         private int _filled;
         private int _chunks;
 
-        internal ArtifactWriter(NpgsqlConnection connection, string copy, long key)
+        public ArtifactWriter(NpgsqlConnection connection, string copy, long key)
         {
             _key = key;
             _import = connection.BeginBinaryImport(copy);

@@ -34,7 +34,7 @@ internal sealed record ModelResponse(
     bool Pruned
 )
 {
-    public static ModelResponse From(StoredModel model, long? activeVersion) =>
+    public static ModelResponse From(StoredModel model, bool isActive) =>
         new(
             model.Version,
             model.RunId,
@@ -46,7 +46,7 @@ internal sealed record ModelResponse(
             JsonNode.Parse(model.Metrics),
             model.SizeBytes,
             Convert.ToHexStringLower(model.Sha256),
-            model.Version == activeVersion,
+            isActive,
             model.PinnedAt is not null,
             model.PrunedAt is not null
         );
@@ -55,4 +55,4 @@ internal sealed record ModelResponse(
 /// <summary>A page of models, newest first.</summary>
 /// <param name="Models">The models.</param>
 /// <param name="NextCursor">Where the next page starts; null on the last one.</param>
-internal sealed record ModelList(IReadOnlyList<ModelResponse> Models, string? NextCursor);
+internal sealed record ModelPage(IReadOnlyList<ModelResponse> Models, string? NextCursor);

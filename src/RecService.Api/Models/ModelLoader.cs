@@ -1,12 +1,10 @@
 using Npgsql;
-using RecService.Api.Publishing;
 using RecService.Api.Storage;
-using RecService.Engine.Data;
 using RecService.Engine.Model;
 
 namespace RecService.Api.Models;
 
-/// <summary>Loads stored models and makes them ready; start-up, retraining, rollback and replicas all come through here.</summary>
+/// <summary>Loads stored models for scoring; start-up, retraining, rollback and replicas all come through here.</summary>
 internal sealed class ModelLoader(NpgsqlDataSource database)
 {
     /// <summary>Reads a model with its artifact, without the users that have been erased since it was made.</summary>
@@ -17,17 +15,7 @@ internal sealed class ModelLoader(NpgsqlDataSource database)
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         // The horizon first: the artifact may be rewritten in between, and then is ahead of it.
         var (storedAt, horizon) = await RecordAsync(connection, version, cancellationToken);
-        FactorizationModel model;
-        await using (var artifact = await Artifacts.OfModels.OpenReadAsync(connection, version, cancellationToken))
-        {
-            // The file is parsed by blocking reads, off the threads that serve requests.
-            model = await Task.Factory.StartNew(
-                () => ModelFile.Load(artifact),
-                cancellationToken,
-                TaskCreationOptions.LongRunning,
-                TaskScheduler.Default
-            );
-        }
+        var model = await Artifacts.OfModels.LoadAsync(connection, version, ModelFile.Load, cancellationToken);
         return await WithoutErasedAsync(new LoadedModel(version, storedAt, model, horizon), connection, cancellationToken);
     }
 
@@ -37,32 +25,6 @@ internal sealed class ModelLoader(NpgsqlDataSource database)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         return await WithoutErasedAsync(model, connection, cancellationToken);
-    }
-
-    /// <summary>Computes the item vectors for a catalogue and checks that everything that may be ranked has a finite score.</summary>
-    /// <exception cref="ModelCheckException">The model must not be served.</exception>
-    public static RankingModel Prepare(LoadedModel loaded, CatalogState state)
-    {
-        var rows = new SparseRowsBuilder();
-        var buffer = new RowBuffer();
-        foreach (var item in state.Features)
-        {
-            buffer.Clear();
-            loaded.Index.AppendItem(item, buffer);
-            rows.Add(buffer.Row);
-            rows.EndRow();
-        }
-        var ranking = new RankingModel(loaded, rows.Build());
-        for (var item = 0; item < state.Catalog.Count; item++)
-        {
-            if (!float.IsFinite(ranking.Ranker.Score(default, item)))
-            {
-                throw new ModelCheckException(
-                    $"Model {loaded.Version} gives the item with key {state.Catalog.Items[item].ItemKey} a score that is not finite."
-                );
-            }
-        }
-        return ranking;
     }
 
     private static async Task<TModel> WithoutErasedAsync<TModel>(TModel model, NpgsqlConnection connection, CancellationToken cancellationToken)

@@ -34,6 +34,7 @@ public static class RecServiceApplication
         builder.AddStorage();
         builder.AddHttpConventions();
         builder.AddAccess();
+        builder.AddModels();
         builder.AddPublishing();
         builder.AddTraining();
         builder.AddScoring();
@@ -57,6 +58,7 @@ public static class RecServiceApplication
         app.MapScoring();
         app.MapTraining();
         app.MapModels();
+        app.MapPublishing();
         app.MapApiDescription();
         app.MapHealth();
         return app;

@@ -167,7 +167,7 @@ internal sealed class Publisher(
         {
             try
             {
-                var loaded = ModelLoader.Prepare(await loader.LoadAsync(wanted, cancellationToken), state);
+                var loaded = RankingModel.Prepare(await loader.LoadAsync(wanted, cancellationToken), state);
                 _refusedVersion = null;
                 return loaded;
             }
@@ -177,6 +177,6 @@ internal sealed class Publisher(
                 logger.ModelRefused(wanted, served?.Version, exception.Discreet());
             }
         }
-        return served is null ? null : ModelLoader.Prepare(served, state);
+        return served is null ? null : RankingModel.Prepare(served, state);
     }
 }

@@ -3,7 +3,6 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
-using RecService.Api.Models;
 using RecService.Api.Storage.Embedded;
 
 namespace RecService.Api.Storage;
@@ -61,7 +60,6 @@ internal static class StorageExtensions
                         )
                     )
         );
-        services.AddSingleton<ActiveModelSignal>();
         services.AddSingleton<ReadCircuitBreaker>();
         services.AddSingleton<ReplicaRegistry>();
         services.AddHttpContextAccessor();

@@ -47,12 +47,17 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         };
     }
 
+    public async Task<bool> AnyInteractionAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await connection.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM interactions)", cancellationToken);
+    }
+
     /// <summary>Whether users, items or interactions have changed since a former run's cut-off.</summary>
     public async Task<bool> HasChangedSinceAsync(string cutoffSnapshot, string databaseId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var command = new NpgsqlCommand("SELECT system_identifier::text FROM pg_control_system()", connection);
-        return (string?)await command.ExecuteScalarAsync(cancellationToken) != databaseId
+        return await connection.ScalarAsync<string>("SELECT system_identifier::text FROM pg_control_system()", cancellationToken) != databaseId
             || await ChangeLog.HasChangedSinceAsync(
                 connection,
                 cutoffSnapshot,

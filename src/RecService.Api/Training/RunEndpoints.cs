@@ -1,7 +1,6 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.Options;
 using RecService.Api.Http;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
@@ -14,24 +13,9 @@ internal static class RunEndpoints
 
     private static readonly TimeSpan EventInterval = TimeSpan.FromMilliseconds(250);
 
-    public static void AddTraining(this IHostApplicationBuilder builder)
+    public static void MapRunEndpoints(this IEndpointRouteBuilder routes)
     {
-        builder
-            .Services.AddOptions<TrainingOptions>()
-            .BindConfiguration("Training", binder => binder.ErrorOnUnknownConfiguration = true)
-            .ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<TrainingOptions>, TrainingOptionsValidation>();
-        builder.Services.AddSingleton<CutoffReader>();
-        builder.Services.AddSingleton<RunStore>();
-        builder.Services.AddSingleton<FormerFits>();
-        builder.Services.AddSingleton<RunExecutor>();
-        builder.Services.AddSingleton<RunScheduler>();
-        builder.Services.AddHostedService(provider => provider.GetRequiredService<RunScheduler>());
-    }
-
-    public static void MapTraining(this IEndpointRouteBuilder endpoints)
-    {
-        var group = endpoints.MapGroup("/v1/training-runs").WithTags("Training").Requires(Roles.Admin);
+        var group = routes.MapGroup("/v1/training-runs").WithTags("Training").Requires(Roles.Admin);
         group
             .MapPost("/", StartAsync)
             .WithName("startTrainingRun")
@@ -65,13 +49,13 @@ internal static class RunEndpoints
     }
 
     private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
-        RunScheduler training,
+        RunStarter starter,
         AuditLog audit,
-        HttpContext context,
+        HttpContext http,
         CancellationToken cancellationToken
     )
     {
-        var (run, started) = await training.StartRunAsync(cancellationToken);
+        var (run, started) = await starter.StartAsync(cancellationToken);
         var address = $"/v1/training-runs/{run.RunId}";
         if (started)
         {
@@ -79,7 +63,7 @@ internal static class RunEndpoints
             await audit.WriteAsync("run.start", run.RunId, CancellationToken.None);
             return TypedResults.Accepted(address, TrainingRunResponse.From(run));
         }
-        context.Response.Headers.Location = address;
+        http.Response.Headers.Location = address;
         return Problems.Conflict(
             "/problems/training-run-going-on",
             "A training run is going on.",
@@ -89,9 +73,9 @@ internal static class RunEndpoints
 
     private static async Task<Results<Ok<TrainingRunPage>, ValidationProblem>> ListAsync(
         RunStore runs,
-        CancellationToken cancellationToken,
-        int? limit = null,
-        string? cursor = null
+        int? limit,
+        string? cursor,
+        CancellationToken cancellationToken
     )
     {
         var errors = new FieldErrors();

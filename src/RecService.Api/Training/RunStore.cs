@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using NpgsqlTypes;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 
@@ -122,12 +123,6 @@ internal sealed class RunStore(
             .ToListAsync(cancellationToken);
     }
 
-    public async Task<bool> AnyInteractionAsync(CancellationToken cancellationToken)
-    {
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Interactions.AnyAsync(cancellationToken);
-    }
-
     public async Task RecordCutoffAsync(long runId, Cutoff cutoff, CancellationToken cancellationToken)
     {
         var rows = RunJson.Write(new TrainingRowCounts(cutoff.Rows.Count, cutoff.Dropped));
@@ -151,6 +146,51 @@ internal sealed class RunStore(
         await context
             .TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running)
             .ExecuteUpdateAsync(set => set.SetProperty(run => run.Epochs, json), cancellationToken);
+    }
+
+    /// <summary>
+    /// Records, in the connection's current transaction, that a run ended with a model; false when it has ended before, or shall not end like this.
+    /// </summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="outcome">What came of it.</param>
+    /// <param name="metrics">JSON: metrics on the holdout; null when nothing was held out.</param>
+    /// <param name="modelVersion">The model.</param>
+    /// <param name="erasureHorizon">The last erasure that the state of the run has been freed of.</param>
+    /// <param name="now">The moment.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    public static async Task<bool> RecordSuccessAsync(
+        NpgsqlConnection connection,
+        long runId,
+        FitOutcome outcome,
+        string? metrics,
+        long modelVersion,
+        long erasureHorizon,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
+    {
+        const string sql = """
+            UPDATE training_runs
+            SET status = 'succeeded', finished_at = $2, metrics = $3, best_epoch = $4, model_version = $5, warm_started_from = $6, start_holdout_loss = $7,
+                erasure_horizon = $8
+            WHERE run_id = $1 AND status = 'running' AND cancel_requested_at IS NULL
+            """;
+        await using var command = new NpgsqlCommand(sql, connection)
+        {
+            Parameters =
+            {
+                new() { Value = runId },
+                new() { Value = now },
+                new() { Value = (object?)metrics ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb },
+                new() { Value = outcome.BestEpoch },
+                new() { Value = modelVersion },
+                new() { Value = (object?)outcome.WarmStartedFrom ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint },
+                new() { Value = (object?)outcome.StartHoldoutLoss ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
+                new() { Value = erasureHorizon },
+            },
+        };
+        return await command.ExecuteNonQueryAsync(cancellationToken) == 1;
     }
 
     /// <summary>Records that a run ended without a model.</summary>

@@ -89,7 +89,7 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
             .State!;
         await using (var connection = await service.Database.OpenConnectionAsync())
         {
-            await FormerFits.ReplaceAsync(connection, first.GetProperty("runId").GetInt64(), other, CancellationToken.None);
+            await StateStore.ReplaceAsync(connection, first.GetProperty("runId").GetInt64(), other, CancellationToken.None);
         }
 
         FormerRun(await service.Client.TrainAsync()).ShouldBeNull();
