@@ -8,8 +8,7 @@ namespace RecService.Api.Models;
 
 /// <summary>
 /// Rewrites stored models and training states without the users that were erased since they were made. Models are free of them from the moment they
-/// are loaded;
-/// this is about what lies in the database.
+/// are loaded; this is about what lies in the database.
 /// </summary>
 internal sealed partial class ArtifactScrubber(NpgsqlDataSource database, TimeProvider clock, ILogger<ArtifactScrubber> logger) : BackgroundService
 {

@@ -8,12 +8,12 @@ using RecService.Engine.Model;
 namespace RecService.Api.Models;
 
 /// <summary>
-/// The registry: the records of models, their files, and which one is active. What changes it are steps of the connection's current transaction, which
-/// the caller puts together.
+/// The registry: the records of models, their files, and which one is active. What changes it are steps of the connection's current transaction,
+/// which the caller puts together.
 /// </summary>
 /// <remarks>
-/// A transaction with several of these steps takes them in this order, which is that of their locks: insert, activate, prune. Else two of them may wait
-/// for each other.
+/// A transaction with several of these steps takes them in this order, which is that of their locks: insert, activate, prune. Else two of them may
+/// wait for each other.
 /// </remarks>
 internal sealed class ModelStore(IDbContextFactory<RecServiceDbContext> contexts)
 {

@@ -32,8 +32,8 @@ internal static class StateStore
     }
 
     /// <summary>
-    /// Puts the state of a run, or none, in the place of the former one, in the connection's current transaction. The record of the run says what the state
-    /// has been freed of.
+    /// Puts the state of a run, or none, in the place of the former one, in the connection's current transaction. The record of the run says what the
+    /// state has been freed of.
     /// </summary>
     public static async Task ReplaceAsync(NpgsqlConnection connection, long runId, TrainingState? state, CancellationToken cancellationToken)
     {

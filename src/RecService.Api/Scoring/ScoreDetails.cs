@@ -1,5 +1,4 @@
 using RecService.Api.Models;
-using RecService.Api.Publishing;
 using RecService.Engine.Data;
 
 namespace RecService.Api.Scoring;

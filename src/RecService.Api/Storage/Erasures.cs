@@ -6,10 +6,8 @@ namespace RecService.Api.Storage;
 
 /// <summary>
 /// The record of erased users, by which models and runs that knew a user before forget the user. Erasures have numbers in the order of their commits;
-/// what was
-/// read or made when the last number was n, its horizon, knows nothing of the users erased up to n, and has to be freed of those erased since. So a
-/// user who
-/// comes back under the same id is a new one: only models from before the erasure are touched.
+/// what was read or made when the last number was n, its horizon, knows nothing of the users erased up to n, and has to be freed of those erased
+/// since. So a user who comes back under the same id is a new one: only models from before the erasure are touched.
 /// </summary>
 /// <remarks>
 /// A hash without a key: one beside the data would protect nothing, and SQL can tell by it which users a restored backup has brought back.

@@ -2,8 +2,7 @@ namespace RecService.Api.Storage;
 
 /// <summary>
 /// Reads that somebody waits for who can do without: none takes longer than <see cref="DatabaseOptions.ScoringTimeout"/>, and while the database is
-/// away, all but one
-/// a second are refused at once.
+/// away, all but one a second are refused at once.
 /// </summary>
 internal sealed class ReadCircuitBreaker(DatabaseConfiguration configuration, TimeProvider clock)
 {

@@ -16,14 +16,14 @@ internal static class Transactions
 
     /// <summary>Runs short work in a transaction of its own.</summary>
     public static Task<T> RunAsync<T>(
-        NpgsqlDataSource dataSource,
+        NpgsqlDataSource database,
         Func<NpgsqlConnection, CancellationToken, Task<T>> work,
         CancellationToken cancellationToken
     ) =>
         RetryAsync(
             async attempt =>
             {
-                await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+                await using var connection = await database.OpenConnectionAsync(cancellationToken);
                 await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
                 var result = await work(connection, cancellationToken);
                 attempt.IsCommitting = true;
@@ -115,9 +115,9 @@ internal static class Transactions
     private static bool IsRace(Exception exception) =>
         exception.GetBaseException()
             is PostgresException
-        {
-            SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.ForeignKeyViolation,
-        };
+            {
+                SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.ForeignKeyViolation,
+            };
 
     private static TimeSpan ShortPause(int number) => TimeSpan.FromMilliseconds(Random.Shared.Next(10, 50 * number));
 

@@ -50,9 +50,8 @@ internal static class FitAndRefit
         var fit = Train(encoded, fitting, options, encoded.FitRows, FitPhase, progress, cancellationToken, holdout, start);
         var metrics = Measure(encoded, options, fit.Model, holdout, cancellationToken);
         // A warm refit goes on from the fit of its own run. A chain of refits would never be stopped by a holdout: each would learn the same rows
-        // again, past the
-        // epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been learned from, and
-        // features may have come that only they have.
+        // again, past the epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been
+        // learned from, and features may have come that only they have.
         var refitting = new Trainer(settings with { Epochs = Math.Max(1, fit.BestEpoch) });
         var refit = Train(
             encoded,

@@ -15,9 +15,8 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
 {
     /// <summary>
     /// Finds where a run may start from; null to start cold. A state is of use only to a run of the same settings: others hold out other rows, of
-    /// which the state has learned some, or
-    /// train something else. That early stopping and metrics speak the truth depends on the first; the second lets a changed setting show what it
-    /// gives.
+    /// which the state has learned some, or train something else. That early stopping and metrics speak the truth depends on the first; the second
+    /// lets a changed setting show what it gives.
     /// </summary>
     public async Task<FormerFit?> FindAsync(long runId, TrainingOptions options, CancellationToken cancellationToken)
     {

@@ -13,13 +13,7 @@ internal sealed class RunCompletion(NpgsqlDataSource database, ActiveModelSignal
     /// Stores the model and the state, makes the model the active one and ends the run, all or nothing: nothing when the run has been cancelled, or
     /// another process has the lock.
     /// </summary>
-    public async Task StoreAsync(
-        TrainingRun run,
-        TrainingOptions options,
-        Cutoff cutoff,
-        FitOutcome outcome,
-        CancellationToken cancellationToken
-    )
+    public async Task StoreAsync(TrainingRun run, TrainingOptions options, Cutoff cutoff, FitOutcome outcome, CancellationToken cancellationToken)
     {
         using var span = Spans.Start("store");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);

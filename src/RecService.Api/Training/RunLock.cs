@@ -35,8 +35,7 @@ internal sealed class RunLock(NpgsqlDataSource database, NpgsqlConnection connec
 
     /// <summary>
     /// Has the server end a session soon after its client is gone, with all that it holds locked. A killed process closes its connections; a machine
-    /// that is gone does not, and by the
-    /// usual settings the server would wait for it for hours.
+    /// that is gone does not, and by the usual settings the server would wait for it for hours.
     /// </summary>
     public static Task NoticeDeadClientAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(

@@ -104,8 +104,7 @@ public sealed class TrainingOptions
 
     /// <summary>
     /// The seed of shuffling, initialisation and negative sampling. The same data and seed give the same model, unless <see cref="WarmStart"/> makes
-    /// it depend on former runs, or
-    /// several <see cref="Threads"/> on their timing.
+    /// it depend on former runs, or several <see cref="Threads"/> on their timing.
     /// </summary>
     public int Seed { get; set; } = 1;
 
@@ -126,8 +125,7 @@ public sealed class TrainingOptions
 
     /// <summary>
     /// Whether a run starts from where the last one stood, which takes fewer epochs; with <see cref="HoldoutKind.Hash"/> only, and as long as the
-    /// settings of the model stay the same.
-    /// The models of a long row of such runs may be worse than one that is trained from scratch.
+    /// settings of the model stay the same. The models of a long row of such runs may be worse than one that is trained from scratch.
     /// </summary>
     public bool WarmStart { get; set; }
 
