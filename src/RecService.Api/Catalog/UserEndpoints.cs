@@ -78,7 +78,7 @@ internal static class UserEndpoints
     private static async Task<Results<Ok<UserErasureResponse>, ProblemHttpResult>> DeleteAsync(
         ExternalId userId,
         UserStore store,
-        Replicas replicas,
+        ReplicaRegistry replicas,
         CancellationToken cancellationToken
     ) =>
         await store.EraseAsync(userId.Value, cancellationToken) is { } erasure

@@ -67,14 +67,14 @@ internal static class Health
             );
     }
 
-    private sealed class ScheduleCheck(TrainingService training) : IHealthCheck
+    private sealed class ScheduleCheck(RunScheduler scheduler) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(
-                training.ScheduleFails
+                scheduler.ScheduleFails
                     ? HealthCheckResult.Degraded("The schedule cannot be followed at the moment; it is tried again.")
                     : HealthCheckResult.Healthy(
-                        training.HasSchedule ? "Training follows its schedule." : "No schedule is set; training works on demand."
+                        scheduler.HasSchedule ? "Training follows its schedule." : "No schedule is set; training works on demand."
                     )
             );
     }

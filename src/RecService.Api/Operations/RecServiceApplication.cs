@@ -3,6 +3,7 @@ using RecService.Api.Access;
 using RecService.Api.Catalog;
 using RecService.Api.Http;
 using RecService.Api.Interactions;
+using RecService.Api.Models;
 using RecService.Api.Publishing;
 using RecService.Api.Scoring;
 using RecService.Api.Storage;
@@ -33,6 +34,7 @@ public static class RecServiceApplication
         builder.AddStorage();
         builder.AddHttpConventions();
         builder.AddAccess();
+        builder.AddModels();
         builder.AddPublishing();
         builder.AddTraining();
         builder.AddScoring();
@@ -55,6 +57,7 @@ public static class RecServiceApplication
         app.MapScoring();
         app.MapTraining();
         app.MapModels();
+        app.MapPublishing();
         app.MapOperations();
         return app;
     }

@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Engine.Data;
 using IsolationLevel = System.Data.IsolationLevel;
@@ -70,8 +71,7 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
     )
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var command = new NpgsqlCommand("SELECT (SELECT version FROM active_model)", connection);
-        var activeVersion = await command.ExecuteScalarAsync(cancellationToken) as long?;
+        var activeVersion = await ModelStore.FindActiveVersionAsync(connection, cancellationToken);
         if (databaseSnapshot is null || _counts is not { } counts)
         {
             return (activeVersion, true, true);

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using RecService.Api.Http;
+using RecService.Api.Models;
 using RecService.Api.Publishing;
 
 namespace RecService.Api.Scoring;

@@ -1,4 +1,4 @@
-using RecService.Api.Publishing;
+using RecService.Api.Models;
 using RecService.Engine.Data;
 
 namespace RecService.Api.Scoring;

@@ -50,29 +50,3 @@ internal static class DatabaseErrors
                 or PostgresErrorCodes.ObjectInUse
                 or PostgresErrorCodes.LockNotAvailable;
 }
-
-/// <summary>The database is away, or was a moment ago.</summary>
-internal sealed class DatabaseAwayException : Exception
-{
-    public DatabaseAwayException()
-        : this("The database is away.") { }
-
-    public DatabaseAwayException(string message)
-        : base(message) { }
-
-    public DatabaseAwayException(string message, Exception innerException)
-        : base(message, innerException) { }
-}
-
-/// <summary>A transaction was rolled back again and again for others that went on in the same moment. Nothing of it was done.</summary>
-internal sealed class CollisionException : Exception
-{
-    public CollisionException()
-        : this("Others were changing the same rows, again and again.") { }
-
-    public CollisionException(string message)
-        : base(message) { }
-
-    public CollisionException(string message, Exception innerException)
-        : base(message, innerException) { }
-}

@@ -5,8 +5,7 @@ namespace RecService.Api.Storage;
 /// <summary>Short forms for statements: within the limit that the connection string sets, or, where they work on many rows, without one.</summary>
 /// <remarks>
 /// The first statement on a connection that comes from the pool must have a limit: with the answer to the pool's reset still outstanding, Npgsql
-/// waits for a server that
-/// has fallen silent until the limit is over, whatever becomes of the token.
+/// waits for a server that has fallen silent until the limit is over, whatever becomes of the token.
 /// </remarks>
 internal static class Statements
 {

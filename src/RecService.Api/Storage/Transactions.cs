@@ -19,14 +19,14 @@ internal static class Transactions
 
     /// <summary>Runs short work in a transaction of its own.</summary>
     public static Task<T> RunAsync<T>(
-        NpgsqlDataSource dataSource,
+        NpgsqlDataSource database,
         Func<NpgsqlConnection, CancellationToken, Task<T>> work,
         CancellationToken cancellationToken
     ) =>
         RetryAsync(
             async attempt =>
             {
-                await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+                await using var connection = await database.OpenConnectionAsync(cancellationToken);
                 await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
                 var result = await work(connection, cancellationToken);
                 attempt.IsCommitting = true;

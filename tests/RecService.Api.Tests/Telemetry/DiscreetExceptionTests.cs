@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using RecService.Api.Http;
+using RecService.Api.Models;
 using RecService.Api.Publishing;
 using RecService.Api.Telemetry;
 
