@@ -1,3 +1,4 @@
+using RecService.Engine.Kernels;
 using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Training;
