@@ -162,7 +162,7 @@ public sealed class TrainingOptions
     /// <summary>The settings that the engine trains with.</summary>
     public TrainingSettings ToSettings()
     {
-        var defaults = TrainingSettings.For(Objective == TrainingObjective.Rating ? Engine.Model.Loss.Squared : Engine.Model.Loss.Logistic, Solver);
+        var defaults = TrainingSettings.For(Objective == TrainingObjective.Rating ? Engine.Losses.Loss.Squared : Engine.Losses.Loss.Logistic, Solver);
         return defaults with
         {
             Interaction = Interaction,

@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using RecService.Engine.Files;
+using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
 

@@ -1,6 +1,8 @@
 using System.Numerics;
 using RecService.Engine.Data;
+using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 
 namespace RecService.Engine.Training.Parameters;

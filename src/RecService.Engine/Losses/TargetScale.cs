@@ -1,12 +1,10 @@
 using RecService.Engine.Data;
-using RecService.Engine.Model;
 
-namespace RecService.Engine.Training;
+namespace RecService.Engine.Losses;
 
 /// <summary>
-/// Targets of squared loss are learned in units of their deviation from their mean, so that the same settings suit stars, percent and prices; targets
-/// of
-/// other losses as they are.
+/// The scale on which targets are learned. Values are learned in units of their deviation from their mean, so that the same settings suit stars,
+/// percent and prices.
 /// </summary>
 /// <param name="Mean">Weighted mean of the training targets, or 0.</param>
 /// <param name="Deviation">Their weighted standard deviation, or 1.</param>
@@ -18,15 +16,15 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
     /// <summary>Whether targets are 1 when above 0, and 0 else.</summary>
     public bool IsBinary { get; init; }
 
-    public static TargetScale Of(Loss loss, ExampleSet examples)
-    {
-        if (loss != Loss.Squared)
-        {
-            return loss == Loss.Logistic
-                ? new(0, 1, 0, 1, Clips: false) { IsBinary = true }
-                : new(0, 1, float.NegativeInfinity, float.PositiveInfinity, Clips: false);
-        }
+    /// <summary>Targets as they are, of which predictions know no range.</summary>
+    public static TargetScale AsTheyAre { get; } = new(0, 1, float.NegativeInfinity, float.PositiveInfinity, Clips: false);
 
+    /// <summary>1 for what is above 0, and 0 else.</summary>
+    public static TargetScale Binary { get; } = new(0, 1, 0, 1, Clips: false) { IsBinary = true };
+
+    /// <summary>Units of the deviation from the mean, predictions within the range of the targets.</summary>
+    public static TargetScale InDeviations(ExampleSet examples)
+    {
         var (weights, mean, squares) = (0.0, 0.0, 0.0);
         var (minimum, maximum) = (float.PositiveInfinity, float.NegativeInfinity);
         for (var example = 0; example < examples.Count; example++)

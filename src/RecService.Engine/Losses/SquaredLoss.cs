@@ -1,0 +1,42 @@
+using System.Runtime.Intrinsics;
+using RecService.Engine.Data;
+
+namespace RecService.Engine.Losses;
+
+/// <summary>(y − t)². The slope is half its derivative: the other half is in the rates.</summary>
+internal readonly struct SquaredLoss : IRowLoss
+{
+    public static string Word => "squared";
+
+    public static string FigureName => "RMSE";
+
+    public static PredictionKind Predicts => PredictionKind.Value;
+
+    public static int? DefaultNegatives => null;
+
+    public static LossDefaults Defaults => LossDefaults.OfValues;
+
+    public static double Reported(double mean) => Math.Sqrt(mean);
+
+    public static TargetScale ScaleOf(ExampleSet examples) => TargetScale.InDeviations(examples);
+
+    public static float InitialBias(ExampleSet examples, int negativesPerPositive) => 0;
+
+    public static float Predict(float score, float minimum, float maximum) => Math.Min(Math.Max(score, minimum), maximum);
+
+    public static Vector256<float> Slope(Vector256<float> score, Vector256<float> target) => score - target;
+
+    public static float Slope(float score, float target) => score - target;
+
+    public static Vector256<float> Value(Vector256<float> score, Vector256<float> target)
+    {
+        var error = score - target;
+        return error * error;
+    }
+
+    public static double Value(float score, float target)
+    {
+        var error = (double)score - target;
+        return error * error;
+    }
+}
