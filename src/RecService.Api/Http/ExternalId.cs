@@ -5,7 +5,7 @@ using System.Text;
 namespace RecService.Api.Http;
 
 /// <summary>
-/// An id of the caller's in a path. <see cref="EscapedPaths"/> leaves path segments as they were sent, and this type unescapes them, once.
+/// An id of the caller's in a path. Routing gets path segments as they were sent, and this type unescapes them, once.
 /// (Ids in a query or a body are plain strings, already decoded: check those with <see cref="Problem"/>.)
 /// </summary>
 internal readonly record struct ExternalId(string Value) : IParsable<ExternalId>

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace RecService.Api.Http;
@@ -18,6 +19,9 @@ internal static class Features
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
     );
+
+    // As they are, without escapes that only HTML needs.
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly IReadOnlyDictionary<string, FeatureValue> None = new Dictionary<string, FeatureValue>(StringComparer.Ordinal);
 
@@ -100,9 +104,9 @@ internal static class Features
 
     /// <summary>The values as they are stored.</summary>
     public static string ToJson(IReadOnlyDictionary<string, FeatureValue> values) =>
-        values.Count == 0 ? EmptyJson : JsonSerializer.Serialize(values, ApiJson.Options);
+        values.Count == 0 ? EmptyJson : JsonSerializer.Serialize(values, Json);
 
     /// <summary>The values as they were stored.</summary>
     public static IReadOnlyDictionary<string, FeatureValue> FromJson(string json) =>
-        json is EmptyJson ? None : JsonSerializer.Deserialize<Dictionary<string, FeatureValue>>(json, ApiJson.Options)!;
+        json is EmptyJson ? None : JsonSerializer.Deserialize<Dictionary<string, FeatureValue>>(json, Json)!;
 }

@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Http.HttpResults;
-
 namespace RecService.Api.Http;
 
 /// <summary>Collects what is wrong with a request, by the path of the field, such as <c>context.device</c> or <c>tags[2]</c>.</summary>
@@ -21,8 +19,6 @@ internal sealed class FieldErrors
             Add(field, reason);
         }
     }
-
-    public ValidationProblem ToProblem() => Problems.Invalid(_errors);
 }
 
 internal readonly record struct FieldError(string Field, string Reason);

@@ -15,7 +15,8 @@ internal static class HttpExtensions
         builder.Services.Configure<KestrelServerOptions>(RequestLimits.Configure);
         builder.Services.AddRequestTimeouts();
         builder.Services.Configure<RequestTimeoutOptions>(RequestLimits.Configure);
-        builder.Services.AddEdge();
+        builder.Services.AddTrustedProxies();
+        builder.Services.AddCorsOrigins();
         builder.Services.AddSingleton<ImportSlots>();
         builder.Services.AddSingleton<IValidateOptions<LoadOptions>, LoadOptionsValidation>();
         builder
@@ -49,7 +50,7 @@ internal static class HttpExtensions
         app.UseEscapedPaths();
         app.UseRouting();
         app.UseRequestTimeouts();
-        app.UseConfiguredOrigins();
+        app.UseCorsOrigins();
         return app;
     }
 

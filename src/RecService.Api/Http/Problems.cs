@@ -16,6 +16,8 @@ internal static class Problems
             extensions: Trace()
         );
 
+    public static ValidationProblem ToProblem(this FieldErrors errors) => Invalid(errors.All);
+
     /// <summary>An unknown id, say <c>NotFound("user", id)</c>.</summary>
     public static ProblemHttpResult NotFound(string kind, object id) => Of(StatusCodes.Status404NotFound, $"There is no {kind} '{id}'.");
 
