@@ -23,7 +23,7 @@ internal static class Features
     // As they are, without escapes that only HTML needs.
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private static readonly IReadOnlyDictionary<string, FeatureValue> None = new Dictionary<string, FeatureValue>(StringComparer.Ordinal);
+    private static readonly IReadOnlyDictionary<string, AttributeValue> None = new Dictionary<string, AttributeValue>(StringComparer.Ordinal);
 
     /// <summary>The tags without repetitions; errors name <paramref name="field"/> or its element.</summary>
     public static string[] Tags(FieldErrors errors, string field, IReadOnlyList<string?>? tags)
@@ -51,12 +51,12 @@ internal static class Features
     }
 
     /// <summary>
-    /// The named values, with the rules for their names and number checked; those for the values are in <see cref="FeatureValueConverter"/>.
+    /// The named values, with the rules for their names and number checked; those for the values are in <see cref="AttributeValueConverter"/>.
     /// </summary>
-    public static IReadOnlyDictionary<string, FeatureValue> Values(
+    public static IReadOnlyDictionary<string, AttributeValue> Values(
         FieldErrors errors,
         string field,
-        IReadOnlyDictionary<string, FeatureValue>? values
+        IReadOnlyDictionary<string, AttributeValue>? values
     )
     {
         if (values is null or { Count: 0 })
@@ -82,10 +82,10 @@ internal static class Features
     }
 
     /// <summary>As <see cref="Values"/>; the key <c>tags</c> is taken by the field of the tags beside the context.</summary>
-    public static IReadOnlyDictionary<string, FeatureValue> ContextValues(
+    public static IReadOnlyDictionary<string, AttributeValue> ContextValues(
         FieldErrors errors,
         string field,
-        IReadOnlyDictionary<string, FeatureValue>? values
+        IReadOnlyDictionary<string, AttributeValue>? values
     )
     {
         if (values?.ContainsKey("tags") == true)
@@ -103,10 +103,10 @@ internal static class Features
             : null;
 
     /// <summary>The values as they are stored.</summary>
-    public static string ToJson(IReadOnlyDictionary<string, FeatureValue> values) =>
+    public static string ToJson(IReadOnlyDictionary<string, AttributeValue> values) =>
         values.Count == 0 ? EmptyJson : JsonSerializer.Serialize(values, Json);
 
     /// <summary>The values as they were stored.</summary>
-    public static IReadOnlyDictionary<string, FeatureValue> FromJson(string json) =>
-        json is EmptyJson ? None : JsonSerializer.Deserialize<Dictionary<string, FeatureValue>>(json, Json)!;
+    public static IReadOnlyDictionary<string, AttributeValue> FromJson(string json) =>
+        json is EmptyJson ? None : JsonSerializer.Deserialize<Dictionary<string, AttributeValue>>(json, Json)!;
 }

@@ -101,7 +101,7 @@ internal static class CsvInteractions
     private static InteractionInput Parse(FieldErrors errors, string[] header, CsvReader reader)
     {
         var input = new InteractionInput();
-        Dictionary<string, FeatureValue>? context = null;
+        Dictionary<string, AttributeValue>? context = null;
         for (var i = 0; i < header.Length; i++)
         {
             var cell = reader.GetString(i);
@@ -147,7 +147,7 @@ internal static class CsvInteractions
                     break;
                 case var column:
                     context ??= new(StringComparer.Ordinal);
-                    context[column[ContextPrefix.Length..]] = FeatureValue.Of(cell);
+                    context[column[ContextPrefix.Length..]] = AttributeValue.Of(cell);
                     break;
             }
         }

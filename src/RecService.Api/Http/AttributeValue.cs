@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace RecService.Api.Http;
 
-internal enum FeatureValueKind
+internal enum AttributeValueKind
 {
     Text,
     Number,
@@ -12,20 +12,20 @@ internal enum FeatureValueKind
 }
 
 /// <summary>The value of an attribute or of a context key: a string, a number, a boolean or an array of strings.</summary>
-[JsonConverter(typeof(FeatureValueConverter))]
-internal readonly record struct FeatureValue
+[JsonConverter(typeof(AttributeValueConverter))]
+internal readonly record struct AttributeValue
 {
     private readonly object? _text;
     private readonly double _number;
 
-    private FeatureValue(FeatureValueKind kind, object? text, double number)
+    private AttributeValue(AttributeValueKind kind, object? text, double number)
     {
         Kind = kind;
         _text = text;
         _number = number;
     }
 
-    public FeatureValueKind Kind { get; }
+    public AttributeValueKind Kind { get; }
 
     public string Text => (string)_text!;
 
@@ -35,54 +35,54 @@ internal readonly record struct FeatureValue
 
     public IReadOnlyList<string> Texts => (string[])_text!;
 
-    public static FeatureValue Of(string text) => new(FeatureValueKind.Text, text, 0);
+    public static AttributeValue Of(string text) => new(AttributeValueKind.Text, text, 0);
 
-    public static FeatureValue Of(double number) => new(FeatureValueKind.Number, text: null, number);
+    public static AttributeValue Of(double number) => new(AttributeValueKind.Number, text: null, number);
 
-    public static FeatureValue Of(bool flag) => new(FeatureValueKind.Flag, text: null, flag ? 1 : 0);
+    public static AttributeValue Of(bool flag) => new(AttributeValueKind.Flag, text: null, flag ? 1 : 0);
 
-    public static FeatureValue Of(string[] texts) => new(FeatureValueKind.Texts, texts, 0);
+    public static AttributeValue Of(string[] texts) => new(AttributeValueKind.Texts, texts, 0);
 }
 
-internal sealed class FeatureValueConverter : JsonConverter<FeatureValue>
+internal sealed class AttributeValueConverter : JsonConverter<AttributeValue>
 {
     private const string Allowed = "must be a string, a number, true, false or an array of strings";
 
     // A null reaches the converter, so that it is refused in the same words as the rest.
     public override bool HandleNull => true;
 
-    public override FeatureValue Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    public override AttributeValue Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         switch (reader.TokenType)
         {
             case JsonTokenType.String:
-                return FeatureValue.Of(ReadText(ref reader));
+                return AttributeValue.Of(ReadText(ref reader));
             case JsonTokenType.Number:
                 return reader.TryGetDouble(out var number) && double.IsFinite(number)
-                    ? FeatureValue.Of(number)
+                    ? AttributeValue.Of(number)
                     : throw new JsonValueException("is too large a number");
             case JsonTokenType.True:
-                return FeatureValue.Of(flag: true);
+                return AttributeValue.Of(flag: true);
             case JsonTokenType.False:
-                return FeatureValue.Of(flag: false);
+                return AttributeValue.Of(flag: false);
             case JsonTokenType.StartArray:
-                return FeatureValue.Of(ReadTexts(ref reader));
+                return AttributeValue.Of(ReadTexts(ref reader));
             default:
                 throw new JsonValueException(Allowed);
         }
     }
 
-    public override void Write(Utf8JsonWriter writer, FeatureValue value, JsonSerializerOptions options)
+    public override void Write(Utf8JsonWriter writer, AttributeValue value, JsonSerializerOptions options)
     {
         switch (value.Kind)
         {
-            case FeatureValueKind.Text:
+            case AttributeValueKind.Text:
                 writer.WriteStringValue(value.Text);
                 break;
-            case FeatureValueKind.Number:
+            case AttributeValueKind.Number:
                 writer.WriteNumberValue(value.Number);
                 break;
-            case FeatureValueKind.Flag:
+            case AttributeValueKind.Flag:
                 writer.WriteBooleanValue(value.Flag);
                 break;
             default:
