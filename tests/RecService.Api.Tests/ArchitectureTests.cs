@@ -8,15 +8,16 @@ public sealed partial class ArchitectureTests
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
         ["Telemetry"] = [],
-        ["Http"] = ["Telemetry", "Storage"],
+        ["Domain"] = [],
+        ["Http"] = ["Telemetry", "Domain", "Storage"],
         ["Storage"] = ["Telemetry"],
-        ["Access"] = ["Telemetry", "Http", "Storage"],
-        ["Catalog"] = ["Telemetry", "Http", "Storage"],
-        ["Interactions"] = ["Telemetry", "Http", "Storage"],
-        ["Training"] = ["Telemetry", "Http", "Storage", "Engine"],
-        ["Publishing"] = ["Telemetry", "Http", "Storage", "Engine"],
-        ["Scoring"] = ["Telemetry", "Http", "Storage", "Engine", "Publishing"],
-        ["Operations"] = ["Telemetry", "Http", "Storage", "Engine", "Access", "Catalog", "Interactions", "Training", "Publishing", "Scoring"],
+        ["Access"] = ["Telemetry", "Domain", "Http", "Storage"],
+        ["Catalog"] = ["Telemetry", "Domain", "Http", "Storage"],
+        ["Interactions"] = ["Telemetry", "Domain", "Http", "Storage"],
+        ["Training"] = ["Telemetry", "Domain", "Http", "Storage", "Engine"],
+        ["Publishing"] = ["Telemetry", "Domain", "Http", "Storage", "Engine"],
+        ["Scoring"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Publishing"],
+        ["Operations"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Access", "Catalog", "Interactions", "Training", "Publishing", "Scoring"],
     };
 
     private static readonly string Source = Path.Combine(Repository.Root, "src");
@@ -59,7 +60,7 @@ public sealed partial class ArchitectureTests
     }
 
     [GeneratedRegex(
-        @"RecService\.Engine\b|(?<![\w.])Engine\.(Data|Model|Training|Scoring|Evaluation)\b|RecService\.Api\.(?<slice>Telemetry|Http|Storage|Access|Catalog|Interactions|Training|Publishing|Scoring|Operations)\b",
+        @"RecService\.Engine\b|(?<![\w.])Engine\.(Data|Model|Training|Scoring|Evaluation)\b|RecService\.Api\.(?<slice>Telemetry|Domain|Http|Storage|Access|Catalog|Interactions|Training|Publishing|Scoring|Operations)\b",
         RegexOptions.ExplicitCapture,
         1000
     )]

@@ -1,5 +1,5 @@
 using System.ComponentModel.DataAnnotations;
-using RecService.Api.Http;
+using RecService.Api.Domain;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 

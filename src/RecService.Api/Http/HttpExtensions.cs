@@ -2,6 +2,12 @@ using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Edge;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Json;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
 
 namespace RecService.Api.Http;
 

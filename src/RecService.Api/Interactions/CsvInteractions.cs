@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Unicode;
 using CsvHelper;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Json;
 
 namespace RecService.Api.Interactions;
 

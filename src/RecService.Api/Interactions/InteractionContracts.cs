@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
 
 namespace RecService.Api.Interactions;
 

@@ -2,7 +2,8 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 
 namespace RecService.Api.Operations;
 

@@ -1,7 +1,9 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Errors;
 using RecService.Api.Publishing;
 
 namespace RecService.Api.Scoring;

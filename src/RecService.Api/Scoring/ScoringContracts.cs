@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
-using RecService.Api.Http;
+using RecService.Api.Domain;
 
 namespace RecService.Api.Scoring;
 

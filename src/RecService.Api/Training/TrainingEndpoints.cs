@@ -2,7 +2,11 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Domain;
 
 /// <summary>The rules for tags, and for the named values of attributes and of a context.</summary>
 internal static class Features

@@ -1,7 +1,8 @@
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using RecService.Api.Http.Errors;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Limits;
 
 /// <summary>
 /// How large and how slow a request may be. Together in one place, and said even where they are the server's defaults, which may change.

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
 using IPNetwork = System.Net.IPNetwork;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Edge;
 
 /// <summary>Section <c>Proxy</c>.</summary>
 internal sealed class ProxySettings

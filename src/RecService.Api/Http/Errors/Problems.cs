@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
+using RecService.Api.Domain;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Errors;
 
 /// <summary>The problem details (RFC 9457) that every slice answers with.</summary>
 internal static class Problems

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Domain;
 
 /// <summary>
 /// An id of the caller's in a path. Routing gets path segments as they were sent, and this type unescapes them, once.

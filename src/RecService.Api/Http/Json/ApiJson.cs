@@ -2,8 +2,9 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using RecService.Api.Domain;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Json;
 
 /// <summary>JSON as the API reads and writes it: strict, so that a misspelt field is an error instead of being ignored.</summary>
 internal static class ApiJson

@@ -1,7 +1,8 @@
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http.HttpResults;
+using RecService.Api.Http.Errors;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Limits;
 
 /// <summary>
 /// A body that was taken in before it is the request's turn, so that slow callers hold up nobody, and what it takes of the memory for bodies.

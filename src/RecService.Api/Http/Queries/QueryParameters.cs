@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Http.Metadata;
+using RecService.Api.Domain;
+using RecService.Api.Http.Errors;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Queries;
 
 /// <summary>
 /// Refuses query parameters that the endpoint does not declare, or that are given twice. Binding would ignore the former and join the latter

@@ -2,8 +2,9 @@ using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.Extensions.Options;
+using RecService.Api.Http.Errors;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Limits;
 
 /// <summary>
 /// Turns requests away when more come than are done, so that those that are taken are answered soon and memory does not grow. Requests that take as

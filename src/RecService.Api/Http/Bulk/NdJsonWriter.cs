@@ -1,7 +1,9 @@
 using System.IO.Pipelines;
 using System.Text.Json;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Bulk;
 
 /// <summary>Writes an answer of JSON objects, one a line, in a bounded amount of memory.</summary>
 internal sealed class NdJsonWriter : IAsyncDisposable

@@ -1,4 +1,4 @@
-namespace RecService.Api.Http;
+namespace RecService.Api.Domain;
 
 /// <summary>Collects what is wrong with a request, by the path of the field, such as <c>context.device</c> or <c>tags[2]</c>.</summary>
 internal sealed class FieldErrors

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.Options;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Edge;
 
 /// <summary>Section <c>Cors</c>.</summary>
 internal sealed class CorsSettings

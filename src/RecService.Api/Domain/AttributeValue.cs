@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Domain;
 
 internal enum AttributeValueKind
 {

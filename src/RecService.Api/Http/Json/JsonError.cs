@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using RecService.Api.Domain;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Json;
 
 /// <summary>Says what is wrong with JSON in the caller's words: the path of the field, and a reason without .NET in it.</summary>
 internal static partial class JsonError

@@ -1,6 +1,8 @@
 using Microsoft.OpenApi;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Queries;
 
 /// <summary>Times in queries. They are bound as texts, as binding by itself takes them without an offset too.</summary>
 internal static class TimeParameters

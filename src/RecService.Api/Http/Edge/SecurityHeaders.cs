@@ -1,6 +1,6 @@
 using Microsoft.Net.Http.Headers;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Edge;
 
 /// <summary>Tells browsers to make nothing else of an answer than what it is.</summary>
 internal static class SecurityHeaders

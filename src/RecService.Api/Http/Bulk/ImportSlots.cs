@@ -1,8 +1,10 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Limits;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Bulk;
 
 /// <summary>
 /// Lets a bounded number of imports go on at a time, and fewer of one key: each holds a connection and a transaction from its first byte to its last,

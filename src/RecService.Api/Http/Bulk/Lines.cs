@@ -2,7 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Bulk;
 
 /// <summary>Lines of a body, one after the other, in a bounded amount of memory.</summary>
 internal static class Lines

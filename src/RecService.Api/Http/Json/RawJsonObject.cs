@@ -1,8 +1,9 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using RecService.Api.Domain;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Json;
 
 /// <summary>A JSON object that is kept and given back letter by letter.</summary>
 [JsonConverter(typeof(RawJsonObjectConverter))]

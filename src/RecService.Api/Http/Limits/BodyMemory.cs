@@ -1,4 +1,4 @@
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Limits;
 
 /// <summary>
 /// The memory that the bodies of all requests may take together, as long as they are worked on, those of one API key half of it at most.

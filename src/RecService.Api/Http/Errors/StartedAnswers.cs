@@ -1,6 +1,6 @@
 using RecService.Api.Telemetry;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Errors;
 
 /// <summary>
 /// Cuts the connection when an answer fails that is partly sent, as nothing can be taken back any more. The server would do the same, but log the

@@ -1,4 +1,6 @@
-namespace RecService.Api.Http;
+using RecService.Api.Domain;
+
+namespace RecService.Api.Http.Bulk;
 
 /// <summary>Why a line of an import was rejected.</summary>
 /// <param name="Line">The number of the line, from 1.</param>

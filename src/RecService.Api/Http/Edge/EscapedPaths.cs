@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http.Features;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Edge;
 
 /// <summary>
 /// Gives routing the path of an API request as it was sent, percent-encoded. Servers decode a path and remove dot segments before routing,

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Options;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Limits;
 
 /// <summary>Section <c>Load</c>: how much one process works on at a time.</summary>
 internal sealed class LoadOptions

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Bulk;
 
 /// <summary>JSON objects, one a line.</summary>
 internal static class NdJson

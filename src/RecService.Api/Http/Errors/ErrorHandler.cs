@@ -1,10 +1,11 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
+using RecService.Api.Http.Json;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Errors;
 
 /// <summary>Answers exceptions with problems: what is the client's fault names the field, what is ours shows no internals.</summary>
 internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExceptionHandler

@@ -2,8 +2,9 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using RecService.Api.Domain;
 
-namespace RecService.Api.Http;
+namespace RecService.Api.Http.Queries;
 
 /// <summary>Pages of a list: a limit, and an opaque cursor that holds the place where the next page starts.</summary>
 internal static class Paging
