@@ -1,6 +1,9 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
 
 namespace RecService.Api.Access;

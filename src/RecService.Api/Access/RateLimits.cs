@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.RateLimiting;
-using RecService.Api.Http;
+using RecService.Api.Http.Errors;
 
 namespace RecService.Api.Access;
 

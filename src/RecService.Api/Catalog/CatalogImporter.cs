@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;

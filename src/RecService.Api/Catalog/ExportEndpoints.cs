@@ -1,6 +1,8 @@
 using Npgsql;
 using NpgsqlTypes;
 using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Limits;
 using RecService.Api.Storage;
 
 namespace RecService.Api.Catalog;

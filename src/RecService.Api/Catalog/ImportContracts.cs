@@ -1,4 +1,4 @@
-using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
 
 namespace RecService.Api.Catalog;
 

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Catalog;
@@ -11,7 +12,7 @@ internal record ItemInput
     public IReadOnlyList<string>? Tags { get; init; }
 
     /// <summary>Attributes of the item: strings and booleans are categories, numbers are numeric features.</summary>
-    public IReadOnlyDictionary<string, FeatureValue>? Attributes { get; init; }
+    public IReadOnlyDictionary<string, AttributeValue>? Attributes { get; init; }
 
     /// <summary>Whether the item may be recommended.</summary>
     public bool Available { get; init; } = true;
@@ -39,7 +40,7 @@ internal sealed record ItemLineInput : ItemInput
 internal sealed record ItemResponse(
     string ItemId,
     IReadOnlyList<string> Tags,
-    IReadOnlyDictionary<string, FeatureValue> Attributes,
+    IReadOnlyDictionary<string, AttributeValue> Attributes,
     bool Available,
     RawJsonObject? Metadata,
     DateTimeOffset CreatedAt,

@@ -1,6 +1,11 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;

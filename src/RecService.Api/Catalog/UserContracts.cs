@@ -1,5 +1,5 @@
 using System.ComponentModel.DataAnnotations;
-using RecService.Api.Http;
+using RecService.Api.Domain;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 
@@ -12,7 +12,7 @@ internal record UserInput
     public IReadOnlyList<string>? Tags { get; init; }
 
     /// <summary>Attributes of the user: strings and booleans are categories, numbers are numeric features.</summary>
-    public IReadOnlyDictionary<string, FeatureValue>? Attributes { get; init; }
+    public IReadOnlyDictionary<string, AttributeValue>? Attributes { get; init; }
 }
 
 /// <summary>A line of an import of users.</summary>
@@ -32,7 +32,7 @@ internal sealed record UserLineInput : UserInput
 internal sealed record UserResponse(
     string UserId,
     IReadOnlyList<string> Tags,
-    IReadOnlyDictionary<string, FeatureValue> Attributes,
+    IReadOnlyDictionary<string, AttributeValue> Attributes,
     DateTimeOffset CreatedAt,
     DateTimeOffset UpdatedAt
 )

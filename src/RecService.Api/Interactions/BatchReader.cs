@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 
 namespace RecService.Api.Interactions;
 

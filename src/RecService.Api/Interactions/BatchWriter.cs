@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Npgsql;
-using RecService.Api.Http;
+using RecService.Api.Http.Json;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 

@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Unicode;
 using CsvHelper;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Json;
 
 namespace RecService.Api.Interactions;
 
@@ -101,7 +103,7 @@ internal static class CsvInteractions
     private static InteractionInput Parse(FieldErrors errors, string[] header, CsvReader reader)
     {
         var input = new InteractionInput();
-        Dictionary<string, FeatureValue>? context = null;
+        Dictionary<string, AttributeValue>? context = null;
         for (var i = 0; i < header.Length; i++)
         {
             var cell = reader.GetString(i);
@@ -147,7 +149,7 @@ internal static class CsvInteractions
                     break;
                 case var column:
                     context ??= new(StringComparer.Ordinal);
-                    context[column[ContextPrefix.Length..]] = FeatureValue.Of(cell);
+                    context[column[ContextPrefix.Length..]] = AttributeValue.Of(cell);
                     break;
             }
         }

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using Npgsql;
-using RecService.Api.Http;
+using RecService.Api.Domain;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 

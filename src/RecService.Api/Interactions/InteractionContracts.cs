@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
 
 namespace RecService.Api.Interactions;
 
@@ -31,7 +32,7 @@ internal sealed record InteractionInput
     public IReadOnlyList<string>? Tags { get; init; }
 
     /// <summary>The circumstances, such as the device: strings and booleans are categories, numbers are numeric features.</summary>
-    public IReadOnlyDictionary<string, FeatureValue>? Context { get; init; }
+    public IReadOnlyDictionary<string, AttributeValue>? Context { get; init; }
 
     /// <summary>The <c>recommendationId</c> of the answer that the event follows.</summary>
     public string? RecommendationId { get; init; }
@@ -93,7 +94,7 @@ internal sealed record InteractionAnswer
     public required IReadOnlyList<string> Tags { get; init; }
 
     /// <summary>The circumstances.</summary>
-    public required IReadOnlyDictionary<string, FeatureValue> Context { get; init; }
+    public required IReadOnlyDictionary<string, AttributeValue> Context { get; init; }
 
     /// <summary>The answer of <c>recommendations</c> that the event follows.</summary>
     public required string? RecommendationId { get; init; }

@@ -1,6 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
-using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Storage;
 
 namespace RecService.Api.Interactions;

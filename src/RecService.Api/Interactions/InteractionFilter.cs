@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 

@@ -2,7 +2,8 @@ using System.Diagnostics;
 using CsvHelper;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;

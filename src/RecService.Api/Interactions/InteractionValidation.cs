@@ -1,4 +1,4 @@
-using RecService.Api.Http;
+using RecService.Api.Domain;
 
 namespace RecService.Api.Interactions;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using Npgsql;
-using RecService.Api.Http;
+using RecService.Api.Domain;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 

@@ -1,5 +1,9 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
 
 namespace RecService.Api.Models;
 

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
-using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Interactions;
 using RecService.Api.Scoring;
 

@@ -1,4 +1,4 @@
-using RecService.Api.Http;
+using RecService.Api.Domain;
 using RecService.Api.Publishing;
 
 namespace RecService.Api.Scoring;

@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Errors;
 using RecService.Api.Publishing;
 using RecService.Api.Telemetry;
 

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
-using RecService.Api.Http;
+using RecService.Api.Domain;
 
 namespace RecService.Api.Scoring;
 
@@ -13,7 +13,7 @@ namespace RecService.Api.Scoring;
 /// <param name="Include">What to add to each item: <c>explanation</c>, <c>crossVector</c>.</param>
 internal sealed record RecommendationRequest(
     string? UserId = null,
-    Dictionary<string, FeatureValue>? Context = null,
+    Dictionary<string, AttributeValue>? Context = null,
     string[]? Tags = null,
     int? Count = null,
     ItemFilter? Filter = null,
@@ -111,7 +111,7 @@ internal sealed record PairPart(string[] Fields, float Value);
 internal sealed record ScoreRequest(
     string[]? ItemIds,
     string? UserId = null,
-    Dictionary<string, FeatureValue>? Context = null,
+    Dictionary<string, AttributeValue>? Context = null,
     string[]? Tags = null,
     [property: AllowedValues(ScoreDetails.ExplanationPart, ScoreDetails.CrossVectorPart)] string[]? Include = null,
     long? ModelVersion = null
@@ -149,7 +149,7 @@ internal sealed record CrossFeatureInput(
     string? UserId = null,
     string? ItemId = null,
     string[]? Tags = null,
-    Dictionary<string, FeatureValue>? Context = null
+    Dictionary<string, AttributeValue>? Context = null
 );
 
 /// <summary>Cross-feature vectors.</summary>

@@ -1,5 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using RecService.Api.Http;
+using RecService.Api.Http.Errors;
 using RecService.Api.Publishing;
 
 namespace RecService.Api.Scoring;

@@ -1,6 +1,5 @@
-using RecService.Api.Http;
+using RecService.Api.Domain;
 using RecService.Engine.Data;
-using FeatureValue = RecService.Api.Http.FeatureValue;
 
 namespace RecService.Api.Scoring;
 
@@ -92,7 +91,7 @@ internal static class ScoringValidation
     }
 
     /// <summary>Tags and context of a request as features; errors name them after the prefix.</summary>
-    public static EntityFeatures Context(FieldErrors errors, string prefix, Dictionary<string, FeatureValue>? context, string[]? tags)
+    public static EntityFeatures Context(FieldErrors errors, string prefix, Dictionary<string, AttributeValue>? context, string[]? tags)
     {
         var distinct = Features.Tags(errors, prefix + "tags", tags);
         var values = Features.ContextValues(errors, prefix + "context", context);
@@ -111,12 +110,12 @@ internal static class ScoringValidation
         }
     }
 
-    private static Engine.Data.FeatureValue ToEngine(FeatureValue value) =>
+    private static FeatureValue ToEngine(AttributeValue value) =>
         value.Kind switch
         {
-            FeatureValueKind.Text => Engine.Data.FeatureValue.Of(value.Text),
-            FeatureValueKind.Number => Engine.Data.FeatureValue.Of(value.Number),
-            FeatureValueKind.Flag => Engine.Data.FeatureValue.Of(value.Flag),
-            _ => Engine.Data.FeatureValue.Of(value.Texts),
+            AttributeValueKind.Text => FeatureValue.Of(value.Text),
+            AttributeValueKind.Number => FeatureValue.Of(value.Number),
+            AttributeValueKind.Flag => FeatureValue.Of(value.Flag),
+            _ => FeatureValue.Of(value.Texts),
         };
 }

@@ -10,15 +10,31 @@ public sealed class SliceTests(ITestOutputHelper output)
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
         ["Telemetry"] = [],
+        ["Domain"] = [],
         ["Storage"] = ["Telemetry"],
-        ["Http"] = ["Telemetry", "Storage"],
-        ["Access"] = ["Telemetry", "Http", "Storage"],
-        ["Catalog"] = ["Telemetry", "Http", "Storage"],
-        ["Interactions"] = ["Telemetry", "Http", "Storage"],
-        ["Training"] = ["Telemetry", "Http", "Storage", "Engine"],
-        ["Publishing"] = ["Telemetry", "Http", "Storage", "Engine"],
-        ["Scoring"] = ["Telemetry", "Http", "Storage", "Engine", "Publishing"],
-        ["Operations"] = ["Telemetry", "Http", "Storage", "Engine", "Access", "Catalog", "Interactions", "Training", "Publishing", "Scoring"],
+        ["Http"] = ["Telemetry", "Domain", "Storage"],
+        ["Access"] = ["Telemetry", "Domain", "Http", "Storage"],
+        ["Catalog"] = ["Telemetry", "Domain", "Http", "Storage"],
+        ["Interactions"] = ["Telemetry", "Domain", "Http", "Storage"],
+        ["Models"] = ["Telemetry", "Domain", "Http", "Storage", "Engine"],
+        ["Training"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Models"],
+        ["Publishing"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Models"],
+        ["Scoring"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Models", "Publishing"],
+        ["Operations"] =
+        [
+            "Telemetry",
+            "Domain",
+            "Http",
+            "Storage",
+            "Engine",
+            "Access",
+            "Catalog",
+            "Interactions",
+            "Models",
+            "Training",
+            "Publishing",
+            "Scoring",
+        ],
     };
 
     private static readonly Lazy<CompiledAssembly> Compiled = new(() => CompiledAssembly.Read(typeof(Program).Assembly));

@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
-using RecService.Api.Http;
+using RecService.Api.Http.Limits;
 using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Http;
 using RecService.Api.Interactions;
 using RecService.Api.Storage;
