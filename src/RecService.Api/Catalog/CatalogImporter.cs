@@ -7,7 +7,7 @@ namespace RecService.Api.Catalog;
 /// <summary>Takes NDJSON line by line into an import.</summary>
 internal static class CatalogImporter
 {
-    public static async Task<ImportResult> RunAsync<TLine, TRow>(
+    public static async Task<ImportResponse> RunAsync<TLine, TRow>(
         HttpRequest request,
         string kind,
         CatalogImport<TRow> import,
@@ -37,7 +37,7 @@ internal static class CatalogImporter
 
         await import.CommitAsync(cancellationToken);
         metrics.ImportEnded(kind, start, accepted, duplicates: 0, rejected.Count);
-        return new ImportResult
+        return new ImportResponse
         {
             Accepted = accepted,
             Rejected = rejected.Count,

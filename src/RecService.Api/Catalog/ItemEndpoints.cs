@@ -95,7 +95,7 @@ internal static class ItemEndpoints
         return TypedResults.Ok(new ItemPage([.. items.Take(size).Select(ItemAnswer.From)], next));
     }
 
-    private static async Task<Ok<ImportResult>> ImportAsync(
+    private static async Task<Ok<ImportResponse>> ImportAsync(
         HttpRequest request,
         ItemStore store,
         ServiceMetrics metrics,

@@ -106,7 +106,7 @@ internal static class UserEndpoints
         return TypedResults.Ok(new UserPage([.. users.Take(size).Select(UserAnswer.From)], next));
     }
 
-    private static async Task<Ok<ImportResult>> ImportAsync(
+    private static async Task<Ok<ImportResponse>> ImportAsync(
         HttpRequest request,
         UserStore store,
         ServiceMetrics metrics,

@@ -1,7 +1,7 @@
 namespace RecService.Api.Http;
 
 /// <summary>What became of the lines of an import. All accepted lines were committed together.</summary>
-internal sealed record ImportResult
+internal sealed record ImportResponse
 {
     /// <summary>How many errors are listed at most.</summary>
     public const int MaxErrors = 1000;
@@ -36,7 +36,7 @@ internal sealed class RejectedLines
 
     public IReadOnlyList<LineError> Errors => _errors;
 
-    public int Room => ImportResult.MaxErrors - _errors.Count;
+    public int Room => ImportResponse.MaxErrors - _errors.Count;
 
     public void Add(long line, IReadOnlyList<FieldError> errors)
     {
@@ -62,7 +62,7 @@ internal sealed class RejectedLines
 
     private void Keep(long line, FieldError error)
     {
-        if (_errors.Count < ImportResult.MaxErrors)
+        if (_errors.Count < ImportResponse.MaxErrors)
         {
             _errors.Add(new(line, error.Field, error.Reason));
         }
