@@ -36,20 +36,18 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
 
     private const string DrawKeys = "SELECT nextval('interactions_interaction_key_seq') FROM generate_series(1, $1)";
 
-    private const string InsertInteraction = """
-        INSERT INTO interactions
-            (user_key, interaction_key, item_key, type, value, occurred_at, tags, context, interaction_id, recommendation_id, received_at)
-        SELECT u.user_key, coalesce($10, nextval('interactions_interaction_key_seq')), m.item_key, $3, $4, coalesce($5, $11), $6, $7, $8, $9, $11
-        FROM users AS u, items AS m WHERE u.user_id = $1 AND m.item_id = $2
-        ON CONFLICT (user_key, interaction_id) WHERE interaction_id IS NOT NULL DO NOTHING
-        """;
+    private static readonly string Parameters = InteractionColumns.Parameters;
+    private static readonly string KeyParameter = FormattableString.Invariant($"${InteractionColumns.All.Count + 1}");
+    private static readonly string TimeParameter = FormattableString.Invariant($"${InteractionColumns.All.Count + 2}");
 
-    private const string FindInteraction = """
-        SELECT u.user_key IS NOT NULL, m.item_key IS NOT NULL, s.interaction_key IS NOT NULL,
-            (s.item_key, s.type, s.value, s.tags, s.context, s.recommendation_id, s.occurred_at) IS DISTINCT FROM
-            (m.item_key, $3, $4, $6, $7, $9, coalesce($5, s.occurred_at))
-        FROM (SELECT) AS one LEFT JOIN users AS u ON u.user_id = $1 LEFT JOIN items AS m ON m.item_id = $2
-        LEFT JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = $8
+    private static readonly string InsertInteraction = InteractionColumns.Insert(
+        $"SELECT {Parameters}, {KeyParameter}::bigint AS interaction_key, {TimeParameter}::timestamptz AS received_at"
+    );
+
+    private static readonly string FindInteraction = $"""
+        SELECT u.user_key IS NOT NULL, m.item_key IS NOT NULL, s.interaction_key IS NOT NULL, {InteractionColumns.IsConflict}
+        FROM (SELECT {Parameters}) AS i LEFT JOIN users AS u ON u.user_id = i.user_id LEFT JOIN items AS m ON m.item_id = i.item_id
+        LEFT JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
         """;
 
     private const string InsertUsers =
@@ -199,8 +197,8 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
 
     private NpgsqlBatchCommand Insertion(Entry entry)
     {
-        var command = new NpgsqlBatchCommand(InsertInteraction);
-        AddParameters(command, entry.Row);
+        var command = Search(entry);
+        command.CommandText = InsertInteraction;
         command.Parameters.Add(new() { Value = entry.Key ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
         command.Parameters.Add(Time(now));
         return command;
@@ -209,29 +207,17 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
     private static NpgsqlBatchCommand Search(Entry entry)
     {
         var command = new NpgsqlBatchCommand(FindInteraction);
-        AddParameters(command, entry.Row);
+        foreach (var column in InteractionColumns.All)
+        {
+            command.Parameters.Add(column.Parameter(entry.Row));
+        }
+
         return command;
     }
 
-    private static void AddParameters(NpgsqlBatchCommand command, in InteractionRow row)
-    {
-        command.Parameters.Add(Text(row.UserId));
-        command.Parameters.Add(Text(row.ItemId));
-        command.Parameters.Add(Text(row.Type));
-        command.Parameters.Add(new() { Value = row.Value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double });
-        command.Parameters.Add(Time(row.OccurredAt?.ToUniversalTime()));
-        command.Parameters.Add(TextArray(row.Tags));
-        command.Parameters.Add(new() { Value = row.Context, NpgsqlDbType = NpgsqlDbType.Jsonb });
-        command.Parameters.Add(Text(row.InteractionId));
-        command.Parameters.Add(Text(row.RecommendationId));
-    }
-
-    private static NpgsqlParameter Text(string? value) => new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
-
     private static NpgsqlParameter TextArray(string[] values) => new() { Value = values, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
 
-    private static NpgsqlParameter Time(DateTimeOffset? value) =>
-        new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz };
+    private static NpgsqlParameter Time(DateTimeOffset value) => new() { Value = value, NpgsqlDbType = NpgsqlDbType.TimestampTz };
 
     /// <summary>A row of the batch, and what is known of it.</summary>
     private sealed class Entry(int place, InteractionRow row)
