@@ -6,7 +6,6 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using RecService.Api.Http;
 using RecService.Api.Models;
-using RecService.Api.Publishing;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Tests.Telemetry;
