@@ -115,9 +115,9 @@ internal static class Transactions
     private static bool IsRace(Exception exception) =>
         exception.GetBaseException()
             is PostgresException
-            {
-                SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.ForeignKeyViolation,
-            };
+        {
+            SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.ForeignKeyViolation,
+        };
 
     private static TimeSpan ShortPause(int number) => TimeSpan.FromMilliseconds(Random.Shared.Next(10, 50 * number));
 
