@@ -8,7 +8,6 @@ using RecService.Api.Http.Bulk;
 using RecService.Api.Http.Errors;
 using RecService.Api.Http;
 using RecService.Api.Models;
-using RecService.Api.Publishing;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Tests.Telemetry;

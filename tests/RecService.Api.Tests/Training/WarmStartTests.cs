@@ -2,7 +2,6 @@ using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RecService.Api.Models;
-using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Training;
 using RecService.Engine.Data;
