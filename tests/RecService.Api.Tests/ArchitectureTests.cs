@@ -17,7 +17,20 @@ public sealed partial class ArchitectureTests
         ["Training"] = ["Telemetry", "Domain", "Http", "Storage", "Engine"],
         ["Publishing"] = ["Telemetry", "Domain", "Http", "Storage", "Engine"],
         ["Scoring"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Publishing"],
-        ["Operations"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Access", "Catalog", "Interactions", "Training", "Publishing", "Scoring"],
+        ["Operations"] =
+        [
+            "Telemetry",
+            "Domain",
+            "Http",
+            "Storage",
+            "Engine",
+            "Access",
+            "Catalog",
+            "Interactions",
+            "Training",
+            "Publishing",
+            "Scoring",
+        ],
     };
 
     private static readonly string Source = Path.Combine(Repository.Root, "src");
@@ -66,6 +79,6 @@ public sealed partial class ArchitectureTests
     )]
     private static partial Regex Reference();
 
-    [GeneratedRegex(@"RecService\.Api|Microsoft\.(AspNetCore|EntityFrameworkCore|Extensions)|Npgsql", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"RecService\.Api|Microsoft\.(AspNetCore|EntityFrameworkCore|Extensions)|Npgsql", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex EngineForeign();
 }

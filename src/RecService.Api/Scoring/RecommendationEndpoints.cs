@@ -61,9 +61,10 @@ internal static class RecommendationEndpoints
             return errors.ToProblem();
         }
 
+        var snapshot = publisher.Current;
         var excludeSeen = request.Filter?.ExcludeSeen ?? true;
         var user = request.UserId is null ? null : await store.FindUserAsync(request.UserId, excludeSeen, cancellationToken);
-        var ranking = RecommendationSources.Rank(publisher.Current, new(user?.Features, context));
+        var ranking = RecommendationSources.Rank(snapshot, new(user?.Features, context));
         var top = await recommender.TopAsync(ranking, filter.Without(user?.SeenItems ?? []), count, cancellationToken);
         metrics.Recommended(ranking.Source);
         return TypedResults.Ok(
