@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Access;

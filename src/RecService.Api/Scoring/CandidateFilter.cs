@@ -46,8 +46,8 @@ internal sealed class CandidateFilter
             conditions.Add(new HasNoTag(Features.Tags(errors, $"{field}.noTags", no)));
         }
 
-        ScoringValidation.Ids(errors, $"{field}.itemIds", filter.ItemIds, MaximumIds);
-        ScoringValidation.Ids(errors, $"{field}.excludeItemIds", filter.ExcludeItemIds, MaximumIds);
+        RequestValidation.Ids(errors, $"{field}.itemIds", filter.ItemIds, MaximumIds);
+        RequestValidation.Ids(errors, $"{field}.excludeItemIds", filter.ExcludeItemIds, MaximumIds);
         return new([.. conditions], filter.ItemIds, filter.ExcludeItemIds ?? [], exceptKeys: []);
     }
 

@@ -39,7 +39,7 @@ internal static class CrossFeatureEndpoints
         CrossFeatureRequest request,
         Publisher publisher,
         ModelVersions versions,
-        ScoringStore store,
+        StoreReader store,
         HttpContext http,
         CancellationToken cancellationToken,
         string part = CrossPart
@@ -51,7 +51,7 @@ internal static class CrossFeatureEndpoints
             errors.Add("part", $"must be one of {CrossPart}, {PooledPart}");
         }
 
-        var contexts = ScoringValidation.Rows(errors, "rows", request.Rows);
+        var contexts = RequestValidation.Rows(errors, "rows", request.Rows);
         if (errors.Any)
         {
             return errors.ToProblem();
@@ -61,7 +61,7 @@ internal static class CrossFeatureEndpoints
         var (found, availability) = await versions.FindAsync(request.ModelVersion, snapshot, cancellationToken);
         if (found is not { } model)
         {
-            return ScoringProblems.NotAvailable(availability, request.ModelVersion);
+            return ModelProblems.NotAvailable(availability, request.ModelVersion);
         }
 
         var rows = await JoinedRows.CreateAsync(snapshot, model, request.Rows!, contexts, store, cancellationToken);

@@ -11,7 +11,7 @@ internal sealed class JoinedRows
     private readonly CrossFeatureInput[] _rows;
     private readonly EntityFeatures[] _contexts;
     private readonly Dictionary<string, EntityFeatures> _users;
-    private readonly CandidateScoring _items;
+    private readonly NamedItems _items;
     private readonly RowBuffer _joined = new();
 
     private JoinedRows(
@@ -19,7 +19,7 @@ internal sealed class JoinedRows
         CrossFeatureInput[] rows,
         EntityFeatures[] contexts,
         Dictionary<string, EntityFeatures> users,
-        CandidateScoring items
+        NamedItems items
     )
     {
         _model = model;
@@ -37,12 +37,12 @@ internal sealed class JoinedRows
         LoadedModel model,
         CrossFeatureInput[] rows,
         EntityFeatures[] contexts,
-        ScoringStore store,
+        StoreReader store,
         CancellationToken cancellationToken
     )
     {
         var users = await store.FindUsersAsync([.. Distinct(rows.Select(row => row.UserId))], cancellationToken);
-        var items = await CandidateScoring.CreateAsync(snapshot, model, Distinct(rows.Select(row => row.ItemId)), store, cancellationToken);
+        var items = await NamedItems.CreateAsync(snapshot, model, Distinct(rows.Select(row => row.ItemId)), store, cancellationToken);
         return new(model, rows, contexts, users, items);
     }
 

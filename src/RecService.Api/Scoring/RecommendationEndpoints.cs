@@ -43,27 +43,28 @@ internal static class RecommendationEndpoints
     private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem>> RecommendAsync(
         RecommendationRequest request,
         Publisher publisher,
-        ScoringStore store,
+        StoreReader store,
         Recommender recommender,
         ServiceMetrics metrics,
         CancellationToken cancellationToken
     )
     {
         var errors = new FieldErrors();
-        var count = request.Count ?? ScoringValidation.DefaultCount;
-        ScoringValidation.Count(errors, count);
-        ScoringValidation.Id(errors, "userId", request.UserId);
-        ScoringValidation.Include(errors, request.Include);
-        var context = ScoringValidation.Context(errors, "", request.Context, request.Tags);
+        var count = request.Count ?? RequestValidation.DefaultCount;
+        RequestValidation.Count(errors, count);
+        RequestValidation.Id(errors, "userId", request.UserId);
+        RequestValidation.Include(errors, request.Include);
+        var context = RequestValidation.Context(errors, "", request.Context, request.Tags);
         var filter = CandidateFilter.Compile(errors, "filter", request.Filter);
         if (errors.Any)
         {
             return errors.ToProblem();
         }
 
+        var snapshot = publisher.Current;
         var excludeSeen = request.Filter?.ExcludeSeen ?? true;
         var user = request.UserId is null ? null : await store.FindUserAsync(request.UserId, excludeSeen, cancellationToken);
-        var ranking = RecommendationSources.Rank(publisher.Current, new(user?.Features, context));
+        var ranking = RecommendationSources.Rank(snapshot, new(user?.Features, context));
         var top = await recommender.TopAsync(ranking, filter.Without(user?.SeenItems ?? []), count, cancellationToken);
         metrics.Recommended(ranking.Source);
         return TypedResults.Ok(
@@ -79,14 +80,14 @@ internal static class RecommendationEndpoints
 
     private static async Task<Results<Ok<PopularItemsResponse>, ValidationProblem>> PopularAsync(
         Publisher publisher,
-        ScoringStore store,
+        StoreReader store,
         Recommender recommender,
         CancellationToken cancellationToken,
-        int count = ScoringValidation.DefaultCount
+        int count = RequestValidation.DefaultCount
     )
     {
         var errors = new FieldErrors();
-        ScoringValidation.Count(errors, count);
+        RequestValidation.Count(errors, count);
         if (errors.Any)
         {
             return errors.ToProblem();
@@ -100,14 +101,14 @@ internal static class RecommendationEndpoints
     private static async Task<Results<Ok<SimilarItemsResponse>, ValidationProblem, ProblemHttpResult>> SimilarAsync(
         ExternalId itemId,
         Publisher publisher,
-        ScoringStore store,
+        StoreReader store,
         Recommender recommender,
         CancellationToken cancellationToken,
-        int count = ScoringValidation.DefaultCount
+        int count = RequestValidation.DefaultCount
     )
     {
         var errors = new FieldErrors();
-        ScoringValidation.Count(errors, count);
+        RequestValidation.Count(errors, count);
         if (errors.Any)
         {
             return errors.ToProblem();
@@ -116,7 +117,7 @@ internal static class RecommendationEndpoints
         var snapshot = publisher.Current;
         if (snapshot.Model is not { } model)
         {
-            return ScoringProblems.NoModel();
+            return ModelProblems.NoModel();
         }
 
         if (

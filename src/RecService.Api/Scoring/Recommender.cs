@@ -13,7 +13,7 @@ namespace RecService.Api.Scoring;
 internal sealed record Candidate(int Rank, RankedItem Ranked, CatalogItem Item, StoredItem Stored);
 
 /// <summary>Takes the first items of a ranking that are fit to be recommended now, without waiting for a publication.</summary>
-internal sealed class Recommender(ScoringStore store, ServiceMetrics metrics)
+internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
 {
     /// <summary>The first items that a filter allows, by the snapshot and, if the database answers, by what is stored now.</summary>
     public async Task<IReadOnlyList<Candidate>> TopAsync(Ranking ranking, CandidateFilter filter, int count, CancellationToken cancellationToken)

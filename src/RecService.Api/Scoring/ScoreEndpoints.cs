@@ -28,15 +28,15 @@ internal static class ScoreEndpoints
         ScoreRequest request,
         Publisher publisher,
         ModelVersions versions,
-        ScoringStore store,
+        StoreReader store,
         CancellationToken cancellationToken
     )
     {
         var errors = new FieldErrors();
-        ScoringValidation.Candidates(errors, "itemIds", request.ItemIds);
-        ScoringValidation.Id(errors, "userId", request.UserId);
-        ScoringValidation.Include(errors, request.Include);
-        var context = ScoringValidation.Context(errors, "", request.Context, request.Tags);
+        RequestValidation.Candidates(errors, "itemIds", request.ItemIds);
+        RequestValidation.Id(errors, "userId", request.UserId);
+        RequestValidation.Include(errors, request.Include);
+        var context = RequestValidation.Context(errors, "", request.Context, request.Tags);
         if (errors.Any)
         {
             return errors.ToProblem();
@@ -46,12 +46,12 @@ internal static class ScoreEndpoints
         var (found, availability) = await versions.FindAsync(request.ModelVersion, snapshot, cancellationToken);
         if (found is not { } model)
         {
-            return ScoringProblems.NotAvailable(availability, request.ModelVersion);
+            return ModelProblems.NotAvailable(availability, request.ModelVersion);
         }
 
         var user = request.UserId is null ? null : await store.FindUserAsync(request.UserId, withSeenItems: false, cancellationToken);
         var row = RequestRows.ForRequest(model, user?.Features, context);
-        var candidates = await CandidateScoring.CreateAsync(snapshot, model, request.ItemIds!, store, cancellationToken);
+        var candidates = await NamedItems.CreateAsync(snapshot, model, request.ItemIds!, store, cancellationToken);
         var joined = new RowBuffer();
         var ranked = request
             .ItemIds!.Select(itemId =>

@@ -5,7 +5,7 @@ internal static class ScoringExtensions
     /// <summary>Adds recommendations, scores and vectors by the snapshot that is published.</summary>
     public static IHostApplicationBuilder AddScoring(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddScoped<ScoringStore>();
+        builder.Services.AddScoped<StoreReader>();
         builder.Services.AddScoped<Recommender>();
         return builder;
     }

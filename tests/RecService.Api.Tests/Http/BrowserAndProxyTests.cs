@@ -5,7 +5,9 @@ using RecService.Api.Tests.Fixtures;
 namespace RecService.Api.Tests.Http;
 
 /// <summary>What browsers and proxies are told.</summary>
-public sealed class BrowserAndProxyTests(BrowserAndProxyTests.Service service, ServiceFixture plain) : IClassFixture<BrowserAndProxyTests.Service>, IClassFixture<ServiceFixture>
+public sealed class BrowserAndProxyTests(BrowserAndProxyTests.Service service, ServiceFixture plain)
+    : IClassFixture<BrowserAndProxyTests.Service>,
+        IClassFixture<ServiceFixture>
 {
     [Theory]
     [InlineData("/v1/users", HttpStatusCode.OK)]

@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using RecService.Api.Http.Bulk;
 using RecService.Api.Http.Errors;
 using RecService.Api.Http;
 using RecService.Api.Models;

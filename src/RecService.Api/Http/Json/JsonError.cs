@@ -29,36 +29,7 @@ internal static partial class JsonError
 
         if (Duplicate().Match(message) is { Success: true } duplicate)
         {
-            var name = duplicate.Groups["name"].Value;
-            return new(
-                string.Equals(field, name, StringComparison.Ordinal) || field.EndsWith('.' + name, StringComparison.Ordinal)
-                    ? field
-                    : Join(field, name),
-                "is given twice"
-            );
-        }
-
-        if (message.StartsWith("Duplicate properties", StringComparison.Ordinal))
-        {
-            return new(field, "is given twice");
-        }
-
-        if (exception.InnerException?.Message.Contains("UTF", StringComparison.Ordinal) == true)
-        {
-            return new(field, "is no valid Unicode text");
-        }
-
-        if (message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal))
-        {
-            return new(
-                field,
-                Target().Match(message) is { Success: true } target ? Expectation(target.Groups["type"].Value) : "has a value of the wrong type"
-            );
-        }
-
-        if (message.Contains("nullability annotation", StringComparison.Ordinal))
-        {
-            return new(field, "must not be null");
+            return new(Join(field, duplicate.Groups["name"].Value), "is given twice");
         }
 
         if (Missing().Match(message) is { Success: true } missing)
@@ -66,15 +37,38 @@ internal static partial class JsonError
             return new(Join(field, missing.Groups["name"].Value), "is required");
         }
 
+        return new(field, ReasonOf(exception));
+    }
+
+    private static string ReasonOf(JsonException exception)
+    {
+        var message = exception.Message;
+        if (message.StartsWith("Duplicate properties", StringComparison.Ordinal))
+        {
+            return "is given twice";
+        }
+
+        if (exception.InnerException?.Message.Contains("UTF", StringComparison.Ordinal) == true)
+        {
+            return "is no valid Unicode text";
+        }
+
+        if (message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal))
+        {
+            return Target().Match(message) is { Success: true } target ? Expectation(target.Groups["type"].Value) : "has a value of the wrong type";
+        }
+
+        if (message.Contains("nullability annotation", StringComparison.Ordinal))
+        {
+            return "must not be null";
+        }
+
         return IsSyntaxError(exception)
-            ? new(
-                field,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"is no valid JSON, or is nested too deeply (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1})"
-                )
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"is no valid JSON, or is nested too deeply (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1})"
             )
-            : new(field, "is not what this field takes");
+            : "is not what this field takes";
     }
 
     // The reader's messages quote the input, at any length.

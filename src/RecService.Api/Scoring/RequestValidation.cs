@@ -4,7 +4,7 @@ using RecService.Engine.Data;
 namespace RecService.Api.Scoring;
 
 /// <summary>Checks what scoring requests hold and names the fields that are wrong.</summary>
-internal static class ScoringValidation
+internal static class RequestValidation
 {
     public const int DefaultCount = 10;
 

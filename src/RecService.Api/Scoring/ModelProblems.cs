@@ -4,7 +4,7 @@ using RecService.Api.Publishing;
 
 namespace RecService.Api.Scoring;
 
-internal static class ScoringProblems
+internal static class ModelProblems
 {
     public static ProblemHttpResult NoModel() =>
         Problems.Conflict(

@@ -19,7 +19,7 @@ internal sealed record StoredItem(ItemFacts Facts, JsonElement? Metadata);
 /// What scoring reads from the store in the course of a request, so that the newest state counts. While the database is away, what can be told
 /// without it is told, and the rest is named in <see cref="Missing"/>.
 /// </summary>
-internal sealed class ScoringStore(NpgsqlDataSource database, ReadCircuitBreaker reads)
+internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker reads)
 {
     private const string UserFeatures = "userFeatures";
     private const string SeenItems = "seenItems";

@@ -4,25 +4,25 @@ using RecService.Engine.Data;
 
 namespace RecService.Api.Scoring;
 
-/// <summary>Joins a request with candidates by their ids: by the rows of the snapshot where it has them, by the store where it has not.</summary>
-internal sealed class CandidateScoring
+/// <summary>Items that a request names: by the rows of the snapshot where it has them, by the store where it has not.</summary>
+internal sealed class NamedItems
 {
     private readonly Snapshot _snapshot;
     private readonly LoadedModel _model;
     private readonly Dictionary<string, EntityFeatures> _fromStore;
 
-    private CandidateScoring(Snapshot snapshot, LoadedModel model, Dictionary<string, EntityFeatures> fromStore)
+    private NamedItems(Snapshot snapshot, LoadedModel model, Dictionary<string, EntityFeatures> fromStore)
     {
         _snapshot = snapshot;
         _model = model;
         _fromStore = fromStore;
     }
 
-    public static async Task<CandidateScoring> CreateAsync(
+    public static async Task<NamedItems> CreateAsync(
         Snapshot snapshot,
         LoadedModel model,
         IEnumerable<string> itemIds,
-        ScoringStore store,
+        StoreReader store,
         CancellationToken cancellationToken
     )
     {
