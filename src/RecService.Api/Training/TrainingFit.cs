@@ -2,6 +2,8 @@ using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Baselines;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;
@@ -132,18 +134,16 @@ internal static class TrainingFit
     {
         using var span = Spans.Start("measure");
         var scorer = new Scorer(model);
-        var metrics = new TrainingMetrics(set.HoldoutRows.Length);
-        if (options.Objective == TrainingObjective.Rating)
+        var measured = ExampleMetrics.Measure(scorer, holdout);
+        var metrics = new TrainingMetrics(set.HoldoutRows.Length)
         {
-            var errors = RegressionMetrics.Measure(scorer, holdout);
-            var mean = RegressionMetrics.MeasureConstant(set.MeanTarget(set.FitRows), holdout);
-            metrics = metrics with { Rmse = errors?.Rmse, Mae = errors?.Mae, BaselineRmse = mean?.Rmse };
-        }
-        else
-        {
-            var classification = ClassificationMetrics.Measure(scorer, holdout);
-            metrics = metrics with { LogLoss = classification?.LogLoss, Auc = classification?.Auc };
-        }
+            Rmse = measured.GetValueOrDefault(ExampleMetrics.Rmse.Name),
+            Mae = measured.GetValueOrDefault(ExampleMetrics.Mae.Name),
+            LogLoss = measured.GetValueOrDefault(ExampleMetrics.LogLoss.Name),
+            Auc = measured.GetValueOrDefault(ExampleMetrics.Auc.Name),
+            BaselineRmse =
+                options.Objective == TrainingObjective.Rating ? ExampleMetrics.Rmse.OfConstant(set.MeanTarget(set.FitRows), holdout) : null,
+        };
         const int Cutoff = 10;
         var queries = set.HeldOutQueries(options);
         var evaluator = new RankingEvaluator(set.Items.Count, set.ItemsByUser(set.AllRows))
@@ -158,10 +158,10 @@ internal static class TrainingFit
         return metrics with
         {
             RankedPairs = ranking?.Queries,
-            HitRate10 = ranking?.HitRate(Cutoff).Mean,
-            Ndcg10 = ranking?.Ndcg(Cutoff).Mean,
-            PopularityHitRate10 = popularity?.HitRate(Cutoff).Mean,
-            PopularityNdcg10 = popularity?.Ndcg(Cutoff).Mean,
+            HitRate10 = ranking?[RankingMetrics.HitRate, Cutoff].Mean,
+            Ndcg10 = ranking?[RankingMetrics.Ndcg, Cutoff].Mean,
+            PopularityHitRate10 = popularity?[RankingMetrics.HitRate, Cutoff].Mean,
+            PopularityNdcg10 = popularity?[RankingMetrics.Ndcg, Cutoff].Mean,
         };
     }
 }
