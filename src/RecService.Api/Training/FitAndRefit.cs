@@ -1,6 +1,8 @@
 using RecService.Api.Telemetry;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Baselines;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;
@@ -120,18 +122,16 @@ internal static class FitAndRefit
     {
         using var span = Spans.Start("measure");
         var scorer = new Scorer(model);
-        var metrics = new TrainingMetrics(encoded.HoldoutRows.Length);
-        if (options.Objective == TrainingObjective.Rating)
+        var measured = ExampleMetrics.Measure(scorer, holdout);
+        var metrics = new TrainingMetrics(encoded.HoldoutRows.Length)
         {
-            var errors = RegressionMetrics.Measure(scorer, holdout);
-            var mean = RegressionMetrics.MeasureConstant(encoded.MeanTarget(encoded.FitRows), holdout);
-            metrics = metrics with { Rmse = errors?.Rmse, Mae = errors?.Mae, BaselineRmse = mean?.Rmse };
-        }
-        else
-        {
-            var classification = ClassificationMetrics.Measure(scorer, holdout);
-            metrics = metrics with { LogLoss = classification?.LogLoss, Auc = classification?.Auc };
-        }
+            Rmse = measured.GetValueOrDefault(ExampleMetrics.Rmse.Name),
+            Mae = measured.GetValueOrDefault(ExampleMetrics.Mae.Name),
+            LogLoss = measured.GetValueOrDefault(ExampleMetrics.LogLoss.Name),
+            Auc = measured.GetValueOrDefault(ExampleMetrics.Auc.Name),
+            BaselineRmse =
+                options.Objective == TrainingObjective.Rating ? ExampleMetrics.Rmse.OfConstant(encoded.MeanTarget(encoded.FitRows), holdout) : null,
+        };
         const int Depth = 10;
         var queries = encoded.HeldOutQueries(options);
         var evaluator = new RankingEvaluator(encoded.Items.Count, encoded.ItemsByUser(encoded.AllRows))
@@ -150,10 +150,10 @@ internal static class FitAndRefit
         return metrics with
         {
             RankedPairs = ranking?.Queries,
-            HitRate10 = ranking?.HitRate(Depth).Mean,
-            Ndcg10 = ranking?.Ndcg(Depth).Mean,
-            PopularityHitRate10 = popularity?.HitRate(Depth).Mean,
-            PopularityNdcg10 = popularity?.Ndcg(Depth).Mean,
+            HitRate10 = ranking?[RankingMetrics.HitRate, Depth].Mean,
+            Ndcg10 = ranking?[RankingMetrics.Ndcg, Depth].Mean,
+            PopularityHitRate10 = popularity?[RankingMetrics.HitRate, Depth].Mean,
+            PopularityNdcg10 = popularity?[RankingMetrics.Ndcg, Depth].Mean,
         };
     }
 }

@@ -6,6 +6,7 @@ using RecService.Cli.Output;
 using RecService.Cli.Ranking;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Baselines;
 using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
@@ -17,6 +18,16 @@ namespace RecService.Cli.Commands;
 /// <summary><c>recservice rank</c>.</summary>
 internal sealed class RankCommand
 {
+    /// <summary>A pair of user and item says what was chosen, and nothing else.</summary>
+    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().DefaultNegatives is not null)];
+
+    private static readonly RankingBaseline[] Baselines = [.. RankingBaselines.With(BaselineNeeds.Histories | BaselineNeeds.Neighbours)];
+
+    private static readonly string OfNeighbours = string.Join(
+        " or ",
+        Baselines.Where(baseline => baseline.Needs.HasFlag(BaselineNeeds.Neighbours)).Select(baseline => baseline.Word)
+    );
+
     private readonly Option<string?> _train = Options.RequiredFile(
         "--train",
         "Pairs to learn from, each a positive: user, item[, context…] a line, with tabs between; ids are any texts."
@@ -54,22 +65,18 @@ internal sealed class RankCommand
     );
 
     private readonly Option<string?> _exclude = Options.File("--exclude", "Pairs to leave out of the ranking, beside the user's training pairs.");
-    private readonly ChoiceOption<Baseline> _baseline = new(
+    private readonly ChoiceOption<int> _baseline = new(
         "--baseline",
-        "Rank by this instead of a model: how many users chose an item, or how near it is to what the user chose.",
+        $"Rank by this instead of a model: {string.Join(", or ", Baselines.Select(baseline => baseline.Description))}.",
         null,
-        ("popularity", Baseline.Popularity),
-        ("item-knn", Baseline.ItemKnn)
+        [.. Baselines.Index().Select(baseline => (baseline.Item.Word, baseline.Index))]
     );
 
     private readonly NumberOption<int> _neighbours = Options.Count(
         "--neighbours",
-        "With --baseline item-knn: nearest items by cosine that each item is compared with.",
+        $"With --baseline {OfNeighbours}: nearest items by cosine that each item is compared with.",
         100
     );
-
-    /// <summary>A pair of user and item says what was chosen, and nothing else.</summary>
-    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().DefaultNegatives is not null)];
 
     private readonly NumberOption<int> _negatives = Options.Negatives(
         $"Negatives drawn for each positive, in each epoch anew; by default {string.Join(", ", Losses.Select(loss => loss.Function()).OrderBy(loss => loss.DefaultNegatives).Select(loss => $"{loss.DefaultNegatives} for {loss.Word}"))}."
@@ -78,12 +85,6 @@ internal sealed class RankCommand
     private readonly ModelOption _model = new();
     private readonly Option<bool> _json = Options.Json();
     private readonly TrainingOptions _training = new(64, "pooled", Loss.Bpr, Losses);
-
-    private enum Baseline
-    {
-        Popularity,
-        ItemKnn,
-    }
 
     public static Command Create(StandardStreams streams)
     {
@@ -124,9 +125,9 @@ internal sealed class RankCommand
             {
                 result.AddError($"--baseline trains no model, which {ofModel.Name} is for.");
             }
-            else if (result.IsGiven(options._neighbours) && result.GetValue(options._baseline) != "item-knn")
+            else if (result.IsGiven(options._neighbours) && !NeedsNeighbours(options._baseline.In(result)))
             {
-                result.AddError("--neighbours is for --baseline item-knn only.");
+                result.AddError($"--neighbours is for --baseline {OfNeighbours} only.");
             }
         });
         command.SetWork((parsed, cancellation) => options.Run(parsed, streams, cancellation));
@@ -214,16 +215,16 @@ internal sealed class RankCommand
         return (new(rows, train, valid, ranked, candidates, known), test.Count - ranked.Count);
     }
 
-    private Func<RankingEvaluator, RankingMetrics?> RankBy(Baseline baseline, ParseResult parsed, RankingData data, JsonObject report)
+    private static bool NeedsNeighbours(int? baseline) => baseline is { } given && Baselines[given].Needs.HasFlag(BaselineNeeds.Neighbours);
+
+    private Func<RankingEvaluator, RankingFigures?> RankBy(int baseline, ParseResult parsed, RankingData data, JsonObject report)
     {
         var start = Stopwatch.GetTimestamp();
-        var items = data.Rows.Items.Count;
         var neighbours = _neighbours.In(parsed);
-        ItemScores score =
-            baseline == Baseline.Popularity ? new PopularityRanker(items, data.Met).Score : new ItemKnnRanker(items, data.Met, neighbours).Score;
+        var score = Baselines[baseline].Learn(new(data.Rows.Items.Count) { Histories = data.Met, Neighbours = neighbours });
         report["settings"] = WithFiles(
             parsed,
-            new() { ["baseline"] = _baseline.WordFor(baseline), ["neighbours"] = baseline == Baseline.ItemKnn ? neighbours : null }
+            new() { ["baseline"] = _baseline.WordFor(baseline), ["neighbours"] = NeedsNeighbours(baseline) ? neighbours : null }
         );
         report["epochs"] = new JsonArray();
         report["bestEpoch"] = null;
@@ -231,7 +232,7 @@ internal sealed class RankCommand
         return evaluator => evaluator.Evaluate(data.Queries, score);
     }
 
-    private Func<RankingEvaluator, RankingMetrics?> Train(
+    private Func<RankingEvaluator, RankingFigures?> Train(
         TrainingSettings settings,
         ParseResult parsed,
         RankingData data,

@@ -9,33 +9,18 @@ internal static class RankingReport
     private const string Intervals = "ci95";
 
     /// <summary>Each metric by its name, and in <c>ci95</c> by the same name the bounds of its 95 % confidence interval.</summary>
-    public static JsonObject Of(RankingMetrics metrics)
+    public static JsonObject Of(RankingFigures figures)
     {
         var intervals = new JsonObject();
         var report = new JsonObject();
-        foreach (var n in metrics.Cutoffs)
+        foreach (var figure in figures.All())
         {
-            Add($"hr@{n}", metrics.HitRate(n));
-            Add($"ndcg@{n}", metrics.Ndcg(n));
-            Add($"recall@{n}", metrics.Recall(n));
-        }
-
-        Add("mrr", metrics.Mrr);
-        foreach (var n in metrics.Cutoffs)
-        {
-            AddValue($"coverage@{n}", metrics.Coverage(n).Share, metrics.Coverage(n).Interval);
+            report[figure.Name] = figure.Value;
+            intervals[figure.Name] = new JsonArray(figure.Interval.Low, figure.Interval.High);
         }
 
         report[Intervals] = intervals;
         return report;
-
-        void Add(string name, UserMean mean) => AddValue(name, mean.Mean, mean.Interval());
-
-        void AddValue(string name, double value, ConfidenceInterval interval)
-        {
-            report[name] = value;
-            intervals[name] = new JsonArray(interval.Low, interval.High);
-        }
     }
 
     /// <summary>A line for each metric.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using RecService.Engine.Data;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 
@@ -83,7 +84,7 @@ public sealed class RankingEvaluator
     /// <param name="cancellationToken">Stops the evaluation.</param>
     /// <exception cref="ArgumentException">A query names a row that there is not, or the ranker has another number of items.</exception>
     /// <exception cref="ArithmeticException">A score is not finite.</exception>
-    public RankingMetrics? Evaluate(
+    public RankingFigures? Evaluate(
         IReadOnlyList<RankingQuery> queries,
         ItemRanker ranker,
         SparseRows users,
@@ -136,18 +137,18 @@ public sealed class RankingEvaluator
 
     /// <summary>Measures a ranking by whatever scores; null when there are no queries.</summary>
     /// <param name="queries">What to measure.</param>
-    /// <param name="scores">Scores all items for a query, such as <see cref="PopularityRanker.Score"/>.</param>
+    /// <param name="scores">Scores all items for a query, such as those of a baseline.</param>
     /// <param name="cancellationToken">Stops the evaluation.</param>
     /// <exception cref="ArgumentException">A query names a user or an item that there is not.</exception>
     /// <exception cref="ArithmeticException">A score is not finite.</exception>
-    public RankingMetrics? Evaluate(IReadOnlyList<RankingQuery> queries, ItemScores scores, CancellationToken cancellationToken = default)
+    public RankingFigures? Evaluate(IReadOnlyList<RankingQuery> queries, ItemScores scores, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(queries);
         ArgumentNullException.ThrowIfNull(scores);
         return Evaluate(queries, () => scores, cancellationToken);
     }
 
-    private RankingMetrics? Evaluate(IReadOnlyList<RankingQuery> queries, Func<ItemScores> scoresOfThread, CancellationToken cancellationToken)
+    private RankingFigures? Evaluate(IReadOnlyList<RankingQuery> queries, Func<ItemScores> scoresOfThread, CancellationToken cancellationToken)
     {
         Check(queries);
         var sample = Sample(queries);
@@ -157,7 +158,8 @@ public sealed class RankingEvaluator
         }
 
         int[] cutoffs = [.. Cutoffs];
-        var width = 1 + (3 * cutoffs.Length);
+        int[] widths = [.. RankingMetrics.All.Select(metric => metric.HasCutoff ? cutoffs.Length : 1)];
+        var width = widths.Sum();
         var outcomes = new double[checked(sample.Length * width)];
         CoverageTally[] coverage = [.. cutoffs.Select(_ => new CoverageTally(_itemCount))];
         try
@@ -188,15 +190,15 @@ public sealed class RankingEvaluator
         }
 
         var means = UserMeans(sample, outcomes, width);
-        return new(
-            sample.Length,
-            cutoffs,
-            means[0],
-            [.. cutoffs.Select((_, c) => means[1 + (3 * c)])],
-            [.. cutoffs.Select((_, c) => means[2 + (3 * c)])],
-            [.. cutoffs.Select((_, c) => means[3 + (3 * c)])],
-            [.. coverage.Select(tally => tally.Summarise(means[0].Users, _itemCount - _unrankable.Length))]
-        );
+        var users = means[0].Users;
+        var covered = new CatalogueCoverage[cutoffs.Length];
+        for (var c = 0; c < cutoffs.Length; c++)
+        {
+            covered[c] = coverage[c].Summarise(users, _itemCount - _unrankable.Length);
+        }
+
+        UserMean[][] byMetric = [.. widths.Select((count, metric) => means[widths[..metric].Sum()..][..count])];
+        return new(sample.Length, cutoffs, byMetric, covered);
     }
 
     /// <summary>The mean of each kind of outcome: a user's value is the mean of the user's queries, and weighs as many as they are.</summary>

@@ -1,3 +1,5 @@
+using RecService.Engine.Evaluation.Metrics;
+
 namespace RecService.Engine.Evaluation;
 
 /// <summary>Ranks the items for one query after the other, in buffers of its own. Not thread-safe.</summary>
@@ -7,6 +9,8 @@ namespace RecService.Engine.Evaluation;
 /// <param name="scoreItems">What ranks.</param>
 internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutoffs, ItemScores scoreItems)
 {
+    private static readonly int[] WholeRanking = [int.MaxValue];
+
     private readonly float[] _scores = new float[itemCount];
     private readonly PriorityQueue<int, ulong> _best = new();
     private readonly int[] _list = new int[Math.Min(cutoffs[^1], itemCount)];
@@ -18,7 +22,7 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
     /// <summary>Measures a query.</summary>
     /// <param name="query">The query.</param>
     /// <param name="excluded">The items left out of the ranking; those relevant to the query stay in.</param>
-    /// <param name="outcomes">Receives the reciprocal rank, then for each cutoff whether there is a hit, the NDCG, and the recall.</param>
+    /// <param name="outcomes">Receives each of <see cref="RankingMetrics.All"/>, at each cutoff where it has one.</param>
     /// <exception cref="ArithmeticException">A score is not finite.</exception>
     public void Measure(RankingQuery query, ReadOnlySpan<int> excluded, Span<double> outcomes)
     {
@@ -43,7 +47,7 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
 
         Mask(query.Relevant);
         relevantScores.Sort();
-        Summarise(Ranks(relevantScores), query.Relevant.Length, outcomes);
+        Summarise(new() { Ranks = Ranks(relevantScores), Relevant = query.Relevant.Length }, outcomes);
     }
 
     /// <summary>Adds the coverage of all queries measured to a tally for each cutoff.</summary>
@@ -187,34 +191,15 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
         return low;
     }
 
-    private void Summarise(ReadOnlySpan<int> ranks, int relevant, Span<double> outcomes)
+    private void Summarise(RankedQuery query, Span<double> outcomes)
     {
-        outcomes[0] = ranks.IsEmpty ? 0 : 1.0 / ranks[0];
-        for (var c = 0; c < cutoffs.Length; c++)
+        var next = 0;
+        foreach (var metric in RankingMetrics.All)
         {
-            double hits = 0,
-                gain = 0,
-                ideal = 0;
-            foreach (var rank in ranks)
+            foreach (var cutoff in metric.HasCutoff ? cutoffs : WholeRanking)
             {
-                if (rank <= cutoffs[c])
-                {
-                    hits++;
-                    gain += Gain(rank);
-                }
+                outcomes[next++] = metric.Of(query, cutoff);
             }
-
-            for (var rank = 1; rank <= Math.Min(cutoffs[c], relevant); rank++)
-            {
-                ideal += Gain(rank);
-            }
-
-            var outcome = outcomes.Slice(1 + (3 * c), 3);
-            outcome[0] = hits > 0 ? 1 : 0;
-            outcome[1] = gain / ideal;
-            outcome[2] = hits / relevant;
         }
     }
-
-    private static double Gain(int rank) => 1 / Math.Log2(1 + rank);
 }

@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Scoring;
 using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Kernels;

@@ -52,6 +52,21 @@ public sealed class Scorer
         ExampleScorer.Score(Model, _kernel.Name, examples, scores);
     }
 
+    /// <summary>The prediction for each of many examples: a probability, or a value within the range of the training targets, or the score.</summary>
+    /// <exception cref="ArgumentException">The examples have columns outside the model's space.</exception>
+    public float[] Predict(ExampleSet examples)
+    {
+        ArgumentNullException.ThrowIfNull(examples);
+        var predictions = new float[examples.Count];
+        Score(examples, predictions);
+        foreach (ref var prediction in predictions.AsSpan())
+        {
+            prediction = Model.Predict(prediction);
+        }
+
+        return predictions;
+    }
+
     /// <summary>The cross vector of a row and the pooled vectors of its fields; score = bias + linear + Σ cross.</summary>
     /// <param name="row">The row.</param>
     /// <param name="cross">

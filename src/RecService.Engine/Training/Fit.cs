@@ -5,6 +5,7 @@ using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Scoring;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Passes;
 using RecService.Engine.Training.Threads;

@@ -1,5 +1,7 @@
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Baselines;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
@@ -24,9 +26,9 @@ public sealed class GroundTruthRecoveryTests(ITestOutputHelper output)
         var data = new GeneratedExamples(GroundTruth.Create());
 
         var floor = data.Truth.NoiseDeviation;
-        var biasOnly = RegressionMetrics.MeasureConstant(data.Train.Targets.Average(), data.Test).ShouldNotBeNull().Rmse;
-        var linear = RegressionMetrics.Measure(data.Fit(Settings with { Factors = 0 }), data.Test).ShouldNotBeNull().Rmse;
-        var crossing = RegressionMetrics.Measure(data.Fit(Settings), data.Test).ShouldNotBeNull().Rmse;
+        var biasOnly = ExampleMetrics.Rmse.OfConstant(data.Train.Targets.Average(), data.Test).ShouldNotBeNull();
+        var linear = ExampleMetrics.Rmse.Of(new Scorer(data.Fit(Settings with { Factors = 0 })), data.Test).ShouldNotBeNull();
+        var crossing = ExampleMetrics.Rmse.Of(new Scorer(data.Fit(Settings)), data.Test).ShouldNotBeNull();
         output.WriteLine(
             $"RMSE on unseen pairs: bias only {biasOnly:F4}, linear {linear:F4}, factorization machine {crossing:F4}, noise floor {floor:F4}"
         );
@@ -51,11 +53,11 @@ public sealed class GroundTruthRecoveryTests(ITestOutputHelper output)
 
         var personal = evaluator.Evaluate(queries, new ItemRanker(model, data.Items), data.Users, data.Contexts(liked), token).ShouldNotBeNull();
         var popular = evaluator.Evaluate(queries, new PopularityRanker(data.Truth.Items.Count, known).Score, token).ShouldNotBeNull();
-        output.WriteLine($"HR@10 {personal.HitRate(10).Mean:F4} personal, {popular.HitRate(10).Mean:F4} popular");
+        output.WriteLine($"HR@10 {personal[RankingMetrics.HitRate, 10].Mean:F4} personal, {popular[RankingMetrics.HitRate, 10].Mean:F4} popular");
 
         // Which pairs are seen at all goes by popularity alone, which the model of ratings does not look at.
-        personal.HitRate(10).Mean.ShouldBeGreaterThan(1.5 * popular.HitRate(10).Mean);
-        personal.Ndcg(10).Mean.ShouldBeGreaterThan(1.5 * popular.Ndcg(10).Mean);
+        personal[RankingMetrics.HitRate, 10].Mean.ShouldBeGreaterThan(1.5 * popular[RankingMetrics.HitRate, 10].Mean);
+        personal[RankingMetrics.Ndcg, 10].Mean.ShouldBeGreaterThan(1.5 * popular[RankingMetrics.Ndcg, 10].Mean);
     }
 
     /// <summary>A ground truth as the trainer takes it: ratings to train on, and unseen pairs to stop by and to test on.</summary>

@@ -1,5 +1,6 @@
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -44,10 +45,11 @@ public sealed class ModelMetricsTests
             [1, 3]
         );
 
-        var metrics = RegressionMetrics.Measure(model, examples).ShouldNotBeNull();
+        var metrics = ExampleMetrics.Measure(new Scorer(model), examples);
 
-        metrics.Rmse.ShouldBe(0.5, 1e-6);
-        metrics.Mae.ShouldBe(0.25, 1e-6);
+        metrics.Keys.ShouldBe(["rmse", "mae"]);
+        metrics["rmse"]!.Value.ShouldBe(0.5, 1e-6);
+        metrics["mae"]!.Value.ShouldBe(0.25, 1e-6);
     }
 
     [Fact]
@@ -65,10 +67,11 @@ public sealed class ModelMetricsTests
             [1, 0]
         );
 
-        var metrics = ClassificationMetrics.Measure(model, examples).ShouldNotBeNull();
+        var metrics = ExampleMetrics.Measure(new Scorer(model), examples);
 
-        metrics.LogLoss.ShouldBe((Math.Log(1 + Math.Exp(-2)) + Math.Log(1 + Math.Exp(-1))) / 2, 1e-6);
-        metrics.Auc.ShouldBe(1);
+        metrics.Keys.ShouldBe(["logLoss", "auc"]);
+        metrics["logLoss"]!.Value.ShouldBe((Math.Log(1 + Math.Exp(-2)) + Math.Log(1 + Math.Exp(-1))) / 2, 1e-6);
+        metrics["auc"].ShouldBe(1);
     }
 
     private static void AssertRanksAsScorer(FactorizationModel model)
@@ -100,13 +103,13 @@ public sealed class ModelMetricsTests
             )
             .ShouldNotBeNull();
 
-        byRanker.Mrr.Mean.ShouldBe(byScorer.Mrr.Mean, 1e-9);
-        byRanker.Ndcg(10).Mean.ShouldBe(byScorer.Ndcg(10).Mean, 1e-9);
-        byRanker.Mrr.Mean.ShouldBeLessThan(0.5);
+        byRanker[RankingMetrics.Mrr].Mean.ShouldBe(byScorer[RankingMetrics.Mrr].Mean, 1e-9);
+        byRanker[RankingMetrics.Ndcg, 10].Mean.ShouldBe(byScorer[RankingMetrics.Ndcg, 10].Mean, 1e-9);
+        byRanker[RankingMetrics.Mrr].Mean.ShouldBeLessThan(0.5);
         evaluator
             .Evaluate(queries, new ItemRanker(model, items), users, cancellationToken: token)
-            .ShouldNotBeNull()
-            .Mrr.Mean.ShouldBe(byRanker.Mrr.Mean);
+            .ShouldNotBeNull()[RankingMetrics.Mrr]
+            .Mean.ShouldBe(byRanker[RankingMetrics.Mrr].Mean);
         Should
             .Throw<ArgumentException>(() => evaluator.Evaluate([new(0, 1, 0)], new ItemRanker(model, items), users, contexts, token))
             .Message.ShouldContain("context row 1");

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Baselines;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Tests.Evaluation;
@@ -20,14 +22,14 @@ public sealed class RankingEvaluatorTests
 
         metrics.Cutoffs.ShouldBe([1, 3]);
         metrics.Queries.ShouldBe(3);
-        metrics.HitRate(1).Mean.ShouldBe(1 / 3.0, 1e-12);
-        metrics.HitRate(3).Mean.ShouldBe(2 / 3.0, 1e-12);
-        metrics.Ndcg(3).Mean.ShouldBe((1 + second) / 3, 1e-12);
-        metrics.Mrr.Mean.ShouldBe((1 + (1 / 2.0) + (1 / 5.0)) / 3, 1e-12);
-        metrics.Mrr.Users.ToArray().ShouldBe([0, 1, 2]);
-        metrics.Mrr.Values.ToArray().ShouldBe([1, 1 / 2.0, 1 / 5.0]);
-        metrics.Mrr.Weights.IsEmpty.ShouldBeTrue();
-        Should.Throw<ArgumentOutOfRangeException>(() => metrics.HitRate(2)).Message.ShouldContain("1, 3");
+        metrics[RankingMetrics.HitRate, 1].Mean.ShouldBe(1 / 3.0, 1e-12);
+        metrics[RankingMetrics.HitRate, 3].Mean.ShouldBe(2 / 3.0, 1e-12);
+        metrics[RankingMetrics.Ndcg, 3].Mean.ShouldBe((1 + second) / 3, 1e-12);
+        metrics[RankingMetrics.Mrr].Mean.ShouldBe((1 + (1 / 2.0) + (1 / 5.0)) / 3, 1e-12);
+        metrics[RankingMetrics.Mrr].Users.ToArray().ShouldBe([0, 1, 2]);
+        metrics[RankingMetrics.Mrr].Values.ToArray().ShouldBe([1, 1 / 2.0, 1 / 5.0]);
+        metrics[RankingMetrics.Mrr].Weights.IsEmpty.ShouldBeTrue();
+        Should.Throw<ArgumentOutOfRangeException>(() => metrics[RankingMetrics.HitRate, 2]).Message.ShouldContain("1, 3");
     }
 
     [Fact]
@@ -39,13 +41,13 @@ public sealed class RankingEvaluatorTests
             .ShouldNotBeNull();
         double Gain(int rank) => 1 / Math.Log2(1 + rank);
 
-        metrics.Mrr.Mean.ShouldBe(1 / 2.0);
-        new[] { 1, 2, 4, 20 }.Select(n => metrics.HitRate(n).Mean).ShouldBe([0, 1, 1, 1]);
-        new[] { 1, 2, 4, 20 }.Select(n => metrics.Recall(n).Mean).ShouldBe([0, 1 / 3.0, 2 / 3.0, 1]);
-        metrics.Ndcg(1).Mean.ShouldBe(0);
-        metrics.Ndcg(2).Mean.ShouldBe(Gain(2) / (Gain(1) + Gain(2)), 1e-12);
-        metrics.Ndcg(4).Mean.ShouldBe((Gain(2) + Gain(4)) / (Gain(1) + Gain(2) + Gain(3)), 1e-12);
-        metrics.Ndcg(20).Mean.ShouldBe((Gain(2) + Gain(4) + Gain(6)) / (Gain(1) + Gain(2) + Gain(3)), 1e-12);
+        metrics[RankingMetrics.Mrr].Mean.ShouldBe(1 / 2.0);
+        new[] { 1, 2, 4, 20 }.Select(n => metrics[RankingMetrics.HitRate, n].Mean).ShouldBe([0, 1, 1, 1]);
+        new[] { 1, 2, 4, 20 }.Select(n => metrics[RankingMetrics.Recall, n].Mean).ShouldBe([0, 1 / 3.0, 2 / 3.0, 1]);
+        metrics[RankingMetrics.Ndcg, 1].Mean.ShouldBe(0);
+        metrics[RankingMetrics.Ndcg, 2].Mean.ShouldBe(Gain(2) / (Gain(1) + Gain(2)), 1e-12);
+        metrics[RankingMetrics.Ndcg, 4].Mean.ShouldBe((Gain(2) + Gain(4)) / (Gain(1) + Gain(2) + Gain(3)), 1e-12);
+        metrics[RankingMetrics.Ndcg, 20].Mean.ShouldBe((Gain(2) + Gain(4) + Gain(6)) / (Gain(1) + Gain(2) + Gain(3)), 1e-12);
     }
 
     [Fact]
@@ -58,8 +60,8 @@ public sealed class RankingEvaluatorTests
         var tied = new RankingEvaluator(5, NothingKnown) { Cutoffs = [3, 4, 5] }
             .Evaluate([new(0, 0, 0, 1)], Scores(1, 1, 1, 1, 1), Token)
             .ShouldNotBeNull();
-        new[] { 3, 4, 5 }.Select(n => tied.Recall(n).Mean).ShouldBe([0, 0.5, 1]);
-        tied.Mrr.Mean.ShouldBe(1 / 4.0);
+        new[] { 3, 4, 5 }.Select(n => tied[RankingMetrics.Recall, n].Mean).ShouldBe([0, 0.5, 1]);
+        tied[RankingMetrics.Mrr].Mean.ShouldBe(1 / 4.0);
         Rank(NothingKnown, new(0, 0, 1), 0f, -0f, -1).ShouldBe(2);
     }
 
@@ -83,13 +85,13 @@ public sealed class RankingEvaluatorTests
 
         // Apart, neither competes with the other, and the user's mean weighs two queries.
         var apart = new RankingEvaluator(3, heldOut).Evaluate([new(0, 0, 0), new(0, 0, 1), new(1, 0, 2)], Scores(3, 2, 1), Token).ShouldNotBeNull();
-        apart.Mrr.Values.ToArray().ShouldBe([1, 1 / 3.0]);
-        apart.Mrr.Weights.ToArray().ShouldBe([2, 1]);
-        apart.Mrr.Mean.ShouldBe((1 + 1 + (1 / 3.0)) / 3, 1e-12);
+        apart[RankingMetrics.Mrr].Values.ToArray().ShouldBe([1, 1 / 3.0]);
+        apart[RankingMetrics.Mrr].Weights.ToArray().ShouldBe([2, 1]);
+        apart[RankingMetrics.Mrr].Mean.ShouldBe((1 + 1 + (1 / 3.0)) / 3, 1e-12);
         var together = new RankingEvaluator(3, heldOut) { Cutoffs = [1] }
             .Evaluate(RankingQuery.FromPairs([0, 0], [1, 0]), Scores(3, 2, 1), Token)
             .ShouldNotBeNull();
-        together.Recall(1).Mean.ShouldBe(1 / 2.0);
+        together[RankingMetrics.Recall, 1].Mean.ShouldBe(1 / 2.0);
     }
 
     [Fact]
@@ -99,17 +101,17 @@ public sealed class RankingEvaluatorTests
 
         // Scores fall with the item row, but items 0 and 2 are no candidates. Item 3 is excluded for user 0.
         var metrics = evaluator.Evaluate([new(0, 0, 4), new(1, 0, 4)], Scores(5, 4, 3, 2, 1), Token).ShouldNotBeNull();
-        metrics.Mrr.Values.ToArray().ShouldBe([1 / 2.0, 1 / 3.0]);
+        metrics[RankingMetrics.Mrr].Values.ToArray().ShouldBe([1 / 2.0, 1 / 3.0]);
         metrics.Coverage(1).Share.ShouldBe(1 / 3.0);
         metrics.Coverage(2).Share.ShouldBe(1);
 
         // Of the relevant items 0 and 1 the first cannot be recommended.
         var partly = evaluator.Evaluate([new(1, 0, 0, 1)], Scores(5, 4, 3, 2, 1), Token).ShouldNotBeNull();
-        partly.Mrr.Mean.ShouldBe(1);
-        partly.Recall(2).Mean.ShouldBe(1 / 2.0);
+        partly[RankingMetrics.Mrr].Mean.ShouldBe(1);
+        partly[RankingMetrics.Recall, 2].Mean.ShouldBe(1 / 2.0);
         var missed = evaluator.Evaluate([new(1, 0, 0)], Scores(5, 4, 3, 2, 1), Token).ShouldNotBeNull();
-        missed.Mrr.Mean.ShouldBe(0);
-        missed.HitRate(2).Mean.ShouldBe(0);
+        missed[RankingMetrics.Mrr].Mean.ShouldBe(0);
+        missed[RankingMetrics.HitRate, 2].Mean.ShouldBe(0);
 
         Should.Throw<ArgumentException>(() => new RankingEvaluator(5, NothingKnown, candidates: [5])).Message.ShouldContain("Item row 5");
         Should.Throw<ArgumentException>(() => new RankingEvaluator(5, NothingKnown, candidates: []));
@@ -183,15 +185,14 @@ public sealed class RankingEvaluatorTests
                 }
             )
             .ToArray();
-        metrics.Mrr.Mean.ShouldBe(ranks.Average(r => r.Length == 0 ? 0 : 1.0 / r[0]), 1e-12);
+        metrics[RankingMetrics.Mrr].Mean.ShouldBe(ranks.Average(r => r.Length == 0 ? 0 : 1.0 / r[0]), 1e-12);
         foreach (var n in cutoffs)
         {
             var relevant = queries.Select(query => query.Relevant.Length).ToArray();
             double Ideal(int q) => Enumerable.Range(1, Math.Min(n, relevant[q])).Sum(rank => 1 / Math.Log2(1 + rank));
-            metrics.HitRate(n).Mean.ShouldBe(ranks.Average(r => r.Any(rank => rank <= n) ? 1.0 : 0), 1e-12);
-            metrics.Recall(n).Mean.ShouldBe(ranks.Select((r, q) => r.Count(rank => rank <= n) / (double)relevant[q]).Average(), 1e-12);
-            metrics
-                .Ndcg(n)
+            metrics[RankingMetrics.HitRate, n].Mean.ShouldBe(ranks.Average(r => r.Any(rank => rank <= n) ? 1.0 : 0), 1e-12);
+            metrics[RankingMetrics.Recall, n].Mean.ShouldBe(ranks.Select((r, q) => r.Count(rank => rank <= n) / (double)relevant[q]).Average(), 1e-12);
+            metrics[RankingMetrics.Ndcg, n]
                 .Mean.ShouldBe(ranks.Select((r, q) => r.Where(rank => rank <= n).Sum(rank => 1 / Math.Log2(1 + rank)) / Ideal(q)).Average(), 1e-12);
             metrics
                 .Coverage(n)
@@ -216,10 +217,10 @@ public sealed class RankingEvaluatorTests
             var coverage = metrics.Coverage(10);
             return
             [
-                .. metrics.Mrr.Values,
-                .. metrics.Ndcg(10).Values,
-                .. metrics.Recall(20).Values,
-                metrics.Mrr.Mean,
+                .. metrics[RankingMetrics.Mrr].Values,
+                .. metrics[RankingMetrics.Ndcg, 10].Values,
+                .. metrics[RankingMetrics.Recall, 20].Values,
+                metrics[RankingMetrics.Mrr].Mean,
                 coverage.Share,
                 coverage.Interval.Low,
                 coverage.Interval.High,
@@ -326,7 +327,7 @@ public sealed class RankingEvaluatorTests
 
         popularity.Users.ToArray().ShouldBe([1, 3, 0, 1]);
         var metrics = new RankingEvaluator(4, NothingKnown).Evaluate([new(0, 0, 1), new(0, 0, 3)], popularity.Score, Token).ShouldNotBeNull();
-        metrics.Mrr.Mean.ShouldBe((1 + (1 / 3.0)) / 2, 1e-12);
+        metrics[RankingMetrics.Mrr].Mean.ShouldBe((1 + (1 / 3.0)) / 2, 1e-12);
         Should.Throw<ArgumentException>(() => new PopularityRanker(3, RowSets.FromPairs(1, [0], [3])));
     }
 
@@ -346,6 +347,6 @@ public sealed class RankingEvaluatorTests
     private static int Rank(RowSets excluded, RankingQuery query, params float[] scores)
     {
         var metrics = new RankingEvaluator(scores.Length, excluded).Evaluate([query], Scores(scores), Token).ShouldNotBeNull();
-        return (int)Math.Round(1 / metrics.Mrr.Mean);
+        return (int)Math.Round(1 / metrics[RankingMetrics.Mrr].Mean);
     }
 }

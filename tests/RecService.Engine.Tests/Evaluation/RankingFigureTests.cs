@@ -1,6 +1,8 @@
 using System.Globalization;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Baselines;
+using RecService.Engine.Evaluation.Metrics;
 
 namespace RecService.Engine.Tests.Evaluation;
 
@@ -40,7 +42,7 @@ public sealed class RankingFigureTests(RatingFolders folders, ITestOutputHelper 
                     : PlainRanking.Figures(train, test, PlainRanking.Nearest(items, train)),
                 source == RatingFolders.MovieLens ? 5e-5 : 1e-12
             );
-        nearest.HitRate(10).Mean.ShouldBeGreaterThan(popularity.HitRate(10).Mean);
+        nearest[RankingMetrics.HitRate, 10].Mean.ShouldBeGreaterThan(popularity[RankingMetrics.HitRate, 10].Mean);
     }
 
     [Theory]
@@ -74,28 +76,28 @@ public sealed class RankingFigureTests(RatingFolders folders, ITestOutputHelper 
 
         metrics.Queries.ShouldBe(test.Users.Length);
         metrics.Queries.ShouldBeGreaterThan(100);
-        metrics.HitRate(20).Mean.ShouldBe(0);
-        metrics.Mrr.Mean.ShouldBe(
+        metrics[RankingMetrics.HitRate, 20].Mean.ShouldBe(0);
+        metrics[RankingMetrics.Mrr].Mean.ShouldBe(
             queries.Average(query => 1.0 / candidates.Count(item => query.Relevant.Contains(item) || !excluded.Contains(query.User, item))),
             1e-12
         );
     }
 
-    private static double[] Figures(RankingMetrics metrics) =>
-        [metrics.HitRate(10).Mean, metrics.Ndcg(10).Mean, metrics.HitRate(20).Mean, metrics.Ndcg(20).Mean];
+    private static double[] Figures(RankingFigures metrics) =>
+        [metrics[RankingMetrics.HitRate, 10].Mean, metrics[RankingMetrics.Ndcg, 10].Mean, metrics[RankingMetrics.HitRate, 20].Mean, metrics[RankingMetrics.Ndcg, 20].Mean];
 
-    private void Write(string name, RankingMetrics metrics)
+    private void Write(string name, RankingFigures metrics)
     {
         output.WriteLine(name);
         foreach (var n in metrics.Cutoffs)
         {
-            Write($"HR@{n}", metrics.HitRate(n).Mean, metrics.HitRate(n).Interval());
-            Write($"NDCG@{n}", metrics.Ndcg(n).Mean, metrics.Ndcg(n).Interval());
-            Write($"Recall@{n}", metrics.Recall(n).Mean, metrics.Recall(n).Interval());
+            Write($"HR@{n}", metrics[RankingMetrics.HitRate, n].Mean, metrics[RankingMetrics.HitRate, n].Interval());
+            Write($"NDCG@{n}", metrics[RankingMetrics.Ndcg, n].Mean, metrics[RankingMetrics.Ndcg, n].Interval());
+            Write($"Recall@{n}", metrics[RankingMetrics.Recall, n].Mean, metrics[RankingMetrics.Recall, n].Interval());
             Write($"coverage@{n}", metrics.Coverage(n).Share, metrics.Coverage(n).Interval);
         }
 
-        Write("MRR", metrics.Mrr.Mean, metrics.Mrr.Interval());
+        Write("MRR", metrics[RankingMetrics.Mrr].Mean, metrics[RankingMetrics.Mrr].Interval());
         void Write(string metric, double value, ConfidenceInterval interval) =>
             output.WriteLine(FormattableString.Invariant($"  {metric,-12} {value:0.0000} [{interval.Low:0.0000}, {interval.High:0.0000}]"));
     }

@@ -1,8 +1,9 @@
 using RecService.Engine.Data;
-using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Kernels;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
+using RecService.Engine.Scoring;
 using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 using RecService.Engine.Training.Passes;
@@ -49,7 +50,7 @@ public sealed class NoiseFloorTests(ITestOutputHelper output)
         var rows = Numbers.Value;
         var floor = rows.FloorRmse;
 
-        var constant = RegressionMetrics.MeasureConstant(rows.Train.Targets.Average(), rows.Test).ShouldNotBeNull().Rmse;
+        var constant = ExampleMetrics.Rmse.OfConstant(rows.Train.Targets.Average(), rows.Test).ShouldNotBeNull();
         output.WriteLine(FormattableString.Invariant($"bias only: RMSE {constant:F4}, ratio {constant / floor:F4}"));
         constant.ShouldBeGreaterThanOrEqualTo(1.5 * floor);
         foreach (var solver in Enum.GetValues<Solver>())
@@ -82,7 +83,7 @@ public sealed class NoiseFloorTests(ITestOutputHelper output)
         linear.ShouldBeGreaterThan(1.02 * floor);
 
         double LogLoss(TrainingSettings settings) =>
-            ClassificationMetrics.Measure(Model(rows, settings with { Loss = Loss.Logistic }), rows.Test).ShouldNotBeNull().LogLoss;
+            ExampleMetrics.LogLoss.Of(new Scorer(Model(rows, settings with { Loss = Loss.Logistic })), rows.Test).ShouldNotBeNull();
     }
 
     /// <summary>k is that of the truth; rows are plenty, so that little regularisation does.</summary>
@@ -105,7 +106,7 @@ public sealed class NoiseFloorTests(ITestOutputHelper output)
         };
 
     private static double Rmse(GeneratedRows rows, TrainingSettings settings) =>
-        RegressionMetrics.Measure(Model(rows, settings), rows.Test).ShouldNotBeNull().Rmse;
+        ExampleMetrics.Rmse.Of(new Scorer(Model(rows, settings)), rows.Test).ShouldNotBeNull();
 
     private static FactorizationModel Model(GeneratedRows rows, TrainingSettings settings) =>
         new Trainer(settings).Train(rows.Truth.Space, rows.Train, rows.Holdout, cancellationToken: TestContext.Current.CancellationToken).Model;
@@ -131,10 +132,10 @@ public sealed class NoiseFloorTests(ITestOutputHelper output)
 
         public ExampleSet Test { get; }
 
-        public double FloorRmse => RegressionMetrics.Measure(TrueScores(), Test.Targets).ShouldNotBeNull().Rmse;
+        public double FloorRmse => ExampleMetrics.Rmse.Of(new(TrueScores(), Test.Targets)).ShouldNotBeNull();
 
         public double FloorLogLoss =>
-            ClassificationMetrics.Measure([.. TrueScores().Select(score => 1 / (1 + MathF.Exp(-score)))], Test.Targets).ShouldNotBeNull().LogLoss;
+            ExampleMetrics.LogLoss.Of(new([.. TrueScores().Select(score => 1 / (1 + MathF.Exp(-score)))], Test.Targets)).ShouldNotBeNull();
 
         private float[] TrueScores() =>
             [.. Enumerable.Range(0, Test.Count).Select(example => (float)Truth.TrueScore(Test.Blocks[0][example].Columns))];

@@ -1,9 +1,11 @@
 using System.Globalization;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Baselines;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Numerics;
 
-namespace RecService.Engine.Tests.Evaluation;
+namespace RecService.Engine.Tests.Evaluation.Baselines;
 
 public sealed class BiasBaselineTests(RatingFolders folders, ITestOutputHelper output)
 {
@@ -98,14 +100,12 @@ public sealed class BiasBaselineTests(RatingFolders folders, ITestOutputHelper o
         var folder = folders.Split(source);
         var (train, test) = (Read(folder, "train"), Read(folder, "test"));
 
-        var biases = RegressionMetrics.Measure(new BiasBaseline(train).Predict(test), test.Targets).ShouldNotBeNull();
-        var mean = RegressionMetrics.MeasureConstant(train.Targets.Average(), test).ShouldNotBeNull();
-        output.WriteLine(
-            FormattableString.Invariant($"test RMSE {biases.Rmse:0.0000}, MAE {biases.Mae:0.0000}; by the mean {mean.Rmse:0.0000}, {mean.Mae:0.0000}")
-        );
+        var biases = ExampleMetrics.Rmse.Of(new(new BiasBaseline(train).Predict(test), test.Targets)).ShouldNotBeNull();
+        var mean = ExampleMetrics.Rmse.OfConstant(train.Targets.Average(), test).ShouldNotBeNull();
+        output.WriteLine(FormattableString.Invariant($"test RMSE {biases:0.0000}; by the mean {mean:0.0000}"));
 
-        biases.Rmse.ShouldBeLessThan(source == RatingFolders.MovieLens ? 0.89 : 0.57);
-        mean.Rmse.ShouldBeGreaterThan(source == RatingFolders.MovieLens ? 1 : 0.7);
+        biases.ShouldBeLessThan(source == RatingFolders.MovieLens ? 0.89 : 0.57);
+        mean.ShouldBeGreaterThan(source == RatingFolders.MovieLens ? 1 : 0.7);
     }
 
     private static ExampleSet Examples(int userCount, int itemCount, int[] users, int[] items, float[] targets, float[]? weights = null) =>

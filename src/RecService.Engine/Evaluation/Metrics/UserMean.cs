@@ -1,4 +1,4 @@
-namespace RecService.Engine.Evaluation;
+namespace RecService.Engine.Evaluation.Metrics;
 
 /// <summary>The mean of a metric over users, with the value of each user behind it.</summary>
 public sealed class UserMean

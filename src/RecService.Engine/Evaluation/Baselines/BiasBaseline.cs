@@ -1,6 +1,6 @@
 using RecService.Engine.Data;
 
-namespace RecService.Engine.Evaluation;
+namespace RecService.Engine.Evaluation.Baselines;
 
 /// <summary>
 /// Predicts by what is known of the user and of the item alone, μ + b_u + b_i: what crossing features must improve upon (the baseline predictors of
@@ -12,7 +12,7 @@ namespace RecService.Engine.Evaluation;
 /// in turn for all items, b_i = Σ w (r − μ − b_u) / (λ_i + Σ w), and for all users, b_u = Σ w (r − μ − b_i) / (λ_u + Σ w), until none moves by more
 /// than 1e-5 of the range of the targets, at most 100 times. The paper stops after the first turn. A row without examples has the bias 0.
 /// </remarks>
-public sealed class BiasBaseline
+public sealed class BiasBaseline : IRankingBaseline<BiasBaseline>
 {
     private const int MaximumTurns = 100;
 
@@ -22,6 +22,15 @@ public sealed class BiasBaseline
     private readonly double[] _items;
     private readonly float _lowest = float.PositiveInfinity;
     private readonly float _highest = float.NegativeInfinity;
+
+    /// <inheritdoc/>
+    public static string Word => "bias";
+
+    /// <inheritdoc/>
+    public static string Description => "how much better it is rated than others, whoever rates";
+
+    /// <inheritdoc/>
+    public static BaselineNeeds Needs => BaselineNeeds.Ratings;
 
     /// <param name="examples">The examples to learn from.</param>
     /// <param name="userBlock">The block of the examples that holds users.</param>
@@ -81,7 +90,7 @@ public sealed class BiasBaseline
     /// <summary>The prediction for a user and an item, clipped to the range of the targets learnt from.</summary>
     public float Predict(int user, int item) => Math.Clamp((float)(Mean + _users[user] + _items[item]), _lowest, _highest);
 
-    /// <summary>The prediction for each of some examples with the same blocks, as <see cref="RegressionMetrics"/> takes them.</summary>
+    /// <summary>The prediction for each of some examples with the same blocks, as <see cref="Metrics.ScoredExamples"/> takes them.</summary>
     /// <exception cref="ArgumentException">There is no such block, or it has other rows.</exception>
     public float[] Predict(ExampleSet examples)
     {
@@ -103,6 +112,13 @@ public sealed class BiasBaseline
         }
 
         return predictions;
+    }
+
+    /// <inheritdoc/>
+    public static BiasBaseline Of(BaselineData data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return new(data.Ratings!);
     }
 
     /// <summary>The items' biases as the scores for every query: an <see cref="ItemScores"/>.</summary>

@@ -1,7 +1,7 @@
-using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Numerics;
 
-namespace RecService.Engine.Tests.Evaluation;
+namespace RecService.Engine.Tests.Evaluation.Metrics;
 
 public sealed class BootstrapTests
 {

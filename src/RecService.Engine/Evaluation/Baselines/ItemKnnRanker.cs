@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Runtime.InteropServices;
 using RecService.Engine.Data;
 
-namespace RecService.Engine.Evaluation;
+namespace RecService.Engine.Evaluation.Baselines;
 
 /// <summary>
 /// Ranks items by how near they are to those that a user has met (item-based top-N recommendation; Deshpande and Karypis, ACM TOIS, 2004): the score
@@ -16,12 +16,21 @@ namespace RecService.Engine.Evaluation;
 /// an item's
 /// neighbours are those that are among its nearest however ties are broken. So a ranking does not depend on how items are numbered.
 /// </remarks>
-public sealed class ItemKnnRanker
+public sealed class ItemKnnRanker : IRankingBaseline<ItemKnnRanker>
 {
     private readonly RowSets _met;
     private readonly int[] _offsets;
     private readonly int[] _candidates;
     private readonly float[] _similarities;
+
+    /// <inheritdoc/>
+    public static string Word => "item-knn";
+
+    /// <inheritdoc/>
+    public static string Description => "how near it is to what the user chose";
+
+    /// <inheritdoc/>
+    public static BaselineNeeds Needs => BaselineNeeds.Histories | BaselineNeeds.Neighbours;
 
     /// <summary>Finds the neighbours, in O(Σ_u n_u²) where user u met n_u items; keeps at most 8 · itemCount · neighbours bytes.</summary>
     /// <param name="itemCount">Number of items.</param>
@@ -58,6 +67,13 @@ public sealed class ItemKnnRanker
             _candidates[place] = candidate;
             _similarities[place] = similarity;
         }
+    }
+
+    /// <inheritdoc/>
+    public static ItemKnnRanker Of(BaselineData data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return new(data.ItemCount, data.Histories!, data.Neighbours!.Value);
     }
 
     /// <summary>The scores of all items for the user of a query: an <see cref="ItemScores"/>.</summary>

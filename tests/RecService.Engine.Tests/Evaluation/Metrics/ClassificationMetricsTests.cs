@@ -1,31 +1,29 @@
-using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Metrics;
 using RecService.Engine.Numerics;
 
-namespace RecService.Engine.Tests.Evaluation;
+namespace RecService.Engine.Tests.Evaluation.Metrics;
 
 public sealed class ClassificationMetricsTests
 {
     [Fact]
     public void Log_loss_is_the_mean_surprise()
     {
-        var metrics = ClassificationMetrics.Measure([0.9f, 0.2f, 0.5f], [1, 0, 1]).ShouldNotBeNull();
-
-        metrics.LogLoss.ShouldBe(-(Math.Log(0.9) + Math.Log(0.8) + Math.Log(0.5)) / 3, 1e-7);
+        LogLoss([0.9f, 0.2f, 0.5f], [1, 0, 1])!.Value.ShouldBe(-(Math.Log(0.9) + Math.Log(0.8) + Math.Log(0.5)) / 3, 1e-7);
     }
 
     [Fact]
     public void A_certain_error_costs_much_but_not_everything()
     {
-        ClassificationMetrics.Measure([0, 1], [1, 0]).ShouldNotBeNull().LogLoss.ShouldBe(-Math.Log(1e-7), 1e-6);
-        ClassificationMetrics.Measure([0, 1], [0, 1]).ShouldNotBeNull().LogLoss.ShouldBe(1e-7, 1e-9);
+        LogLoss([0, 1], [1, 0])!.Value.ShouldBe(-Math.Log(1e-7), 1e-6);
+        LogLoss([0, 1], [0, 1])!.Value.ShouldBe(1e-7, 1e-9);
     }
 
     [Fact]
     public void Area_is_one_for_perfect_order_zero_for_reversed_and_a_half_for_ties()
     {
-        ClassificationMetrics.Measure([0.1f, 0.2f, 0.8f, 0.9f], [0, 0, 1, 1])!.Value.Auc.ShouldBe(1);
-        ClassificationMetrics.Measure([0.1f, 0.2f, 0.8f, 0.9f], [1, 1, 0, 0])!.Value.Auc.ShouldBe(0);
-        ClassificationMetrics.Measure([0.3f, 0.3f, 0.3f, 0.3f], [1, 0, 0, 1])!.Value.Auc.ShouldBe(0.5);
+        Auc([0.1f, 0.2f, 0.8f, 0.9f], [0, 0, 1, 1]).ShouldBe(1);
+        Auc([0.1f, 0.2f, 0.8f, 0.9f], [1, 1, 0, 0]).ShouldBe(0);
+        Auc([0.3f, 0.3f, 0.3f, 0.3f], [1, 0, 0, 1]).ShouldBe(0.5);
     }
 
     [Fact]
@@ -69,24 +67,26 @@ public sealed class ClassificationMetricsTests
             }
         }
 
-        ClassificationMetrics.Measure(predictions, targets, weights)!.Value.Auc!.Value.ShouldBe(won / all, 1e-12);
+        Auc(predictions, targets, weights)!.Value.ShouldBe(won / all, 1e-12);
     }
 
     [Fact]
     public void Without_both_classes_there_is_no_area()
     {
-        ClassificationMetrics.Measure([0.5f, 0.6f], [1, 1])!.Value.Auc.ShouldBeNull();
-        ClassificationMetrics.Measure([0.5f, 0.6f], [0, 0])!.Value.Auc.ShouldBeNull();
-        ClassificationMetrics.Measure([0.5f, 0.6f], [0, 1], [0, 1])!.Value.Auc.ShouldBeNull();
+        Auc([0.5f, 0.6f], [1, 1]).ShouldBeNull();
+        Auc([0.5f, 0.6f], [0, 0]).ShouldBeNull();
+        Auc([0.5f, 0.6f], [0, 1], [0, 1]).ShouldBeNull();
     }
 
     [Fact]
     public void Nothing_to_measure_by_gives_no_metrics_and_numbers_that_are_no_probabilities_are_refused()
     {
-        ClassificationMetrics.Measure([], []).ShouldBeNull();
-        ClassificationMetrics.Measure([1], [1], [0]).ShouldBeNull();
-        Should.Throw<ArgumentException>(() => ClassificationMetrics.Measure([0.5f, 1.5f], [1, 0])).Message.ShouldContain("Example 1");
-        Should.Throw<ArgumentException>(() => ClassificationMetrics.Measure([0.5f, float.NaN], [1, 0])).Message.ShouldContain("Example 1");
+        LogLoss([], []).ShouldBeNull();
+        Auc([], []).ShouldBeNull();
+        LogLoss([1], [1], [0]).ShouldBeNull();
+        Auc([1], [1], [0]).ShouldBeNull();
+        Should.Throw<ArgumentException>(() => LogLoss([0.5f, 1.5f], [1, 0])).Message.ShouldContain("Example 1");
+        Should.Throw<ArgumentException>(() => LogLoss([0.5f, float.NaN], [1, 0])).Message.ShouldContain("Example 1");
     }
 
     [Fact]
@@ -98,13 +98,12 @@ public sealed class ClassificationMetricsTests
         float[] targets = [1, 1, 0, 1, 0, 1, 0];
         int[] users = [7, -2, 7, 3, -2, 7, -2];
 
-        var area = ClassificationMetrics.AucByUser(predictions, targets, users).ShouldNotBeNull();
+        var area = AucByUser(predictions, targets, users).ShouldNotBeNull();
 
         area.Users.ToArray().ShouldBe([-2, 7]);
         area.Values.ToArray().ShouldBe([1, 0.5]);
         area.Mean.ShouldBe(0.75);
-        var byExamples = ClassificationMetrics
-            .AucByUser(predictions, targets, users, [1, 1, 1, 1, 1, 1, 4], weightByExamples: true)
+        var byExamples = AucByUser(predictions, targets, users, [1, 1, 1, 1, 1, 1, 4], weightByExamples: true)
             .ShouldNotBeNull();
         byExamples.Weights.ToArray().ShouldBe([6, 3]);
         byExamples.Mean.ShouldBe((6 + (3 * 0.5)) / 9, 1e-12);
@@ -119,14 +118,14 @@ public sealed class ClassificationMetricsTests
         float[] targets = [.. users.Select(_ => (float)random.Below(2))];
         float[] weights = [.. users.Select(_ => (float)random.Below(3))];
 
-        var area = ClassificationMetrics.AucByUser(predictions, targets, users, weights).ShouldNotBeNull();
+        var area = AucByUser(predictions, targets, users, weights).ShouldNotBeNull();
 
         var apart = Enumerable
             .Range(0, 30)
             .Select(user =>
             {
                 T[] Of<T>(T[] all) => [.. all.Where((_, e) => users[e] == user)];
-                return ClassificationMetrics.Measure(Of(predictions), Of(targets), Of(weights))?.Auc;
+                return Auc(Of(predictions), Of(targets), Of(weights));
             })
             .OfType<double>()
             .ToArray();
@@ -137,9 +136,19 @@ public sealed class ClassificationMetricsTests
     [Fact]
     public void Without_a_user_who_has_positives_and_negatives_there_is_no_area_by_user()
     {
-        ClassificationMetrics.AucByUser([0.5f, 0.6f], [0, 1], [1, 2]).ShouldBeNull();
-        ClassificationMetrics.AucByUser([], [], []).ShouldBeNull();
-        Should.Throw<ArgumentException>(() => ClassificationMetrics.AucByUser([0.5f, 0.6f], [0, 1], [1]));
-        Should.Throw<ArgumentException>(() => ClassificationMetrics.AucByUser([0.5f, float.NaN], [0, 1], [1, 1])).Message.ShouldContain("Example 1");
+        AucByUser([0.5f, 0.6f], [0, 1], [1, 2]).ShouldBeNull();
+        AucByUser([], [], []).ShouldBeNull();
+        Should.Throw<ArgumentException>(() => AucByUser([0.5f, 0.6f], [0, 1], [1]));
+        Should.Throw<ArgumentException>(() => AucByUser([0.5f, 0.6f], [0, 1], []));
+        Should.Throw<ArgumentException>(() => AucByUser([0.5f, float.NaN], [0, 1], [1, 1])).Message.ShouldContain("Example 1");
     }
+
+    private static double? LogLoss(float[] predictions, float[] targets, float[]? weights = null) =>
+        ExampleMetrics.LogLoss.Of(new(predictions, targets, weights));
+
+    private static double? Auc(float[] predictions, float[] targets, float[]? weights = null) =>
+        ExampleMetrics.Auc.Of(new(predictions, targets, weights));
+
+    private static UserMean? AucByUser(float[] predictions, float[] targets, int[] users, float[]? weights = null, bool weightByExamples = false) =>
+        AreaUnderCurve.ByUser(new(predictions, targets, weights, users), weightByExamples);
 }

@@ -1,6 +1,6 @@
 using RecService.Engine.Numerics;
 
-namespace RecService.Engine.Evaluation;
+namespace RecService.Engine.Evaluation.Metrics;
 
 /// <summary>Bounds between which a measured value lies with 95 % confidence.</summary>
 /// <param name="Low">Lower bound.</param>

@@ -1,6 +1,6 @@
-using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Metrics;
 
-namespace RecService.Engine.Tests.Evaluation;
+namespace RecService.Engine.Tests.Evaluation.Metrics;
 
 public sealed class FloatOrderTests
 {

@@ -1,4 +1,4 @@
-namespace RecService.Engine.Evaluation;
+namespace RecService.Engine.Evaluation.Metrics;
 
 /// <summary>Whole numbers in the order of floats, so that one comparison orders by a float and something else.</summary>
 internal static class FloatOrder

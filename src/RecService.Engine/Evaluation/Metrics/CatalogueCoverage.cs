@@ -1,4 +1,4 @@
-namespace RecService.Engine.Evaluation;
+namespace RecService.Engine.Evaluation.Metrics;
 
 /// <summary>How much of the catalogue users get to see.</summary>
 /// <param name="Share">Share of the items that could be recommended which are among the first n of at least one ranking.</param>

@@ -1,8 +1,9 @@
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Evaluation.Baselines;
 using RecService.Engine.Numerics;
 
-namespace RecService.Engine.Tests.Evaluation;
+namespace RecService.Engine.Tests.Evaluation.Baselines;
 
 public sealed class ItemKnnRankerTests
 {
