@@ -87,4 +87,49 @@ public sealed class TransactionTests(DatabaseServer server) : IAsyncLifetime
         DatabaseErrors.IsLostConnection(thrown).ShouldBeTrue(thrown.ToString());
         tries.ShouldBe(1);
     }
+
+    [Theory]
+    [InlineData(PostgresErrorCodes.DeadlockDetected)]
+    [InlineData(PostgresErrorCodes.SerializationFailure)]
+    [InlineData(PostgresErrorCodes.ForeignKeyViolation)]
+    public async Task A_transaction_that_gave_way_to_another_one_is_done_again(string state)
+    {
+        var tries = 0;
+
+        var result = await Transactions.RetryAsync(
+            _ => ++tries < 3 ? throw new PostgresException("", "ERROR", "ERROR", state) : Task.FromResult(tries),
+            CancellationToken.None
+        );
+
+        result.ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task The_last_step_of_a_transaction_is_done_again_on_what_the_steps_before_it_left()
+    {
+        await using var connection = await _database.OpenConnectionAsync();
+        await connection.ExecuteAsync(
+            "CREATE TABLE parents (parent int PRIMARY KEY); CREATE TABLE children (parent int REFERENCES parents)",
+            CancellationToken.None
+        );
+        await using var transaction = await connection.BeginTransactionAsync();
+        await connection.ExecuteAsync("INSERT INTO parents VALUES (1)", CancellationToken.None);
+        var parent = 3;
+
+        var result = await Transactions.RunFromSavepointAsync(
+            transaction,
+            async cancellation =>
+            {
+                parent--;
+                await connection.ExecuteAsync("INSERT INTO parents VALUES (4)", cancellation);
+                return await connection.ExecuteAsync("INSERT INTO children VALUES ($1)", cancellation, parent);
+            },
+            CancellationToken.None
+        );
+        await transaction.CommitAsync();
+
+        result.ShouldBe(1);
+        parent.ShouldBe(1);
+        (await connection.ScalarAsync<long>("SELECT count(*) FROM parents", CancellationToken.None)).ShouldBe(2);
+    }
 }
