@@ -36,6 +36,12 @@ public enum Loss
     /// only order; the prediction is the score.
     /// </summary>
     Bpr,
+
+    /// <summary>
+    /// −ln of the share e^y of what was chosen in the sum of those of all items, or of a sample of them: which item next. Scores only order; the prediction is
+    /// the score.
+    /// </summary>
+    Softmax,
 }
 
 /// <summary>

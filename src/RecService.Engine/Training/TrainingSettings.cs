@@ -53,6 +53,18 @@ public sealed record TrainingSettings
     /// <summary>What AdaGrad's sums of squared gradients start from, above 0: the larger, the gentler the first steps.</summary>
     public float InitialAccumulator { get; init; } = 3f;
 
+    /// <summary>
+    /// Of sequences: how many negatives, drawn anew for each block of rows, what was chosen is compared with; 0 for all items. Null takes all of catalogues that
+    /// are small enough, and else 256.
+    /// </summary>
+    public int? Negatives { get; init; }
+
+    /// <summary>Of sequences: β, 0 to 1. Negatives are drawn in proportion to how often an item occurs, to this power.</summary>
+    public float NegativeExponent { get; init; } = 0.25f;
+
+    /// <summary>Of sequences: the share of the coordinates of a request's pooled vector that is left out in learning, 0 to below 1.</summary>
+    public float Dropout { get; init; } = 0.3f;
+
     /// <summary>Seed of the initial factors, the order of examples and the negatives.</summary>
     public ulong Seed { get; init; } = 1;
 
@@ -82,9 +94,19 @@ public sealed record TrainingSettings
     /// smaller <see cref="L2Factors"/>.
     /// </summary>
     public static TrainingSettings For(Loss loss) =>
-        loss == Loss.Squared
-            ? new()
-            : new()
+        loss switch
+        {
+            Loss.Squared => new(),
+            Loss.Softmax => new()
+            {
+                Loss = loss,
+                Factors = 64,
+                L2Linear = 0,
+                L2Factors = 0,
+                InitialDeviation = 0.05f,
+                InitialAccumulator = 1e-6f,
+            },
+            _ => new()
             {
                 Loss = loss,
                 LearningRate = 0.2f,
@@ -92,7 +114,8 @@ public sealed record TrainingSettings
                 L2Factors = 0.02f,
                 InitialDeviation = 0.1f,
                 InitialAccumulator = 1,
-            };
+            },
+        };
 
     /// <summary>Settings to start from for a loss and a solver: those of the loss, with a rate that suits the solver.</summary>
     public static TrainingSettings For(Loss loss, Solver solver)
@@ -134,6 +157,9 @@ public sealed record TrainingSettings
         }
 
         Require(Patience >= 1, nameof(Patience), Patience, "at least 1");
+        Require(Negatives is null or (>= 0 and <= 100_000), nameof(Negatives), Negatives ?? 0, "0 to 100000");
+        Require(NegativeExponent is >= 0 and <= 1, nameof(NegativeExponent), NegativeExponent, "0 to 1");
+        Require(Dropout is >= 0 and < 1, nameof(Dropout), Dropout, "0 to below 1");
     }
 
     /// <summary>η of an epoch, 1 being the first.</summary>
