@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using RecService.Engine.Data.Histories;
 
 namespace RecService.Engine.Model;
 
@@ -13,6 +14,7 @@ namespace RecService.Engine.Model;
 /// <param name="Columns">Number of columns.</param>
 /// <param name="FactorRows">Number of rows of the factor table.</param>
 /// <param name="Sections">What follows, in this order.</param>
+/// <param name="History">How histories are pooled; left out of models without them.</param>
 internal sealed record ModelHeader(
     FeatureInteraction Interaction,
     Loss Loss,
@@ -23,7 +25,8 @@ internal sealed record ModelHeader(
     string[] Fields,
     int Columns,
     int FactorRows,
-    string[] Sections
+    string[] Sections,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] HistorySettings? History = null
 );
 
 [JsonSourceGenerationOptions(
@@ -34,4 +37,5 @@ internal sealed record ModelHeader(
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow
 )]
 [JsonSerializable(typeof(ModelHeader))]
+[JsonSerializable(typeof(HistorySettings))]
 internal sealed partial class ModelHeaderJson : JsonSerializerContext;

@@ -1,5 +1,6 @@
 using System.Numerics;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Model;
 
 namespace RecService.Engine.Training;
@@ -49,7 +50,7 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
         return true;
     }
 
-    public FactorizationModel ToModel(in ParameterSource source, FeatureIndex? features)
+    public FactorizationModel ToModel(in ParameterSource source, FeatureIndex? features, HistorySettings? history = null)
     {
         var weights = new float[space.ColumnCount];
         for (var column = 0; column < weights.Length; column++)
@@ -80,7 +81,8 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
             scale.Minimum,
             scale.Maximum,
             features,
-            FieldWeights(source)
+            FieldWeights(source),
+            history
         );
     }
 

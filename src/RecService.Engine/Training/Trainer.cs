@@ -14,7 +14,11 @@ namespace RecService.Engine.Training;
 /// holdout.</param>
 /// <param name="Elapsed">Time the epoch took, holdout included.</param>
 /// <param name="LearningTime">Time that learning took of it.</param>
-public readonly record struct EpochReport(int Epoch, double TrainLoss, double? HoldoutLoss, TimeSpan Elapsed, TimeSpan LearningTime);
+public readonly record struct EpochReport(int Epoch, double TrainLoss, double? HoldoutLoss, TimeSpan Elapsed, TimeSpan LearningTime)
+{
+    /// <summary>How the holdout's items came out among all items; of <see cref="Sequences.SequenceTrainer"/> with a holdout only.</summary>
+    public Sequences.HoldoutRanking? Ranking { get; init; }
+}
 
 /// <summary>What training came to.</summary>
 /// <param name="Model">The model as it stood after <paramref name="BestEpoch"/>.</param>
@@ -117,7 +121,7 @@ public sealed class Trainer
         }
 
         CheckSize(space);
-        var formerColumns = start is null ? null : FormerColumnsOf(start, space, features);
+        var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
         if (_settings.Loss == Loss.Bpr)
         {
             train = negatives is null ? Pairs.Of(train, nameof(train)) : train;
@@ -152,19 +156,6 @@ public sealed class Trainer
 
         var model = fit.ToModel(features);
         return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
-    }
-
-    private int[] FormerColumnsOf(TrainingState start, FeatureSpace space, FeatureIndex? features)
-    {
-        if (start.Model.Loss != _settings.Loss || start.Model.Factors != _settings.Factors)
-        {
-            throw new ArgumentException(
-                $"The start has the loss {start.Model.Loss} and {start.Model.Factors} factors; {_settings.Loss} and {_settings.Factors} are to be trained.",
-                nameof(start)
-            );
-        }
-
-        return FormerColumns.Of(start.Model, space, features);
     }
 
     private void CheckSize(FeatureSpace space)

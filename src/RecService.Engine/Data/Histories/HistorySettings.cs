@@ -61,6 +61,9 @@ public sealed record HistorySettings
     /// <param name="count">c, the sum of the weights of the item's positives.</param>
     public static float RepeatValueOf(double count) => (float)Math.Log(1 + count);
 
+    /// <summary>What is left after a time, of 1.</summary>
+    internal static double Left(TimeSpan? halfLife, double seconds) => halfLife is { } half ? double.Exp2(-seconds / half.TotalSeconds) : 1;
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="ArgumentException">A setting is out of range; the message names it.</exception>
     public void Validate()

@@ -19,13 +19,14 @@ internal sealed class SequenceFit : IDisposable
     private const int DefaultNegatives = 128;
 
     private readonly TrainingSettings _settings;
+    private readonly HistorySettings? _history;
     private readonly RandomSource _random;
     private readonly SequencePlan _plan;
     private readonly ParameterTable _table;
     private readonly ModelTranslation _translation;
     private readonly WorkerTeam _team;
     private readonly SequenceLearner[] _learners;
-    private readonly HoldoutRanking? _holdout;
+    private readonly HoldoutMeasure? _holdout;
     private readonly double _weights;
 
     public SequenceFit(
@@ -39,6 +40,7 @@ internal sealed class SequenceFit : IDisposable
     )
     {
         _settings = settings;
+        _history = history;
         _random = new(settings.Seed);
         var data = new SequenceData(space, train, history);
         var counts = data.TargetCounts();
@@ -70,7 +72,7 @@ internal sealed class SequenceFit : IDisposable
     public long Rows => _plan.Rows;
 
     /// <summary>Learns from every row once, and measures the holdout.</summary>
-    public SequenceEpoch Learn(int epoch, CancellationToken cancellationToken)
+    public EpochReport Learn(int epoch, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
         _plan.Deal(_random);
@@ -95,13 +97,20 @@ internal sealed class SequenceFit : IDisposable
             throw new TrainingDivergedException(epoch);
         }
 
-        return new(new(epoch, trainLoss, holdout?.Loss, Stopwatch.GetElapsedTime(start), learningTime), holdout);
+        return new(epoch, trainLoss, holdout?.Loss, Stopwatch.GetElapsedTime(start), learningTime) { Ranking = holdout?.Ranking };
+    }
+
+    /// <summary>Goes on from a former run, and measures the holdout.</summary>
+    public (double Loss, HoldoutRanking Ranking)? Start(TrainingState state, ReadOnlySpan<int> formerColumns, CancellationToken cancellationToken)
+    {
+        _translation.Start(_table.Current, state, formerColumns);
+        return _holdout?.Measure(_table.Shared, cancellationToken);
     }
 
     /// <summary>Keeps the parameters as they are now.</summary>
     public void Keep(bool state) => _table.Keep(sums: state);
 
-    public FactorizationModel ToModel(FeatureIndex? features) => _translation.ToModel(_table.End(), features);
+    public FactorizationModel ToModel(FeatureIndex? features) => _translation.ToModel(_table.End(), features, _history);
 
     public TrainingState ToState(FactorizationModel model) => _translation.ToState(_table.End(), model);
 
@@ -186,13 +195,13 @@ internal static class SequenceKernels
             _ => Learner<Adam>(registers, data, plan, negatives, settings, stride, weightRows),
         };
 
-    public static HoldoutRanking Holdout(string registers, SequenceData data, TrainingSettings settings, int stride, bool excludesSeen) =>
+    public static HoldoutMeasure Holdout(string registers, SequenceData data, TrainingSettings settings, int stride, bool excludesSeen) =>
         registers switch
         {
-            "vector512" when stride >= Lanes16.Width => new HoldoutRanking<Vector512<float>, Lanes16>(data, settings, stride, excludesSeen),
-            "vector512" or "vector256" => new HoldoutRanking<Vector256<float>, Lanes8>(data, settings, stride, excludesSeen),
-            "vector128" => new HoldoutRanking<Vector128<float>, Lanes4>(data, settings, stride, excludesSeen),
-            _ => new HoldoutRanking<float, Lanes1>(data, settings, stride, excludesSeen),
+            "vector512" when stride >= Lanes16.Width => new HoldoutMeasure<Vector512<float>, Lanes16>(data, settings, stride, excludesSeen),
+            "vector512" or "vector256" => new HoldoutMeasure<Vector256<float>, Lanes8>(data, settings, stride, excludesSeen),
+            "vector128" => new HoldoutMeasure<Vector128<float>, Lanes4>(data, settings, stride, excludesSeen),
+            _ => new HoldoutMeasure<float, Lanes1>(data, settings, stride, excludesSeen),
         };
 
     private static SequenceLearner Learner<TSolver>(string registers, SequenceData data, SequencePlan plan, NegativeItems negatives, TrainingSettings settings, int stride, int weightRows)

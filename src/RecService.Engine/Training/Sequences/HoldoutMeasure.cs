@@ -5,14 +5,13 @@ using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Sequences;
 
-/// <summary>What a holdout came to.</summary>
-/// <param name="Loss">Weighted mean loss, against all items.</param>
-/// <param name="HitRate">Share of the rows whose target is among the first ten of all items.</param>
+/// <summary>How what is to be predicted comes out among all items, less those of the user's history.</summary>
+/// <param name="HitRate">Share of the rows whose item is among the first ten.</param>
 /// <param name="Ndcg">Mean of 1/log2(1 + rank) of those, 0 for others.</param>
-public readonly record struct HoldoutMetrics(double Loss, double HitRate, double Ndcg);
+public readonly record struct HoldoutRanking(double HitRate, double Ndcg);
 
 /// <summary>Measures how models in the making rank what is to be predicted among all items.</summary>
-internal abstract class HoldoutRanking : IDisposable
+internal abstract class HoldoutMeasure : IDisposable
 {
     /// <summary>Lists are measured up to this rank.</summary>
     public const int Cutoff = 10;
@@ -20,13 +19,13 @@ internal abstract class HoldoutRanking : IDisposable
     /// <summary>Rows measured at most.</summary>
     public const int MostRows = 10_000;
 
-    public abstract HoldoutMetrics Measure(in ParameterTables tables, CancellationToken cancellationToken);
+    public abstract (double Loss, HoldoutRanking Ranking) Measure(in ParameterTables tables, CancellationToken cancellationToken);
 
     public abstract void Dispose();
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class HoldoutRanking<TVector, TLanes> : HoldoutRanking
+internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
     where TLanes : ILanes<TVector>
 {
     private readonly SequenceData _data;
@@ -38,7 +37,7 @@ internal sealed unsafe class HoldoutRanking<TVector, TLanes> : HoldoutRanking
     private readonly NativeArray<float> _scores;
     private readonly HashSet<int> _seen = [];
 
-    public HoldoutRanking(SequenceData data, TrainingSettings settings, int stride, bool excludesSeen)
+    public HoldoutMeasure(SequenceData data, TrainingSettings settings, int stride, bool excludesSeen)
     {
         var weighted = settings.Interaction == FeatureInteraction.FieldWeighted;
         _data = data;
@@ -57,7 +56,7 @@ internal sealed unsafe class HoldoutRanking<TVector, TLanes> : HoldoutRanking
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override HoldoutMetrics Measure(in ParameterTables tables, CancellationToken cancellationToken)
+    public override (double Loss, HoldoutRanking Ranking) Measure(in ParameterTables tables, CancellationToken cancellationToken)
     {
         _items.Forward(tables);
         var (losses, weights, hits, gains, measured) = (0.0, 0.0, 0.0, 0.0, 0);
@@ -80,7 +79,7 @@ internal sealed unsafe class HoldoutRanking<TVector, TLanes> : HoldoutRanking
             }
         }
 
-        return new(losses / weights, hits / measured, gains / measured);
+        return (losses / weights, new(hits / measured, gains / measured));
     }
 
     public override void Dispose()
