@@ -1,6 +1,7 @@
 using RecService.Engine.Data;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 
 namespace RecService.Benchmarks;

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using RecService.Engine.Data;
+using RecService.Engine.Layer;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
-using RecService.Engine.Training;
 using Spectre.Console;
 
 namespace RecService.Benchmarks;

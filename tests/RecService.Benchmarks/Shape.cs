@@ -1,4 +1,4 @@
-using RecService.Engine.Data;
+using RecService.Engine.Synthetic;
 
 namespace RecService.Benchmarks;
 

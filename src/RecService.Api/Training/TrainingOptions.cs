@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using RecService.Engine.Kernels;
 using RecService.Engine.Training;
 
 namespace RecService.Api.Training;

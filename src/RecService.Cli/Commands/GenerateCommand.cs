@@ -3,6 +3,7 @@ using System.Globalization;
 using RecService.Cli.Files;
 using RecService.Cli.Output;
 using RecService.Engine.Data;
+using RecService.Engine.Synthetic;
 
 namespace RecService.Cli.Commands;
 

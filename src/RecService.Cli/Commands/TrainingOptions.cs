@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training;

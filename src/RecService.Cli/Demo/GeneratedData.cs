@@ -1,6 +1,6 @@
 using System.Globalization;
 using RecService.Cli.Service;
-using RecService.Engine.Data;
+using RecService.Engine.Synthetic;
 
 namespace RecService.Cli.Demo;
 

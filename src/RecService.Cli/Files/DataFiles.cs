@@ -1,5 +1,6 @@
 using RecService.Cli.Commands;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Text;
 
 namespace RecService.Cli.Files;
 

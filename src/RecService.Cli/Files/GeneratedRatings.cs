@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Synthetic;
 
 namespace RecService.Cli.Files;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using RecService.Engine.Data.Text;
 
 namespace RecService.Engine.Data;
 

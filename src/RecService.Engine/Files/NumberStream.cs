@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using RecService.Engine.Model;
 
 namespace RecService.Engine.Files;
 
@@ -25,15 +24,6 @@ internal static class NumberStream
             }
 
             stream.Write(MemoryMarshal.AsBytes(part));
-        }
-    }
-
-    /// <summary>The latent vectors of a model, without the padding.</summary>
-    public static void WriteFactors(Stream stream, FactorizationModel model)
-    {
-        for (var row = 0; row < model.Space.FactorCount; row++)
-        {
-            Write(stream, model.FactorTable.Slice(row * model.Stride, model.Factors));
         }
     }
 

@@ -1,5 +1,6 @@
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
+using RecService.Engine.Files;
 
 namespace RecService.Engine.Model;
 
@@ -243,6 +244,15 @@ public sealed class FactorizationModel
 
     /// <summary>Floats that k factors take in a factor table: k rounded up to a multiple of 16.</summary>
     public static int StrideOf(int factors) => checked((factors + 15) / 16 * 16);
+
+    /// <summary>Writes the latent vectors, without the padding.</summary>
+    internal void WriteFactors(Stream stream)
+    {
+        for (var row = 0; row < Space.FactorCount; row++)
+        {
+            NumberStream.Write(stream, FactorTable.Slice(row * Stride, Factors));
+        }
+    }
 
     private void CheckParameters()
     {

@@ -49,7 +49,7 @@ public static class ModelFile
         writer.WriteNumbers(model.Space.ColumnFields);
         writer.WriteNumbers(model.Space.ColumnFactors);
         writer.WriteNumbers(model.Weights);
-        NumberStream.WriteFactors(writer.BaseStream, model);
+        model.WriteFactors(writer.BaseStream);
         writer.WriteNumbers(model.FieldWeights);
         model.Features?.Write(writer);
     }

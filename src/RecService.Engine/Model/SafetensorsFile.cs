@@ -60,7 +60,7 @@ public static class SafetensorsFile
         content.Write("       "u8[..padding]);
         NumberStream.Write(content, [model.Bias]);
         NumberStream.Write(content, model.Weights);
-        NumberStream.WriteFactors(content, model);
+        model.WriteFactors(content);
         NumberStream.Write(content, model.Space.ColumnFields);
         NumberStream.Write(content, model.Space.ColumnFactors);
         NumberStream.Write(content, model.FieldWeights);

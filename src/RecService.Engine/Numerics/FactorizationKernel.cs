@@ -81,3 +81,168 @@ public abstract class FactorizationKernel
     /// <summary>A step of gradient descent: vector −= rate · (gradient + l2 · vector).</summary>
     internal abstract void Descend(Span<float> vector, ReadOnlySpan<float> gradient, float l2, float rate);
 }
+
+/// <summary>The loops, over registers of one width.</summary>
+internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : FactorizationKernel
+    where TLanes : ILanes<TVector>
+{
+    public override string Name => name;
+
+    internal override void Add(Span<float> sum, ReadOnlySpan<float> vector, float x)
+    {
+        var factor = TLanes.Of(x);
+        fixed (
+            float* s = sum,
+                v = Same(vector, sum.Length)
+        )
+        {
+            for (var d = 0; d < sum.Length; d += TLanes.Width)
+            {
+                TLanes.Store(TLanes.MultiplyAdd(factor, TLanes.Load(v + d), TLanes.Load(s + d)), s + d);
+            }
+        }
+    }
+
+    internal override void AddCrossed(Span<float> cross, Span<float> sum, ReadOnlySpan<float> vector, float x)
+    {
+        var factor = TLanes.Of(x);
+        fixed (
+            float* c = cross,
+                s = Same(sum, cross.Length),
+                v = Same(vector, cross.Length)
+        )
+        {
+            for (var d = 0; d < cross.Length; d += TLanes.Width)
+            {
+                var term = TLanes.Multiply(factor, TLanes.Load(v + d));
+                var before = TLanes.Load(s + d);
+                TLanes.Store(TLanes.MultiplyAdd(before, term, TLanes.Load(c + d)), c + d);
+                TLanes.Store(TLanes.Add(before, term), s + d);
+            }
+        }
+    }
+
+    internal override float Total(ReadOnlySpan<float> vector)
+    {
+        var total = TLanes.Zero;
+        fixed (float* v = Same(vector, vector.Length))
+        {
+            for (var d = 0; d < vector.Length; d += TLanes.Width)
+            {
+                total = TLanes.Add(total, TLanes.Load(v + d));
+            }
+        }
+
+        return TLanes.Sum(total);
+    }
+
+    internal override float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        var total = TLanes.Zero;
+        fixed (
+            float* x = a,
+                y = Same(b, a.Length)
+        )
+        {
+            for (var d = 0; d < a.Length; d += TLanes.Width)
+            {
+                total = TLanes.MultiplyAdd(TLanes.Load(x + d), TLanes.Load(y + d), total);
+            }
+        }
+
+        return TLanes.Sum(total);
+    }
+
+    internal override float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> c)
+    {
+        var total = TLanes.Zero;
+        fixed (
+            float* x = a,
+                y = Same(b, a.Length),
+                z = Same(c, a.Length)
+        )
+        {
+            for (var d = 0; d < a.Length; d += TLanes.Width)
+            {
+                total = TLanes.MultiplyAdd(TLanes.Load(x + d), TLanes.Multiply(TLanes.Load(y + d), TLanes.Load(z + d)), total);
+            }
+        }
+
+        return TLanes.Sum(total);
+    }
+
+    internal override float AddGradient(
+        Span<float> gradient,
+        ReadOnlySpan<float> factors,
+        ReadOnlySpan<float> upstream,
+        ReadOnlySpan<float> sum,
+        ReadOnlySpan<float> own,
+        float b,
+        float x
+    )
+    {
+        var total = TLanes.Zero;
+        var (vb, vx) = (TLanes.Of(b), TLanes.Of(x));
+        fixed (
+            float* g = gradient,
+                v = Same(factors, gradient.Length),
+                u = Same(upstream, gradient.Length)
+        )
+        fixed (
+            float* s = Same(sum, gradient.Length),
+                p = Same(own, gradient.Length)
+        )
+        {
+            for (var d = 0; d < gradient.Length; d += TLanes.Width)
+            {
+                var term = TLanes.Multiply(TLanes.Load(u + d), TLanes.Subtract(TLanes.Load(s + d), TLanes.Multiply(vb, TLanes.Load(p + d))));
+                TLanes.Store(TLanes.MultiplyAdd(vx, term, TLanes.Load(g + d)), g + d);
+                total = TLanes.MultiplyAdd(TLanes.Load(v + d), term, total);
+            }
+        }
+
+        return TLanes.Sum(total);
+    }
+
+    internal override void AdaGrad(Span<float> vector, Span<float> accumulators, ReadOnlySpan<float> gradient, float l2, float rate)
+    {
+        var (vl2, vrate) = (TLanes.Of(l2), TLanes.Of(rate));
+        fixed (
+            float* v = vector,
+                h = Same(accumulators, vector.Length),
+                g = Same(gradient, vector.Length)
+        )
+        {
+            for (var d = 0; d < vector.Length; d += TLanes.Width)
+            {
+                var value = TLanes.Load(v + d);
+                var slope = TLanes.MultiplyAdd(vl2, value, TLanes.Load(g + d));
+                var squares = TLanes.MultiplyAdd(slope, slope, TLanes.Load(h + d));
+                TLanes.Store(squares, h + d);
+                TLanes.Store(TLanes.Subtract(value, TLanes.Multiply(TLanes.Multiply(vrate, slope), TLanes.ReciprocalSqrt(squares))), v + d);
+            }
+        }
+    }
+
+    internal override void Descend(Span<float> vector, ReadOnlySpan<float> gradient, float l2, float rate)
+    {
+        var (vl2, vrate) = (TLanes.Of(l2), TLanes.Of(rate));
+        fixed (
+            float* v = vector,
+                g = Same(gradient, vector.Length)
+        )
+        {
+            for (var d = 0; d < vector.Length; d += TLanes.Width)
+            {
+                var value = TLanes.Load(v + d);
+                TLanes.Store(TLanes.Subtract(value, TLanes.Multiply(vrate, TLanes.MultiplyAdd(vl2, value, TLanes.Load(g + d)))), v + d);
+            }
+        }
+    }
+
+    /// <summary>The loops run without bounds checks, so lengths are checked before.</summary>
+    private static ReadOnlySpan<float> Same(ReadOnlySpan<float> span, int length) =>
+        span.Length == length && length % Padding == 0
+            ? span
+            : throw new ArgumentException("The vectors of a kernel must be padded and of one length.", nameof(span));
+}

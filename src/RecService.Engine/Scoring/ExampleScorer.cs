@@ -1,7 +1,8 @@
 using RecService.Engine.Data;
+using RecService.Engine.Kernels;
+using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
-using RecService.Engine.Training;
 
 namespace RecService.Engine.Scoring;
 
@@ -14,8 +15,8 @@ internal static unsafe class ExampleScorer
     public static void Score(FactorizationModel model, string kernel, ExampleSet examples, Span<float> scores)
     {
         var layout = RowLayout.Of(model.Space, examples, model.Interaction, oneHotAllowed: true);
-        var stride = ParameterTable.StrideOf(model.Factors);
-        var scorer = Kernels.Scorer(new(kernel, model.Interaction, layout.OneHot, stride));
+        var stride = ParameterTables.StrideOf(model.Factors);
+        var scorer = KernelChoice.Scorer(new(kernel, model.Interaction, layout.OneHot, stride));
         using var scratch = new NativeArray<float>((nuint)RowLearner.ScratchOf(layout.MaximumGroups, stride));
         using var buffer = new BatchBuffer();
         var row = new RowBuffer();

@@ -1,3 +1,4 @@
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 

@@ -1,5 +1,6 @@
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 

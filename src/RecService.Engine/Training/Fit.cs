@@ -1,7 +1,12 @@
 using System.Diagnostics;
 using RecService.Engine.Data;
+using RecService.Engine.Kernels;
+using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Training.Parameters;
+using RecService.Engine.Training.Passes;
+using RecService.Engine.Training.Threads;
 
 namespace RecService.Engine.Training;
 
@@ -54,7 +59,7 @@ internal sealed class Fit : IDisposable
                     occurrences,
                     partition is null ? default : partition.PartOf,
                     threads == 1 ? double.PositiveInfinity : train.Count * HotShare,
-                    MostHotFloats / Math.Max(8, ParameterTable.StrideOf(settings.Factors))
+                    MostHotFloats / Math.Max(8, ParameterTables.StrideOf(settings.Factors))
                 );
         _translation = new(space, settings, numbering, _scale);
         _table = new(space, settings, numbering, threads);
@@ -66,7 +71,7 @@ internal sealed class Fit : IDisposable
             var layout = RowLayout.Of(space, train, settings.Interaction, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
             _rows = new(space, train, layout, numbering, settings.Loss, _scale, partition?.Order ?? order, negatives);
             var shape = new KernelShape(kernel.Name, settings.Interaction, layout.OneHot, _table.Stride);
-            var learner = Kernels.Learner(shape, settings.Solver, settings.Loss == Loss.Bpr);
+            var learner = KernelChoice.Learner(shape, settings.Solver, settings.Loss == Loss.Bpr);
             _learning = settings.Deterministic
                 ? new DeterministicPass(_rows, _table, settings, _scale, learner, _team, Overlap(occurrences))
                 : new FreePass(_rows, _table, settings, _scale, learner, _team, Queue(partition));
@@ -74,7 +79,7 @@ internal sealed class Fit : IDisposable
             {
                 var ofHoldout = RowLayout.Of(space, holdout, settings.Interaction, oneHotAllowed: true);
                 _holdoutRows = new(space, holdout, ofHoldout, numbering, settings.Loss, _scale, order: null, negatives: null);
-                _measuring = new(_holdoutRows, _table, settings, _scale, Kernels.Scorer(shape with { OneHot = ofHoldout.OneHot }), _team);
+                _measuring = new(_holdoutRows, _table, settings, _scale, KernelChoice.Scorer(shape with { OneHot = ofHoldout.OneHot }), _team);
             }
         }
         catch

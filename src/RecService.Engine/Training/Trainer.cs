@@ -1,37 +1,11 @@
 using RecService.Engine.Data;
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Training.Parameters;
+using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Training;
-
-/// <summary>What an epoch came to.</summary>
-/// <param name="Epoch">1 for the first.</param>
-/// <param name="TrainLoss">
-/// Weighted mean loss of the training examples, each before it was learned from: squared error in squared units of the target, or log loss, or that
-/// of pairs; without regularisation.
-/// </param>
-/// <param name="HoldoutLoss">The same of the holdout after the epoch, predictions clipped to the range of the training targets; null without a
-/// holdout.</param>
-/// <param name="Elapsed">Time the epoch took, holdout included.</param>
-/// <param name="LearningTime">Time that learning took of it.</param>
-public readonly record struct EpochReport(int Epoch, double TrainLoss, double? HoldoutLoss, TimeSpan Elapsed, TimeSpan LearningTime)
-{
-    /// <summary>How the holdout's items came out among all items; of <see cref="Sequences.SequenceTrainer"/> with a holdout only.</summary>
-    public Sequences.HoldoutRanking? Ranking { get; init; }
-}
-
-/// <summary>What training came to.</summary>
-/// <param name="Model">The model as it stood after <paramref name="BestEpoch"/>.</param>
-/// <param name="BestEpoch">The epoch with the lowest holdout loss, 0 being the start from a former run; without a holdout, the last.</param>
-/// <param name="Epochs">Every epoch that ran.</param>
-public sealed record TrainingResult(FactorizationModel Model, int BestEpoch, IReadOnlyList<EpochReport> Epochs)
-{
-    /// <summary>Of a run that started from a former one: the holdout loss before the first epoch.</summary>
-    public double? StartHoldoutLoss { get; init; }
-
-    /// <summary>Where a later run can start from; null unless <see cref="Trainer.KeepsState"/>.</summary>
-    public TrainingState? State { get; init; }
-}
 
 /// <summary>
 /// Trains factorization machines by stochastic gradient descent on shuffled examples. The same settings and data give the same model with one thread,
@@ -170,7 +144,7 @@ public sealed class Trainer
             throw new ArgumentException($"Field weights are for {MostWeightedFields} fields at most; there are {space.FieldCount}.", nameof(space));
         }
 
-        var sums = KeepsState ? Math.Max(1, Kernels.PlanesOf(_settings.Solver) - 1) : 1;
+        var sums = KeepsState ? Math.Max(1, KernelChoice.PlanesOf(_settings.Solver) - 1) : 1;
         if ((long)space.FactorCount * FactorizationModel.StrideOf(_settings.Factors) * sums > Array.MaxLength)
         {
             throw new ArgumentException(

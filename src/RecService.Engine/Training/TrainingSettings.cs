@@ -1,3 +1,4 @@
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 
 namespace RecService.Engine.Training;

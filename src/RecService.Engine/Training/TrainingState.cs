@@ -1,6 +1,7 @@
 using RecService.Engine.Files;
+using RecService.Engine.Kernels;
+using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Model;
-using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training;
 
@@ -164,9 +165,9 @@ public sealed class TrainingState
 
     private static (int Sums, int Parameters, bool Touches) ShapeOf(FactorizationModel model, Solver? solver) =>
         (
-            solver is null ? 0 : Kernels.PlanesOf(solver.Value) - 1,
-            model.Space.ColumnCount + ModelTranslation.SpecialsOf(model.Space, model.Interaction),
-            solver == Training.Solver.Adam
+            solver is null ? 0 : KernelChoice.PlanesOf(solver.Value) - 1,
+            model.Space.ColumnCount + ParameterTables.SpecialsOf(model.Space, model.Interaction),
+            solver == Kernels.Solver.Adam
         );
 
     private TrainingState Checked()

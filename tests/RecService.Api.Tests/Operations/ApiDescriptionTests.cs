@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Tests.Training;
-using RecService.Engine.Data;
+using RecService.Engine.Synthetic;
 
 namespace RecService.Api.Tests.Operations;
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using RecService.Api.Training;
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Training;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Text;
 using RecService.Engine.Files;
 using RecService.Engine.Numerics;
 

@@ -1,6 +1,7 @@
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
 using RecService.Engine.Scoring;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Evaluation;

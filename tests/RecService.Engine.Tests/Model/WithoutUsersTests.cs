@@ -1,5 +1,6 @@
 using System.Text;
 using RecService.Engine.Data;
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;

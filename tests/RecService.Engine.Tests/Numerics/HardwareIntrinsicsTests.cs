@@ -2,7 +2,8 @@ using System.Diagnostics;
 using System.Runtime.Intrinsics.X86;
 using System.Xml.Linq;
 using RecService.Engine.Numerics;
-using RecService.Engine.Tests.Training;
+using RecService.Engine.Tests.Kernels;
+using RecService.Engine.Tests.Layer;
 
 namespace RecService.Engine.Tests.Numerics;
 

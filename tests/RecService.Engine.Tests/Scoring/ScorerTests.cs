@@ -2,7 +2,7 @@ using RecService.Engine.Data;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
-using RecService.Engine.Tests.Numerics;
+using RecService.Engine.Tests.Kernels;
 
 namespace RecService.Engine.Tests.Scoring;
 

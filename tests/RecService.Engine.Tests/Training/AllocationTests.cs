@@ -1,5 +1,5 @@
-using RecService.Engine.Data;
 using RecService.Engine.Model;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Training;

@@ -1,5 +1,6 @@
 using RecService.Engine.Data;
 using RecService.Engine.Scoring;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Training;

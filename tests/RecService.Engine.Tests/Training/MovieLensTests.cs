@@ -1,5 +1,6 @@
 using System.Globalization;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Text;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;

@@ -1,6 +1,8 @@
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Training;

@@ -1,7 +1,10 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Text;
+using RecService.Engine.Layer;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Training;
@@ -152,7 +155,7 @@ public sealed class ReadmeTests(ITestOutputHelper output)
             .ShouldContain($"```csharp\n{expected}\n```");
     }
 
-    /// <summary>Every piece of code between marks of a name, without its indentation.</summary>
+    /// <summary>Every piece of code between marks of a name, without its indentation and the empty lines that formatting puts before a mark.</summary>
     private static IEnumerable<string> MarkedBy(string part, string[] lines)
     {
         var (begin, end) = ($"// <{part}>", $"// </{part}>");
@@ -160,7 +163,7 @@ public sealed class ReadmeTests(ITestOutputHelper output)
         {
             var code = lines.Skip(number + 1).TakeWhile(line => line.Trim() != end).ToArray();
             var indent = code.Where(line => line.Length > 0).Min(line => line.Length - line.TrimStart().Length);
-            yield return string.Join('\n', code.Select(line => line.Length == 0 ? line : line[indent..]));
+            yield return string.Join('\n', code.Select(line => line.Length == 0 ? line : line[indent..])).TrimEnd();
         }
     }
 

@@ -2,6 +2,7 @@ using RecService.Engine.Data;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Training;

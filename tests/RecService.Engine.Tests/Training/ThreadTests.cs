@@ -1,8 +1,12 @@
 using System.Security.Cryptography;
 using RecService.Engine.Data;
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
+using RecService.Engine.Training.Parameters;
+using RecService.Engine.Training.Threads;
 
 namespace RecService.Engine.Tests.Training;
 

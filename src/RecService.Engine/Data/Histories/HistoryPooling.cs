@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Synthetic;
 
 namespace RecService.Engine.Data.Histories;
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 

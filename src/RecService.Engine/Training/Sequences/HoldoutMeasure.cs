@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using RecService.Engine.Data;
+using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using RecService.Engine.Model;
+using RecService.Engine.Kernels;
+using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Sequences;

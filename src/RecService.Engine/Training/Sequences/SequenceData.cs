@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
+using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Sequences;

@@ -2,8 +2,12 @@ using System.Diagnostics;
 using System.Runtime.Intrinsics;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
+using RecService.Engine.Kernels;
+using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Training.Parameters;
+using RecService.Engine.Training.Threads;
 
 namespace RecService.Engine.Training.Sequences;
 
@@ -62,7 +66,7 @@ internal sealed class SequenceFit : IDisposable
         _table.Initialise(0, SequenceOccurrences.Of(data), _random);
         InitialisePopularity(data, counts);
         _team = new(Math.Max(1, Math.Min(settings.Threads, (int)(_plan.Rows / (4 * SequencePlan.BlockRows)))));
-        var weightRows = space.ColumnCount + ModelTranslation.SpecialsOf(space, settings.Interaction);
+        var weightRows = space.ColumnCount + ParameterTables.SpecialsOf(space, settings.Interaction);
         var registers = kernel.Name;
         _learners = [.. Enumerable.Range(0, _team.Size).Select(_ => SequenceKernels.Learner(registers, data, _plan, negatives, settings, _table.Stride, weightRows))];
         _holdout = holdout is null ? null : SequenceKernels.Holdout(registers, new(space, holdout, history), settings, _table.Stride, excludesSeen);

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using RecService.Engine.Kernels;
+using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 

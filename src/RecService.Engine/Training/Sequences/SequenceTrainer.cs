@@ -1,7 +1,7 @@
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
-using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Training.Parameters;
 
 namespace RecService.Engine.Training.Sequences;
 

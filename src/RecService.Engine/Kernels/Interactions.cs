@@ -1,0 +1,32 @@
+namespace RecService.Engine.Kernels;
+
+/// <summary>Which entries cross. A type, so that kernels are compiled for each kind.</summary>
+internal interface IInteraction
+{
+    /// <summary>Every entry crosses with every other.</summary>
+    static abstract bool IsPlain { get; }
+
+    /// <summary>Pairs of fields have weights.</summary>
+    static abstract bool IsWeighted { get; }
+}
+
+internal readonly struct PlainInteraction : IInteraction
+{
+    public static bool IsPlain => true;
+
+    public static bool IsWeighted => false;
+}
+
+internal readonly struct PooledInteraction : IInteraction
+{
+    public static bool IsPlain => false;
+
+    public static bool IsWeighted => false;
+}
+
+internal readonly struct WeightedInteraction : IInteraction
+{
+    public static bool IsPlain => false;
+
+    public static bool IsWeighted => true;
+}
