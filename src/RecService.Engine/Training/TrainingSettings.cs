@@ -60,6 +60,11 @@ public sealed record TrainingSettings
     /// </summary>
     public int? Negatives { get; init; }
 
+    /// <summary>
+    /// Of sequences with logistic or pairwise loss: how much the negatives of a row count together, above 0. Null takes 8 for logistic loss and 1 for pairs.
+    /// </summary>
+    public float? NegativeWeight { get; init; }
+
     /// <summary>Of sequences: β, 0 to 1. Negatives are drawn in proportion to how often an item occurs, to this power.</summary>
     public float NegativeExponent { get; init; } = 0.25f;
 
@@ -159,6 +164,7 @@ public sealed record TrainingSettings
 
         Require(Patience >= 1, nameof(Patience), Patience, "at least 1");
         Require(Negatives is null or (>= 0 and <= 100_000), nameof(Negatives), Negatives ?? 0, "0 to 100000");
+        Require(NegativeWeight is null or (> 0 and < float.PositiveInfinity), nameof(NegativeWeight), NegativeWeight ?? 0, "above 0");
         Require(NegativeExponent is >= 0 and <= 1, nameof(NegativeExponent), NegativeExponent, "0 to 1");
         Require(Dropout is >= 0 and < 1, nameof(Dropout), Dropout, "0 to below 1");
     }

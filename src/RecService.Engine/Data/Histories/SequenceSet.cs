@@ -81,6 +81,33 @@ public sealed class SequenceSet
     /// <summary>What is to be predicted of an event.</summary>
     public float TargetOf(int e) => Targets is null ? 1 : Targets[e];
 
+    /// <summary>
+    /// Whether an item is to be predicted that the user had before: only then can be learned what coming again means, and columns of field <c>repeat</c> are
+    /// of use.
+    /// </summary>
+    public bool HasRepeats()
+    {
+        var seen = new HashSet<int>();
+        for (var sequence = 0; sequence < SequenceCount; sequence++)
+        {
+            seen.Clear();
+            for (var e = Starts[sequence]; e < Starts[sequence + 1]; e++)
+            {
+                if (WeightOf(e) > 0 && seen.Contains(ItemOf[e]))
+                {
+                    return true;
+                }
+
+                if (HistoryWeightOf(e) > 0)
+                {
+                    seen.Add(ItemOf[e]);
+                }
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Checks that the parts fit together.</summary>
     /// <exception cref="ArgumentException">Lengths differ, a row is out of range, a number is not finite, or times descend; the message names the event.</exception>
     public void Validate()

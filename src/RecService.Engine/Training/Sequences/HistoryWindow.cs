@@ -23,9 +23,11 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
     private readonly double _recentPerSecond;
     private readonly double _perStep;
 
-    // The positives that count: of each its item, ω, and how many half-lives passed up to it, for the long history and the recent one.
+    // The positives that count: of each its item, ω, weight, time, and how many half-lives passed up to it, for the long history and the recent one.
     private int[] _items = [];
     private float[] _omegas = [];
+    private float[] _weights = [];
+    private double[] _times = [];
     private double[] _ages = [];
     private double[] _recentAges = [];
     private int _count;
@@ -47,6 +49,19 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
         _recentPerSecond = _settings.RecentHalfLife is { } half ? 1 / half.TotalSeconds : 0;
         _perStep = -Math.Log2(_settings.Gamma);
     }
+
+    /// <summary>The positives of a row's history.</summary>
+    public (int From, int To) RangeOf(int row) =>
+        _unordered ? (0, _count) : (Math.Max(0, _positives[row] + 1 - _settings.Length), _positives[row] + 1);
+
+    /// <summary>The positive that a row is itself, where it is one of <see cref="RangeOf"/>; else −1.</summary>
+    public int OwnOf(int row) => _unordered ? _positives[row] : -1;
+
+    /// <summary>Item of a positive.</summary>
+    public int ItemAt(int positive) => _items[positive];
+
+    /// <summary>What a positive adds to the count of its item.</summary>
+    public float WeightAt(int positive) => _weights[positive];
 
     private bool Forgets => _settings.Gamma == 0;
 
@@ -144,7 +159,7 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
                 var since = _count == 0 ? 0 : time - lastTime;
                 var left = double.Exp2(-since * _perSecond);
                 var scale = mass > 0 ? (float)(left * Norm(mass * left)) : 0;
-                var recentScale = _count > 0 ? (float)double.Exp2(-since * _recentPerSecond) : 0;
+                var recentScale = IsOrdered() ? (float)double.Exp2(-since * _recentPerSecond) : 0;
                 Vectors<TVector, TLanes>.Scale(history + ((nint)_rows * _stride), sum, scale, _stride);
                 Vectors<TVector, TLanes>.Scale(recent + ((nint)_rows * _stride), recentSum, recentScale, _stride);
                 (_positives[_rows], _scales[_rows], _recentScales[_rows]) = (_count - 1, scale, recentScale);
@@ -154,7 +169,7 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
             if (_data.Omegas[e] is > 0 and var omega && e < segment.To - 1)
             {
                 var since = _count == 0 ? 0 : time - lastTime;
-                Enter(set.ItemOf[e], omega, since);
+                Enter(e, omega, time, since);
                 lastTime = time;
                 var now = _count - 1;
                 var f = now == 0 ? 0 : Left(_ages, now - 1, now);
@@ -184,9 +199,14 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
 
     private float RecentLeft(int earlier, int later) => Forgets ? 0 : (float)double.Exp2(_recentAges[earlier] - _recentAges[later]);
 
-    private void Enter(int item, float omega, double since)
+    /// <summary>Whether the positives so far have an order, which several of one time have not.</summary>
+    private bool IsOrdered() =>
+        _count > 0 && (_count == 1 || _data.Set.Times is null || _times[Math.Max(0, _count - _settings.Length)] < _times[_count - 1]);
+
+    private void Enter(int e, float omega, double time, double since)
     {
-        (_items[_count], _omegas[_count]) = (item, omega);
+        (_items[_count], _omegas[_count]) = (_data.Set.ItemOf[e], omega);
+        (_weights[_count], _times[_count]) = (_data.RepeatWeights[e], time);
         if (_count > 0)
         {
             _ages[_count] = _ages[_count - 1] + (since * _perSecond);
@@ -244,7 +264,7 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
         {
             if (_data.Omegas[e] is > 0 and var omega)
             {
-                Enter(set.ItemOf[e], omega, 0);
+                Enter(e, omega, 0, 0);
                 Vectors<TVector, TLanes>.Add(sum, _data.History!.Pooled<TVector, TLanes>(set.ItemOf[e], tables, Scratch), omega, _stride);
                 mass += omega;
             }
@@ -307,7 +327,7 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
         if (_items.Length < positives)
         {
             var capacity = Math.Max(positives, 2 * _items.Length);
-            (_items, _omegas) = (new int[capacity], new float[capacity]);
+            (_items, _omegas, _weights, _times) = (new int[capacity], new float[capacity], new float[capacity], new double[capacity]);
             (_ages, _recentAges) = (new double[capacity], new double[capacity]);
         }
 

@@ -9,7 +9,13 @@ namespace RecService.Engine.Training.Sequences;
 /// <summary>Sequences as the kernels read them.</summary>
 internal sealed class SequenceData
 {
-    public SequenceData(FeatureSpace space, SequenceSet set, HistorySettings? history)
+    private readonly int[] _requestFieldOf;
+
+    /// <param name="space">The columns.</param>
+    /// <param name="set">The sequences.</param>
+    /// <param name="history">How histories are pooled; null for none.</param>
+    /// <param name="scale">The scale of the targets.</param>
+    public SequenceData(FeatureSpace space, SequenceSet set, HistorySettings? history, TargetScale scale)
     {
         Set = set;
         Space = space;
@@ -34,9 +40,27 @@ internal sealed class SequenceData
         HistoryField = FieldOf(HistoryRows);
         RecentField = FieldOf(RecentRows);
         (Omegas, RepeatWeights) = HistoryWeightsOf();
+        Targets = new float[set.Count];
+        for (var e = 0; e < set.Count; e++)
+        {
+            Targets[e] = scale.Scaled(set.TargetOf(e));
+        }
+
+        _requestFieldOf = new int[space.FieldCount];
+        Array.Fill(_requestFieldOf, -1);
+        for (var field = 0; field < RequestFields.Length; field++)
+        {
+            _requestFieldOf[RequestFields[field]] = field;
+        }
     }
 
     public SequenceSet Set { get; }
+
+    /// <summary>What is to be predicted of each event, as the kernels take it.</summary>
+    public float[] Targets { get; }
+
+    /// <summary>The items that each user has as what is to be predicted.</summary>
+    public RowSets Chosen => field ??= ChosenItems();
 
     public FeatureSpace Space { get; }
 
@@ -72,6 +96,10 @@ internal sealed class SequenceData
     /// <summary>What each event adds to the count of its item: its weight.</summary>
     public float[] RepeatWeights { get; }
 
+    /// <summary>Index of a column's field in <see cref="RequestFields"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int RequestFieldOf(int column) => _requestFieldOf[Space.ColumnFields[column]];
+
     private SparseRows? HistoryRows => History is null ? null : Set.Roles!.History;
 
     private SparseRows? RecentRows => Recent is null ? null : Set.Roles!.Recent;
@@ -86,30 +114,6 @@ internal sealed class SequenceData
         }
 
         return counts;
-    }
-
-    /// <summary>Whether any row predicts an item of its own history.</summary>
-    public bool HasRepeats()
-    {
-        var seen = new HashSet<int>();
-        for (var sequence = 0; sequence < Set.SequenceCount; sequence++)
-        {
-            seen.Clear();
-            for (var e = Set.Starts[sequence]; e < Set.Starts[sequence + 1]; e++)
-            {
-                if (Set.WeightOf(e) > 0 && seen.Contains(Set.ItemOf[e]))
-                {
-                    return true;
-                }
-
-                if (RepeatWeights[e] > 0)
-                {
-                    seen.Add(Set.ItemOf[e]);
-                }
-            }
-        }
-
-        return false;
     }
 
     private (float[] Omegas, float[] Weights) HistoryWeightsOf()
@@ -137,6 +141,24 @@ internal sealed class SequenceData
         }
 
         return (omegas, weights);
+    }
+
+    private RowSets ChosenItems()
+    {
+        var (sequences, items) = (new List<int>(), new List<int>());
+        for (var sequence = 0; sequence < Set.SequenceCount; sequence++)
+        {
+            for (var e = Set.Starts[sequence]; e < Set.Starts[sequence + 1]; e++)
+            {
+                if (Set.WeightOf(e) > 0 && Set.TargetOf(e) > 0)
+                {
+                    sequences.Add(sequence);
+                    items.Add(Set.ItemOf[e]);
+                }
+            }
+        }
+
+        return RowSets.FromPairs(Set.SequenceCount, [.. sequences], [.. items]);
     }
 
     private int FieldOf(SparseRows? rows) =>

@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using System.Runtime.Intrinsics;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
-using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Threads;
 
@@ -14,22 +13,27 @@ namespace RecService.Engine.Training.Sequences;
 /// <summary>A model of sequences in the making: parameters, sequences as the kernels read them, and threads.</summary>
 internal sealed class SequenceFit : IDisposable
 {
-    /// <summary>Events of a segment at most.</summary>
+    /// <summary>Events of a segment at most: what is learned of a history steps behind each.</summary>
     private const int SegmentEvents = 1024;
 
-    /// <summary>Catalogues up to this size are compared with as a whole.</summary>
-    private const int MostItemsOfAll = 0;
+    /// <summary>The same where the model does not depend on the number of threads: <see cref="GroupBatches"/> of them know nothing of each other.</summary>
+    private const int DeterministicSegmentEvents = 128;
 
-    private const int DefaultNegatives = 128;
+    private const int GroupBatches = 4;
+
+    /// <summary>Fewer blocks of rows for a thread than this are not worth it.</summary>
+    private const int LeastBlocksOfThread = 16;
 
     private readonly TrainingSettings _settings;
     private readonly HistorySettings? _history;
     private readonly RandomSource _random;
+    private readonly TargetScale _scale;
     private readonly SequencePlan _plan;
     private readonly ParameterTable _table;
     private readonly ModelTranslation _translation;
     private readonly WorkerTeam _team;
     private readonly SequenceLearner[] _learners;
+    private readonly GradientList[] _gradients = [];
     private readonly HoldoutMeasure? _holdout;
     private readonly double _weights;
 
@@ -46,76 +50,90 @@ internal sealed class SequenceFit : IDisposable
         _settings = settings;
         _history = history;
         _random = new(settings.Seed);
-        var data = new SequenceData(space, train, history);
+        _scale = TargetScale.Of(settings.Loss, train.Targets, train.Weights);
+        var data = new SequenceData(space, train, history, _scale);
         var counts = data.TargetCounts();
-        var negatives = new NegativeItems(
-            counts,
-            settings.Negatives ?? (counts.Count(count => count > 0) <= MostItemsOfAll ? 0 : DefaultNegatives),
-            settings.NegativeExponent
-        );
-        _plan = new(train, data.Settings.Length, SegmentEvents);
+        var negatives = new NegativeItems(train, counts, settings);
+        _plan = new(train, data.Settings.Length, settings.Deterministic ? DeterministicSegmentEvents : SegmentEvents);
         for (var e = 0; e < train.Count; e++)
         {
             _weights += train.WeightOf(e);
         }
 
-        var scale = new TargetScale(0, 1, float.NegativeInfinity, float.PositiveInfinity, Clips: false);
         var numbering = RowNumbering.Natural(space);
-        _translation = new(space, settings, numbering, scale);
+        _translation = new(space, settings, numbering, _scale);
         _table = new(space, settings, numbering, threads: 1);
-        _table.Initialise(0, SequenceOccurrences.Of(data), _random);
-        InitialisePopularity(data, counts);
-        _team = new(Math.Max(1, Math.Min(settings.Threads, (int)(_plan.Rows / (4 * SequencePlan.BlockRows)))));
-        var weightRows = space.ColumnCount + ParameterTables.SpecialsOf(space, settings.Interaction);
-        var registers = kernel.Name;
-        _learners = [.. Enumerable.Range(0, _team.Size).Select(_ => SequenceKernels.Learner(registers, data, _plan, negatives, settings, _table.Stride, weightRows))];
-        _holdout = holdout is null ? null : SequenceKernels.Holdout(registers, new(space, holdout, history), settings, _table.Stride, excludesSeen);
+        _table.Initialise(InitialBias(data, negatives), SequenceOccurrences.Of(data), _random);
+        if (settings.Loss == Loss.Softmax)
+        {
+            InitialisePopularity(data, counts);
+        }
+
+        _team = new(
+            settings.Deterministic
+                ? settings.Threads
+                : (int)Math.Clamp(_plan.Rows / (LeastBlocksOfThread * SequencePlan.BlockRows), 1, settings.Threads)
+        );
+        try
+        {
+            var weightRows = space.ColumnCount + ParameterTables.SpecialsOf(space, settings.Interaction);
+            _learners =
+            [
+                .. Enumerable
+                    .Range(0, _team.Size)
+                    .Select(_ => SequenceKernels.Learner(kernel.Name, data, _plan, negatives, settings, _table.Stride, weightRows)),
+            ];
+            _gradients = settings.Deterministic ? [.. Enumerable.Range(0, GroupBatches).Select(_ => new GradientList(_table.Stride))] : [];
+            _holdout = holdout is null
+                ? null
+                : SequenceKernels.Holdout(
+                    kernel.Name,
+                    new(space, holdout, history, _scale),
+                    settings,
+                    _scale,
+                    negatives.Weight,
+                    _table.Stride,
+                    excludesSeen
+                );
+        }
+        catch
+        {
+            _team.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Rows of an epoch.</summary>
-    public long Rows => _plan.Rows;
-
     /// <summary>Learns from every row once, and measures the holdout.</summary>
+    /// <exception cref="TrainingDivergedException">The loss grew without bound, or a parameter is no longer a finite number.</exception>
     public EpochReport Learn(int epoch, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
         _plan.Deal(_random);
-        var seed = _random.Next();
-        var losses = new double[_team.Size];
-        var next = -1;
-        _team.Run(thread =>
-        {
-            var tables = _table.Tables(0);
-            var context = _table.Context(_settings.RateOf(epoch));
-            while (!cancellationToken.IsCancellationRequested && Interlocked.Increment(ref next) is var batch && batch < _plan.Count)
-            {
-                losses[thread] += _learners[thread].Learn(_plan[batch], seed + (ulong)batch, tables, context);
-            }
-        });
-        cancellationToken.ThrowIfCancellationRequested();
+        var trainLoss = Pass(epoch, _random.Next(), cancellationToken);
         var learningTime = Stopwatch.GetElapsedTime(start);
-        var trainLoss = losses.Sum() / _weights;
         var holdout = _holdout?.Measure(_table.Shared, cancellationToken);
-        if (!double.IsFinite(trainLoss) || !double.IsFinite(holdout?.Loss ?? 0) || !_translation.IsFinite(_table.Current))
-        {
-            throw new TrainingDivergedException(epoch);
-        }
-
+        CheckSense(epoch, trainLoss, holdout?.Loss);
         return new(epoch, trainLoss, holdout?.Loss, Stopwatch.GetElapsedTime(start), learningTime) { Ranking = holdout?.Ranking };
     }
 
     /// <summary>Goes on from a former run, and measures the holdout.</summary>
+    /// <exception cref="TrainingDivergedException">The state makes no sense of the sequences.</exception>
     public (double Loss, HoldoutRanking Ranking)? Start(TrainingState state, ReadOnlySpan<int> formerColumns, CancellationToken cancellationToken)
     {
         _translation.Start(_table.Current, state, formerColumns);
-        return _holdout?.Measure(_table.Shared, cancellationToken);
+        var holdout = _holdout?.Measure(_table.Shared, cancellationToken);
+        CheckSense(0, 0, holdout?.Loss);
+        return holdout;
     }
 
     /// <summary>Keeps the parameters as they are now.</summary>
+    /// <param name="state">Whether for <see cref="ToState"/> too.</param>
     public void Keep(bool state) => _table.Keep(sums: state);
 
+    /// <summary>Ends learning; returns the model that was kept last, and where none was, the model as it is.</summary>
     public FactorizationModel ToModel(FeatureIndex? features) => _translation.ToModel(_table.End(), features, _history);
 
+    /// <summary>The state of the model, after <see cref="ToModel"/>.</summary>
     public TrainingState ToState(FactorizationModel model) => _translation.ToState(_table.End(), model);
 
     public void Dispose()
@@ -126,95 +144,112 @@ internal sealed class SequenceFit : IDisposable
             learner.Dispose();
         }
 
+        foreach (var gradients in _gradients)
+        {
+            gradients.Dispose();
+        }
+
         _holdout?.Dispose();
         _table.Dispose();
     }
 
-    /// <summary>The weights of items start where their counts would have them, so that learning need not go all the way.</summary>
+    private double Pass(int epoch, ulong seed, CancellationToken cancellationToken)
+    {
+        var losses = new double[_plan.Count];
+        if (_settings.Deterministic)
+        {
+            for (var first = 0; first < _plan.Count; first += GroupBatches)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                Group(epoch, seed, first, Math.Min(GroupBatches, _plan.Count - first), losses);
+            }
+        }
+        else
+        {
+            var next = -1;
+            _team.Run(thread =>
+            {
+                var tables = _table.Tables(0);
+                var context = _table.Context(_settings.RateOf(epoch));
+                while (!cancellationToken.IsCancellationRequested && Interlocked.Increment(ref next) is var batch && batch < _plan.Count)
+                {
+                    losses[batch] = _learners[thread].Learn(_plan[batch], seed + (ulong)batch, tables, context);
+                }
+            });
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        return _scale.LossOf(losses.Sum() / _weights);
+    }
+
+    /// <summary>Learns from some batches, all of the same parameters, which each thread steps a part of.</summary>
+    private void Group(int epoch, ulong seed, int first, int count, double[] losses)
+    {
+        var next = -1;
+        _team.Run(thread =>
+        {
+            while (Interlocked.Increment(ref next) is var n && n < count)
+            {
+                var batch = first + n;
+                losses[batch] = _learners[thread].Gradients(_plan[batch], seed + (ulong)batch, _table.Tables(0), _gradients[n]);
+            }
+        });
+        _team.Run(thread =>
+        {
+            var (tables, context) = (_table.Tables(0), _table.Context(_settings.RateOf(epoch)));
+            for (var n = 0; n < count; n++)
+            {
+                _learners[thread].Step(_gradients[n], tables, context, new(thread, _team.Size));
+            }
+        });
+        for (var n = 0; n < count; n++)
+        {
+            _gradients[n].Clear();
+        }
+    }
+
+    private void CheckSense(int epoch, double trainLoss, double? holdoutLoss)
+    {
+        if (
+            !_scale.IsPlausible(trainLoss)
+            || (holdoutLoss is { } measured && !_scale.IsPlausibleOfHoldout(measured))
+            || !_translation.IsFinite(_table.Current)
+        )
+        {
+            throw new TrainingDivergedException(epoch);
+        }
+    }
+
+    /// <summary>The bias that is best without any feature: of logistic loss, the logit of the share of positives.</summary>
+    private float InitialBias(SequenceData data, NegativeItems negatives)
+    {
+        if (_settings.Loss != Loss.Logistic)
+        {
+            return 0;
+        }
+
+        var positives = 0.0;
+        for (var e = 0; e < data.Set.Count; e++)
+        {
+            positives += data.Targets[e] * data.Set.WeightOf(e);
+        }
+
+        var share = Math.Clamp(positives / (_weights * (1 + negatives.Weight)), 1e-4, 1 - 1e-4);
+        return (float)Math.Log(share / (1 - share));
+    }
+
+    /// <summary>The weights of items begin near where they would go: a part of the logarithm of how often the item is chosen.</summary>
     private unsafe void InitialisePopularity(SequenceData data, double[] counts)
     {
+        const float Part = 0.3f;
         var tables = _table.Shared;
         for (var item = 0; item < counts.Length; item++)
         {
-            if (data.Items[item] is { Length: > 0 } row)
+            // The column of an item's id stands first.
+            if (counts[item] > 0 && data.Items[item] is { Length: > 0 } row)
             {
-                tables.Weights[(nuint)row.Columns[0] * tables.WeightBlock] = 0.3f * (float)Math.Log(counts[item] + 1);
+                tables.Weights[(nuint)row.Columns[0] * tables.WeightBlock] = Part * (float)Math.Log(counts[item] + 1);
             }
         }
     }
-}
-
-/// <summary>How often columns occur in sequences.</summary>
-internal static class SequenceOccurrences
-{
-    public static double[] Of(SequenceData data)
-    {
-        var occurrences = new double[data.Space.ColumnCount];
-        var set = data.Set;
-        for (var sequence = 0; sequence < set.SequenceCount; sequence++)
-        {
-            var rowsAfter = 0;
-            for (var e = set.Starts[sequence + 1] - 1; e >= set.Starts[sequence]; e--)
-            {
-                // Without order, each is part of the history of the others.
-                if (data.Omegas[e] > 0 && (rowsAfter > 0 || set.IsUnordered(sequence)))
-                {
-                    Add(data.History!, set.ItemOf[e]);
-                    Add(data.Recent!, set.ItemOf[e]);
-                }
-
-                if (set.WeightOf(e) > 0)
-                {
-                    rowsAfter++;
-                    Add(data.Items, set.ItemOf[e]);
-                    Add(data.Users, set.UserOf[sequence]);
-                    if (data.Contexts is { } contexts)
-                    {
-                        Add(contexts, set.ContextOf![e]);
-                    }
-                }
-            }
-        }
-
-        return occurrences;
-
-        void Add(RoleRows rows, int row)
-        {
-            foreach (var column in rows[row].Columns)
-            {
-                occurrences[column]++;
-            }
-        }
-    }
-}
-
-/// <summary>Chooses the kernels of sequences. The combinations are spelled out as types, so that no reflection is needed.</summary>
-internal static class SequenceKernels
-{
-    public static SequenceLearner Learner(string registers, SequenceData data, SequencePlan plan, NegativeItems negatives, TrainingSettings settings, int stride, int weightRows) =>
-        settings.Solver switch
-        {
-            Solver.Sgd => Learner<GradientDescent>(registers, data, plan, negatives, settings, stride, weightRows),
-            Solver.AdaGrad => Learner<AdaGrad>(registers, data, plan, negatives, settings, stride, weightRows),
-            _ => Learner<Adam>(registers, data, plan, negatives, settings, stride, weightRows),
-        };
-
-    public static HoldoutMeasure Holdout(string registers, SequenceData data, TrainingSettings settings, int stride, bool excludesSeen) =>
-        registers switch
-        {
-            "vector512" when stride >= Lanes16.Width => new HoldoutMeasure<Vector512<float>, Lanes16>(data, settings, stride, excludesSeen),
-            "vector512" or "vector256" => new HoldoutMeasure<Vector256<float>, Lanes8>(data, settings, stride, excludesSeen),
-            "vector128" => new HoldoutMeasure<Vector128<float>, Lanes4>(data, settings, stride, excludesSeen),
-            _ => new HoldoutMeasure<float, Lanes1>(data, settings, stride, excludesSeen),
-        };
-
-    private static SequenceLearner Learner<TSolver>(string registers, SequenceData data, SequencePlan plan, NegativeItems negatives, TrainingSettings settings, int stride, int weightRows)
-        where TSolver : struct, ISolver<TSolver> =>
-        registers switch
-        {
-            "vector512" when stride >= Lanes16.Width => new SequenceLearner<Vector512<float>, Lanes16, TSolver>(data, plan, negatives, settings, stride, weightRows),
-            "vector512" or "vector256" => new SequenceLearner<Vector256<float>, Lanes8, TSolver>(data, plan, negatives, settings, stride, weightRows),
-            "vector128" => new SequenceLearner<Vector128<float>, Lanes4, TSolver>(data, plan, negatives, settings, stride, weightRows),
-            _ => new SequenceLearner<float, Lanes1, TSolver>(data, plan, negatives, settings, stride, weightRows),
-        };
 }

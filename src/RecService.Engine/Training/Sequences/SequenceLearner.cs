@@ -9,11 +9,55 @@ namespace RecService.Engine.Training.Sequences;
 /// <summary>Learns from batches of sequences: one thread's part of a pass.</summary>
 internal abstract class SequenceLearner : IDisposable
 {
-    /// <summary>Gradients of a batch's histories and users.</summary>
+    /// <summary>Learns from a batch: items step after each of its blocks, and histories, users and contexts after all.</summary>
     /// <returns>Σ weight · loss of its rows.</returns>
     public abstract double Learn(ReadOnlySpan<Segment> batch, ulong seed, in ParameterTables tables, in StepContext context);
 
+    /// <summary>Sums up the gradients of a batch without a step, all of the same parameters.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="seed">Seed of its negatives and of what is dropped.</param>
+    /// <param name="tables">The parameters.</param>
+    /// <param name="gradients">Receives the gradients of the batch, in the order in which they are to be applied.</param>
+    /// <returns>Σ weight · loss of its rows.</returns>
+    public abstract double Gradients(ReadOnlySpan<Segment> batch, ulong seed, in ParameterTables tables, GradientList gradients);
+
+    /// <summary>Steps down gradients that an owner has.</summary>
+    public abstract void Step(GradientList gradients, in ParameterTables tables, in StepContext context, Ownership ownership);
+
     public abstract void Dispose();
+}
+
+/// <summary>The gradients of a batch: of each of its blocks, and of what the blocks have in common.</summary>
+internal sealed class GradientList(int stride) : IDisposable
+{
+    private readonly List<GradientSums> _sums = [];
+
+    public int Count { get; private set; }
+
+    public GradientSums this[int index] => _sums[index];
+
+    /// <summary>Sums behind the others.</summary>
+    public GradientSums Next()
+    {
+        if (Count == _sums.Count)
+        {
+            _sums.Add(new(stride));
+        }
+
+        return _sums[Count++];
+    }
+
+    public void Clear()
+    {
+        for (var index = 0; index < Count; index++)
+        {
+            _sums[index].Clear();
+        }
+
+        Count = 0;
+    }
+
+    public void Dispose() => _sums.ForEach(sums => sums.Dispose());
 }
 
 /// <inheritdoc/>
@@ -22,113 +66,193 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
     where TSolver : struct, ISolver<TSolver>
 {
     private readonly SequenceData _data;
-    private readonly NegativeItems _negatives;
     private readonly TrainingSettings _settings;
-    private readonly bool _weighted;
+    private readonly RequestRows<TVector, TLanes> _requests;
     private readonly ItemBlock<TVector, TLanes> _items;
+    private readonly BlockNegatives<TVector, TLanes> _negatives;
+    private readonly RepeatTerms<TVector, TLanes>? _repeats;
+    private readonly GradientSlots _slots;
+    private readonly GradientSlots _batchSlots;
     private readonly GradientSums _itemSums;
     private readonly GradientSums _batchSums;
-    private readonly RequestRows<TVector, TLanes> _requests;
     private readonly RandomSource _random = new(0);
-
     private readonly NativeArray<float> _queries;
     private readonly NativeArray<float> _transposed;
     private readonly NativeArray<float> _querySlopes;
     private readonly NativeArray<float> _masks;
     private readonly NativeArray<float> _scores;
     private readonly NativeArray<float> _ofRows;
-    private readonly NativeArray<float> _offsets;
-    private readonly int[] _targetSlots;
-    private readonly int[] _multiplicities;
+    private readonly int[] _targetSlots = new int[SequencePlan.MostBlockRows];
 
     public SequenceLearner(SequenceData data, SequencePlan plan, NegativeItems negatives, TrainingSettings settings, int stride, int weightRows)
     {
         const int Most = SequencePlan.MostBlockRows;
+        var weighted = settings.Interaction == FeatureInteraction.FieldWeighted;
         _data = data;
-        _negatives = negatives;
         _settings = settings;
-        _weighted = settings.Interaction == FeatureInteraction.FieldWeighted;
-        _items = new(data, _weighted, stride, Math.Min(negatives.Most + Most, data.Items.Count));
-        _itemSums = new(data.Space.FactorCount, weightRows, stride);
-        _batchSums = new(data.Space.FactorCount, weightRows, stride);
-        _requests = new(data, _weighted, stride, plan.MostRows, learns: true);
-        _queries = new((nuint)(Most * _items.Length));
-        _transposed = new((nuint)(Most * _items.Length));
-        _querySlopes = new((nuint)(Most * _items.Length));
-        _masks = new((nuint)(Most * _items.Length));
-        _scores = new((nuint)Most * (nuint)negatives.Most);
-        _ofRows = new(3 * Most);
-        _offsets = new((nuint)negatives.Most);
-        _targetSlots = new int[Most];
-        _multiplicities = new int[negatives.Most];
+        _requests = new(data, weighted, BlockLoss.HasConstants(settings.Loss), stride, plan.MostRows);
+        _items = new(data, weighted, stride, Math.Min(negatives.Most + BlockNegatives.MostDislikes + Most, data.Items.Count));
+        _negatives = new(data, negatives, settings.Loss, _items);
+        _repeats = data.Repeat is null ? null : new(data);
+        _slots = new(data.Space.FactorCount, weightRows);
+        _batchSlots = new(data.Space.FactorCount, weightRows);
+        (_itemSums, _batchSums) = (new(stride), new(stride));
+        var floats = (nuint)(Most * _items.Length);
+        (_queries, _transposed, _querySlopes, _masks) = (new(floats), new(floats), new(floats), new(floats));
+        _scores = new((nuint)Most * (nuint)(negatives.Most + BlockNegatives.MostDislikes));
+        _ofRows = new(4 * Most);
     }
 
     private int Length => _items.Length;
 
     public override double Learn(ReadOnlySpan<Segment> batch, ulong seed, in ParameterTables tables, in StepContext context)
     {
-        _random.Restart(seed);
-        var rows = _requests.Pool(batch, tables);
+        var rows = Begin(batch, seed, tables);
+        _batchSums.Begin(_batchSlots);
         var losses = 0.0;
-        var blocks = Math.Max(1, (rows + (SequencePlan.BlockRows / 2)) / SequencePlan.BlockRows);
-        for (var block = 0; block < blocks; block++)
+        foreach (var (from, count) in new Blocks(rows))
         {
-            var from = (int)((long)rows * block / blocks);
-            losses += Block(from, (int)((long)rows * (block + 1) / blocks) - from, tables, context);
+            _itemSums.Begin(_slots);
+            losses += Block(batch, from, count, tables, _itemSums, _batchSums);
+            _itemSums.End();
+            _itemSums.Step<TVector, TLanes, TSolver>(tables, context, default);
+            _itemSums.Clear();
         }
 
-        _requests.Back(batch, _batchSums);
+        _requests.Back(batch, _batchSums, tables);
+        _repeats?.Leave();
+        _batchSums.End();
         _batchSums.Step<TVector, TLanes, TSolver>(tables, context, default);
         _batchSums.Clear();
         return losses;
     }
 
+    public override double Gradients(ReadOnlySpan<Segment> batch, ulong seed, in ParameterTables tables, GradientList gradients)
+    {
+        var rows = Begin(batch, seed, tables);
+        var ofBatch = gradients.Next();
+        ofBatch.Begin(_batchSlots);
+        var losses = 0.0;
+        foreach (var (from, count) in new Blocks(rows))
+        {
+            var ofItems = gradients.Next();
+            ofItems.Begin(_slots);
+            losses += Block(batch, from, count, tables, ofItems, ofBatch);
+            ofItems.End();
+        }
+
+        _requests.Back(batch, ofBatch, tables);
+        _repeats?.Leave();
+        ofBatch.End();
+        return losses;
+    }
+
+    public override void Step(GradientList gradients, in ParameterTables tables, in StepContext context, Ownership ownership)
+    {
+        for (var index = 0; index < gradients.Count; index++)
+        {
+            gradients[index].Step<TVector, TLanes, TSolver>(tables, context, ownership);
+        }
+    }
+
     public override void Dispose()
     {
+        _requests.Dispose();
         _items.Dispose();
+        _negatives.Dispose();
+        _repeats?.Dispose();
+        _slots.Dispose();
+        _batchSlots.Dispose();
         _itemSums.Dispose();
         _batchSums.Dispose();
-        _requests.Dispose();
-        foreach (var array in new[] { _queries, _transposed, _querySlopes, _masks, _scores, _ofRows, _offsets })
+        foreach (var array in new[] { _queries, _transposed, _querySlopes, _masks, _scores, _ofRows })
         {
             array.Dispose();
         }
     }
 
-    /// <summary>Learns the items of a block of rows, and leaves the gradients of the rows' pooled vectors.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private double Block(int from, int count, in ParameterTables tables, in StepContext context)
+    private int Begin(ReadOnlySpan<Segment> batch, ulong seed, in ParameterTables tables)
     {
-        var set = _data.Set;
+        _random.Restart(seed);
+        return _requests.Pool(batch, tables);
+    }
+
+    /// <summary>Gradients of a block of rows: of its items, and of the rows' pooled vectors, which are kept for the whole batch.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private double Block(ReadOnlySpan<Segment> batch, int from, int count, in ParameterTables tables, GradientSums ofItems, GradientSums ofBatch)
+    {
         var padded = (count + TLanes.Width - 1) / TLanes.Width * TLanes.Width;
-        var negatives = TakeItems(from, count);
-        _items.Forward(tables);
-        for (var n = 0; n < negatives; n++)
+        _negatives.Take(batch, _requests, from, count, _random);
+        for (var row = 0; row < count; row++)
         {
-            _offsets.Pointer[n] += _items.Constants[n];
+            _targetSlots[row] = _items.Add(_data.Set.ItemOf[_requests.EventOf(from + row)]);
         }
 
+        _items.Forward(tables);
         _requests.Query(from, count, tables, _queries.Pointer);
-        new Span<float>(_queries.Pointer + ((nint)count * Length), (padded - count) * Length).Clear();
         if (_settings.Dropout > 0)
         {
             DropOut(count);
         }
 
+        new Span<float>(_queries.Pointer + ((nint)count * Length), (padded - count) * Length).Clear();
         Transpose(padded);
+        var scores = Score(from, count, padded, tables);
+        var losses = BlockLoss<TVector, TLanes>.Slopes(_settings.Loss, scores);
+        BackItems(scores, ofItems);
+        BackQueries(from, scores, ofBatch, tables);
+        _repeats?.Backward(scores, ofItems);
+        _items.Backward(ofItems, tables);
+        return losses;
+    }
+
+    /// <summary>Scores of a block's rows with their targets and negatives.</summary>
+    private BlockScores Score(int from, int count, int padded, in ParameterTables tables)
+    {
+        const int Most = SequencePlan.MostBlockRows;
         var scores = new BlockScores
         {
             Rows = count,
             PaddedRows = padded,
-            Negatives = negatives,
-            Targets = _ofRows.Pointer,
-            Weights = _ofRows.Pointer + SequencePlan.MostBlockRows,
-            Values = _ofRows.Pointer + (2 * SequencePlan.MostBlockRows),
+            Negatives = _negatives.Count,
             Scores = _scores.Pointer,
-            Offsets = _offsets.Pointer,
+            Shares = _negatives.Shares,
+            Targets = _ofRows.Pointer,
+            Weights = _ofRows.Pointer + Most,
+            Values = _ofRows.Pointer + (2 * Most),
         };
+        var hasConstants = BlockLoss.HasConstants(_settings.Loss);
+        var constants = _ofRows.Pointer + (3 * Most);
+        for (var row = 0; row < padded; row++)
+        {
+            if (row >= count)
+            {
+                scores.Weights[row] = scores.Values[row] = scores.Targets[row] = constants[row] = 0;
+                continue;
+            }
+
+            var e = _requests.EventOf(from + row);
+            var slot = _targetSlots[row];
+            (scores.Weights[row], scores.Values[row]) = (_data.Set.WeightOf(e), _data.Targets[e]);
+            constants[row] = hasConstants ? _requests.ConstantOf(from + row, tables) : 0;
+            scores.Targets[row] =
+                constants[row]
+                + _items.Constants[slot]
+                + Vectors<TVector, TLanes>.Dot(_queries.Pointer + ((nint)row * Length), _items.Vectors + ((nint)slot * Length), Length);
+        }
+
+        // The sums begin with what scores have beside the products.
+        for (var n = 0; n < scores.Negatives; n++)
+        {
+            var constant = TLanes.Of(_items.Constants[n] + _negatives.Offsets[n]);
+            for (var row = 0; row < padded; row += TLanes.Width)
+            {
+                TLanes.Store(hasConstants ? TLanes.Add(constant, TLanes.Load(constants + row)) : constant, scores.Scores + ((nint)n * padded) + row);
+            }
+        }
+
         Matrices<TVector, TLanes>.Multiply(
-            negatives,
+            scores.Negatives,
             padded,
             Length,
             _items.Vectors,
@@ -138,121 +262,54 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
             padded,
             scores.Scores,
             padded,
-            add: false
+            add: true
         );
-        for (var row = 0; row < padded; row++)
-        {
-            var isRow = row < count;
-            scores.Weights[row] = isRow ? set.WeightOf(_requests.EventOf(from + row)) : 0;
-            scores.Values[row] = isRow ? set.TargetOf(_requests.EventOf(from + row)) : 0;
-            scores.Targets[row] = 0;
-            if (!isRow)
-            {
-                continue;
-            }
-
-            var slot = _targetSlots[row];
-            scores.Targets[row] =
-                _items.Constants[slot]
-                + Vectors<TVector, TLanes>.Dot(_queries.Pointer + ((nint)row * Length), _items.Vectors + ((nint)slot * Length), Length);
-            if (slot < negatives)
-            {
-                scores.Scores[((nint)slot * padded) + row] = BlockScores.Never;
-            }
-        }
-
-        var losses = BlockLoss<TVector, TLanes>.Slopes(_settings.Loss, scores);
-        BackItems(count, scores, tables);
-        BackQueries(from, count, scores, tables);
-        _items.Backward(_itemSums, tables);
-        _itemSums.Step<TVector, TLanes, TSolver>(tables, context, default);
-        _itemSums.Clear();
-        return losses;
+        _repeats?.Forward(_requests, from, _items, _targetSlots, tables, scores);
+        _negatives.Mask(scores, _targetSlots);
+        return scores;
     }
 
-    /// <summary>Takes the negatives and the targets of a block; returns the number of different negatives.</summary>
-    private int TakeItems(int from, int count)
+    /// <summary>Leaves out coordinates of q at random.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void DropOut(int count)
     {
-        if (_negatives.Sampled > 0 || _items.Count == 0)
+        var threshold = (uint)(_settings.Dropout * 256);
+        var kept = 1 / (1 - (threshold / 256f));
+        for (var at = 0; at < count * Length; at += 8)
         {
-            _items.Clear();
-            TakeNegatives();
-        }
-
-        var negatives = _negatives.Sampled > 0 ? _items.Count : _negatives.Items.Length;
-        for (var n = 0; n < negatives; n++)
-        {
-            _offsets.Pointer[n] = _negatives.Sampled == 0 ? 0 : _offsets.Pointer[n] + MathF.Log(_multiplicities[n]);
-        }
-
-        for (var row = 0; row < count; row++)
-        {
-            _targetSlots[row] = _items.Add(_data.Set.ItemOf[_requests.EventOf(from + row)]);
-        }
-
-        return negatives;
-    }
-
-    private void TakeNegatives()
-    {
-        if (_negatives.Draw is not { } draw)
-        {
-            foreach (var item in _negatives.Items)
+            var bits = _random.Next();
+            for (var lane = 0; lane < 8; lane++, bits >>= 8)
             {
-                _items.Add(item);
+                _masks.Pointer[at + lane] = (bits & 0xFF) < threshold ? 0 : kept;
             }
-
-            return;
         }
 
-        for (var n = 0; n < _negatives.Sampled; n++)
+        for (var at = 0; at < count * Length; at += TLanes.Width)
         {
-            var (drawn, known) = (draw.Next(_random), _items.Count);
-            var slot = _items.Add(_negatives.Items[drawn]);
-            if (slot == known)
-            {
-                (_multiplicities[slot], _offsets.Pointer[slot]) = (0, _negatives.Corrections![drawn]);
-            }
-
-            _multiplicities[slot]++;
+            TLanes.Store(TLanes.Multiply(TLanes.Load(_queries.Pointer + at), TLanes.Load(_masks.Pointer + at)), _queries.Pointer + at);
         }
     }
 
     private void Transpose(int padded)
     {
-        for (var row = 0; row < padded; row++)
+        for (var d = 0; d < Length; d++)
         {
-            for (var d = 0; d < Length; d++)
+            var (from, to) = ((nint)_queries.Pointer + (d * sizeof(float)), (nint)_transposed.Pointer + ((nint)d * padded * sizeof(float)));
+            for (var row = 0; row < padded; row++)
             {
-                _transposed.Pointer[((nint)d * padded) + row] = _queries.Pointer[((nint)row * Length) + d];
-            }
-        }
-    }
-
-    private void DropOut(int count)
-    {
-        var threshold = (uint)(_settings.Dropout * 65536);
-        var kept = 1 / (1 - (threshold / 65536f));
-        for (var at = 0; at < count * Length; at += 4)
-        {
-            var bits = _random.Next();
-            for (var lane = 0; lane < 4; lane++, bits >>= 16)
-            {
-                var mask = (bits & 0xFFFF) < threshold ? 0 : kept;
-                _masks.Pointer[at + lane] = mask;
-                _queries.Pointer[at + lane] *= mask;
+                ((float*)to)[row] = ((float*)from)[(nint)row * Length];
             }
         }
     }
 
     /// <summary>Gradients of z and c of the block's items.</summary>
-    private void BackItems(int count, in BlockScores scores, in ParameterTables tables)
+    private void BackItems(in BlockScores scores, GradientSums sums)
     {
-        var gradients = _items.Gradients(_itemSums);
+        var gradients = _items.Gradients(sums);
         Matrices<TVector, TLanes>.Multiply(
             scores.Negatives,
             Length,
-            count,
+            scores.Rows,
             scores.Scores,
             scores.PaddedRows,
             1,
@@ -274,25 +331,21 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
             _items.Slopes[n] = TLanes.Sum(slope);
         }
 
-        for (var row = 0; row < count; row++)
+        for (var row = 0; row < scores.Rows; row++)
         {
             var slot = _targetSlots[row];
             _items.Slopes[slot] += scores.Targets[row];
-            Vectors<TVector, TLanes>.Add(
-                gradients + ((nint)slot * Length),
-                _queries.Pointer + ((nint)row * Length),
-                scores.Targets[row],
-                Length
-            );
+            Vectors<TVector, TLanes>.Add(gradients + ((nint)slot * Length), _queries.Pointer + ((nint)row * Length), scores.Targets[row], Length);
         }
     }
 
-    /// <summary>Gradients of the pooled vectors of the block's rows, and of the weights with which their fields cross with those of items.</summary>
-    private void BackQueries(int from, int count, in BlockScores scores, in ParameterTables tables)
+    /// <summary>Gradients of the pooled vectors of the block's rows.</summary>
+    private void BackQueries(int from, in BlockScores scores, GradientSums sums, in ParameterTables tables)
     {
-        var slopes = _weighted ? _querySlopes.Pointer : _requests.SlopesFrom(from);
+        var direct = _requests.SlopesFrom(from);
+        var slopes = direct is null ? _querySlopes.Pointer : direct;
         Matrices<TVector, TLanes>.Multiply(
-            count,
+            scores.Rows,
             Length,
             scores.Negatives,
             scores.Scores,
@@ -304,19 +357,61 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
             Length,
             add: false
         );
-        for (var row = 0; row < count; row++)
+        for (var row = 0; row < scores.Rows; row++)
         {
             var slope = slopes + ((nint)row * Length);
             Vectors<TVector, TLanes>.Add(slope, _items.Vectors + ((nint)_targetSlots[row] * Length), scores.Targets[row], Length);
             if (_settings.Dropout > 0)
             {
+                var mask = _masks.Pointer + ((nint)row * Length);
                 for (var d = 0; d < Length; d += TLanes.Width)
                 {
-                    TLanes.Store(TLanes.Multiply(TLanes.Load(slope + d), TLanes.Load(_masks.Pointer + ((nint)row * Length) + d)), slope + d);
+                    TLanes.Store(TLanes.Multiply(TLanes.Load(slope + d), TLanes.Load(mask + d)), slope + d);
                 }
             }
         }
 
-        _requests.BackQueries(from, count, slopes, _batchSums, tables);
+        var constants = _ofRows.Pointer + (3 * SequencePlan.MostBlockRows);
+        if (BlockLoss.HasConstants(_settings.Loss))
+        {
+            SumSlopes(scores, constants);
+        }
+
+        _requests.BackQueries(from, scores.Rows, slopes, constants, sums, tables);
+    }
+
+    /// <summary>The slope of what the scores of each row have in common.</summary>
+    private static void SumSlopes(in BlockScores scores, float* slopes)
+    {
+        for (var row = 0; row < scores.PaddedRows; row += TLanes.Width)
+        {
+            var sum = TLanes.Load(scores.Targets + row);
+            for (var n = 0; n < scores.Negatives; n++)
+            {
+                sum = TLanes.Add(sum, TLanes.Load(scores.Scores + ((nint)n * scores.PaddedRows) + row));
+            }
+
+            TLanes.Store(sum, slopes + row);
+        }
+    }
+
+    /// <summary>The blocks of a number of rows: of about equal size, none much larger than <see cref="SequencePlan.BlockRows"/>.</summary>
+    private ref struct Blocks(int rows)
+    {
+        private readonly int _count = Math.Max(1, (rows + (SequencePlan.BlockRows / 2)) / SequencePlan.BlockRows);
+        private int _block = -1;
+
+        public readonly (int From, int Count) Current
+        {
+            get
+            {
+                var from = (int)((long)rows * _block / _count);
+                return (from, (int)((long)rows * (_block + 1) / _count) - from);
+            }
+        }
+
+        public readonly Blocks GetEnumerator() => this;
+
+        public bool MoveNext() => ++_block < _count;
     }
 }

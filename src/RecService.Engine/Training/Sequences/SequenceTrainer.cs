@@ -7,7 +7,7 @@ namespace RecService.Engine.Training.Sequences;
 
 /// <summary>
 /// Trains factorization machines along sequences: the row of each event has, beside user, context and item, what the user did before it (SVD++ with squared
-/// loss: Koren, KDD 2008; of which item next with <see cref="Loss.Softmax"/>). The same settings and data give the same model with one thread, and with any
+/// loss: Koren, KDD 2008; of which item next with <see cref="Model.Loss.Softmax"/>). The same settings and data give the same model with one thread, and with any
 /// number of threads where <see cref="TrainingSettings.Deterministic"/> asks for it.
 /// </summary>
 public sealed class SequenceTrainer
