@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Model;
@@ -53,6 +54,7 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
     private readonly NativeArray<float> _scores;
     private readonly RowOutcome[] _outcomes;
     private readonly Dictionary<int, double> _counts = [];
+    private readonly List<(int Item, float Term)> _apart = [];
 
     public HoldoutMeasure(SequenceData data, TrainingSettings settings, TargetScale scale, float negativeWeight, int stride, bool excludesSeen)
     {
@@ -113,6 +115,7 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
     private int TakeRows(in ParameterTables tables, CancellationToken cancellationToken)
     {
         var rows = 0;
+        _apart.Clear();
         for (var batch = 0; batch < _plan.Count && rows < _rows; batch++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -141,17 +144,19 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
             Value = _data.Targets[e],
             Constant = BlockLoss.HasConstants(_settings.Loss) ? _requests.ConstantOf(row, tables) : 0,
             Own = Score(target, query) + TermOf(target, tables),
+            Target = target,
+            Rank = 1,
+            Powers = 1,
         };
-
-        // What all items come to has these as if there were no history; and the target, of equal scores, comes last.
+        var first = _apart.Count;
+        _counts.TryAdd(target, 0);
         foreach (var item in _counts.Keys)
         {
-            var score = Score(item, query);
-            var repeated = score + TermOf(item, tables);
-            outcome.Rank -= score >= outcome.Own ? 1 : 0;
-            outcome.Rank += item == target || (!_excludesSeen && repeated >= outcome.Own) ? 1 : 0;
-            outcome.Powers += Power(repeated - outcome.Own) - Power(score - outcome.Own);
+            _apart.Add((item, TermOf(item, tables)));
         }
+
+        (outcome.NextApart, outcome.EndApart) = (first, _apart.Count);
+        CollectionsMarshal.AsSpan(_apart)[first..].Sort();
     }
 
     /// <summary>Counts of the items of a row's history.</summary>
@@ -222,6 +227,11 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
         }
 
         outcome.Rank += rank;
+        for (; outcome.NextApart < outcome.EndApart && _apart[outcome.NextApart].Item < first + count; outcome.NextApart++)
+        {
+            AddApart(ref outcome, scores, first);
+        }
+
         if (_settings.Loss != Loss.Softmax)
         {
             AddSample(ref outcome, scores, count);
@@ -242,6 +252,16 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
         }
 
         outcome.Powers += rest;
+    }
+
+    /// <summary>What is counted as if there were no history, of an item that the history has, and of the target, which of equal scores comes last.</summary>
+    private void AddApart(ref RowOutcome outcome, float* scores, int first)
+    {
+        var (item, term) = _apart[outcome.NextApart];
+        var score = scores[item - first];
+        outcome.Rank -= score >= outcome.Own ? 1 : 0;
+        outcome.Rank += item != outcome.Target && !_excludesSeen && score + term >= outcome.Own ? 1 : 0;
+        outcome.Powers += (item == outcome.Target ? 0 : Power(score + term - outcome.Own)) - Power(score - outcome.Own);
     }
 
     /// <summary>The loss against negatives, of some of them.</summary>
@@ -289,6 +309,13 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
 
         /// <summary>Score of the target, without <see cref="Constant"/>.</summary>
         public float Own;
+
+        public int Target;
+
+        /// <summary>Where the items of its history, and the target, are in the list of what is counted apart, and how far they have been.</summary>
+        public int NextApart;
+
+        public int EndApart;
 
         /// <summary>Items that score as much or more, the target among them.</summary>
         public int Rank;
