@@ -15,6 +15,9 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
     /// <summary>What is left of an event that counts less than this is let go unnoticed.</summary>
     private const double Negligible = 1e-9;
 
+    /// <summary>Events ahead whose latent vectors are fetched.</summary>
+    private const int FetchAhead = 4;
+
     private readonly SequenceData _data;
     private readonly HistorySettings _settings;
     private readonly int _stride;
@@ -154,6 +157,12 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
         for (var e = FirstOfWindow(segment); e < segment.To; e++)
         {
             var time = set.Times is null ? 0 : set.Times[e];
+            if (e + FetchAhead < segment.To)
+            {
+                _data.History!.Fetch(set.ItemOf[e + FetchAhead], tables);
+                _data.Recent!.Fetch(set.ItemOf[e + FetchAhead], tables);
+            }
+
             if (e >= segment.From && set.WeightOf(e) > 0)
             {
                 var since = _count == 0 ? 0 : time - lastTime;

@@ -11,6 +11,9 @@ namespace RecService.Engine.Training.Sequences;
 internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
     where TLanes : ILanes<TVector>
 {
+    /// <summary>Items ahead whose latent vectors are fetched.</summary>
+    private const int FetchAhead = 6;
+
     private readonly SequenceData _data;
     private readonly RoleRows _rows;
     private readonly bool _weighted;
@@ -110,6 +113,11 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
         {
             for (var slot = 0; slot < _count; slot++)
             {
+                if (slot + FetchAhead < _count)
+                {
+                    _rows.Fetch(_items[slot + FetchAhead], tables);
+                }
+
                 var column = _rows.ColumnOf(_items[slot]);
                 var from = tables.Factors + ((nuint)_rows.FactorOf(column) * tables.FactorBlock);
                 var to = _vectors.Pointer + ((nint)slot * Length);

@@ -183,12 +183,18 @@ internal sealed unsafe class RoleRows
 {
     private readonly SparseRows _rows;
     private readonly FeatureSpace _space;
+    private readonly int[] _columns = [];
 
     public RoleRows(FeatureSpace space, SparseRows rows)
     {
         _rows = rows;
         _space = space;
         IsSingle = rows is { Width: 1, Values.IsEmpty: true };
+        if (IsSingle)
+        {
+            _columns = [.. rows.Columns];
+        }
+
         for (var row = 0; row < rows.Count; row++)
         {
             MaximumEntries = Math.Max(MaximumEntries, rows[row].Length);
@@ -208,7 +214,7 @@ internal sealed unsafe class RoleRows
 
     /// <summary>The only column of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int ColumnOf(int row) => _rows.Columns[row];
+    public int ColumnOf(int row) => _columns[row];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int FactorOf(int column) => _space.ColumnFactors.IsEmpty ? column : _space.ColumnFactors[column];
@@ -219,11 +225,32 @@ internal sealed unsafe class RoleRows
         where TLanes : ILanes<TVector> =>
         IsSingle ? tables.Factors + ((nuint)FactorOf(ColumnOf(row)) * tables.FactorBlock) : Sum<TVector, TLanes>(row, tables, scratch);
 
+    /// <summary>Has the latent vectors of a row fetched, which are needed soon.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Fetch(int row, in ParameterTables tables)
+    {
+        if (IsSingle)
+        {
+            Cache.Prefetch(tables.Factors + ((nuint)FactorOf(ColumnOf(row)) * tables.FactorBlock), (nuint)tables.Stride);
+        }
+        else
+        {
+            FetchAll(row, tables);
+        }
+    }
+
     /// <summary>Passes x · <paramref name="gradient"/> back to a row's latent vectors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Back<TVector, TLanes>(int row, GradientSums sums, float* gradient, float x, int stride)
         where TLanes : ILanes<TVector>
     {
+        if (IsSingle)
+        {
+            var only = ColumnOf(row);
+            Vectors<TVector, TLanes>.Add(sums.Of(FactorOf(only), only), gradient, x, stride);
+            return;
+        }
+
         var entries = _rows[row];
         for (var e = 0; e < entries.Length; e++)
         {
@@ -235,6 +262,11 @@ internal sealed unsafe class RoleRows
     /// <summary>Σ w x.</summary>
     public float Linear(int row, in ParameterTables tables)
     {
+        if (IsSingle)
+        {
+            return tables.Weights[(nuint)ColumnOf(row) * tables.WeightBlock];
+        }
+
         var entries = _rows[row];
         var linear = 0f;
         for (var e = 0; e < entries.Length; e++)
@@ -246,12 +278,27 @@ internal sealed unsafe class RoleRows
     }
 
     /// <summary>Passes a slope back to a row's weights.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void BackLinear(int row, GradientSums sums, float slope)
     {
+        if (IsSingle)
+        {
+            sums.AddWeight(ColumnOf(row), slope);
+            return;
+        }
+
         var entries = _rows[row];
         for (var e = 0; e < entries.Length; e++)
         {
             sums.AddWeight(entries.Columns[e], slope * entries.ValueAt(e));
+        }
+    }
+
+    private void FetchAll(int row, in ParameterTables tables)
+    {
+        foreach (var column in _rows[row].Columns)
+        {
+            Cache.Prefetch(tables.Factors + ((nuint)FactorOf(column) * tables.FactorBlock), (nuint)tables.Stride);
         }
     }
 

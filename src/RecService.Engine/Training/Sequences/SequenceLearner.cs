@@ -65,6 +65,9 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
     where TLanes : ILanes<TVector>
     where TSolver : struct, ISolver<TSolver>
 {
+    /// <summary>Places in the numbers that say what is dropped.</summary>
+    private const int DropMasks = 2048;
+
     private readonly SequenceData _data;
     private readonly TrainingSettings _settings;
     private readonly RequestRows<TVector, TLanes> _requests;
@@ -82,6 +85,7 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
     private readonly NativeArray<float> _masks;
     private readonly NativeArray<float> _scores;
     private readonly NativeArray<float> _ofRows;
+    private readonly int[] _maskOfRow = new int[SequencePlan.MostBlockRows];
     private readonly int[] _targetSlots = new int[SequencePlan.MostBlockRows];
 
     public SequenceLearner(SequenceData data, SequencePlan plan, NegativeItems negatives, TrainingSettings settings, int stride, int weightRows)
@@ -98,7 +102,9 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
         _batchSlots = new(data.Space.FactorCount, weightRows);
         (_itemSums, _batchSums) = (new(stride), new(stride));
         var floats = (nuint)(Most * _items.Length);
-        (_queries, _transposed, _querySlopes, _masks) = (new(floats), new(floats), new(floats), new(floats));
+        (_queries, _transposed, _querySlopes) = (new(floats), new(floats), new(floats));
+        _masks = new(settings.Dropout > 0 ? (nuint)((DropMasks * Lanes16.Width) + _items.Length) : 0);
+        FillMasks();
         _scores = new((nuint)Most * (nuint)(negatives.Most + BlockNegatives.MostDislikes));
         _ofRows = new(4 * Most);
     }
@@ -273,20 +279,29 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void DropOut(int count)
     {
-        var threshold = (uint)(_settings.Dropout * 256);
-        var kept = 1 / (1 - (threshold / 256f));
-        for (var at = 0; at < count * Length; at += 8)
+        for (var row = 0; row < count; row++)
         {
-            var bits = _random.Next();
-            for (var lane = 0; lane < 8; lane++, bits >>= 8)
-            {
-                _masks.Pointer[at + lane] = (bits & 0xFF) < threshold ? 0 : kept;
-            }
+            _maskOfRow[row] = _random.Below(DropMasks) * Lanes16.Width;
+            Drop(_queries.Pointer + ((nint)row * Length), _masks.Pointer + _maskOfRow[row]);
         }
+    }
 
-        for (var at = 0; at < count * Length; at += TLanes.Width)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Drop(float* vector, float* mask)
+    {
+        for (var d = 0; d < Length; d += TLanes.Width)
         {
-            TLanes.Store(TLanes.Multiply(TLanes.Load(_queries.Pointer + at), TLanes.Load(_masks.Pointer + at)), _queries.Pointer + at);
+            TLanes.Store(TLanes.Multiply(TLanes.Load(vector + d), TLanes.Load(mask + d)), vector + d);
+        }
+    }
+
+    /// <summary>What is left of each coordinate, for rows to take from a place of their own: numbers for each would take longer to draw than to use.</summary>
+    private void FillMasks()
+    {
+        var random = new RandomSource(_settings.Seed);
+        for (nuint at = 0; at < _masks.Length; at++)
+        {
+            _masks.Pointer[at] = random.NextDouble() < _settings.Dropout ? 0 : 1 / (1 - _settings.Dropout);
         }
     }
 
@@ -363,11 +378,7 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
             Vectors<TVector, TLanes>.Add(slope, _items.Vectors + ((nint)_targetSlots[row] * Length), scores.Targets[row], Length);
             if (_settings.Dropout > 0)
             {
-                var mask = _masks.Pointer + ((nint)row * Length);
-                for (var d = 0; d < Length; d += TLanes.Width)
-                {
-                    TLanes.Store(TLanes.Multiply(TLanes.Load(slope + d), TLanes.Load(mask + d)), slope + d);
-                }
+                Drop(slope, _masks.Pointer + _maskOfRow[row]);
             }
         }
 
