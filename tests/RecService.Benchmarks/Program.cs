@@ -9,6 +9,8 @@ switch (args)
         return EngineBenchmark.Run(count);
     case ["ranking"]:
         return RankingBenchmark.Run();
+    case ["sequences"]:
+        return SequenceBenchmark.Run(rounds: 3);
     case ["access", var url] when Uri.TryCreate(url, UriKind.Absolute, out var address):
         return await AccessTiming.RunAsync(address);
     case ["ingest"]:
@@ -18,7 +20,7 @@ switch (args)
     case ["load", var minutes] when IsCount(minutes, out var count):
         return await LoadBenchmark.RunAsync(count);
     default:
-        Console.Error.WriteLine("usage: bench [engine [ROUNDS] | ranking | access URL | ingest [ROUNDS] | load MINUTES]");
+        Console.Error.WriteLine("usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | load MINUTES]");
         return 2;
 }
 

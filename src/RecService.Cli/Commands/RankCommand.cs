@@ -251,6 +251,7 @@ internal sealed class RankCommand
         {
             LossRows.Single => positives.Count * (1L + negatives),
             LossRows.Pairs => (long)positives.Count * negatives,
+            LossRows.Choices => positives.Count,
         };
         var start = Stopwatch.GetTimestamp();
         var result = log.Epochs(settings, rows, progress =>

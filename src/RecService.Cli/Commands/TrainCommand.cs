@@ -42,7 +42,9 @@ internal sealed class TrainCommand
     private readonly Option<bool> _json = Options.Json();
     private readonly Option<string[]> _userFields = Options.UserFields();
     private readonly NumberOption<int> _negatives = Options.Negatives($"With --loss {OfPairs}: negatives drawn for each positive, in each epoch anew.", 1);
-    private readonly TrainingOptions _training = new(16, null, Loss.Squared, LossNames.All);
+    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().Rows != LossRows.Choices)];
+
+    private readonly TrainingOptions _training = new(16, null, Loss.Squared, Losses);
 
     public static Command Create(StandardStreams streams)
     {
@@ -103,6 +105,7 @@ internal sealed class TrainCommand
         {
             LossRows.Single => TaskOfRows(train, valid, test),
             LossRows.Pairs => TaskOfPairs(parsed, train, valid, test, settings.Seed),
+            LossRows.Choices => throw new CommandFailedException($"--loss {loss.Word} is for histories, which `rank` reads"),
         };
         start = Stopwatch.GetTimestamp();
         var result = log.Epochs(settings, task.RowsPerEpoch, progress =>

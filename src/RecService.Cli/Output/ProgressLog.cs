@@ -35,6 +35,7 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
         {
             LossRows.Single => "M rows/s",
             LossRows.Pairs => "M pairs/s",
+            LossRows.Choices => "M choices/s",
         };
         Line($"epoch  {"train " + loss.FigureName,15}  {"valid " + loss.FigureName,15}  seconds  {speed,9}");
         if (!isTerminal)

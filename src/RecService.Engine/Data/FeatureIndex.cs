@@ -51,6 +51,27 @@ public sealed class FeatureIndex
         FeatureWalk.Item(item, ref sink);
     }
 
+    /// <summary>Appends the columns of an item as part of a history, field <c>history</c>: id and tags.</summary>
+    public void AppendHistory(EntityFeatures item, RowBuffer row)
+    {
+        var sink = new Encoder(_groups, row);
+        FeatureWalk.History(FeatureWalk.HistoryField, item, ref sink);
+    }
+
+    /// <summary>Appends the columns of an item as part of what was done just now, field <c>history.recent</c>: id and tags.</summary>
+    public void AppendRecentHistory(EntityFeatures item, RowBuffer row)
+    {
+        var sink = new Encoder(_groups, row);
+        FeatureWalk.History(FeatureWalk.RecentHistoryField, item, ref sink);
+    }
+
+    /// <summary>Appends the columns of an item that comes again, field <c>repeat</c>, each with the value 1.</summary>
+    public void AppendRepeat(EntityFeatures item, RowBuffer row)
+    {
+        var sink = new Encoder(_groups, row);
+        FeatureWalk.Repeat(item, ref sink);
+    }
+
     /// <summary>Appends the columns of the tags and context keys of an interaction or a request.</summary>
     public void AppendContext(EntityFeatures context, RowBuffer row)
     {
@@ -173,7 +194,8 @@ public sealed class FeatureIndex
 /// <param name="Group">
 /// What the feature says something of: <c>user.id</c>, <c>user.tags</c>, <c>user.attributes.NAME</c>, <c>item.id</c>, <c>item.attributes.NAME</c>,
 /// <c>tag</c>,
-/// <c>context.tags</c>, <c>context.KEY</c>.
+/// <c>context.tags</c>, <c>context.KEY</c>; of items as part of a history <c>history.id</c>, <c>history.tags</c>, <c>history.recent.id</c>,
+/// <c>history.recent.tags</c>, <c>repeat</c>, <c>repeat.id</c>.
 /// </param>
 /// <param name="Category">The id, tag or text; null for a number.</param>
 /// <param name="Mean">Of a number, which enters rows as (number − mean) / deviation.</param>

@@ -63,28 +63,33 @@ public sealed class FeatureIndexBuilder
     }
 
     /// <summary>
-    /// Assigns columns: fields in the order user, item, tag, context.tags, then the <see cref="MaximumContextFields"/> most frequent context keys by
-    /// name; the frequent categories of a group first.
+    /// Assigns columns: fields in the order user, item, tag, context.tags, those of histories, then the <see cref="MaximumContextFields"/> most frequent
+    /// context keys by name; the frequent categories of a group first.
     /// </summary>
     /// <param name="minimumCount">Categories that occur in fewer examples share the <c>other</c> column of their field; numeric columns that do are
     /// left out. At least 1.</param>
-    public (FeatureSpace Space, FeatureIndex Index) Build(int minimumCount)
+    /// <param name="history">Whether items have columns as part of a history.</param>
+    /// <param name="repeat">Whether items have columns for coming again, all with the same latent vector, which is to be 0.</param>
+    public (FeatureSpace Space, FeatureIndex Index) Build(int minimumCount, bool history = false, bool repeat = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(minimumCount, 1);
+        var ofHistory = CountHistory(history, repeat);
         ShareTags();
         var contextKeys = _groups
-            .Where(g => !AlwaysPresent.Contains(FeatureWalk.FieldOf(g.Key), StringComparer.Ordinal))
+            .Where(g => !AlwaysPresent.Concat(ofHistory).Contains(FeatureWalk.FieldOf(g.Key), StringComparer.Ordinal))
             .OrderByDescending(g => g.Value.Total)
             .ThenBy(g => g.Key, StringComparer.Ordinal)
             .Take(MaximumContextFields)
             .Select(g => g.Key);
-        string[] fields = [.. AlwaysPresent, .. contextKeys.Order(StringComparer.Ordinal)];
+        string[] fields = [.. AlwaysPresent, .. ofHistory, .. contextKeys.Order(StringComparer.Ordinal)];
         var groupsOf = _groups.ToLookup(g => FeatureWalk.FieldOf(g.Key), StringComparer.Ordinal);
         var columns = new ColumnList();
         var groups = new List<FeatureGroup>();
         for (var field = 0; field < fields.Length; field++)
         {
             int? other = null;
+            // Coming again is a matter of weights alone: the columns of the field have one latent vector between them.
+            int? lenderOfAll = fields[field] == FeatureWalk.RepeatField ? columns.Count : null;
             foreach (var (name, counts) in groupsOf[fields[field]].OrderBy(g => g.Key, StringComparer.Ordinal))
             {
                 // The column of a tag in `tag` comes first; the one in `context.tags` borrows its factor row.
@@ -94,17 +99,57 @@ public sealed class FeatureIndexBuilder
                 {
                     categories.Add(
                         category,
-                        count >= minimumCount ? columns.Add(field, lender?.Categories[category]) : other ??= columns.Add(field, lendingColumn: null)
+                        count >= minimumCount
+                            ? columns.Add(field, lender?.Categories[category] ?? lenderOfAll)
+                            : other ??= columns.Add(field, lenderOfAll)
                     );
                 }
                 NumericFeature? numeric =
-                    counts.Count >= minimumCount && counts.Deviation is var deviation and > 0
+                    name == FeatureWalk.RepeatGroup && lenderOfAll is not null ? new(columns.Add(field, lenderOfAll), 0, 1)
+                    : counts.Count >= minimumCount && counts.Deviation is var deviation and > 0
                         ? new(columns.Add(field, lendingColumn: null), counts.Mean, deviation)
-                        : null;
+                    : null;
                 groups.Add(new(name, categories.ToFrozenDictionary(StringComparer.Ordinal), numeric));
             }
         }
         return (columns.ToSpace(fields), new(groups));
+    }
+
+    /// <summary>Counts items in the roles of a history as often as in their own; returns the fields that there are for it.</summary>
+    private string[] CountHistory(bool history, bool repeat)
+    {
+        (string Group, string From)[] roles =
+        [
+            .. history
+                ? [
+                    ("history.id", FeatureWalk.ItemIdGroup),
+                    ("history.tags", FeatureWalk.TagField),
+                    ("history.recent.id", FeatureWalk.ItemIdGroup),
+                    ("history.recent.tags", FeatureWalk.TagField),
+                ]
+                : Array.Empty<(string, string)>(),
+            .. repeat ? [(FeatureWalk.RepeatIdGroup, FeatureWalk.ItemIdGroup)] : Array.Empty<(string, string)>(),
+        ];
+        foreach (var (group, from) in roles)
+        {
+            var categories = Categories(group);
+            categories.Clear();
+            foreach (var (category, count) in Categories(from))
+            {
+                categories.Add(category, count);
+            }
+        }
+
+        if (repeat)
+        {
+            Categories(FeatureWalk.RepeatGroup).Clear();
+        }
+
+        return
+        [
+            .. history ? [FeatureWalk.HistoryField, FeatureWalk.RecentHistoryField] : Array.Empty<string>(),
+            .. repeat ? [FeatureWalk.RepeatField] : Array.Empty<string>(),
+        ];
     }
 
     private void ShareTags()
@@ -174,10 +219,14 @@ public sealed class FeatureIndexBuilder
         private readonly List<int> _factors = [];
         private int _factorCount;
 
+        public int Count => _fields.Count;
+
+        /// <param name="field">The field of the column.</param>
+        /// <param name="lendingColumn">The column whose latent vector it has, too; a vector of its own where there is none or no such column yet.</param>
         public int Add(int field, int? lendingColumn)
         {
             _fields.Add(field);
-            _factors.Add(lendingColumn is { } lender ? _factors[lender] : _factorCount++);
+            _factors.Add(lendingColumn < _factors.Count ? _factors[lendingColumn.Value] : _factorCount++);
             return _fields.Count - 1;
         }
 

@@ -20,16 +20,32 @@ internal static class FeatureWalk
     public const string TagField = "tag";
     public const string ContextTagField = "context.tags";
     public const string UserIdGroup = "user.id";
+    public const string ItemIdGroup = "item.id";
+    public const string HistoryField = "history";
+    public const string RecentHistoryField = "history.recent";
+    public const string RepeatField = "repeat";
+
+    /// <summary>The number whose weight every item has in common when it comes again.</summary>
+    public const string RepeatGroup = RepeatField;
+
+    public const string RepeatIdGroup = "repeat.id";
 
     private const string ContextPrefix = "context.";
 
     /// <summary>
-    /// The field that the features of a group are pooled in: groups of users and items join one field, every other group is a field of its own.
+    /// The field that the features of a group are pooled in: groups of users, of items and of histories join one field, every other group is a field of
+    /// its own.
     /// </summary>
     public static string FieldOf(string group) =>
         group.StartsWith("user.", StringComparison.Ordinal) ? UserField
         : group.StartsWith("item.", StringComparison.Ordinal) ? ItemField
-        : group;
+        : group switch
+        {
+            "history.id" or "history.tags" => HistoryField,
+            "history.recent.id" or "history.recent.tags" => RecentHistoryField,
+            RepeatIdGroup => RepeatField,
+            _ => group,
+        };
 
     /// <summary>The user's id, tags and attributes, all in field <c>user</c>.</summary>
     public static void User<TSink>(EntityFeatures user, ref TSink sink)
@@ -50,11 +66,35 @@ internal static class FeatureWalk
     {
         if (item.Id is not null)
         {
-            sink.Category("item.id", item.Id, 1);
+            sink.Category(ItemIdGroup, item.Id, 1);
         }
 
         Values("item.attributes.", item.Values, ref sink);
         Several(TagField, item.Tags, ref sink);
+    }
+
+    /// <summary>What an item is as part of a history: its id and its tags, in a field of histories.</summary>
+    public static void History<TSink>(string field, EntityFeatures item, ref TSink sink)
+        where TSink : IFeatureSink, allows ref struct
+    {
+        var (idGroup, tagGroup) = field == HistoryField ? ("history.id", "history.tags") : ("history.recent.id", "history.recent.tags");
+        if (item.Id is not null)
+        {
+            sink.Category(idGroup, item.Id, 1);
+        }
+
+        Several(tagGroup, item.Tags, ref sink);
+    }
+
+    /// <summary>What an item is when it comes again, once.</summary>
+    public static void Repeat<TSink>(EntityFeatures item, ref TSink sink)
+        where TSink : IFeatureSink, allows ref struct
+    {
+        sink.Number(RepeatGroup, 1);
+        if (item.Id is not null)
+        {
+            sink.Category(RepeatIdGroup, item.Id, 1);
+        }
     }
 
     /// <summary>The tags of an interaction or request in field <c>context.tags</c>, each context key in a field of its own.</summary>

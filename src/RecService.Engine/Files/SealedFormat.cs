@@ -38,10 +38,15 @@ internal sealed class SealedFormat
     public bool IsStartOf(ReadOnlySpan<byte> bytes) => bytes.StartsWith(_prefix.AsSpan(0, _prefix.Length - sizeof(int)));
 
     /// <summary>Writes a file with the content that <paramref name="write"/> writes; the stream need not be seekable and stays open.</summary>
-    public void Save(Stream stream, Action<BinaryWriter> write)
+    /// <param name="stream">The stream.</param>
+    /// <param name="write">Writes the content.</param>
+    /// <param name="version">The version whose content it is, where it is not that of the newest.</param>
+    public void Save(Stream stream, Action<BinaryWriter> write, int? version = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        using var content = new ChecksumWriteStream(stream, _prefix);
+        byte[] prefix = [.. _prefix];
+        BinaryPrimitives.WriteInt32LittleEndian(prefix.AsSpan(prefix.Length - sizeof(int)), version ?? _version);
+        using var content = new ChecksumWriteStream(stream, prefix);
         using var writer = new BinaryWriter(content, StrictUtf8, leaveOpen: true);
         write(writer);
         writer.Flush();

@@ -53,6 +53,7 @@ internal static class KernelChoice
         {
             LossRows.Single => OfRegisters<LearnerMaker<TSolver>, RowLearner>(shape),
             LossRows.Pairs => OfRegisters<PairLearnerMaker<TSolver>, RowLearner>(shape.General),
+            LossRows.Choices => throw new ArgumentException("Choices are learned along sequences.", nameof(rows)),
         };
 
     private static TKernel OfRegisters<TMaker, TKernel>(KernelShape shape)

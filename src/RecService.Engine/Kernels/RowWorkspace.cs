@@ -21,6 +21,10 @@ internal sealed class RowWorkspace
     private readonly bool[] _isPresent;
     private float[] _neighbours = [];
     private int _presentCount;
+    private int _requestFields;
+    private float _requestLinear;
+    private float[]? _requestSum;
+    private float[]? _requestCross;
 
     public RowWorkspace(FeatureSpace space, FeatureInteraction interaction, int factors, FactorizationKernel kernel)
     {
@@ -67,20 +71,86 @@ internal sealed class RowWorkspace
         ReadOnlySpan<float> fieldWeights = default
     )
     {
-        foreach (var field in PresentFields)
+        KeepFields(0);
+        Array.Clear(_sum);
+        Array.Clear(_cross);
+        linear = 0;
+        Add(row, weights, factors, ref linear);
+        return CrossFields(fieldWeights);
+    }
+
+    /// <summary>Goes forward with the entries that several rows begin with, for <see cref="Join"/>.</summary>
+    public void Begin(SparseRow request, ReadOnlySpan<float> weights, ReadOnlySpan<float> factors)
+    {
+        KeepFields(0);
+        Array.Clear(_sum);
+        Array.Clear(_cross);
+        _requestLinear = 0;
+        Add(request, weights, factors, ref _requestLinear);
+        _requestFields = _presentCount;
+        if (Interaction == FeatureInteraction.Plain)
+        {
+            _sum.CopyTo(_requestSum ??= new float[_stride], 0);
+            _cross.CopyTo(_requestCross ??= new float[_stride], 0);
+        }
+    }
+
+    /// <summary>
+    /// <see cref="Forward"/> of the entries of <see cref="Begin"/> and, behind them, those of an item and of its coming again, to the bit, without going
+    /// through the former once more.
+    /// </summary>
+    /// <param name="item">The entries of the item, of fields that the former have not unless the interaction is plain.</param>
+    /// <param name="repeat">The entries of its coming again.</param>
+    /// <param name="repeatValue">What their values are multiplied by.</param>
+    /// <param name="weights">Linear weights, one per column.</param>
+    /// <param name="factors">Latent vectors, padded, one per factor row.</param>
+    /// <param name="linear">Σ w_i x_i.</param>
+    /// <param name="fieldWeights">r of a field-weighted model, F × F.</param>
+    public float Join(
+        SparseRow item,
+        SparseRow repeat,
+        float repeatValue,
+        ReadOnlySpan<float> weights,
+        ReadOnlySpan<float> factors,
+        out float linear,
+        ReadOnlySpan<float> fieldWeights
+    )
+    {
+        KeepFields(_requestFields);
+        linear = _requestLinear;
+        if (Interaction == FeatureInteraction.Plain)
+        {
+            _requestSum!.CopyTo(_sum, 0);
+            _requestCross!.CopyTo(_cross, 0);
+        }
+        else
+        {
+            Array.Clear(_sum);
+            Array.Clear(_cross);
+        }
+
+        Add(item, weights, factors, ref linear);
+        Add(repeat, weights, factors, ref linear, repeatValue);
+        return CrossFields(fieldWeights);
+    }
+
+    private void KeepFields(int count)
+    {
+        foreach (var field in PresentFields[count..])
         {
             _isPresent[field] = false;
         }
 
-        _presentCount = 0;
-        Array.Clear(_sum);
-        Array.Clear(_cross);
-        linear = 0;
+        _presentCount = count;
+    }
+
+    private void Add(SparseRow row, ReadOnlySpan<float> weights, ReadOnlySpan<float> factors, ref float linear, float times = 1)
+    {
         var fields = _space.ColumnFields;
         for (var e = 0; e < row.Columns.Length; e++)
         {
             var column = row.Columns[e];
-            var x = row.ValueAt(e);
+            var x = times * row.ValueAt(e);
             linear += weights[column] * x;
             var vector = factors.Slice(_space.FactorOf(column) * _stride, _stride);
             _kernel.Add(PooledOf(fields[column]), vector, x);
@@ -89,7 +159,10 @@ internal sealed class RowWorkspace
                 _kernel.AddCrossed(_cross, _sum, vector, x);
             }
         }
+    }
 
+    private float CrossFields(ReadOnlySpan<float> fieldWeights)
+    {
         if (Interaction == FeatureInteraction.FieldPooled)
         {
             foreach (var field in PresentFields)

@@ -219,7 +219,7 @@ public sealed class FactorizationLayer
     }
 
     /// <summary>The factorization machine by itself, as a model: score = affine + Σ cross.</summary>
-    /// <inheritdoc cref="FactorizationModel(FeatureSpace, FeatureInteraction, Loss, int, float, float[], float[], float, float, FeatureIndex, float[])"/>
+    /// <inheritdoc cref="FactorizationModel(FeatureSpace, FeatureInteraction, Loss, int, float, float[], float[], float, float, FeatureIndex, float[], Data.Histories.HistorySettings)"/>
     public FactorizationModel ToModel(
         Loss loss,
         float targetMinimum = float.NegativeInfinity,

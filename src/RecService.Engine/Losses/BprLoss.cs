@@ -17,7 +17,7 @@ internal readonly struct BprLoss : IPairLoss
 
     public static double Reported(double mean) => mean;
 
-    public static TargetScale ScaleOf(ExampleSet examples) => TargetScale.AsTheyAre;
+    public static TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights) => TargetScale.AsTheyAre;
 
     public static float InitialBias(ExampleSet examples, int negativesPerPositive) => 0;
 

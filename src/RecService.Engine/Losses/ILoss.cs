@@ -28,7 +28,9 @@ internal interface ILoss
     static abstract double Reported(double mean);
 
     /// <summary>The scale on which targets are learned.</summary>
-    static abstract TargetScale ScaleOf(ExampleSet examples);
+    /// <param name="targets">The training targets; empty when all are 1.</param>
+    /// <param name="weights">Weight of each row; empty when all are 1.</param>
+    static abstract TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights);
 
     /// <summary>The bias that is best without any feature, on that scale.</summary>
     /// <param name="examples">The examples.</param>
@@ -68,6 +70,12 @@ internal interface IPairLoss : ILoss
     static abstract double Value(float margin);
 }
 
+/// <summary>
+/// A loss of a choice among many items: of the score of what was chosen and of those of what was not, in a block of rows that share their negatives.
+/// It is learned along sequences only.
+/// </summary>
+internal interface IChoiceLoss : ILoss;
+
 /// <summary>What a prediction is.</summary>
 public enum PredictionKind
 {
@@ -89,6 +97,9 @@ public enum LossRows
 
     /// <summary>Pairs of a positive and a negative.</summary>
     Pairs,
+
+    /// <summary>Choices, each with the negatives of its block.</summary>
+    Choices,
 }
 
 /// <summary>Settings to start from for a loss.</summary>
@@ -98,13 +109,15 @@ public enum LossRows
 /// <param name="L2Factors">L2 on factors.</param>
 /// <param name="InitialDeviation">Standard deviation of the initial factors.</param>
 /// <param name="InitialAccumulator">What AdaGrad's sums start from.</param>
+/// <param name="Factors">k.</param>
 public sealed record LossDefaults(
     float AdaGradRate,
     float SgdRate,
     float L2Linear,
     float L2Factors,
     float InitialDeviation,
-    float InitialAccumulator
+    float InitialAccumulator,
+    int Factors = 16
 )
 {
     /// <summary>What suits noisy ratings, learned in units of their deviation.</summary>

@@ -19,7 +19,7 @@ internal readonly struct LogisticLoss : IRowLoss
 
     public static double Reported(double mean) => mean;
 
-    public static TargetScale ScaleOf(ExampleSet examples) => TargetScale.Binary;
+    public static TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights) => TargetScale.Binary;
 
     /// <summary>The logit of the weighted share of positives.</summary>
     public static float InitialBias(ExampleSet examples, int negativesPerPositive)

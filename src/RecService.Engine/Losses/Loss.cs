@@ -14,6 +14,12 @@ public enum Loss
     /// 2009). Scores only order; the prediction is the score.
     /// </summary>
     Bpr,
+
+    /// <summary>
+    /// −ln of the share e^y of what was chosen in the sum of those of all items, or of a sample of them: which item next. Scores only order; the
+    /// prediction is the score.
+    /// </summary>
+    Softmax,
 }
 
 /// <summary>The losses by their names. Each is a type in a file of its own; a name without one does not compile.</summary>
@@ -29,5 +35,6 @@ public static class LossNames
             Loss.Squared => RowLossFunction<SquaredLoss>.Instance,
             Loss.Logistic => RowLossFunction<LogisticLoss>.Instance,
             Loss.Bpr => PairLossFunction<BprLoss>.Instance,
+            Loss.Softmax => ChoiceLossFunction<SoftmaxLoss>.Instance,
         };
 }

@@ -51,7 +51,7 @@ public abstract unsafe class LossFunction
     public abstract float Predict(float score, float minimum, float maximum);
 
     /// <summary>The scale on which targets are learned.</summary>
-    internal abstract TargetScale ScaleOf(ExampleSet examples);
+    internal abstract TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights);
 
     /// <summary>The bias that is best without any feature, on that scale.</summary>
     internal abstract float InitialBias(ExampleSet examples, int negativesPerPositive);
@@ -88,7 +88,7 @@ internal abstract class LossFunction<TLoss> : LossFunction
 
     public override float Predict(float score, float minimum, float maximum) => TLoss.Predict(score, minimum, maximum);
 
-    internal override TargetScale ScaleOf(ExampleSet examples) => TLoss.ScaleOf(examples);
+    internal override TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights) => TLoss.ScaleOf(targets, weights);
 
     internal override float InitialBias(ExampleSet examples, int negativesPerPositive) => TLoss.InitialBias(examples, negativesPerPositive);
 }
@@ -196,4 +196,19 @@ internal sealed unsafe class PairLossFunction<TLoss> : LossFunction<TLoss>
 
         return (sum, total);
     }
+}
+
+/// <summary>What is known of a loss of choices; its loops go over the blocks of sequences.</summary>
+internal sealed unsafe class ChoiceLossFunction<TLoss> : LossFunction<TLoss>
+    where TLoss : struct, IChoiceLoss
+{
+    public static ChoiceLossFunction<TLoss> Instance { get; } = new();
+
+    public override LossRows Rows => LossRows.Choices;
+
+    internal override void Slopes(ScoredRows rows, float bias, float* biased, float* slopes) => throw NotOfRows();
+
+    internal override (double Loss, double Weight) Sum(ScoredRows rows, float minimum, float maximum) => throw NotOfRows();
+
+    private static InvalidOperationException NotOfRows() => new($"The loss '{TLoss.Word}' is of choices among items, not of rows.");
 }

@@ -18,7 +18,7 @@ internal readonly struct SquaredLoss : IRowLoss
 
     public static double Reported(double mean) => Math.Sqrt(mean);
 
-    public static TargetScale ScaleOf(ExampleSet examples) => TargetScale.InDeviations(examples);
+    public static TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights) => TargetScale.InDeviations(targets, weights);
 
     public static float InitialBias(ExampleSet examples, int negativesPerPositive) => 0;
 

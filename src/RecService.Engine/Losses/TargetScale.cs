@@ -23,21 +23,23 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
     public static TargetScale Binary { get; } = new(0, 1, 0, 1, Clips: false) { IsBinary = true };
 
     /// <summary>Units of the deviation from the mean, predictions within the range of the targets.</summary>
-    public static TargetScale InDeviations(ExampleSet examples)
+    /// <param name="targets">The targets; empty when all are 1.</param>
+    /// <param name="rowWeights">Weight of each row; empty when all are 1.</param>
+    public static TargetScale InDeviations(ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights)
     {
         var (weights, mean, squares) = (0.0, 0.0, 0.0);
         var (minimum, maximum) = (float.PositiveInfinity, float.NegativeInfinity);
-        for (var example = 0; example < examples.Count; example++)
+        for (var example = 0; example < targets.Length; example++)
         {
-            var weight = examples.WeightOf(example);
+            var weight = rowWeights.IsEmpty ? 1 : rowWeights[example];
             if (weight > 0)
             {
                 // Weighted form of Welford's recurrence (West, 1979).
                 weights += weight;
-                var difference = examples.Targets[example] - mean;
+                var difference = targets[example] - mean;
                 mean += difference * weight / weights;
-                squares += weight * difference * (examples.Targets[example] - mean);
-                (minimum, maximum) = (Math.Min(minimum, examples.Targets[example]), Math.Max(maximum, examples.Targets[example]));
+                squares += weight * difference * (targets[example] - mean);
+                (minimum, maximum) = (Math.Min(minimum, targets[example]), Math.Max(maximum, targets[example]));
             }
         }
 

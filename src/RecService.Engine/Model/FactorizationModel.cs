@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Files;
 using RecService.Engine.Losses;
 
@@ -50,6 +51,7 @@ public sealed class FactorizationModel
     /// <param name="fieldWeights">
     /// r of a field-weighted model and of no other: F × F floats, row by row, symmetric and 0 on the diagonal. The model keeps the array.
     /// </param>
+    /// <param name="history">How histories are pooled, where the model has fields of them.</param>
     /// <exception cref="ArgumentException">
     /// Lengths do not fit, a number is not finite, the padding is not 0, the field weights are missing, superfluous or not symmetric, or the index
     /// has columns
@@ -66,9 +68,11 @@ public sealed class FactorizationModel
         float targetMinimum = float.NegativeInfinity,
         float targetMaximum = float.PositiveInfinity,
         FeatureIndex? features = null,
-        float[]? fieldWeights = null
+        float[]? fieldWeights = null,
+        HistorySettings? history = null
     )
     {
+        history?.Validate();
         ArgumentNullException.ThrowIfNull(space);
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(factorTable);
@@ -86,6 +90,7 @@ public sealed class FactorizationModel
         TargetMinimum = targetMinimum;
         TargetMaximum = targetMaximum;
         Features = features;
+        History = history;
         CheckParameters();
         CheckFieldWeights(fieldWeights);
         if (features?.ColumnLimit > space.ColumnCount)
@@ -134,6 +139,9 @@ public sealed class FactorizationModel
 
     /// <summary>The index that made the columns, or null.</summary>
     public FeatureIndex? Features { get; }
+
+    /// <summary>How histories are pooled, for a model with fields of them; null for others.</summary>
+    public HistorySettings? History { get; }
 
     /// <summary>The factor table: <see cref="FeatureSpace.FactorCount"/> rows of <see cref="Stride"/> floats.</summary>
     internal ReadOnlySpan<float> FactorTable => _factors;
@@ -203,7 +211,8 @@ public sealed class FactorizationModel
             TargetMinimum,
             TargetMaximum,
             index,
-            Interaction == FeatureInteraction.FieldWeighted ? _fieldWeights : null
+            Interaction == FeatureInteraction.FieldWeighted ? _fieldWeights : null,
+            History
         );
     }
 

@@ -14,14 +14,16 @@ namespace RecService.Engine.Model;
 /// k float32 for
 /// each factor row; <c>fieldWeights</c>, r of a field-weighted model, F × F float32, left out in others; <c>features</c>, the feature index, left out
 /// when there is
-/// none. All numbers are little-endian. Version 1 is the same without field weights.
+/// none. All numbers are little-endian. A model without histories is written as version 2, which has none; version 1 has no field weights either.
 /// </remarks>
 public static class ModelFile
 {
     /// <summary>The format version that is written, and the newest that is read.</summary>
-    public const int FormatVersion = 2;
+    public const int FormatVersion = 3;
 
     private const int OldestVersion = 1;
+
+    private const int VersionWithoutHistories = 2;
 
     private static readonly SealedFormat Format = new("model file", "RSFM"u8, OldestVersion, FormatVersion, (message, inner) =>
         inner is null ? new ModelFormatException(message) : new ModelFormatException(message, inner)
@@ -34,7 +36,7 @@ public static class ModelFile
     public static void Save(Stream stream, FactorizationModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        Format.Save(stream, writer => Write(writer, model));
+        Format.Save(stream, writer => Write(writer, model), model.History is null ? VersionWithoutHistories : FormatVersion);
     }
 
     /// <summary>Reads a model to the end of the stream, which need not be seekable and stays open.</summary>
@@ -92,7 +94,8 @@ public static class ModelFile
             header.TargetMinimum ?? float.NegativeInfinity,
             header.TargetMaximum ?? float.PositiveInfinity,
             features ? FeatureIndex.Read(reader) : null,
-            fieldWeights
+            fieldWeights,
+            header.History
         );
     }
 
@@ -107,7 +110,8 @@ public static class ModelFile
             [.. model.Space.Fields],
             model.Space.ColumnCount,
             model.Space.FactorCount,
-            [.. SectionsOf(shared: !model.Space.ColumnFactors.IsEmpty, weighted: !model.FieldWeights.IsEmpty, features: model.Features is not null)]
+            [.. SectionsOf(shared: !model.Space.ColumnFactors.IsEmpty, weighted: !model.FieldWeights.IsEmpty, features: model.Features is not null)],
+            model.History
         );
 
     private static IEnumerable<string> SectionsOf(bool shared, bool weighted, bool features)

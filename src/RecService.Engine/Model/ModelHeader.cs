@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Files;
 using RecService.Engine.Losses;
 
@@ -15,6 +16,7 @@ namespace RecService.Engine.Model;
 /// <param name="Columns">Number of columns.</param>
 /// <param name="FactorRows">Number of rows of the factor table.</param>
 /// <param name="Sections">What follows, in this order.</param>
+/// <param name="History">How histories are pooled; left out of models without them.</param>
 internal sealed record ModelHeader(
     FeatureInteraction Interaction,
     Loss Loss,
@@ -25,7 +27,8 @@ internal sealed record ModelHeader(
     string[] Fields,
     int Columns,
     int FactorRows,
-    string[] Sections
+    string[] Sections,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] HistorySettings? History = null
 );
 
 [JsonSourceGenerationOptions(
@@ -36,4 +39,5 @@ internal sealed record ModelHeader(
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow
 )]
 [JsonSerializable(typeof(ModelHeader))]
+[JsonSerializable(typeof(HistorySettings))]
 internal sealed partial class ModelHeaderJson : JsonSerializerContext;

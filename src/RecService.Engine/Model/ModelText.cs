@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
@@ -12,6 +13,7 @@ namespace RecService.Engine.Model;
 /// <list type="bullet">
 /// <item><c>recservice-model VERSION</c>, which is 1;</item>
 /// <item><c>interaction NAME</c> and <c>loss NAME</c>, of <see cref="FeatureInteraction"/> and <see cref="Loss"/>; <c>factors K</c>;</item>
+/// <item><c>history JSON</c>, of a model of histories only, the <see cref="Data.Histories.HistorySettings"/>;</item>
 /// <item><c>targets MINIMUM MAXIMUM</c>, the range of the training targets, <c>-Infinity</c> and <c>Infinity</c> where there is no bound;</item>
 /// <item><c>field NUMBER NAME</c> for each field, from 0; <c>bias W0</c>;</item>
 /// <item>
@@ -36,6 +38,11 @@ public static class ModelText
         var culture = CultureInfo.InvariantCulture;
         var text = new StringBuilder();
         text.Append(culture, $"recservice-model\t1\ninteraction\t{model.Interaction}\nloss\t{model.Loss}\nfactors\t{model.Factors}\n");
+        if (model.History is { } history)
+        {
+            text.Append(culture, $"history\t{JsonSerializer.Serialize(history, ModelHeaderJson.Default.HistorySettings)}\n");
+        }
+
         text.Append(culture, $"targets\t{model.TargetMinimum}\t{model.TargetMaximum}\n");
         for (var field = 0; field < fields.Length; field++)
         {

@@ -28,7 +28,7 @@ namespace RecService.Engine.Model;
 /// The metadata: <c>format</c>, which is <c>recservice</c>; <c>format_version</c>, 1; <c>interaction</c> and <c>loss</c>, names of
 /// <see cref="FeatureInteraction"/> and <see cref="Loss"/>; <c>factors</c>, k; <c>fields</c>, the names of the fields as a JSON array;
 /// <c>target_minimum</c> and
-/// <c>target_maximum</c>, left out where there is no bound.
+/// <c>target_maximum</c>, left out where there is no bound; <c>history</c>, the <see cref="Data.Histories.HistorySettings"/> as JSON, of a model of histories.
 /// </para>
 /// </remarks>
 public static class SafetensorsFile
@@ -122,6 +122,11 @@ public static class SafetensorsFile
         if (!float.IsPositiveInfinity(model.TargetMaximum))
         {
             metadata["target_maximum"] = model.TargetMaximum.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (model.History is { } history)
+        {
+            metadata["history"] = JsonSerializer.Serialize(history, ModelHeaderJson.Default.HistorySettings);
         }
 
         // In the order in which they are written.
@@ -236,7 +241,8 @@ public static class SafetensorsFile
             Bound(metadata, "target_minimum") ?? float.NegativeInfinity,
             Bound(metadata, "target_maximum") ?? float.PositiveInfinity,
             index,
-            floats.GetValueOrDefault(SafetensorsHeader.FieldWeightsName)
+            floats.GetValueOrDefault(SafetensorsHeader.FieldWeightsName),
+            metadata.TryGetValue("history", out var history) ? JsonSerializer.Deserialize(history, ModelHeaderJson.Default.HistorySettings) : null
         );
     }
 

@@ -36,6 +36,13 @@ internal unsafe interface ILanes<TVector>
     /// <summary>1/√a within a relative error of 4e-4, for a &gt; 0: the processor's estimate where it has one.</summary>
     static abstract TVector ReciprocalSqrt(TVector a);
 
+    static abstract TVector Divide(TVector a, TVector b);
+
+    static abstract TVector Max(TVector a, TVector b);
+
+    /// <summary>eᵃ within a relative error of 1e-7 · (3 + |a|), for |a| ≤ 87; e^±87 beyond.</summary>
+    static abstract TVector Exp(TVector a);
+
     /// <summary>The sum of all lanes.</summary>
     static abstract float Sum(TVector vector);
 }
@@ -62,6 +69,12 @@ internal readonly unsafe struct Lanes1 : ILanes<float>
     public static float MultiplyAdd(float a, float b, float c) => (a * b) + c;
 
     public static float ReciprocalSqrt(float a) => MathF.ReciprocalSqrtEstimate(a);
+
+    public static float Divide(float a, float b) => a / b;
+
+    public static float Max(float a, float b) => MathF.Max(a, b);
+
+    public static float Exp(float a) => MathF.Exp(Math.Clamp(a, -87, 87));
 
     public static float Sum(float vector) => vector;
 }
@@ -113,6 +126,29 @@ internal readonly unsafe struct Lanes4 : ILanes<Vector128<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Divide(Vector128<float> a, Vector128<float> b) => a / b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Max(Vector128<float> a, Vector128<float> b) => Vector128.MaxNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Exp(Vector128<float> a)
+    {
+        // e^a = 2ⁿ · 2ᶠ with n whole and |f| ≤ ½, 2ᶠ by its Taylor polynomial. Added to a number, 1.5 · 2²³ leaves it rounded in the lowest bits.
+        var rounding = Vector128.Create(12_582_912f);
+        var power = Vector128.MinNative(Vector128.MaxNative(a, Vector128.Create(-87f)), Vector128.Create(87f)) * Vector128.Create(1.442695041f);
+        var rounded = power + rounding;
+        var f = power - (rounded - rounding);
+        var fraction = Vector128.MultiplyAddEstimate(Vector128.Create(1.5403530e-4f), f, Vector128.Create(1.3333558e-3f));
+        fraction = Vector128.MultiplyAddEstimate(fraction, f, Vector128.Create(9.6181291e-3f));
+        fraction = Vector128.MultiplyAddEstimate(fraction, f, Vector128.Create(5.5504109e-2f));
+        fraction = Vector128.MultiplyAddEstimate(fraction, f, Vector128.Create(2.4022651e-1f));
+        fraction = Vector128.MultiplyAddEstimate(fraction, f, Vector128.Create(6.9314718e-1f));
+        fraction = Vector128.MultiplyAddEstimate(fraction, f, Vector128<float>.One);
+        return (fraction.AsInt32() + Vector128.ShiftLeft(rounded.AsInt32(), 23)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector128<float> vector)
     {
         var halves = vector + Vector128.Shuffle(vector, Vector128.Create(2, 3, 0, 1));
@@ -155,6 +191,29 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<float>>
         : Vector256<float>.One / Vector256.Sqrt(a);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Divide(Vector256<float> a, Vector256<float> b) => a / b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => Vector256.MaxNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Exp(Vector256<float> a)
+    {
+        // e^a = 2ⁿ · 2ᶠ with n whole and |f| ≤ ½, 2ᶠ by its Taylor polynomial. Added to a number, 1.5 · 2²³ leaves it rounded in the lowest bits.
+        var rounding = Vector256.Create(12_582_912f);
+        var power = Vector256.MinNative(Vector256.MaxNative(a, Vector256.Create(-87f)), Vector256.Create(87f)) * Vector256.Create(1.442695041f);
+        var rounded = power + rounding;
+        var f = power - (rounded - rounding);
+        var fraction = Vector256.MultiplyAddEstimate(Vector256.Create(1.5403530e-4f), f, Vector256.Create(1.3333558e-3f));
+        fraction = Vector256.MultiplyAddEstimate(fraction, f, Vector256.Create(9.6181291e-3f));
+        fraction = Vector256.MultiplyAddEstimate(fraction, f, Vector256.Create(5.5504109e-2f));
+        fraction = Vector256.MultiplyAddEstimate(fraction, f, Vector256.Create(2.4022651e-1f));
+        fraction = Vector256.MultiplyAddEstimate(fraction, f, Vector256.Create(6.9314718e-1f));
+        fraction = Vector256.MultiplyAddEstimate(fraction, f, Vector256<float>.One);
+        return (fraction.AsInt32() + Vector256.ShiftLeft(rounded.AsInt32(), 23)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector256<float> vector) => Lanes4.Sum(vector.GetLower() + vector.GetUpper());
 }
 
@@ -189,6 +248,29 @@ internal readonly unsafe struct Lanes16 : ILanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> ReciprocalSqrt(Vector512<float> a) =>
         Avx512F.IsSupported ? Avx512F.ReciprocalSqrt14(a) : Vector512<float>.One / Vector512.Sqrt(a);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Divide(Vector512<float> a, Vector512<float> b) => a / b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Vector512.MaxNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Exp(Vector512<float> a)
+    {
+        // e^a = 2ⁿ · 2ᶠ with n whole and |f| ≤ ½, 2ᶠ by its Taylor polynomial. Added to a number, 1.5 · 2²³ leaves it rounded in the lowest bits.
+        var rounding = Vector512.Create(12_582_912f);
+        var power = Vector512.MinNative(Vector512.MaxNative(a, Vector512.Create(-87f)), Vector512.Create(87f)) * Vector512.Create(1.442695041f);
+        var rounded = power + rounding;
+        var f = power - (rounded - rounding);
+        var fraction = Vector512.MultiplyAddEstimate(Vector512.Create(1.5403530e-4f), f, Vector512.Create(1.3333558e-3f));
+        fraction = Vector512.MultiplyAddEstimate(fraction, f, Vector512.Create(9.6181291e-3f));
+        fraction = Vector512.MultiplyAddEstimate(fraction, f, Vector512.Create(5.5504109e-2f));
+        fraction = Vector512.MultiplyAddEstimate(fraction, f, Vector512.Create(2.4022651e-1f));
+        fraction = Vector512.MultiplyAddEstimate(fraction, f, Vector512.Create(6.9314718e-1f));
+        fraction = Vector512.MultiplyAddEstimate(fraction, f, Vector512<float>.One);
+        return (fraction.AsInt32() + Vector512.ShiftLeft(rounded.AsInt32(), 23)).AsSingle();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> vector) => Lanes8.Sum(vector.GetLower() + vector.GetUpper());

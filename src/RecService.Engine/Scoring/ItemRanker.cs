@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 
@@ -32,14 +33,16 @@ public sealed class ItemRanker
     private readonly float[] _magnitudes;
     private readonly float[] _columnNorms;
     private readonly bool[] _itemFields;
+    private readonly SparseRows? _repeatRows;
     private readonly float _largestFieldWeight = 1;
 
     /// <summary>Computes z and c of every item, in O(entries · k).</summary>
     /// <param name="model">The model.</param>
     /// <param name="itemRows">The columns of each item.</param>
     /// <param name="kernel">The kernel; the machine's own choice when absent.</param>
-    /// <exception cref="ArgumentException">The items have columns outside the model's space.</exception>
-    public ItemRanker(FactorizationModel model, SparseRows itemRows, FactorizationKernel? kernel = null)
+    /// <param name="roles">The columns of the items as part of a history, for those that come again.</param>
+    /// <exception cref="ArgumentException">The items have columns outside the model's space, or there are roles of another number of items.</exception>
+    public ItemRanker(FactorizationModel model, SparseRows itemRows, FactorizationKernel? kernel = null, ItemRoles? roles = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(itemRows);
@@ -51,6 +54,13 @@ public sealed class ItemRanker
             );
         }
 
+        roles?.Check(itemRows.Count);
+        if (roles?.Repeat?.ColumnCount > model.Space.ColumnCount)
+        {
+            throw new ArgumentException($"The roles have columns up to {roles.Repeat.ColumnCount - 1}; the model has {model.Space.ColumnCount}.", nameof(roles));
+        }
+
+        _repeatRows = roles?.Repeat;
         Model = model;
         ItemRows = itemRows;
         _kernel = kernel ?? FactorizationKernel.Default;
@@ -97,12 +107,24 @@ public sealed class ItemRanker
     public ReadOnlySpan<float> Vector(int item) => _vectors[item][..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
 
     /// <summary>The score of a request's columns joined with an item's: what <see cref="Scorer.Score(SparseRow)"/> says of the same row.</summary>
-    public float Score(SparseRow request, int item)
+    public float Score(SparseRow request, int item) => _scorer.Score(Join(request, item, 0));
+
+    /// <summary>The columns of a request, of an item, and of its coming again, where the request's history has it.</summary>
+    /// <param name="request">The request's columns.</param>
+    /// <param name="item">The item.</param>
+    /// <param name="repeatValue">Its <see cref="RepeatedItem.Value"/>; 0 where it does not come again.</param>
+    public SparseRow Join(SparseRow request, int item, float repeatValue)
     {
         var joined = new RowBuffer();
         joined.Append(request);
         joined.Append(ItemRows[item]);
-        return _scorer.Score(joined.Row);
+        var repeat = RepeatRow(item, repeatValue);
+        for (var e = 0; e < repeat.Length; e++)
+        {
+            joined.Add(repeat.Columns[e], repeatValue * repeat.ValueAt(e));
+        }
+
+        return joined.Row;
     }
 
     /// <summary>
@@ -113,26 +135,40 @@ public sealed class ItemRanker
     /// <param name="request">The request's columns.</param>
     /// <param name="count">How many items at most.</param>
     /// <param name="excluded">For each item whether it is left out; empty when none is.</param>
-    /// <exception cref="ArgumentException">There are exclusions, but not one for each item.</exception>
-    public RankedItem[] Top(SparseRow request, int count, ReadOnlySpan<bool> excluded = default)
+    /// <param name="repeats">
+    /// The items of the request's history (<see cref="PooledHistory.Repeats"/>), by item: they are scored as <see cref="Join"/> has them.
+    /// </param>
+    /// <exception cref="ArgumentException">There are exclusions, but not one for each item, or a repeated item is out of range.</exception>
+    public RankedItem[] Top(SparseRow request, int count, ReadOnlySpan<bool> excluded = default, IReadOnlyList<RepeatedItem>? repeats = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         CheckExclusions(excluded);
+        var repeatValues = RepeatValues(repeats);
         if (count == 0)
         {
             return [];
         }
 
-        var candidates = SharesFields(request) ? Everything(excluded) : Candidates(request, count, excluded);
+        var shares = SharesFields(request);
+        var candidates = shares ? Everything(excluded) : Candidates(request, count, excluded, repeatValues);
         var ranked = new RankedItem[candidates.Count];
-        var joined = new RowBuffer();
+        var workspace = _scorer.Rent();
+        if (!shares)
+        {
+            workspace.Begin(request, Model.Weights, Model.FactorTable);
+        }
+
         for (var i = 0; i < ranked.Length; i++)
         {
-            joined.Clear();
-            joined.Append(request);
-            joined.Append(ItemRows[candidates[i]]);
-            ranked[i] = new(candidates[i], _scorer.Score(joined.Row));
+            var (item, value) = (candidates[i], repeatValues.GetValueOrDefault(candidates[i]));
+            float linear;
+            var cross = shares
+                ? workspace.Forward(Join(request, item, value), Model.Weights, Model.FactorTable, out linear, Model.FieldWeights)
+                : workspace.Join(ItemRows[item], RepeatRow(item, value), value, Model.Weights, Model.FactorTable, out linear, Model.FieldWeights);
+            ranked[i] = new(item, Model.Bias + linear + cross);
         }
+
+        _scorer.Return(workspace);
 
         Array.Sort(ranked, static (a, b) => b.Score.CompareTo(a.Score) is var order && order != 0 ? order : a.Item.CompareTo(b.Item));
         return ranked.Length <= count ? ranked : ranked[..count];
@@ -143,14 +179,16 @@ public sealed class ItemRanker
     /// </summary>
     /// <param name="request">The request's columns.</param>
     /// <param name="scores">Receives one score for each item.</param>
-    public void ScoreAll(SparseRow request, Span<float> scores)
+    /// <param name="repeats">The items of the request's history, as for <see cref="Top"/>.</param>
+    public void ScoreAll(SparseRow request, Span<float> scores, IReadOnlyList<RepeatedItem>? repeats = null)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(scores.Length, Count);
+        var repeatValues = RepeatValues(repeats);
         if (SharesFields(request))
         {
             for (var item = 0; item < Count; item++)
             {
-                scores[item] = Score(request, item);
+                scores[item] = _scorer.Score(Join(request, item, repeatValues.GetValueOrDefault(item)));
             }
 
             return;
@@ -160,6 +198,11 @@ public sealed class ItemRanker
         for (var item = 0; item < Count; item++)
         {
             scores[item] = constant + _constants[item] + _kernel.Dot(query, _vectors[item]);
+        }
+
+        foreach (var (item, value) in repeatValues)
+        {
+            scores[item] += RepeatTerm(item, value);
         }
     }
 
@@ -210,6 +253,37 @@ public sealed class ItemRanker
         return similar;
     }
 
+    private Dictionary<int, float> RepeatValues(IReadOnlyList<RepeatedItem>? repeats)
+    {
+        var values = new Dictionary<int, float>();
+        foreach (var (item, value) in _repeatRows is null ? [] : repeats ?? [])
+        {
+            if ((uint)item >= (uint)Count || !float.IsFinite(value) || value < 0)
+            {
+                throw new ArgumentException($"Item row {item} of {Count} comes again with the value {value}.", nameof(repeats));
+            }
+
+            values[item] = value;
+        }
+
+        return values;
+    }
+
+    private SparseRow RepeatRow(int item, float value) => value > 0 && _repeatRows is not null ? _repeatRows[item] : default;
+
+    /// <summary>What coming again adds to an item's score.</summary>
+    private float RepeatTerm(int item, float value)
+    {
+        var row = RepeatRow(item, value);
+        var term = 0f;
+        for (var e = 0; e < row.Length; e++)
+        {
+            term += Model.Weights[row.Columns[e]] * (value * row.ValueAt(e));
+        }
+
+        return term;
+    }
+
     private void CheckExclusions(ReadOnlySpan<bool> excluded)
     {
         if (!excluded.IsEmpty && excluded.Length != Count)
@@ -222,7 +296,7 @@ public sealed class ItemRanker
     /// All items that can be among the first <paramref name="count"/>: those whose highest possible score is not below the count-th of the lowest
     /// possible scores.
     /// </summary>
-    private List<int> Candidates(SparseRow request, int count, ReadOnlySpan<bool> excluded)
+    private List<int> Candidates(SparseRow request, int count, ReadOnlySpan<bool> excluded, Dictionary<int, float> repeatValues)
     {
         var query = Query(request, out var constant);
         var magnitude = MathF.Abs(Model.Bias) + Magnitude(request);
@@ -239,6 +313,12 @@ public sealed class ItemRanker
             var score = constant + _constants[item] + _kernel.Dot(query, _vectors[item]);
             // Both ways of adding up do at most `depth` roundings one after the other on numbers within the bound.
             var joined = magnitude + _magnitudes[item];
+            if (repeatValues.Count > 0 && repeatValues.TryGetValue(item, out var repeatValue))
+            {
+                score += RepeatTerm(item, repeatValue);
+                joined += repeatValue * Magnitude(RepeatRow(item, repeatValue));
+            }
+
             var tolerance = 2 * (depth + (2 * ItemRows[item].Length)) * UnitRoundoff * joined * (1 + (_largestFieldWeight * joined));
             highest[item] = score + tolerance;
             if (lowest.Count < count)

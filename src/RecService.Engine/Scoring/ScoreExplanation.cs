@@ -16,3 +16,9 @@ public readonly record struct FieldContribution(string Field, float Value);
 
 /// <summary>What the features of two fields add to a score by crossing.</summary>
 public readonly record struct PairContribution(string FieldA, string FieldB, float Value);
+
+/// <summary>What an entry of a history adds to the score of an item.</summary>
+/// <param name="Event">Index of the history's event.</param>
+/// <param name="Column">The column: the earlier item itself, or one of its tags, as part of the long history or of the recent one.</param>
+/// <param name="Value">What it adds.</param>
+public readonly record struct HistoryContribution(int Event, int Column, float Value);

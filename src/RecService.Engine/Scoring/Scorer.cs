@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -141,6 +142,41 @@ public sealed class Scorer
 
         Return(workspace);
         return new(Model.Bias + linear + cross, Model.Bias, [.. fields.Select(f => new FieldContribution(space.Fields[f], linearParts[f]))], pairs);
+    }
+
+    /// <summary>
+    /// What each entry of a history adds to the score of an item by crossing with the item's columns: together, within rounding, the pairs of the history's
+    /// fields and the item's in <see cref="Explain"/> of the joined row.
+    /// </summary>
+    /// <param name="history">The history.</param>
+    /// <param name="item">The item's columns, of fields that no request has.</param>
+    public HistoryContribution[] Because(PooledHistory history, SparseRow item)
+    {
+        ArgumentNullException.ThrowIfNull(history);
+        var workspace = Rent();
+        workspace.Forward(item, Model.Weights, Model.FactorTable, out _, Model.FieldWeights);
+        var fields = workspace.PresentFields.ToArray();
+        var query = new Dictionary<int, float[]>();
+        var contributions = new HistoryContribution[history.Entries.Count];
+        for (var e = 0; e < contributions.Length; e++)
+        {
+            var entry = history.Entries[e];
+            var field = Model.Space.ColumnFields[entry.Column];
+            if (!query.TryGetValue(field, out var against))
+            {
+                query.Add(field, against = new float[Model.Stride]);
+                foreach (var ofItem in fields)
+                {
+                    _kernel.Add(against, workspace.Pooled(ofItem), Model.FieldWeight(field, ofItem));
+                }
+            }
+
+            var factors = Model.FactorTable.Slice(Model.Space.FactorOf(entry.Column) * Model.Stride, Model.Stride);
+            contributions[e] = new(entry.Event, entry.Column, entry.Value * _kernel.Dot(factors, against));
+        }
+
+        Return(workspace);
+        return contributions;
     }
 
     /// <summary>A workspace that no other thread uses; one is kept between calls, so that a thread by itself allocates nothing.</summary>

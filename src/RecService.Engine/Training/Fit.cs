@@ -46,7 +46,7 @@ internal sealed class Fit : IDisposable
     {
         var loss = settings.Loss.Function();
         _random = new(settings.Seed);
-        _scale = loss.ScaleOf(train);
+        _scale = loss.ScaleOf(train.Targets, train.Weights);
         var occurrences = Occurrences.Of(space, train, negatives);
         var threads = settings.Deterministic ? settings.Threads : Math.Clamp(train.Count / LeastExamplesOfThread, 1, settings.Threads);
         var order = Order(train.Count, pairs: loss.Rows == LossRows.Pairs && negatives is null);

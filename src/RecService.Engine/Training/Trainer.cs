@@ -30,6 +30,11 @@ public sealed class Trainer
         settings.Validate();
         _settings = settings;
         _rows = settings.Loss.Function().Rows;
+        if (_rows == LossRows.Choices)
+        {
+            throw new ArgumentException($"The loss {settings.Loss} is learned along sequences: see {nameof(Sequences.SequenceTrainer)}.", nameof(settings));
+        }
+
         _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
     }
 
@@ -98,7 +103,7 @@ public sealed class Trainer
         }
 
         CheckSize(space);
-        var formerColumns = start is null ? null : FormerColumnsOf(start, space, features);
+        var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
         if (_rows == LossRows.Pairs)
         {
             train = negatives is null ? Pairs.Of(train, nameof(train)) : train;
@@ -133,19 +138,6 @@ public sealed class Trainer
 
         var model = fit.ToModel(features);
         return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
-    }
-
-    private int[] FormerColumnsOf(TrainingState start, FeatureSpace space, FeatureIndex? features)
-    {
-        if (start.Model.Loss != _settings.Loss || start.Model.Factors != _settings.Factors)
-        {
-            throw new ArgumentException(
-                $"The start has the loss {start.Model.Loss} and {start.Model.Factors} factors; {_settings.Loss} and {_settings.Factors} are to be trained.",
-                nameof(start)
-            );
-        }
-
-        return FormerColumns.Of(start.Model, space, features);
     }
 
     private void CheckSize(FeatureSpace space)

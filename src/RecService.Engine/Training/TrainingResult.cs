@@ -12,7 +12,11 @@ namespace RecService.Engine.Training;
 /// holdout.</param>
 /// <param name="Elapsed">Time the epoch took, holdout included.</param>
 /// <param name="LearningTime">Time that learning took of it.</param>
-public readonly record struct EpochReport(int Epoch, double TrainLoss, double? HoldoutLoss, TimeSpan Elapsed, TimeSpan LearningTime);
+public readonly record struct EpochReport(int Epoch, double TrainLoss, double? HoldoutLoss, TimeSpan Elapsed, TimeSpan LearningTime)
+{
+    /// <summary>How the holdout's items came out among all items; of <see cref="Sequences.SequenceTrainer"/> with a holdout only.</summary>
+    public Sequences.HoldoutRanking? Ranking { get; init; }
+}
 
 /// <summary>What training came to.</summary>
 /// <param name="Model">The model as it stood after <paramref name="BestEpoch"/>.</param>

@@ -55,6 +55,23 @@ public sealed record TrainingSettings
     /// <summary>What AdaGrad's sums of squared gradients start from, above 0: the larger, the gentler the first steps.</summary>
     public float InitialAccumulator { get; init; } = 3f;
 
+    /// <summary>
+    /// Of sequences: how many negatives, drawn anew for each block of rows, what was chosen is compared with; 0 for all items. Null takes all of catalogues that
+    /// are small enough, and else 256.
+    /// </summary>
+    public int? Negatives { get; init; }
+
+    /// <summary>
+    /// Of sequences with logistic or pairwise loss: how much the negatives of a row count together, above 0. Null takes 8 for logistic loss and 1 for pairs.
+    /// </summary>
+    public float? NegativeWeight { get; init; }
+
+    /// <summary>Of sequences: β, 0 to 1. Negatives are drawn in proportion to how often an item occurs, to this power.</summary>
+    public float NegativeExponent { get; init; } = 0.25f;
+
+    /// <summary>Of sequences: the share of the coordinates of a request's pooled vector that is left out in learning, 0 to below 1.</summary>
+    public float Dropout { get; init; } = 0.3f;
+
     /// <summary>Seed of the initial factors, the order of examples and the negatives.</summary>
     public ulong Seed { get; init; } = 1;
 
@@ -88,6 +105,7 @@ public sealed record TrainingSettings
         return new()
         {
             Loss = loss,
+            Factors = defaults.Factors,
             Solver = solver,
             LearningRate = solver switch
             {
@@ -130,6 +148,10 @@ public sealed record TrainingSettings
         }
 
         Require(Patience >= 1, nameof(Patience), Patience, "at least 1");
+        Require(Negatives is null or (>= 0 and <= 100_000), nameof(Negatives), Negatives ?? 0, "0 to 100000");
+        Require(NegativeWeight is null or (> 0 and < float.PositiveInfinity), nameof(NegativeWeight), NegativeWeight ?? 0, "above 0");
+        Require(NegativeExponent is >= 0 and <= 1, nameof(NegativeExponent), NegativeExponent, "0 to 1");
+        Require(Dropout is >= 0 and < 1, nameof(Dropout), Dropout, "0 to below 1");
     }
 
     /// <summary>η of an epoch, 1 being the first.</summary>

@@ -19,10 +19,12 @@ namespace RecService.Engine.Training;
 /// </remarks>
 public sealed class TrainingState
 {
-    /// <summary>The format version that is written, and the only one that is read.</summary>
-    public const int FormatVersion = 1;
+    /// <summary>The format version that is written, and the newest that is read. Version 1 is that of models without histories.</summary>
+    public const int FormatVersion = 2;
 
-    private static readonly SealedFormat Format = new("training state", "RSTS"u8, FormatVersion, FormatVersion, (message, inner) =>
+    private const int VersionWithoutHistories = 1;
+
+    private static readonly SealedFormat Format = new("training state", "RSTS"u8, VersionWithoutHistories, FormatVersion, (message, inner) =>
         inner is null ? new ModelFormatException(message) : new ModelFormatException(message, inner)
     );
 
@@ -115,7 +117,7 @@ public sealed class TrainingState
             writer.WriteNumbers(_weightSums);
             writer.WriteNumbers(FactorTouches);
             writer.WriteNumbers(WeightTouches);
-        });
+        }, Model.History is null ? VersionWithoutHistories : FormatVersion);
 
     /// <summary>Reads a state to the end of the stream, which need not be seekable and stays open.</summary>
     /// <exception cref="ModelFormatException">The stream holds no state, a damaged one, or one of another format version.</exception>

@@ -2,7 +2,8 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
-using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Limits;
 
 namespace RecService.Api.Tests.Http;
 

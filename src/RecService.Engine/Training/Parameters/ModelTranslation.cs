@@ -1,5 +1,6 @@
 using System.Numerics;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Losses;
@@ -48,7 +49,7 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
         return true;
     }
 
-    public FactorizationModel ToModel(in ParameterSource source, FeatureIndex? features)
+    public FactorizationModel ToModel(in ParameterSource source, FeatureIndex? features, HistorySettings? history = null)
     {
         var weights = new float[space.ColumnCount];
         for (var column = 0; column < weights.Length; column++)
@@ -79,7 +80,8 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
             scale.Minimum,
             scale.Maximum,
             features,
-            FieldWeights(source)
+            FieldWeights(source),
+            history
         );
     }
 

@@ -1,7 +1,7 @@
-using RecService.Engine.Data;
+using RecService.Engine.Synthetic;
 using RecService.Engine.Numerics;
 
-namespace RecService.Engine.Tests.Data;
+namespace RecService.Engine.Tests.Synthetic;
 
 public sealed class WeightedDrawTests
 {

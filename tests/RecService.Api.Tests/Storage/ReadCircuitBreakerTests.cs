@@ -4,14 +4,14 @@ using RecService.Api.Storage;
 
 namespace RecService.Api.Tests.Storage;
 
-public sealed class BriefReadsTests
+public sealed class ReadCircuitBreakerTests
 {
     private readonly FakeTimeProvider _clock = new();
-    private readonly BriefReads _reads;
+    private readonly ReadCircuitBreaker _reads;
     private bool _isAway;
     private int _asked;
 
-    public BriefReadsTests() => _reads = new(new(new DatabaseOptions { ScoringTimeout = TimeSpan.FromMinutes(5) }, "", Embedded: null), _clock);
+    public ReadCircuitBreakerTests() => _reads = new(new(new DatabaseOptions { ScoringTimeout = TimeSpan.FromMinutes(5) }, "", Embedded: null), _clock);
 
     [Fact]
     public async Task While_the_database_is_away_one_read_a_second_finds_out_whether_it_is_back()

@@ -1,0 +1,122 @@
+using RecService.Engine.Losses;
+using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
+using RecService.Engine.Numerics;
+using RecService.Engine.Training.Parameters;
+
+namespace RecService.Engine.Training.Sequences;
+
+/// <summary>
+/// Trains factorization machines along sequences: the row of each event has, beside user, context and item, what the user did before it (SVD++ with squared
+/// loss: Koren, KDD 2008; of which item next with <see cref="Losses.Loss.Softmax"/>). The same settings and data give the same model with one thread, and with any
+/// number of threads where <see cref="TrainingSettings.Deterministic"/> asks for it.
+/// </summary>
+public sealed class SequenceTrainer
+{
+    private readonly TrainingSettings _settings;
+    private readonly HistorySettings? _history;
+    private readonly FactorizationKernel _kernel;
+
+    /// <param name="settings">The settings, which are checked.</param>
+    /// <param name="history">How histories are pooled; null for a model without them.</param>
+    /// <exception cref="ArgumentException">A setting is out of range, or names a kernel that this machine has not.</exception>
+    public SequenceTrainer(TrainingSettings settings, HistorySettings? history)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.Validate();
+        history?.Validate();
+        _settings = settings;
+        _history = history;
+        _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
+    }
+
+    /// <summary>Whether the result has the state of the run.</summary>
+    public bool KeepsState { get; init; }
+
+    /// <summary>Whether the holdout is ranked among the items that are not in the user's history: not where items come again.</summary>
+    public bool ExcludesSeen { get; init; } = true;
+
+    /// <summary>
+    /// Trains until the holdout's NDCG@10 has not improved for <see cref="TrainingSettings.Patience"/> epochs, or for all
+    /// <see cref="TrainingSettings.Epochs"/>.
+    /// </summary>
+    /// <param name="space">The columns.</param>
+    /// <param name="train">The sequences to learn from.</param>
+    /// <param name="holdout">
+    /// The sequences that decide which epoch is kept: what is to be predicted of them, with all that was before it, which has the weight 0. Its blocks may have
+    /// more rows than those of <paramref name="train"/>.
+    /// </param>
+    /// <param name="features">The index that made the columns, to be stored with the model.</param>
+    /// <param name="start">Where to start from: a former run of the same loss and number of factors, as for <see cref="Trainer.Train"/>.</param>
+    /// <param name="progress">Called after each epoch, on the calling thread.</param>
+    /// <param name="cancellationToken">Ends training within a batch of a thousand rows.</param>
+    /// <exception cref="ArgumentException">There is nothing to predict, the parts of a set do not fit together, or the start does not fit.</exception>
+    /// <exception cref="TrainingDivergedException">The loss grew without bound, or a parameter is no longer a finite number.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public TrainingResult Train(
+        FeatureSpace space,
+        SequenceSet train,
+        SequenceSet? holdout = null,
+        FeatureIndex? features = null,
+        TrainingState? start = null,
+        Action<EpochReport>? progress = null,
+        CancellationToken cancellationToken = default
+    )
+    {
+        ArgumentNullException.ThrowIfNull(space);
+        ArgumentNullException.ThrowIfNull(train);
+        Check(space, train, nameof(train));
+        if (holdout is not null)
+        {
+            Check(space, holdout, nameof(holdout));
+        }
+
+        var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
+        using var fit = new SequenceFit(_settings, _kernel, space, _history, train, holdout, ExcludesSeen);
+        var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
+        var (bestEpoch, best) = (0, double.NegativeInfinity);
+        double? startLoss = null;
+        if (start is not null && fit.Start(start, formerColumns, cancellationToken) is var (loss, ranking))
+        {
+            (startLoss, best) = (loss, ranking.Ndcg);
+            fit.Keep(KeepsState);
+        }
+
+        for (var epoch = 1; epoch <= _settings.Epochs && epoch - bestEpoch <= _settings.Patience; epoch++)
+        {
+            epochs.Add(fit.Learn(epoch, cancellationToken));
+            progress?.Invoke(epochs[^1]);
+            if (epochs[^1].Ranking is not { } measured)
+            {
+                bestEpoch = epoch;
+            }
+            else if (measured.Ndcg > best)
+            {
+                (best, bestEpoch) = (measured.Ndcg, epoch);
+                fit.Keep(KeepsState);
+            }
+        }
+
+        var model = fit.ToModel(features);
+        return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
+    }
+
+    private void Check(FeatureSpace space, SequenceSet set, string name)
+    {
+        set.Validate();
+        if (set.ColumnCount > space.ColumnCount)
+        {
+            throw new ArgumentException($"The sequences have columns up to {set.ColumnCount - 1}; the space has {space.ColumnCount}.", name);
+        }
+
+        if (_history is not null && set.Roles is null)
+        {
+            throw new ArgumentException("There are no columns of items as part of a history.", name);
+        }
+
+        if (set.Count == 0 || set.Weights?.AsSpan().ContainsAnyExcept(0f) == false)
+        {
+            throw new ArgumentException("There is nothing to predict.", name);
+        }
+    }
+}
