@@ -1,5 +1,6 @@
 using RecService.Api.Storage;
 using RecService.Engine.Data;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 
@@ -30,6 +31,9 @@ internal class LoadedModel
     public FeatureIndex Index { get; }
 
     public Scorer Scorer { get; }
+
+    /// <summary>What a score means in terms of the targets of training; null of models whose scores only compare within one request.</summary>
+    public float? Predict(float score) => Model.Loss == Loss.Softmax ? null : Model.Predict(score);
 
     /// <summary>The model without users that have been erased since its horizon.</summary>
     public virtual LoadedModel Without(ErasedUsers erased) => new(Version, StoredAt, Model.WithoutUsers(erased.Among(Index.UserIds)), erased.Horizon);

@@ -8,7 +8,7 @@ namespace RecService.Api.Models;
 /// <param name="Version">The version, as answers name it.</param>
 /// <param name="RunId">The training run that it came from.</param>
 /// <param name="CreatedAt">When it was stored.</param>
-/// <param name="Objective"><c>rating</c> or <c>implicit</c>.</param>
+/// <param name="Objective"><c>rating</c>, <c>implicit</c> or <c>next</c>.</param>
 /// <param name="Interaction">Which features cross: <c>fieldPooled</c>, <c>plain</c> or <c>fieldWeighted</c>.</param>
 /// <param name="Factors">The length k of factors and cross vectors.</param>
 /// <param name="Settings">The settings that it was trained with.</param>
@@ -22,7 +22,7 @@ internal sealed record ModelResponse(
     long Version,
     long RunId,
     DateTimeOffset CreatedAt,
-    [property: AllowedValues("rating", "implicit")] string Objective,
+    [property: AllowedValues("rating", "implicit", "next")] string Objective,
     [property: AllowedValues("fieldPooled", "plain", "fieldWeighted")] string Interaction,
     int Factors,
     JsonNode? Settings,

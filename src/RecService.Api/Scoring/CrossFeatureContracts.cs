@@ -42,12 +42,13 @@ internal sealed record CrossFeatureResponse(
 /// <param name="CrossVector">The k cross features, before they are summed.</param>
 /// <param name="Pooled">The pooled vector of each field, k numbers each.</param>
 /// <param name="Score">The score before the link function.</param>
-/// <param name="Prediction">The probability, or the rating clipped to the range seen in training.</param>
+/// <param name="Prediction">The probability, or the rating clipped to the range seen in training; null of objective <c>next</c>, whose scores compare
+/// within one request.</param>
 internal sealed record CrossFeatures(
     float Bias,
     float Linear,
     float[] CrossVector,
     IReadOnlyDictionary<string, float[]> Pooled,
     float Score,
-    float Prediction
+    float? Prediction
 );

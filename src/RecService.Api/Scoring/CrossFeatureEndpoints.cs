@@ -115,7 +115,7 @@ internal static class CrossFeatureEndpoints
                 byField.Add(fields[field], pooled.AsSpan(field * k, k).ToArray());
             }
 
-            answers[row] = new(model.Model.Bias, linear, cross, byField, score, model.Model.Predict(score));
+            answers[row] = new(model.Model.Bias, linear, cross, byField, score, model.Predict(score));
         }
         return new(model.Version, k, fields, answers, degraded);
     }

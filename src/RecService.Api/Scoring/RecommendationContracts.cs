@@ -56,7 +56,8 @@ internal sealed record RecommendationResponse(
 /// <param name="Rank">From 1.</param>
 /// <param name="ItemId">The item.</param>
 /// <param name="Score">The model's score before the link function; the number of users when popularity ranks.</param>
-/// <param name="Prediction">The probability, or the rating clipped to the range seen in training; null when popularity ranks.</param>
+/// <param name="Prediction">The probability, or the rating clipped to the range seen in training; null when popularity ranks, and of objective
+/// <c>next</c>, whose scores compare within one request.</param>
 /// <param name="Tags">The item's tags.</param>
 /// <param name="Metadata">The item's metadata, as stored.</param>
 /// <param name="Explanation">The parts of the score, when asked for.</param>

@@ -31,10 +31,11 @@ internal sealed record ScoreResponse(long ModelVersion, IReadOnlyList<ScoredItem
 /// <param name="Rank">From 1; equal scores are ordered by id.</param>
 /// <param name="ItemId">The candidate.</param>
 /// <param name="Score">The score before the link function.</param>
-/// <param name="Prediction">The probability, or the rating clipped to the range seen in training.</param>
+/// <param name="Prediction">The probability, or the rating clipped to the range seen in training; null of objective <c>next</c>, whose scores compare
+/// within one request.</param>
 /// <param name="Explanation">The parts of the score, when asked for.</param>
 /// <param name="CrossVector">The cross vector, when asked for.</param>
-internal sealed record ScoredItem(int Rank, string ItemId, float Score, float Prediction, Explanation? Explanation, float[]? CrossVector);
+internal sealed record ScoredItem(int Rank, string ItemId, float Score, float? Prediction, Explanation? Explanation, float[]? CrossVector);
 
 /// <summary>The parts of a score: bias + Σ linear + Σ pairs = score.</summary>
 /// <param name="Bias">The global bias.</param>

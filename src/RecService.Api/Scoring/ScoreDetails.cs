@@ -4,17 +4,17 @@ using RecService.Engine.Data;
 namespace RecService.Api.Scoring;
 
 /// <summary>What answers tell of a scored row beside its score.</summary>
-/// <param name="Prediction">What the score means in terms of the targets of training.</param>
+/// <param name="Prediction">What the score means in terms of the targets of training; null of objective <c>next</c>.</param>
 /// <param name="Explanation">The parts of the score; null unless asked for.</param>
 /// <param name="CrossVector">The cross vector; null unless asked for.</param>
-internal readonly record struct ScoreDetails(float Prediction, Explanation? Explanation, float[]? CrossVector)
+internal readonly record struct ScoreDetails(float? Prediction, Explanation? Explanation, float[]? CrossVector)
 {
     public const string ExplanationPart = "explanation";
     public const string CrossVectorPart = "crossVector";
 
     public static ScoreDetails Of(LoadedModel model, SparseRow row, float score, string[]? include) =>
         new(
-            model.Model.Predict(score),
+            model.Predict(score),
             Wanted(include, ExplanationPart) ? Explain(model, row) : null,
             Wanted(include, CrossVectorPart) ? CrossVectorOf(model, row) : null
         );

@@ -14,8 +14,11 @@ internal sealed class Cutoff
     /// <summary>The distinct contexts; the first is the empty one.</summary>
     public required IReadOnlyList<EntityFeatures> Contexts { get; init; }
 
-    /// <summary>The rows, by user, item and context.</summary>
+    /// <summary>The rows, by user, item and context; with objective <c>next</c>, the events of each user in the order of time.</summary>
     public required IReadOnlyList<CutoffRow> Rows { get; init; }
+
+    /// <summary>The types of the interactions that were read, as they are written in the store.</summary>
+    public IReadOnlyCollection<string> Types { get; init; } = [];
 
     /// <summary>How many interactions were not used as rows of their own, by reason.</summary>
     public required IReadOnlyDictionary<string, long> Dropped { get; init; }

@@ -31,7 +31,7 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         );
         var contexts = new ContextTable();
         var rows = new RowCollector(options.Objective, options.Types);
-        await InteractionsAsync(connection, userIndex, itemIndex, contexts, rows, cancellationToken);
+        var types = await InteractionsAsync(connection, userIndex, itemIndex, contexts, rows, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return new()
         {
@@ -39,6 +39,7 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             Items = items,
             Contexts = contexts.InOrder(out var contextOrder),
             Rows = rows.Rows(contextOrder),
+            Types = types,
             Dropped = rows.Dropped,
             At = at,
             ErasureHorizon = erasureHorizon,
@@ -100,7 +101,8 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         return (entities, index);
     }
 
-    private static async Task InteractionsAsync(
+    /// <summary>Reads all interactions; returns their types.</summary>
+    private static async Task<IReadOnlyCollection<string>> InteractionsAsync(
         NpgsqlConnection connection,
         Dictionary<long, int> users,
         Dictionary<long, int> items,
@@ -137,6 +139,8 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(types, type, out _);
             rows.Add(user, item, context, known ??= type, value, time.Ticks, key);
         }
+
+        return types.Keys;
     }
 
     /// <summary>The distinct contexts of the interactions; most interactions share a few.</summary>

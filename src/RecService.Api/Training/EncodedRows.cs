@@ -111,7 +111,19 @@ internal sealed class EncodedRows
     public RowSets ItemsByUser(int[] rows) =>
         RowSets.FromPairs(_cutoff.Users.Count, [.. rows.Select(r => _cutoff.Rows[r].User)], [.. rows.Select(r => _cutoff.Rows[r].Item)]);
 
-    private static (FeatureSpace, FeatureIndex) CountFeatures(Cutoff cutoff, int minimumCount)
+    /// <summary>Counts the features of users, items and contexts by their rows, and gives each a column.</summary>
+    /// <param name="cutoff">The rows.</param>
+    /// <param name="minimumCount"><see cref="TrainingOptions.MinimumFeatureCount"/>.</param>
+    /// <param name="userIds">Whether the ids of users are features.</param>
+    /// <param name="history">Whether items have columns as part of a history.</param>
+    /// <param name="repeat">Whether items have columns for coming again.</param>
+    public static (FeatureSpace Space, FeatureIndex Index) CountFeatures(
+        Cutoff cutoff,
+        int minimumCount,
+        bool userIds = true,
+        bool history = false,
+        bool repeat = false
+    )
     {
         var users = new long[cutoff.Users.Count];
         var items = new long[cutoff.Items.Count];
@@ -125,7 +137,7 @@ internal sealed class EncodedRows
         var builder = new FeatureIndexBuilder();
         for (var u = 0; u < users.Length; u++)
         {
-            builder.CountUser(cutoff.Users[u], users[u]);
+            builder.CountUser(userIds ? cutoff.Users[u] : cutoff.Users[u] with { Id = null }, users[u]);
         }
 
         for (var i = 0; i < items.Length; i++)
@@ -138,10 +150,11 @@ internal sealed class EncodedRows
             builder.CountContext(cutoff.Contexts[c], contexts[c]);
         }
 
-        return builder.Build(minimumCount);
+        return builder.Build(minimumCount, history, repeat);
     }
 
-    private static SparseRows Encode(IReadOnlyList<EntityFeatures> entities, Action<EntityFeatures, RowBuffer> append, RowBuffer buffer)
+    /// <summary>The rows of entities.</summary>
+    public static SparseRows Encode(IReadOnlyList<EntityFeatures> entities, Action<EntityFeatures, RowBuffer> append, RowBuffer buffer)
     {
         var rows = new SparseRowsBuilder();
         foreach (var entity in entities)

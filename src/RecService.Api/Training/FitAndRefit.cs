@@ -15,8 +15,8 @@ internal static class FitAndRefit
     /// <summary>Why a run fails that found nothing to learn from.</summary>
     public const string NoUsableRows = "No interaction is usable for training; the run's rows tell by reason why each was dropped.";
 
-    private const string FitPhase = "fit";
-    private const string RefitPhase = "refit";
+    public const string FitPhase = "fit";
+    public const string RefitPhase = "refit";
 
     /// <param name="encoded">The rows and their split.</param>
     /// <param name="options">The settings.</param>

@@ -25,6 +25,12 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
             return null;
         }
 
+        if (options.Objective == TrainingObjective.Next)
+        {
+            logger.StartsCold(runId, "objective next knows no warm start");
+            return null;
+        }
+
         if (options.Holdout != HoldoutKind.Hash)
         {
             logger.StartsCold(runId, "only a holdout by hash stays the same from run to run");

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace RecService.Api.Training;
 
-/// <summary>Chooses the rows that are held out. All rows of a pair of user and item are on the same side.</summary>
+/// <summary>
+/// Chooses the rows that are held out. All rows of a pair of user and item are on the same side, but for <see cref="HoldoutKind.NewestOfUsers"/> with
+/// objective <c>next</c>, where what came before is history.
+/// </summary>
 internal static class Holdout
 {
     /// <summary>For each row whether it is held out.</summary>
@@ -11,6 +14,7 @@ internal static class Holdout
         {
             HoldoutKind.Hash => ByHash(cutoff, options.HoldoutShare),
             HoldoutKind.Newest => ByTime(cutoff, options.HoldoutShare),
+            HoldoutKind.NewestOfUsers => ByUser(cutoff, options.HoldoutShare, wholePairs: options.Objective != TrainingObjective.Next),
             _ => new bool[cutoff.Rows.Count],
         };
 
@@ -32,6 +36,34 @@ internal static class Holdout
         }
         var newest = latest.OrderByDescending(p => p.Value).ThenBy(p => p.Key).Take((int)(share * latest.Count)).Select(p => p.Key).ToHashSet();
         return [.. cutoff.Rows.Select(r => newest.Contains((r.User, r.Item)))];
+    }
+
+    /// <summary>The newest row of a share of those users who have others besides; of rows of one time, the last one.</summary>
+    private static bool[] ByUser(Cutoff cutoff, double share, bool wholePairs)
+    {
+        var threshold = (ulong)(share * ulong.MaxValue);
+        var rows = cutoff.Rows;
+        var held = new bool[rows.Count];
+        for (int from = 0, to; from < rows.Count; from = to)
+        {
+            var newest = from;
+            for (to = from + 1; to < rows.Count && rows[to].User == rows[from].User; to++)
+            {
+                newest = rows[to].Time >= rows[newest].Time ? to : newest;
+            }
+
+            if (to - from < 2 || StableHash(cutoff.Users[rows[from].User].Id!) >= threshold)
+            {
+                continue;
+            }
+
+            for (var r = from; r < to; r++)
+            {
+                held[r] = r == newest || (wholePairs && rows[r].Item == rows[newest].Item);
+            }
+        }
+
+        return held;
     }
 
     /// <summary>

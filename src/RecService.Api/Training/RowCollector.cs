@@ -5,11 +5,12 @@ namespace RecService.Api.Training;
 /// <summary>Turns interactions into training rows by the objective's rules, and counts what it drops.</summary>
 /// <remarks>
 /// Objective <c>rating</c>: the last value of a user and an item wins. Objective <c>implicit</c>: repeats in the same context add their weights;
-/// values below the positive threshold are no positives.
+/// values below the positive threshold are no positives. Objective <c>next</c>: the same positives, each by itself.
 /// </remarks>
 internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDictionary<string, InteractionTypeOptions> types)
 {
     private readonly Dictionary<(int User, int Item, int Context), Entry> _entries = [];
+    private readonly List<(CutoffRow Row, long InteractionKey)> _events = [];
     private readonly SortedDictionary<string, long> _dropped = new(StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, long> Dropped => _dropped;
@@ -32,15 +33,27 @@ internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDiction
         {
             Drop("below-positive-threshold");
         }
+        else if (objective == TrainingObjective.Next)
+        {
+            _events.Add((new(user, item, context, Target: 1, (float)meaning.Weight, time), interactionKey));
+        }
         else
         {
             AddPositive(user, item, context, (float)meaning.Weight, time);
         }
     }
 
-    /// <summary>The rows by user, item and context, whose numbers are mapped through <paramref name="contextOrder"/>.</summary>
+    /// <summary>
+    /// The rows by user, item and context, whose numbers are mapped through <paramref name="contextOrder"/>; with objective <c>next</c> by user, time and
+    /// key.
+    /// </summary>
     public List<CutoffRow> Rows(ReadOnlySpan<int> contextOrder)
     {
+        if (objective == TrainingObjective.Next)
+        {
+            return Events(contextOrder);
+        }
+
         var rows = new List<CutoffRow>(_entries.Count);
         foreach (var (key, entry) in _entries)
         {
@@ -50,6 +63,20 @@ internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDiction
         _entries.Clear();
         _entries.TrimExcess();
         rows.Sort(static (a, b) => (a.User, a.Item, a.Context).CompareTo((b.User, b.Item, b.Context)));
+        return rows;
+    }
+
+    private List<CutoffRow> Events(ReadOnlySpan<int> contextOrder)
+    {
+        _events.Sort(static (a, b) => (a.Row.User, a.Row.Time, a.InteractionKey).CompareTo((b.Row.User, b.Row.Time, b.InteractionKey)));
+        var rows = new List<CutoffRow>(_events.Count);
+        foreach (var (row, _) in _events)
+        {
+            rows.Add(row with { Context = contextOrder[row.Context] });
+        }
+
+        _events.Clear();
+        _events.TrimExcess();
         return rows;
     }
 

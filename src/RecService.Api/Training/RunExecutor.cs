@@ -43,6 +43,13 @@ internal sealed class RunExecutor(
         CancellationToken cancellationToken
     )
     {
+        if (options.Objective == TrainingObjective.Next)
+        {
+            var sequences = EncodedSequences.Create(cutoff, options);
+            logger.RowsRead(runId, cutoff.Rows.Count, cutoff.Users.Count, cutoff.Items.Count, sequences.Space.ColumnCount);
+            return SequenceFitAndRefit.Run(sequences, options, Report, cancellationToken);
+        }
+
         var encoded = EncodedRows.Create(cutoff, options);
         logger.RowsRead(runId, cutoff.Rows.Count, cutoff.Users.Count, cutoff.Items.Count, encoded.Space.ColumnCount);
         if (former is not null && encoded.HasHoldout)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using NpgsqlTypes;
@@ -41,7 +42,7 @@ internal sealed class RunStore(
         {
             Status = TrainingRunStatus.Running,
             Trigger = trigger,
-            Objective = options.Objective == TrainingObjective.Rating ? "rating" : "implicit",
+            Objective = JsonNamingPolicy.CamelCase.ConvertName(options.Objective.ToString()),
             StartedAt = clock.GetUtcNow(),
             Seed = options.Seed,
             Settings = RunJson.Write(options),

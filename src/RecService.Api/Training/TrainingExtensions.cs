@@ -10,6 +10,7 @@ internal static class TrainingExtensions
         builder
             .Services.AddOptions<TrainingOptions>()
             .BindConfiguration("Training", binder => binder.ErrorOnUnknownConfiguration = true)
+            .PostConfigure(options => options.SetDefaultsOfObjective())
             .ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<TrainingOptions>, TrainingOptionsValidation>();
         builder.Services.AddSingleton<CutoffReader>();

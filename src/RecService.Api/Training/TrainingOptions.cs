@@ -1,4 +1,6 @@
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels;
+using RecService.Engine.Losses;
 using RecService.Engine.Training;
 
 namespace RecService.Api.Training;
@@ -11,6 +13,9 @@ public enum TrainingObjective
 
     /// <summary>The value that a user gives an item: squared loss.</summary>
     Rating,
+
+    /// <summary>Which item a user takes next, after what the user did before: softmax loss over the catalogue.</summary>
+    Next,
 }
 
 /// <summary>How rows are set aside to decide early stopping and to measure the model.</summary>
@@ -22,6 +27,9 @@ public enum HoldoutKind
     /// <summary>The newest rows by time.</summary>
     Newest,
 
+    /// <summary>The newest row of each of a share of users, by a stable hash of their ids.</summary>
+    NewestOfUsers,
+
     /// <summary>None: the configured number of epochs is trained on all rows and nothing is measured.</summary>
     None,
 }
@@ -32,10 +40,13 @@ public sealed class InteractionTypeOptions
     /// <summary>Objective <c>rating</c>: the target; when absent, the interaction's own value, and rows without one are dropped.</summary>
     public double? Target { get; set; }
 
-    /// <summary>The weight of a row; with objective <c>implicit</c> the weights of repeats add up. 0 leaves the type out.</summary>
+    /// <summary>
+    /// The weight of a row; with objective <c>implicit</c> the weights of repeats add up, with <c>next</c> it also counts in histories. 0 leaves the
+    /// type out.
+    /// </summary>
     public double Weight { get; set; } = 1;
 
-    /// <summary>Objective <c>implicit</c>: a row whose value is lower is no positive.</summary>
+    /// <summary>Objectives <c>implicit</c> and <c>next</c>: a row whose value is lower is no positive.</summary>
     public double? PositiveFrom { get; set; }
 }
 
@@ -77,10 +88,10 @@ public sealed class TrainingOptions
     /// <summary>Which features cross.</summary>
     public Engine.Model.FeatureInteraction Interaction { get; set; } = Engine.Model.FeatureInteraction.FieldPooled;
 
-    /// <summary>The number of latent factors k, 1 to 1,024.</summary>
-    public int Factors { get; set; } = 16;
+    /// <summary>The number of latent factors k, 1 to 1,024; 16 when absent, 64 for objective <c>next</c>.</summary>
+    public int? Factors { get; set; }
 
-    /// <summary>The most epochs of a fit, 1 to 10,000.</summary>
+    /// <summary>The most epochs of a fit, 1 to 10,000; 40 when absent.</summary>
     public int Epochs { get; set; } = 40;
 
     /// <summary>How parameters step down the gradient.</summary>
@@ -118,6 +129,15 @@ public sealed class TrainingOptions
     /// <summary>Epochs without a better holdout loss before a fit stops, at least 1.</summary>
     public int Patience { get; set; } = 3;
 
+    /// <summary>
+    /// Objective <c>next</c>: how many of a user's newest positives are the history that counts, 1 to 10,000, or 0 for a model without histories; the
+    /// engine's default when absent. Part of the model.
+    /// </summary>
+    public int? HistoryLength { get; set; }
+
+    /// <summary>Objective <c>next</c>: whether the ids of users are features; when absent, only of a model without histories.</summary>
+    public bool? UserIds { get; set; }
+
     /// <summary>Objective <c>implicit</c>: sampled negatives for each positive, 1 to 100.</summary>
     public int NegativesPerPositive { get; set; } = 8;
 
@@ -130,10 +150,12 @@ public sealed class TrainingOptions
     /// </summary>
     public bool WarmStart { get; set; }
 
-    /// <summary>How rows are held out.</summary>
-    public HoldoutKind Holdout { get; set; } = HoldoutKind.Hash;
+    /// <summary>
+    /// How rows are held out; when absent, <see cref="HoldoutKind.NewestOfUsers"/> for objective <c>next</c>, <see cref="HoldoutKind.Hash"/> for others.
+    /// </summary>
+    public HoldoutKind? Holdout { get; set; }
 
-    /// <summary>The share of rows held out, above 0 and at most 0.5.</summary>
+    /// <summary>The share of rows, or of users, held out; above 0 and at most 0.5.</summary>
     public double HoldoutShare { get; set; } = 0.1;
 
     /// <summary>The most held-out pairs that HR@10 and NDCG@10 are measured on; more are sampled. At least 1.</summary>
@@ -162,11 +184,11 @@ public sealed class TrainingOptions
     /// <summary>The settings that the engine trains with.</summary>
     public TrainingSettings ToSettings()
     {
-        var defaults = TrainingSettings.For(Objective == TrainingObjective.Rating ? Engine.Losses.Loss.Squared : Engine.Losses.Loss.Logistic, Solver);
+        var defaults = TrainingSettings.For(LossOf(Objective), Solver);
         return defaults with
         {
             Interaction = Interaction,
-            Factors = Factors,
+            Factors = Factors ?? defaults.Factors,
             Epochs = Epochs,
             LearningRate = LearningRate ?? defaults.LearningRate,
             Schedule = RateSchedule,
@@ -180,7 +202,27 @@ public sealed class TrainingOptions
         };
     }
 
+    /// <summary>Sets what is absent and depends on the objective, so that runs are recorded with what they were trained with.</summary>
+    internal void SetDefaultsOfObjective()
+    {
+        Factors ??= TrainingSettings.For(LossOf(Objective), Solver).Factors;
+        Holdout ??= Objective == TrainingObjective.Next ? HoldoutKind.NewestOfUsers : HoldoutKind.Hash;
+        if (Objective == TrainingObjective.Next)
+        {
+            HistoryLength ??= new HistorySettings().Length;
+            UserIds ??= HistoryLength == 0;
+        }
+    }
+
     /// <summary>The names of the settings, as they are recorded, that differ from those of a former run and may make another model.</summary>
     internal IReadOnlyList<string> DifferencesForTraining(string formerSettings) =>
         [.. RunJson.Differences(formerSettings, RunJson.Write(this)).Except(NotOfTheModel, StringComparer.OrdinalIgnoreCase)];
+
+    private static Loss LossOf(TrainingObjective objective) =>
+        objective switch
+        {
+            TrainingObjective.Rating => Loss.Squared,
+            TrainingObjective.Next => Loss.Softmax,
+            _ => Loss.Logistic,
+        };
 }

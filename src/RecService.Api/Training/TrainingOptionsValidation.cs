@@ -15,9 +15,13 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
             }
         }
 
-        Require(Enum.IsDefined(options.Objective), "Objective", "must be one of Implicit, Rating");
+        Require(Enum.IsDefined(options.Objective), "Objective", "must be one of Implicit, Rating, Next");
         Require(Enum.IsDefined(options.Interaction), "Interaction", "must be one of FieldPooled, Plain, FieldWeighted");
-        Require(Enum.IsDefined(options.Holdout), "Holdout", "must be one of Hash, Newest, None");
+        Require(
+            options.Holdout is not { } holdout || Enum.IsDefined(holdout),
+            "Holdout",
+            "must be one of Hash, Newest, NewestOfUsers, None"
+        );
         Require(
             options.Schedule is null || RunSchedule.TryParse(options.Schedule, out _),
             "Schedule",
@@ -28,7 +32,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
             "Interval",
             "must be from 00:00:01 to 31.00:00:00 (write it as [days.]hours:minutes:seconds)"
         );
-        Require(options.Factors is >= 1 and <= 1024, "Factors", "must be from 1 to 1024");
+        Require(options.Factors is null or (>= 1 and <= 1024), "Factors", "must be from 1 to 1024");
         Require(options.Epochs is >= 1 and <= 10_000, "Epochs", "must be from 1 to 10000");
         Require(Enum.IsDefined(options.Solver), "Solver", "must be one of Sgd, AdaGrad, Adam");
         Require(Enum.IsDefined(options.RateSchedule), "RateSchedule", "must be one of Constant, InverseSquareRoot, Cosine");
@@ -39,6 +43,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.InitialDeviation is null or > 0 and < float.PositiveInfinity, "InitialDeviation", "must be above 0");
         Require(options.Seed >= 0, "Seed", "must not be negative");
         Require(options.Patience >= 1, "Patience", "must be at least 1");
+        Require(options.HistoryLength is null or (>= 0 and <= 10_000), "HistoryLength", "must be from 0 to 10000");
         Require(options.NegativesPerPositive is >= 1 and <= 100, "NegativesPerPositive", "must be from 1 to 100");
         Require(options.MinimumFeatureCount >= 1, "MinimumFeatureCount", "must be at least 1");
         Require(options.HoldoutShare is > 0 and <= 0.5, "HoldoutShare", "must be above 0 and at most 0.5");

@@ -9,7 +9,7 @@ namespace RecService.Api.Training;
 /// <param name="RunId">The run's number.</param>
 /// <param name="Status"><c>running</c>, <c>succeeded</c>, <c>failed</c> or <c>cancelled</c>.</param>
 /// <param name="Trigger"><c>schedule</c> or <c>demand</c>.</param>
-/// <param name="Objective"><c>rating</c> or <c>implicit</c>.</param>
+/// <param name="Objective"><c>rating</c>, <c>implicit</c> or <c>next</c>.</param>
 /// <param name="StartedAt">When it started.</param>
 /// <param name="FinishedAt">When it ended; null while it runs.</param>
 /// <param name="Seed">The seed of shuffling, initialisation and sampling.</param>
@@ -29,7 +29,7 @@ internal sealed record TrainingRunResponse(
     long RunId,
     [property: AllowedValues("running", "succeeded", "failed", "cancelled")] string Status,
     [property: AllowedValues("schedule", "demand")] string Trigger,
-    [property: AllowedValues("rating", "implicit")] string Objective,
+    [property: AllowedValues("rating", "implicit", "next")] string Objective,
     DateTimeOffset StartedAt,
     DateTimeOffset? FinishedAt,
     long Seed,
@@ -77,7 +77,7 @@ internal sealed record TrainingRowCounts(long Used, IReadOnlyDictionary<string, 
 /// <summary>The losses of one epoch.</summary>
 /// <param name="Epoch">From 1.</param>
 /// <param name="Phase"><c>fit</c> on the rows that are not held out, or <c>refit</c> on all of them.</param>
-/// <param name="TrainLoss">Mean squared error or log loss over the trained rows, measured in passing.</param>
+/// <param name="TrainLoss">Mean squared error, log loss or, with objective <c>next</c>, softmax loss over the trained rows, measured in passing.</param>
 /// <param name="HoldoutLoss">The same over the held-out rows; null in a refit and without a holdout.</param>
 /// <param name="Seconds">Time since the phase began.</param>
 internal sealed record TrainingEpoch(
@@ -96,7 +96,8 @@ internal sealed record TrainingEpoch(
 /// <param name="LogLoss">Log loss over held-out positives and sampled negatives (objective <c>implicit</c>).</param>
 /// <param name="Auc">Area under the ROC curve over the same.</param>
 /// <param name="RankedPairs">Held-out pairs of user and item that were ranked among the whole catalogue.</param>
-/// <param name="HitRate10">Share of them that came among the first ten.</param>
+/// <param name="HitRate10">Share of them that came among the first ten of what the user has not had, or, with objective <c>next</c> where users take
+/// the same item again, of all items.</param>
 /// <param name="Ndcg10">Normalised discounted cumulative gain at ten.</param>
 /// <param name="PopularityHitRate10">The same for a ranking by popularity.</param>
 /// <param name="PopularityNdcg10">The same for a ranking by popularity.</param>

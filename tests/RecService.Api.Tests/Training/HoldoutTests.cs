@@ -25,7 +25,7 @@ public sealed class HoldoutTests
     {
         var few = Data(users: 20, items: 20, contexts: 1);
         var many = Data(users: 40, items: 30, contexts: 1);
-        var options = new TrainingOptions { HoldoutShare = 0.3 };
+        var options = new TrainingOptions { Holdout = HoldoutKind.Hash, HoldoutShare = 0.3 };
 
         Pairs(few, Holdout.Choose(few, options)).ShouldBe(Pairs(many, Holdout.Choose(many, options)).Where(p => p.User < 20 && p.Item < 20));
     }
@@ -39,6 +39,30 @@ public sealed class HoldoutTests
 
         held.Count(h => h).ShouldBe(40);
         data.Rows.Where((_, r) => held[r]).Min(r => r.User).ShouldBe(8);
+    }
+
+    [Theory]
+    [InlineData(TrainingObjective.Next, 1)]
+    [InlineData(TrainingObjective.Implicit, 2)]
+    public void The_newest_of_a_share_of_users_is_held_out(TrainingObjective objective, int rowsEach)
+    {
+        var data = Data(users: 300, items: 10, contexts: 2);
+
+        var held = Holdout.Choose(
+            data,
+            new()
+            {
+                Objective = objective,
+                Holdout = HoldoutKind.NewestOfUsers,
+                HoldoutShare = 0.2,
+            }
+        );
+
+        var rows = data.Rows.Where((_, r) => held[r]).ToList();
+        // 300 users: the share's standard deviation is 2.3 %.
+        rows.Select(r => r.User).Distinct().Count().ShouldBeInRange(40, 80);
+        rows.ShouldAllBe(r => r.Item == 9);
+        rows.GroupBy(r => r.User).ShouldAllBe(user => user.Count() == rowsEach);
     }
 
     private static IEnumerable<(int User, int Item)> Pairs(Cutoff data, bool[] held) =>

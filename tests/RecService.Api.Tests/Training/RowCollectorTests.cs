@@ -70,6 +70,26 @@ public sealed class RowCollectorTests
     }
 
     [Fact]
+    public void Of_what_comes_next_every_positive_is_a_row_in_the_order_of_time_and_key()
+    {
+        var rows = new RowCollector(TrainingObjective.Next, Types);
+        rows.Add(2, 1, 0, "view", null, time: 5, interactionKey: 9);
+        rows.Add(1, 2, 1, "purchase", null, 20, 4);
+        rows.Add(1, 2, 1, "view", null, 10, 8);
+        rows.Add(1, 3, 0, "view", null, 10, 7);
+        rows.Add(1, 4, 0, "rating", 3, 1, 1);
+
+        rows.Rows([1, 0])
+            .ShouldBe([
+                new CutoffRow(1, 3, 1, 1, 1, 10),
+                new CutoffRow(1, 2, 0, 1, 1, 10),
+                new CutoffRow(1, 2, 0, 1, 5, 20),
+                new CutoffRow(2, 1, 1, 1, 1, 5),
+            ]);
+        rows.Dropped.ShouldBe(new Dictionary<string, long> { ["below-positive-threshold"] = 1 });
+    }
+
+    [Fact]
     public void Rows_come_by_user_item_and_the_new_number_of_the_context()
     {
         var rows = new RowCollector(TrainingObjective.Implicit, Types);

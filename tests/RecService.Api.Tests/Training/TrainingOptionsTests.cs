@@ -17,6 +17,9 @@ public sealed class TrainingOptionsTests
     [InlineData("Schedule", "every day")]
     [InlineData("Interval", "60")]
     [InlineData("Factors", "0")]
+    [InlineData("HistoryLength", "-1")]
+    [InlineData("HistoryLength", "10001")]
+    [InlineData("Holdout", "9")]
     [InlineData("Solver", "9")]
     [InlineData("RateSchedule", "9")]
     [InlineData("Threads", "0")]
@@ -61,6 +64,29 @@ public sealed class TrainingOptionsTests
             .ToSettings()
             .LearningRate.ShouldBe(TrainingSettings.For(Loss.Logistic, Solver.Sgd).LearningRate);
         Bind([new("Objective", "implicit"), new("Solver", "sgd"), new("LearningRate", "0.7")]).ToSettings().LearningRate.ShouldBe(0.7f);
+    }
+
+    [Theory]
+    [InlineData("implicit", null, 16, HoldoutKind.Hash, null, null)]
+    [InlineData("rating", null, 16, HoldoutKind.Hash, null, null)]
+    [InlineData("next", null, 64, HoldoutKind.NewestOfUsers, 200, false)]
+    [InlineData("next", "0", 64, HoldoutKind.NewestOfUsers, 0, true)]
+    public void What_is_absent_is_by_the_objective(
+        string objective,
+        string? historyLength,
+        int factors,
+        HoldoutKind holdout,
+        int? expectedLength,
+        bool? userIds
+    )
+    {
+        var options = Bind([new("Objective", objective), new("HistoryLength", historyLength)]);
+        options.SetDefaultsOfObjective();
+
+        options.Factors.ShouldBe(factors);
+        options.Holdout.ShouldBe(holdout);
+        options.HistoryLength.ShouldBe(expectedLength);
+        options.UserIds.ShouldBe(userIds);
     }
 
     [Fact]
