@@ -26,8 +26,8 @@ internal sealed record CrossFeatureInput(
 /// <param name="Fields">The fields, in the order of pooled vectors.</param>
 /// <param name="Rows">One answer a row, in the order of the request.</param>
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
-/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
-/// well.</param>
+/// <c>seenItems</c> (not left out), <c>history</c> (what the user did does not count), <c>items</c> (as of the snapshot, without metadata; unknown to
+/// it: not known at all). Empty when all is well.</param>
 internal sealed record CrossFeatureResponse(
     long ModelVersion,
     int Factors,

@@ -14,6 +14,7 @@ internal static class CrossFeatureEndpoints
     private const string CrossPart = "cross";
     private const string PooledPart = "pooled";
     private const int MaximumJsonNumbers = 4_000_000;
+    private const int MaximumHistoryEvents = 2_000_000;
 
     public static IEndpointRouteBuilder MapCrossFeatureEndpoints(this IEndpointRouteBuilder routes)
     {
@@ -41,6 +42,7 @@ internal static class CrossFeatureEndpoints
         ModelVersions versions,
         StoreReader store,
         HttpContext http,
+        TimeProvider clock,
         CancellationToken cancellationToken,
         string part = CrossPart
     )
@@ -64,7 +66,16 @@ internal static class CrossFeatureEndpoints
             return ModelProblems.NotAvailable(availability, request.ModelVersion);
         }
 
-        var rows = await JoinedRows.CreateAsync(snapshot, model, request.Rows!, contexts, store, cancellationToken);
+        var users = request.Rows!.Select(row => row.UserId).OfType<string>().Distinct(StringComparer.Ordinal).Count();
+        if (model.Model.History is { } history && (long)users * history.Length > MaximumHistoryEvents)
+        {
+            return Problems.Invalid(
+                "rows",
+                $"must name at most {MaximumHistoryEvents / history.Length} users, as up to {history.Length} interactions are read of each"
+            );
+        }
+
+        var rows = await JoinedRows.CreateAsync(snapshot, model, request.Rows!, contexts, store, clock.GetUtcNow(), cancellationToken);
         http.Response.Headers[HeaderNames.Vary] = HeaderNames.Accept;
         if (store.Missing.Count > 0)
         {

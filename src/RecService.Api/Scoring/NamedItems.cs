@@ -30,12 +30,28 @@ internal sealed class NamedItems
         return new(snapshot, model, await store.FindItemsAsync(missing, cancellationToken));
     }
 
+    /// <summary>The columns of an item by itself; none of an item that nobody knows.</summary>
+    public RowBuffer RowOf(string itemId)
+    {
+        var row = new RowBuffer();
+        if (_model is RankingModel ranking && _model == _snapshot.Model && _snapshot.Catalog.IndexOf(itemId) is { } index)
+        {
+            row.Append(ranking.ItemRows[index]);
+        }
+        else if (_fromStore.GetValueOrDefault(itemId) is { } item)
+        {
+            _model.Index.AppendItem(item, row);
+        }
+
+        return row;
+    }
+
     /// <summary>Fills <paramref name="joined"/> with the columns of the request and of the item; an item that nobody knows adds none.</summary>
-    public void Join(RowBuffer joined, RowBuffer request, string? itemId)
+    public void Join(RowBuffer joined, RequestRow request, string? itemId)
     {
         if (itemId is not null && _model is RankingModel ranking && _model == _snapshot.Model && _snapshot.Catalog.IndexOf(itemId) is { } index)
         {
-            RequestRows.Join(joined, request, ranking, index);
+            RequestRows.Join(joined, request, ranking, index, itemId);
         }
         else
         {

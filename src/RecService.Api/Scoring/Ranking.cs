@@ -17,6 +17,9 @@ internal abstract class Ranking(string source, ItemCatalog catalog)
     /// <summary>The model that ranks; null when none does.</summary>
     public virtual LoadedModel? Model => null;
 
+    /// <summary>What it rests on, in the words of the contract.</summary>
+    public virtual string Personalization => RequestRow.ByNothing;
+
     /// <summary>The first items, as many as asked for or as there are, without those that are excluded.</summary>
     public abstract IReadOnlyList<RankedItem> Top(int count, ReadOnlySpan<bool> excluded);
 
@@ -25,7 +28,7 @@ internal abstract class Ranking(string source, ItemCatalog catalog)
 }
 
 /// <summary>By the model's scores for a user and the circumstances.</summary>
-internal sealed class ModelRanking(ItemCatalog catalog, RankingModel model, RowBuffer request) : Ranking(SourceName, catalog)
+internal sealed class ModelRanking(ItemCatalog catalog, RankingModel model, RequestRow request) : Ranking(SourceName, catalog)
 {
     public const string SourceName = "model";
 
@@ -33,12 +36,15 @@ internal sealed class ModelRanking(ItemCatalog catalog, RankingModel model, RowB
 
     public override LoadedModel Model => model;
 
-    public override IReadOnlyList<RankedItem> Top(int count, ReadOnlySpan<bool> excluded) => model.Ranker.Top(request.Row, count, excluded);
+    public override string Personalization => request.Personalization;
+
+    public override IReadOnlyList<RankedItem> Top(int count, ReadOnlySpan<bool> excluded) =>
+        model.Ranker.Top(request.Columns.Row, count, excluded, request.History.Pooled.Repeats);
 
     public override ScoreDetails? Details(RankedItem item, string[]? include)
     {
-        RequestRows.Join(_joined, request, model, item.Item);
-        return ScoreDetails.Of(model, _joined.Row, item.Score, include);
+        RequestRows.Join(_joined, request, model, item.Item, Catalog.Items[item.Item].ItemId);
+        return ScoreDetails.Of(model, _joined.Row, item.Score, include, request.History, model.ItemRows[item.Item]);
     }
 }
 

@@ -11,14 +11,26 @@ namespace RecService.Api.Scoring;
 /// <param name="Count">How many items, 1 to 1,000; 10 when absent.</param>
 /// <param name="Filter">Which items are allowed.</param>
 /// <param name="Include">What to add to each item: <c>explanation</c>, <c>crossVector</c>.</param>
+/// <param name="RecentItems">What was done just now, the newest last, such as in the session of a visitor without a name; at most as many as the
+/// model's histories are long. They count as seen.</param>
+/// <param name="HistoryMode">Whether <c>recentItems</c> <c>extend</c> what is stored of the user, as when absent, or <c>replace</c> it.</param>
 internal sealed record RecommendationRequest(
     string? UserId = null,
     Dictionary<string, AttributeValue>? Context = null,
     string[]? Tags = null,
     int? Count = null,
     ItemFilter? Filter = null,
-    [property: AllowedValues(ScoreDetails.ExplanationPart, ScoreDetails.CrossVectorPart)] string[]? Include = null
+    [property: AllowedValues(ScoreDetails.ExplanationPart, ScoreDetails.CrossVectorPart)] string[]? Include = null,
+    RecentItem[]? RecentItems = null,
+    [property: AllowedValues(Scoring.RecentItems.Extend, Scoring.RecentItems.Replace)] string? HistoryMode = null
 );
+
+/// <summary>Something that was done just now.</summary>
+/// <param name="ItemId">The item.</param>
+/// <param name="Type">The type of the interaction, as the model weighs it; types that it does not know do not count. As much as the mean when
+/// absent.</param>
+/// <param name="OccurredAt">When it was done; just now, or just before the next one, when absent.</param>
+internal sealed record RecentItem(string? ItemId, string? Type = null, DateTimeOffset? OccurredAt = null);
 
 /// <summary>Which items may be recommended. Absent parts allow everything.</summary>
 /// <param name="AnyTags">Items that carry at least one of these tags.</param>
@@ -42,14 +54,21 @@ internal sealed record ItemFilter(
 /// <param name="Source"><c>model</c>, or <c>popularity</c> before the first model.</param>
 /// <param name="Items">The items, best first.</param>
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
-/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
-/// well.</param>
+/// <c>seenItems</c> (not left out), <c>history</c> (what the user did does not count), <c>items</c> (as of the snapshot, without metadata; unknown to
+/// it: not known at all). Empty when all is well.</param>
+/// <param name="Personalization">What the ranking rests on: <c>history</c>, what the user did before; <c>attributes</c>, what else is known of the
+/// user; <c>context</c>, the circumstances alone; or <c>none</c> of them.</param>
+/// <param name="UserKnown">Whether the user is known; null while the database is away.</param>
+/// <param name="UnknownItems">The ids of recent items that are not known, and do not count.</param>
 internal sealed record RecommendationResponse(
     string RecommendationId,
     long? ModelVersion,
     [property: AllowedValues(ModelRanking.SourceName, PopularityRanking.SourceName)] string Source,
     IReadOnlyList<RecommendedItem> Items,
-    IReadOnlyList<string> Degraded
+    IReadOnlyList<string> Degraded,
+    [property: AllowedValues(RequestRow.ByHistory, RequestRow.ByAttributes, RequestRow.ByContext, RequestRow.ByNothing)] string Personalization,
+    bool? UserKnown,
+    IReadOnlyList<string> UnknownItems
 );
 
 /// <summary>A recommended item.</summary>
@@ -90,8 +109,8 @@ internal sealed record RecommendedItem(
 /// <param name="ModelVersion">The model whose vectors were compared.</param>
 /// <param name="Items">The items, most similar first.</param>
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
-/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
-/// well.</param>
+/// <c>seenItems</c> (not left out), <c>history</c> (what the user did does not count), <c>items</c> (as of the snapshot, without metadata; unknown to
+/// it: not known at all). Empty when all is well.</param>
 internal sealed record SimilarItemsResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>An item like another.</summary>
@@ -109,8 +128,8 @@ internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IR
 /// <summary>Popular items.</summary>
 /// <param name="Items">The items, most users first.</param>
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
-/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
-/// well.</param>
+/// <c>seenItems</c> (not left out), <c>history</c> (what the user did does not count), <c>items</c> (as of the snapshot, without metadata; unknown to
+/// it: not known at all). Empty when all is well.</param>
 internal sealed record PopularItemsResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A popular item.</summary>

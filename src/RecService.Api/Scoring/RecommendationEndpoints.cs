@@ -19,6 +19,7 @@ internal static class RecommendationEndpoints
             .Requires(Roles.Score)
             .WithDescription(
                 "Ranks the catalogue for a user and the circumstances. Before the first model the ranking is by popularity, and `source` says so. "
+                    + "By a model with histories, what was posted a moment ago counts, and `recentItems` of the request as well. "
                     + "While the database is away, the snapshot answers, and `degraded` says what it could not know."
             );
         routes
@@ -46,6 +47,7 @@ internal static class RecommendationEndpoints
         StoreReader store,
         Recommender recommender,
         ServiceMetrics metrics,
+        TimeProvider clock,
         CancellationToken cancellationToken
     )
     {
@@ -56,16 +58,26 @@ internal static class RecommendationEndpoints
         RequestValidation.Include(errors, request.Include);
         var context = RequestValidation.Context(errors, "", request.Context, request.Tags);
         var filter = CandidateFilter.Compile(errors, "filter", request.Filter);
+        RecentItems.Check(errors, request.RecentItems, request.HistoryMode);
+        var snapshot = publisher.Current;
+        var history = snapshot.Model?.Model.History;
+        errors.Check("recentItems", RecentItems.TooMany(request.RecentItems, history));
         if (errors.Any)
         {
             return errors.ToProblem();
         }
 
-        var snapshot = publisher.Current;
+        var now = clock.GetUtcNow();
         var excludeSeen = request.Filter?.ExcludeSeen ?? true;
-        var user = request.UserId is null ? null : await store.FindUserAsync(request.UserId, excludeSeen, cancellationToken);
-        var ranking = RecommendationSources.Rank(snapshot, new(user?.Features, context));
-        var top = await recommender.TopAsync(ranking, filter.Without(user?.SeenItems ?? []), count, cancellationToken);
+        var recent = await RecentItems.FindAsync(snapshot, request.RecentItems, request.HistoryMode, store, cancellationToken);
+        var user = request.UserId is null
+            ? null
+            : await store.FindUserAsync(request.UserId, excludeSeen, recent.Replaces ? null : history, cancellationToken);
+        var events = recent.After(user?.History ?? [], history, now);
+        var pooling = await RequestPooling.CreateAsync(snapshot, snapshot.Model, events, store, now, cancellationToken);
+        var ranking = RecommendationSources.Rank(snapshot, new(user?.Features, context, pooling.Pool(events)));
+        long[] seen = excludeSeen ? [.. user?.SeenItems ?? [], .. recent.SeenKeys] : [];
+        var top = await recommender.TopAsync(ranking, filter.Without(seen), count, cancellationToken);
         metrics.Recommended(ranking.Source);
         return TypedResults.Ok(
             new RecommendationResponse(
@@ -73,7 +85,10 @@ internal static class RecommendationEndpoints
                 ranking.Model?.Version,
                 ranking.Source,
                 [.. top.Select(candidate => RecommendedItem.From(candidate, ranking.Details(candidate.Ranked, request.Include)))],
-                store.Missing
+                store.Missing,
+                ranking.Personalization,
+                store.KnowsUsers ? user is not null : null,
+                recent.Unknown
             )
         );
     }

@@ -6,7 +6,8 @@ namespace RecService.Api.Scoring;
 /// <summary>Whom and when items are recommended for, as far as it is known.</summary>
 /// <param name="User">The features of the user; null for none that the store knows.</param>
 /// <param name="Context">The circumstances.</param>
-internal sealed record RecommendationSubject(EntityFeatures? User, EntityFeatures Context);
+/// <param name="History">What was done before.</param>
+internal sealed record RecommendationSubject(EntityFeatures? User, EntityFeatures Context, RequestHistory History);
 
 /// <summary>What recommendations can be ranked by.</summary>
 internal static class RecommendationSources
@@ -19,7 +20,9 @@ internal static class RecommendationSources
         InOrder.Select(source => source(snapshot, subject)).OfType<Ranking>().First();
 
     private static ModelRanking? ByModel(Snapshot snapshot, RecommendationSubject subject) =>
-        snapshot.Model is { } model ? new(snapshot.Catalog, model, RequestRows.ForRequest(model, subject.User, subject.Context)) : null;
+        snapshot.Model is { } model
+            ? new(snapshot.Catalog, model, RequestRows.ForRequest(model, subject.User, subject.Context, subject.History))
+            : null;
 
     private static PopularityRanking ByPopularity(Snapshot snapshot, RecommendationSubject subject) => new(snapshot.Catalog);
 }

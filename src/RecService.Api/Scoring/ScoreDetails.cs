@@ -12,24 +12,42 @@ internal readonly record struct ScoreDetails(float? Prediction, Explanation? Exp
     public const string ExplanationPart = "explanation";
     public const string CrossVectorPart = "crossVector";
 
-    public static ScoreDetails Of(LoadedModel model, SparseRow row, float score, string[]? include) =>
+    /// <param name="model">The model.</param>
+    /// <param name="row">The joined row that was scored.</param>
+    /// <param name="score">Its score.</param>
+    /// <param name="include">The parts that are wanted.</param>
+    /// <param name="history">The history in the row.</param>
+    /// <param name="item">The item's columns in it.</param>
+    public static ScoreDetails Of(LoadedModel model, SparseRow row, float score, string[]? include, RequestHistory history, SparseRow item) =>
         new(
             model.Predict(score),
-            Wanted(include, ExplanationPart) ? Explain(model, row) : null,
+            Wanted(include, ExplanationPart) ? Explain(model, row, history, item) : null,
             Wanted(include, CrossVectorPart) ? CrossVectorOf(model, row) : null
         );
 
     private static bool Wanted(string[]? include, string part) => include?.Contains(part, StringComparer.Ordinal) == true;
 
-    private static Explanation Explain(LoadedModel model, SparseRow row)
+    private static Explanation Explain(LoadedModel model, SparseRow row, RequestHistory history, SparseRow item)
     {
         var explanation = model.Scorer.Explain(row);
         return new(
             explanation.Bias,
             [.. explanation.Linear.Select(part => new LinearPart(part.Field, part.Value))],
-            [.. explanation.Pairs.Select(part => new PairPart([part.FieldA, part.FieldB], part.Value))]
+            [.. explanation.Pairs.Select(part => new PairPart([part.FieldA, part.FieldB], part.Value))],
+            Because(model, history, item)
         );
     }
+
+    /// <summary>By earlier item, those first that speak most for the item.</summary>
+    private static BecausePart[] Because(LoadedModel model, RequestHistory history, SparseRow item) =>
+        [
+            .. model
+                .Scorer.Because(history.Pooled, item)
+                .GroupBy(part => history.ItemOf(part.Event), StringComparer.Ordinal)
+                .Select(parts => new BecausePart(parts.Key, (float)parts.Sum(part => (double)part.Value)))
+                .OrderByDescending(part => part.Value)
+                .ThenBy(part => part.ItemId, StringComparer.Ordinal),
+        ];
 
     private static float[] CrossVectorOf(LoadedModel model, SparseRow row)
     {

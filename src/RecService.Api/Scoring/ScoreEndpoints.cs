@@ -29,6 +29,7 @@ internal static class ScoreEndpoints
         Publisher publisher,
         ModelVersions versions,
         StoreReader store,
+        TimeProvider clock,
         CancellationToken cancellationToken
     )
     {
@@ -36,6 +37,7 @@ internal static class ScoreEndpoints
         RequestValidation.Candidates(errors, "itemIds", request.ItemIds);
         RequestValidation.Id(errors, "userId", request.UserId);
         RequestValidation.Include(errors, request.Include);
+        RecentItems.Check(errors, request.RecentItems, request.HistoryMode);
         var context = RequestValidation.Context(errors, "", request.Context, request.Tags);
         if (errors.Any)
         {
@@ -49,8 +51,20 @@ internal static class ScoreEndpoints
             return ModelProblems.NotAvailable(availability, request.ModelVersion);
         }
 
-        var user = request.UserId is null ? null : await store.FindUserAsync(request.UserId, withSeenItems: false, cancellationToken);
-        var row = RequestRows.ForRequest(model, user?.Features, context);
+        var history = model.Model.History;
+        if (RecentItems.TooMany(request.RecentItems, history) is { } reason)
+        {
+            return Problems.Invalid("recentItems", reason);
+        }
+
+        var now = clock.GetUtcNow();
+        var recent = await RecentItems.FindAsync(snapshot, request.RecentItems, request.HistoryMode, store, cancellationToken);
+        var user = request.UserId is null
+            ? null
+            : await store.FindUserAsync(request.UserId, withSeenItems: false, recent.Replaces ? null : history, cancellationToken);
+        var events = recent.After(user?.History ?? [], history, now);
+        var pooling = await RequestPooling.CreateAsync(snapshot, model, events, store, now, cancellationToken);
+        var row = RequestRows.ForRequest(model, user?.Features, context, pooling.Pool(events));
         var candidates = await NamedItems.CreateAsync(snapshot, model, request.ItemIds!, store, cancellationToken);
         var joined = new RowBuffer();
         var ranked = request
@@ -65,10 +79,17 @@ internal static class ScoreEndpoints
         foreach (var (itemId, score) in ranked)
         {
             candidates.Join(joined, row, itemId);
-            var (prediction, explanation, crossVector) = ScoreDetails.Of(model, joined.Row, score, request.Include);
+            var (prediction, explanation, crossVector) = ScoreDetails.Of(
+                model,
+                joined.Row,
+                score,
+                request.Include,
+                row.History,
+                candidates.RowOf(itemId).Row
+            );
             items.Add(new(items.Count + 1, itemId, score, prediction, explanation, crossVector));
         }
 
-        return TypedResults.Ok(new ScoreResponse(model.Version, items, store.Missing));
+        return TypedResults.Ok(new ScoreResponse(model.Version, items, store.Missing, recent.Unknown));
     }
 }

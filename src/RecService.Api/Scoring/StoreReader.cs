@@ -4,13 +4,15 @@ using NpgsqlTypes;
 using RecService.Api.Publishing;
 using RecService.Api.Storage;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 
 namespace RecService.Api.Scoring;
 
 /// <summary>A user as stored now.</summary>
 /// <param name="Features">Id, tags and attributes.</param>
 /// <param name="SeenItems">Keys of the items that the user has interacted with; empty when not asked for.</param>
-internal sealed record StoredUser(EntityFeatures Features, IReadOnlyList<long> SeenItems);
+/// <param name="History">The user's newest positives, the newest last; empty when not asked for.</param>
+internal sealed record StoredUser(EntityFeatures Features, IReadOnlyList<long> SeenItems, IReadOnlyList<PastEvent> History);
 
 /// <summary>An item as stored now.</summary>
 internal sealed record StoredItem(ItemFacts Facts, JsonElement? Metadata);
@@ -23,6 +25,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
 {
     private const string UserFeatures = "userFeatures";
     private const string SeenItems = "seenItems";
+    private const string History = "history";
     private const string Items = "items";
 
     private readonly List<string> _missing = [];
@@ -30,36 +33,53 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     /// <summary>What this request had to do without, in the words of the contract.</summary>
     public IReadOnlyList<string> Missing => _missing;
 
+    /// <summary>Whether what is stored of users could be read.</summary>
+    public bool KnowsUsers => !_missing.Contains(UserFeatures, StringComparer.Ordinal);
+
     /// <summary>The user, or null when nobody has named the id. While the database is away, of every id no more is known than the id.</summary>
-    public async Task<StoredUser?> FindUserAsync(string userId, bool withSeenItems, CancellationToken cancellationToken)
+    /// <param name="userId">The id.</param>
+    /// <param name="withSeenItems">Whether to read what the user has interacted with.</param>
+    /// <param name="history">What to read of the user's history, as the model has it; null to read none.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async Task<StoredUser?> FindUserAsync(
+        string userId,
+        bool withSeenItems,
+        HistorySettings? history,
+        CancellationToken cancellationToken
+    ) => (await FindUsersAsync([userId], withSeenItems, history, cancellationToken)).GetValueOrDefault(userId);
+
+    /// <summary>The users among the ids that are known. While the database is away, all of them, by their ids alone.</summary>
+    public Task<Dictionary<string, StoredUser>> FindUsersAsync(
+        string[] userIds,
+        HistorySettings? history,
+        CancellationToken cancellationToken
+    ) => FindUsersAsync(userIds, withSeenItems: false, history, cancellationToken);
+
+    /// <summary>The keys of the items among the ids that are known; of none while the database is away.</summary>
+    public async Task<Dictionary<string, long>> FindItemKeysAsync(string[] itemIds, CancellationToken cancellationToken)
     {
         try
         {
-            return await reads.ReadAsync(limited => ReadUserAsync(userId, withSeenItems, limited), cancellationToken);
+            return await reads.ReadAsync(limited => ReadItemKeysAsync(itemIds, limited), cancellationToken);
         }
         catch (DatabaseAwayException)
         {
-            Miss(UserFeatures);
-            if (withSeenItems)
-            {
-                Miss(SeenItems);
-            }
-
-            return new(IdAlone(userId), []);
+            Miss(Items);
+            return [];
         }
     }
 
-    /// <summary>The users among the ids that are known. While the database is away, all of them, by their ids alone.</summary>
-    public async Task<Dictionary<string, EntityFeatures>> FindUsersAsync(string[] userIds, CancellationToken cancellationToken)
+    /// <summary>The features of the items among the keys that still exist; of none while the database is away.</summary>
+    public async Task<IReadOnlyList<KeyValuePair<long, EntityFeatures>>> FindItemFeaturesAsync(long[] itemKeys, CancellationToken cancellationToken)
     {
         try
         {
-            return await FeaturesAsync("SELECT user_id, tags, attributes::text FROM users WHERE user_id = ANY($1)", userIds, cancellationToken);
+            return await reads.ReadAsync(limited => ReadItemFeaturesAsync(itemKeys, limited), cancellationToken);
         }
         catch (DatabaseAwayException)
         {
-            Miss(UserFeatures);
-            return userIds.ToDictionary(id => id, IdAlone, StringComparer.Ordinal);
+            Miss(History);
+            return [];
         }
     }
 
@@ -91,8 +111,6 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         }
     }
 
-    private static EntityFeatures IdAlone(string id) => EntityFeatures.FromJson(id, [], "{}");
-
     private void Miss(string part)
     {
         if (!_missing.Contains(part, StringComparer.Ordinal))
@@ -101,21 +119,129 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         }
     }
 
-    private async Task<StoredUser?> ReadUserAsync(string userId, bool withSeenItems, CancellationToken cancellationToken)
+    private async Task<Dictionary<string, StoredUser>> FindUsersAsync(
+        string[] userIds,
+        bool withSeenItems,
+        HistorySettings? history,
+        CancellationToken cancellationToken
+    )
     {
+        if (userIds.Length == 0)
+        {
+            return [];
+        }
+
+        try
+        {
+            return await reads.ReadAsync(limited => ReadUsersAsync(userIds, withSeenItems, history, limited), cancellationToken);
+        }
+        catch (DatabaseAwayException)
+        {
+            Miss(UserFeatures);
+            if (withSeenItems)
+            {
+                Miss(SeenItems);
+            }
+
+            if (history is not null)
+            {
+                Miss(History);
+            }
+
+            return userIds.ToDictionary(id => id, id => new StoredUser(EntityFeatures.Named(id), [], []), StringComparer.Ordinal);
+        }
+    }
+
+    private async Task<Dictionary<string, StoredUser>> ReadUsersAsync(
+        string[] userIds,
+        bool withSeenItems,
+        HistorySettings? history,
+        CancellationToken cancellationToken
+    )
+    {
+        // What a positive is, the model says: EventMeaning in SQL, but that a type with a threshold needs a value, as in training.
         await using var command = database.CreateCommand(
             """
-            SELECT tags, attributes::text,
-                   CASE WHEN $2 THEN ARRAY(SELECT DISTINCT i.item_key FROM interactions i WHERE i.user_key = u.user_key) ELSE '{}' END
-            FROM users u WHERE user_id = $1
+            SELECT u.user_id, u.tags, u.attributes::text,
+                   CASE WHEN $2 THEN ARRAY(SELECT DISTINCT i.item_key FROM interactions i WHERE i.user_key = u.user_key) ELSE '{}' END,
+                   h.items, h.types, h.times
+            FROM users u
+            LEFT JOIN LATERAL (
+                SELECT array_agg(n.item_key ORDER BY n.occurred_at, n.interaction_key) AS items,
+                       array_agg(n.type ORDER BY n.occurred_at, n.interaction_key) AS types,
+                       array_agg(n.occurred_at ORDER BY n.occurred_at, n.interaction_key) AS times
+                FROM (
+                    SELECT i.item_key, i.type, i.occurred_at, i.interaction_key
+                    FROM interactions i
+                    WHERE i.user_key = u.user_key
+                        AND ($4::text[] IS NULL OR EXISTS (
+                            SELECT FROM unnest($4::text[], $5::float8[], $6::float8[]) AS m (type, positive_from, negative_to)
+                            WHERE m.type = i.type
+                                AND (m.positive_from IS NULL OR i.value >= m.positive_from)
+                                AND (m.negative_to IS NULL OR i.value IS NULL OR i.value > m.negative_to)))
+                    ORDER BY i.occurred_at DESC, i.interaction_key DESC
+                    LIMIT $3
+                ) n
+            ) h ON $3 > 0
+            WHERE u.user_id = ANY($1)
             """
         );
-        command.Parameters.Add(new() { Value = userId, NpgsqlDbType = NpgsqlDbType.Text });
+        EventMeaning[]? meanings = history?.Types?.Where(meaning => meaning.Weight > 0).ToArray();
+        command.Parameters.Add(new() { Value = userIds, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
         command.Parameters.Add(new() { Value = withSeenItems, NpgsqlDbType = NpgsqlDbType.Boolean });
+        command.Parameters.Add(new() { Value = history?.Length ?? 0, NpgsqlDbType = NpgsqlDbType.Integer });
+        command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Type).ToArray(), NpgsqlDbType.Text));
+        command.Parameters.Add(Array(meanings?.Select(meaning => meaning.PositiveFrom).ToArray(), NpgsqlDbType.Double));
+        command.Parameters.Add(Array(meanings?.Select(meaning => meaning.NegativeTo).ToArray(), NpgsqlDbType.Double));
+        var users = new Dictionary<string, StoredUser>(StringComparer.Ordinal);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken)
-            ? new(EntityFeatures.FromJson(userId, reader.GetFieldValue<string[]>(0), reader.GetString(1)), reader.GetFieldValue<long[]>(2))
-            : null;
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var id = reader.GetString(0);
+            var features = EntityFeatures.FromJson(id, reader.GetFieldValue<string[]>(1), reader.GetString(2));
+            PastEvent[] events = await reader.IsDBNullAsync(4, cancellationToken) ? [] : Events(reader, history!);
+            users.Add(id, new(features, reader.GetFieldValue<long[]>(3), events));
+        }
+        return users;
+    }
+
+    private static PastEvent[] Events(NpgsqlDataReader reader, HistorySettings history)
+    {
+        var (items, types, times) = (reader.GetFieldValue<long[]>(4), reader.GetFieldValue<string[]>(5), reader.GetFieldValue<DateTime[]>(6));
+        // Its value has been judged by the query.
+        return [.. items.Select((item, e) => new PastEvent(item, history.WeightOf(types[e]), RequestPooling.Seconds(times[e])))];
+    }
+
+    private static NpgsqlParameter Array(object? values, NpgsqlDbType of) =>
+        new() { Value = values ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Array | of };
+
+    private async Task<Dictionary<string, long>> ReadItemKeysAsync(string[] itemIds, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("SELECT item_id, item_key FROM items WHERE item_id = ANY($1)");
+        command.Parameters.Add(Array(itemIds, NpgsqlDbType.Text));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var keys = new Dictionary<string, long>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            keys.Add(reader.GetString(0), reader.GetInt64(1));
+        }
+
+        return keys;
+    }
+
+    private async Task<IReadOnlyList<KeyValuePair<long, EntityFeatures>>> ReadItemFeaturesAsync(long[] itemKeys, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("SELECT item_key, item_id, tags FROM items WHERE item_key = ANY($1)");
+        command.Parameters.Add(Array(itemKeys, NpgsqlDbType.Bigint));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var items = new List<KeyValuePair<long, EntityFeatures>>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            // Of attributes a history says nothing.
+            items.Add(new(reader.GetInt64(0), EntityFeatures.FromJson(reader.GetString(1), reader.GetFieldValue<string[]>(2), "{}")));
+        }
+
+        return items;
     }
 
     private async Task<Dictionary<long, StoredItem>> ReadItemsAsync(long[] itemKeys, CancellationToken cancellationToken)

@@ -153,7 +153,12 @@ internal sealed partial class DatabaseStartup(
     private async Task MigrateAloneAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         // EF's own lock is a lock on its history table, and replicas that start together already race for the making of that.
-        await ExecuteAsync(connection, "SELECT pg_advisory_lock($1)", cancellationToken);
+        // Tried again and again: who waits for it has a snapshot open, and an index that is built concurrently waits for the end of that.
+        while (!await TryLockAsync(connection, cancellationToken))
+        {
+            await Task.Delay(FirstPause, clock, cancellationToken);
+        }
+
         try
         {
             var started = clock.GetTimestamp();
@@ -162,7 +167,8 @@ internal sealed partial class DatabaseStartup(
         }
         finally
         {
-            await ExecuteAsync(connection, "SELECT pg_advisory_unlock($1)", CancellationToken.None);
+            await using var unlock = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", connection) { Parameters = { new() { Value = MigrationLock } } };
+            await unlock.ExecuteNonQueryAsync(CancellationToken.None);
         }
     }
 
@@ -235,11 +241,13 @@ internal sealed partial class DatabaseStartup(
             && !(await context.Database.GetPendingMigrationsAsync(cancellationToken)).Any();
     }
 
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    private static async Task<bool> TryLockAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        // Another replica's migration may take long.
-        await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = MigrationLock } }, CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection)
+        {
+            Parameters = { new() { Value = MigrationLock } },
+        };
+        return await command.ExecuteScalarAsync(cancellationToken) is true;
     }
 
     [LoggerMessage(LogLevel.Warning, "The database at {Where} cannot be reached: {Reason} Next try in {Pause}")]

@@ -267,6 +267,12 @@ namespace RecService.Api.Storage.Migrations
                         .HasDatabaseName("ux_interactions_user_key_interaction_id")
                         .HasFilter("interaction_id IS NOT NULL");
 
+                    b.HasIndex("UserKey", "OccurredAt", "InteractionKey")
+                        .IsDescending(false, true, true)
+                        .HasDatabaseName("ix_interactions_user_key_occurred_at");
+
+                    NpgsqlIndexBuilderExtensions.IncludeProperties(b.HasIndex("UserKey", "OccurredAt", "InteractionKey"), new[] { "ItemKey", "Type", "Value" });
+
                     b.ToTable("interactions", (string)null);
                 });
 
