@@ -104,6 +104,8 @@ public sealed class StoppedRunTests(StoppedRunTests.Service service) : IClassFix
                 ["Training:Enabled"] = "false",
                 ["Training:Objective"] = "rating",
                 ["Training:Epochs"] = "2",
+                // What a run stores waits for its test, however busy the machine is.
+                ["Database:CommandTimeout"] = "00:05:00",
             };
 
         protected override IReadOnlyDictionary<string, string> Settings => TrainingSettings;
