@@ -1,11 +1,10 @@
 using System.Text.Json.Serialization;
-using RecService.Engine.Files;
 using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
 
 /// <summary>What a model file says of itself before the numbers come.</summary>
-/// <param name="Interaction">Which features cross.</param>
+/// <param name="Crossing">Which features cross.</param>
 /// <param name="Loss">What the scores mean.</param>
 /// <param name="Factors">k.</param>
 /// <param name="Bias">w0.</param>
@@ -16,7 +15,7 @@ namespace RecService.Engine.Model;
 /// <param name="FactorRows">Number of rows of the factor table.</param>
 /// <param name="Sections">What follows, in this order.</param>
 internal sealed record ModelHeader(
-    FeatureInteraction Interaction,
+    [property: JsonPropertyName("interaction")] Crossing Crossing,
     Loss Loss,
     int Factors,
     float Bias,
