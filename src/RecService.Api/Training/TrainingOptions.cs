@@ -75,7 +75,7 @@ public sealed class TrainingOptions
     public TrainingObjective Objective { get; set; } = TrainingObjective.Implicit;
 
     /// <summary>Which features cross.</summary>
-    public Engine.Model.FeatureInteraction Interaction { get; set; } = Engine.Model.FeatureInteraction.FieldPooled;
+    public Engine.Model.Crossing Interaction { get; set; } = Engine.Model.Crossing.FieldPooled;
 
     /// <summary>The number of latent factors k, 1 to 1,024.</summary>
     public int Factors { get; set; } = 16;
@@ -165,7 +165,7 @@ public sealed class TrainingOptions
         var defaults = TrainingSettings.For(Objective == TrainingObjective.Rating ? Engine.Losses.Loss.Squared : Engine.Losses.Loss.Logistic, Solver);
         return defaults with
         {
-            Interaction = Interaction,
+            Crossing = Interaction,
             Factors = Factors,
             Epochs = Epochs,
             LearningRate = LearningRate ?? defaults.LearningRate,

@@ -11,7 +11,6 @@ using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Cli.Commands;
 
@@ -249,7 +248,7 @@ internal sealed class RankCommand
         var valid = data.ValidExamples(negatives, settings.Seed);
         var rows = loss.Rows switch
         {
-            LossRows.Single => positives.Count * (1L + negatives),
+            LossRows.Singles => positives.Count * (1L + negatives),
             LossRows.Pairs => (long)positives.Count * negatives,
             LossRows.Choices => positives.Count,
         };

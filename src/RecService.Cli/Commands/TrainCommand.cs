@@ -9,7 +9,6 @@ using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Cli.Commands;
 
@@ -99,11 +98,11 @@ internal sealed class TrainCommand
             CheckStart(from.Model, train, settings, streams);
         }
 
-        settings = settings with { Interaction = InteractionFor(train, parsed) };
+        settings = settings with { Crossing = CrossingFor(train, parsed) };
         var loss = settings.Loss.Function();
         var task = loss.Rows switch
         {
-            LossRows.Single => TaskOfRows(train, valid, test),
+            LossRows.Singles => TaskOfRows(train, valid, test),
             LossRows.Pairs => TaskOfPairs(parsed, train, valid, test, settings.Seed),
             LossRows.Choices => throw new CommandFailedException($"--loss {loss.Word} is for histories, which `rank` reads"),
         };
@@ -242,16 +241,16 @@ internal sealed class TrainCommand
         }
     }
 
-    private FeatureInteraction InteractionFor(DataSet train, ParseResult parsed)
+    private Crossing CrossingFor(DataSet train, ParseResult parsed)
     {
-        var interaction = _training.InteractionIn(parsed);
+        var crossing = _training.CrossingIn(parsed);
         if (train.Space.FieldCount > 1)
         {
-            return interaction ?? FeatureInteraction.FieldPooled;
+            return crossing ?? Crossing.FieldPooled;
         }
 
-        return interaction is null or FeatureInteraction.Plain
-            ? FeatureInteraction.Plain
+        return crossing is null or Crossing.Plain
+            ? Crossing.Plain
             : throw new CommandFailedException(
                 $"{train.Name}: all features are of one field, so that no fields cross: --interaction must be plain, or the rows must be of libffm"
             );

@@ -15,7 +15,7 @@ internal sealed class TrainingOptions
 
     private static readonly TrainingSettings Defaults = new();
 
-    private readonly ChoiceOption<FeatureInteraction> _interaction;
+    private readonly ChoiceOption<Crossing> _crossing;
     private readonly ChoiceOption<Solver> _solver = new(
         "--solver",
         "How parameters step.",
@@ -73,10 +73,10 @@ internal sealed class TrainingOptions
     };
 
     /// <param name="factors">k unless it is given.</param>
-    /// <param name="interaction">The interaction unless it is given; null when the data decide.</param>
+    /// <param name="crossing">What crosses unless it is given; null when the data decide.</param>
     /// <param name="loss">The loss unless it is given.</param>
     /// <param name="losses">The losses to choose from.</param>
-    public TrainingOptions(int factors, string? interaction, Loss loss, IEnumerable<Loss> losses)
+    public TrainingOptions(int factors, string? crossing, Loss loss, IEnumerable<Loss> losses)
     {
         _factors = new(
             "--k",
@@ -91,14 +91,14 @@ internal sealed class TrainingOptions
             loss.Function().Word,
             [.. losses.OrderBy(other => other != loss).Select(other => (other.Function().Word, other))]
         );
-        _interaction = new(
+        _crossing = new(
             "--interaction",
             "Which features cross: those of different fields, pooled by field; all with all; or as the first, with a learned weight for each two fields."
-                + (interaction is null ? " By default pooled where rows have several fields, else plain." : ""),
-            interaction,
-            ("pooled", FeatureInteraction.FieldPooled),
-            ("plain", FeatureInteraction.Plain),
-            ("weighted", FeatureInteraction.FieldWeighted)
+                + (crossing is null ? " By default pooled where rows have several fields, else plain." : ""),
+            crossing,
+            ("pooled", Crossing.FieldPooled),
+            ("plain", Crossing.Plain),
+            ("weighted", Crossing.FieldWeighted)
         );
     }
 
@@ -109,7 +109,7 @@ internal sealed class TrainingOptions
     public IEnumerable<Option> OfModels =>
         [
             Loss,
-            _interaction,
+            _crossing,
             _solver,
             _factors,
             _epochs,
@@ -142,7 +142,7 @@ internal sealed class TrainingOptions
         });
     }
 
-    public FeatureInteraction? InteractionIn(ParseResult parsed) => _interaction.In(parsed);
+    public Crossing? CrossingIn(ParseResult parsed) => _crossing.In(parsed);
 
     public int ThreadsIn(ParseResult parsed) => _threads.In(parsed);
 
@@ -153,7 +153,7 @@ internal sealed class TrainingOptions
         var l2 = parsed.GetValue(_l2);
         return defaults with
         {
-            Interaction = InteractionIn(parsed) ?? defaults.Interaction,
+            Crossing = CrossingIn(parsed) ?? defaults.Crossing,
             Factors = _factors.In(parsed),
             Epochs = _epochs.In(parsed),
             LearningRate = parsed.GetValue(_rate) ?? defaults.LearningRate,
@@ -207,7 +207,7 @@ internal sealed class TrainingOptions
         new()
         {
             ["loss"] = Loss.WordFor(settings.Loss),
-            ["interaction"] = _interaction.WordFor(settings.Interaction),
+            ["interaction"] = _crossing.WordFor(settings.Crossing),
             ["solver"] = _solver.WordFor(settings.Solver),
             ["k"] = settings.Factors,
             ["epochs"] = settings.Epochs,

@@ -1,7 +1,6 @@
 using RecService.Cli.Commands;
 using RecService.Engine.Losses;
 using RecService.Engine.Training;
-using RecService.Engine.Training.Passes;
 using Spectre.Console;
 
 namespace RecService.Cli.Output;
@@ -33,7 +32,7 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
         var loss = settings.Loss.Function();
         var speed = loss.Rows switch
         {
-            LossRows.Single => "M rows/s",
+            LossRows.Singles => "M rows/s",
             LossRows.Pairs => "M pairs/s",
             LossRows.Choices => "M choices/s",
         };

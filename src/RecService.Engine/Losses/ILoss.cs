@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics;
 using RecService.Engine.Data;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Losses;
 
@@ -93,7 +92,7 @@ public enum PredictionKind
 public enum LossRows
 {
     /// <summary>Single ones, each with a target.</summary>
-    Single,
+    Singles,
 
     /// <summary>Pairs of a positive and a negative.</summary>
     Pairs,

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using RecService.Engine.Data;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Losses;
 
@@ -99,7 +98,7 @@ internal sealed unsafe class RowLossFunction<TLoss> : LossFunction<TLoss>
 {
     public static RowLossFunction<TLoss> Instance { get; } = new();
 
-    public override LossRows Rows => LossRows.Single;
+    public override LossRows Rows => LossRows.Singles;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal override void Slopes(ScoredRows rows, float bias, float* biased, float* slopes)

@@ -106,11 +106,11 @@ public sealed class Trainer
         var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
         if (_rows == LossRows.Pairs)
         {
-            train = negatives is null ? Pairs.Of(train, nameof(train)) : train;
-            holdout = holdout is null ? null : Pairs.Of(holdout, nameof(holdout));
+            train = negatives is null ? PairedExamples.Of(train, nameof(train)) : train;
+            holdout = holdout is null ? null : PairedExamples.Of(holdout, nameof(holdout));
         }
 
-        using var fit = new Fit(_settings, _kernel, space, train, holdout, negatives, ThreadStarted);
+        using var fit = new ModelInTraining(_settings, _kernel, space, train, holdout, negatives, ThreadStarted);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
         var startLoss = start is null ? null : fit.Start(start, formerColumns, cancellationToken);
         var bestLoss = startLoss ?? double.PositiveInfinity;
@@ -147,7 +147,7 @@ public sealed class Trainer
             throw new ArgumentException($"{nameof(TrainingSettings.L2ByField)} names the field '{unknown}', which the space has not.", nameof(space));
         }
 
-        if (_settings.Interaction == FeatureInteraction.FieldWeighted && space.FieldCount > MostWeightedFields)
+        if (_settings.Crossing == Crossing.FieldWeighted && space.FieldCount > MostWeightedFields)
         {
             throw new ArgumentException($"Field weights are for {MostWeightedFields} fields at most; there are {space.FieldCount}.", nameof(space));
         }

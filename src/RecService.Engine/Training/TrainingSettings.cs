@@ -13,7 +13,7 @@ public sealed record FieldL2(float Linear, float Factors);
 public sealed record TrainingSettings
 {
     /// <summary>Which features cross.</summary>
-    public FeatureInteraction Interaction { get; init; } = FeatureInteraction.FieldPooled;
+    public Crossing Crossing { get; init; } = Crossing.FieldPooled;
 
     /// <summary>What is minimised.</summary>
     public Loss Loss { get; init; } = Loss.Squared;
@@ -124,7 +124,7 @@ public sealed record TrainingSettings
     /// <exception cref="ArgumentException">A setting is out of range; the message names it.</exception>
     public void Validate()
     {
-        Require(Enum.IsDefined(Interaction), nameof(Interaction), Interaction, "a known interaction");
+        Require(Enum.IsDefined(Crossing), nameof(Crossing), Crossing, "a known crossing");
         Require(Enum.IsDefined(Loss), nameof(Loss), Loss, "a known loss");
         Require(Factors is >= 0 and <= 4096, nameof(Factors), Factors, "0 to 4096");
         Require(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");

@@ -151,7 +151,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
     [InlineData("bpr", "weighted", "tag")]
     [InlineData("logistic", "pooled", "item")]
     [InlineData("logistic", "plain", "tag")]
-    public async Task A_model_ranks_items_that_training_has_not_by_their_features(string loss, string interaction, string field)
+    public async Task A_model_ranks_items_that_training_has_not_by_their_features(string loss, string crossing, string field)
     {
         // Even users choose even items, and parity is a feature of each item. Items 20 to 29 are in no pair of training.
         var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 30) where (user + item) % 2 == 0 select (user, item);
@@ -181,7 +181,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
             "--loss",
             loss,
             "--interaction",
-            interaction,
+            crossing,
             "--item-feature-field",
             field,
             "--k",

@@ -8,12 +8,12 @@ namespace RecService.Engine.Tests.Model;
 /// <summary>Small models for the tests of files: ten columns in five fields, with a feature index of categories and a number.</summary>
 internal static class SampleModels
 {
-    /// <param name="interaction">Which features cross.</param>
+    /// <param name="crossing">Which features cross.</param>
     /// <param name="loss">What the scores mean.</param>
     /// <param name="factors">k.</param>
     /// <param name="index">Whether the model knows its features.</param>
     /// <param name="shared">Whether the tag of items and that of requests share factors.</param>
-    public static FactorizationModel Create(FeatureInteraction interaction, Loss loss, int factors, bool index = true, bool shared = true)
+    public static FactorizationModel Create(Crossing crossing, Loss loss, int factors, bool index = true, bool shared = true)
     {
         var builder = new FeatureIndexBuilder();
         builder.CountUser(EntityFeatures.FromJson("zoë 🎬", ["x", "y"], """{"age": 20, "city": "Rome"}"""), 2);
@@ -39,7 +39,7 @@ internal static class SampleModels
 
         return new(
             space,
-            interaction,
+            crossing,
             loss,
             factors,
             0.1f,
@@ -48,7 +48,7 @@ internal static class SampleModels
             0.5f,
             5,
             index ? features : null,
-            interaction == FeatureInteraction.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null
+            crossing == Crossing.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null
         );
     }
 

@@ -9,10 +9,10 @@ namespace RecService.Engine.Tests.Scoring;
 public sealed class ItemRankerTests
 {
     [Theory]
-    [InlineData(FeatureInteraction.FieldPooled)]
-    [InlineData(FeatureInteraction.Plain)]
-    [InlineData(FeatureInteraction.FieldWeighted)]
-    public void Ranking_equals_brute_force(FeatureInteraction interaction)
+    [InlineData(Crossing.FieldPooled)]
+    [InlineData(Crossing.Plain)]
+    [InlineData(Crossing.FieldWeighted)]
+    public void Ranking_equals_brute_force(Crossing crossing)
     {
         var random = new RandomSource(31);
         for (var trial = 0; trial < 600; trial++)
@@ -26,7 +26,7 @@ public sealed class ItemRankerTests
                 3 => 0,
                 _ => 0.5,
             };
-            var model = RandomModels.Model(space, interaction, random.Below(35), random, scale);
+            var model = RandomModels.Model(space, crossing, random.Below(35), random, scale);
             var items = Items(space, random, 1 + random.Below(200), numeric: trial % 4 < 2);
             var request = RandomModels.Row(space, random, share: 0.4, numeric: trial % 3 == 0, fields: field =>
                 trial % 5 == 0 ? field <= 2 : field < 2
@@ -49,8 +49,8 @@ public sealed class ItemRankerTests
         for (var trial = 0; trial < 60; trial++)
         {
             var space = RandomModels.Space(4);
-            var interaction = trial % 3 == 0 ? FeatureInteraction.FieldWeighted : FeatureInteraction.FieldPooled;
-            var model = RandomModels.Model(space, interaction, 8, random, scale: trial % 2 == 0 ? 1e18 : 1e25);
+            var crossing = trial % 3 == 0 ? Crossing.FieldWeighted : Crossing.FieldPooled;
+            var model = RandomModels.Model(space, crossing, 8, random, scale: trial % 2 == 0 ? 1e18 : 1e25);
             var items = Items(space, random, 60, numeric: false);
             var request = RandomModels.Row(space, random, fields: field => field < 2);
             var top = new ItemRanker(model, items).Top(request.Row, 10);
@@ -63,9 +63,9 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(33);
         int[] fields = [.. Enumerable.Range(0, 4_000).Select(c => c < 2_000 ? 0 : 1)];
-        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        foreach (var crossing in Enum.GetValues<Crossing>())
         {
-            var model = RandomModels.Model(new(["user", "item"], fields), interaction, 3, random);
+            var model = RandomModels.Model(new(["user", "item"], fields), crossing, 3, random);
             // Items that have nearly the same entries in another order differ by rounding only.
             var builder = new SparseRowsBuilder(4_000);
             var columns = Enumerable.Range(2_000, 2_000).ToArray();
@@ -90,7 +90,7 @@ public sealed class ItemRankerTests
     public void Items_of_equal_score_come_in_their_own_order()
     {
         var space = new FeatureSpace(["user", "item"], [0, 1, 1]);
-        var model = new FactorizationModel(space, FeatureInteraction.FieldPooled, Loss.Squared, 1, 0, [0, 1, 2], new float[3 * 16]);
+        var model = new FactorizationModel(space, Crossing.FieldPooled, Loss.Squared, 1, 0, [0, 1, 2], new float[3 * 16]);
         var builder = new SparseRowsBuilder(3);
         for (var item = 0; item < 100; item++)
         {
@@ -106,7 +106,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(34);
         var space = RandomModels.Space(4);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 16, random);
+        var model = RandomModels.Model(space, Crossing.FieldPooled, 16, random);
         var ranker = new ItemRanker(model, Items(space, random, 30, numeric: true));
         var request = RandomModels.Row(space, random, fields: field => field < 2);
         foreach (var (item, score) in ranker.Top(request.Row, 30))
@@ -119,10 +119,10 @@ public sealed class ItemRankerTests
     public void All_scores_at_once_are_those_of_the_joined_rows()
     {
         var random = new RandomSource(37);
-        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        foreach (var crossing in Enum.GetValues<Crossing>())
         {
             var space = RandomModels.Space(4);
-            var ranker = new ItemRanker(RandomModels.Model(space, interaction, 16, random), Items(space, random, 30, numeric: true));
+            var ranker = new ItemRanker(RandomModels.Model(space, crossing, 16, random), Items(space, random, 30, numeric: true));
             foreach (var requestFields in new[] { 2, 3 })
             {
                 // A third field is one that items have, too.
@@ -144,7 +144,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(38);
         var space = RandomModels.Space(3);
-        var ranker = new ItemRanker(RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random), Items(space, random, 40, numeric: true));
+        var ranker = new ItemRanker(RandomModels.Model(space, Crossing.FieldPooled, 9, random), Items(space, random, 40, numeric: true));
         bool[] excluded = [.. Enumerable.Range(0, 40).Select(item => item % 3 == 0)];
         ranker.Similar(1, 5, excluded).ShouldBe(ranker.Similar(1, 40).Where(s => !excluded[s.Item]).Take(5));
         Should.Throw<ArgumentException>(() => ranker.Similar(1, 5, new bool[39]));
@@ -155,7 +155,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(35);
         var space = RandomModels.Space(3);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random);
+        var model = RandomModels.Model(space, Crossing.FieldPooled, 9, random);
         var ranker = new ItemRanker(model, Items(space, random, 80, numeric: true));
         for (var item = 0; item < ranker.Count; item++)
         {
@@ -185,7 +185,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(39);
         var space = RandomModels.Space(5);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldWeighted, 7, random);
+        var model = RandomModels.Model(space, Crossing.FieldWeighted, 7, random);
         var items = Items(space, random, 20, numeric: true);
         var ranker = new ItemRanker(model, items);
         for (var item = 0; item < items.Count; item++)
@@ -204,7 +204,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(40);
         var space = RandomModels.Space(4);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldWeighted, 3, random);
+        var model = RandomModels.Model(space, Crossing.FieldWeighted, 3, random);
         var ranker = new ItemRanker(model, Items(space, random, 12, numeric: true));
         var similar = ranker.Similar(0, 20).ToDictionary(s => s.Item, s => (double)s.Score);
         // Requests have fields 0 and 1, whose vectors point anywhere and are as long as those of their columns.
@@ -252,7 +252,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(41);
         var space = RandomModels.Space(4);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldWeighted, 6, random);
+        var model = RandomModels.Model(space, Crossing.FieldWeighted, 6, random);
         var items = Items(space, random, 30, numeric: true);
         float[] scales = [4, 0.5f, -8, 0.25f];
         var table = model.FactorTable.ToArray();
@@ -264,7 +264,7 @@ public sealed class ItemRankerTests
         float[] weights = [.. model.FieldWeights.ToArray().Select((r, i) => r / (scales[i / 4] * scales[i % 4]))];
         var same = new FactorizationModel(
             space,
-            FeatureInteraction.FieldWeighted,
+            Crossing.FieldWeighted,
             Loss.Squared,
             6,
             model.Bias,
@@ -282,10 +282,10 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(42);
         var space = RandomModels.Space(4);
-        var pooled = RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random);
+        var pooled = RandomModels.Model(space, Crossing.FieldPooled, 9, random);
         var weighted = new FactorizationModel(
             space,
-            FeatureInteraction.FieldWeighted,
+            Crossing.FieldWeighted,
             Loss.Squared,
             9,
             pooled.Bias,
@@ -306,7 +306,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(36);
         var space = RandomModels.Space(2);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 3, random);
+        var model = RandomModels.Model(space, Crossing.FieldPooled, 3, random);
         var ranker = new ItemRanker(model, Items(space, random, 5, numeric: false));
         Should.Throw<ArgumentException>(() => ranker.Top(default, 1, new bool[4]));
         Should.Throw<ArgumentOutOfRangeException>(() => ranker.Top(default, -1));

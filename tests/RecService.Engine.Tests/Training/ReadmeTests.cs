@@ -41,7 +41,7 @@ public sealed class ReadmeTests(ITestOutputHelper output)
     public void A_model_goes_through_a_file()
     {
         var path = Path.GetTempFileName();
-        var model = RandomModels.Model(RandomModels.Space(3), FeatureInteraction.FieldWeighted, 4, new(1));
+        var model = RandomModels.Model(RandomModels.Space(3), Crossing.FieldWeighted, 4, new(1));
         var score = new Scorer(model).Score(new([0, 7, 12]));
         // <models>
         using (var file = File.Create(path))
@@ -107,7 +107,7 @@ public sealed class ReadmeTests(ITestOutputHelper output)
             Epochs = 300,
         };
         // <layer>
-        var layer = new FactorizationLayer(space, FeatureInteraction.FieldPooled, settings.K, initialDeviation: 0.5f);
+        var layer = new FactorizationLayer(space, Crossing.FieldPooled, settings.K, initialDeviation: 0.5f);
         var network = new HiddenLayer(settings.K, settings.Hidden);
         var cross = new float[batch.Count * settings.K];
         var affine = new float[batch.Count];
