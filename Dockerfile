@@ -1,5 +1,5 @@
 # The service alone: it works with a PostgreSQL elsewhere, named by ConnectionStrings__RecService.
-FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0.401-noble AS build
+FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0.404-noble AS build
 ARG TARGETARCH
 WORKDIR /source
 
@@ -16,7 +16,7 @@ RUN dotnet publish src/RecService.Api --configuration Release --arch $TARGETARCH
     -p:PublishReadyToRun=true -p:PublishDocumentationFiles=false -p:UseAppHost=false --output /app
 
 # Without a shell, a package manager or ICU, none of which the service uses.
-FROM mcr.microsoft.com/dotnet/aspnet:10.0.12-noble-chiseled
+FROM mcr.microsoft.com/dotnet/aspnet:10.0.15-noble-chiseled
 ARG VERSION=0.1.0 REVISION=unknown
 LABEL org.opencontainers.image.title="RecService" \
       org.opencontainers.image.description="Recommendations by factorization machines, over REST and PostgreSQL" \

@@ -8,9 +8,9 @@ namespace RecService.Benchmarks;
 /// <summary>
 /// How fast interactions come in by each way there is, beside COPY of the same rows into the same table, with the ids of users and items already
 /// replaced by keys.
-/// Every measurement starts from an empty table of interactions with its indexes, triggers and constraints, vacuumed and after a checkpoint; the
-/// order changes from
-/// round to round.
+/// Every measurement starts from a table of interactions with its indexes, triggers and constraints, empty or, for what is sent again, with all of
+/// them stored, vacuumed and after a checkpoint; the order changes from round to round. Statements are compiled as by PostgreSQL's own default,
+/// which the embedded server has switched off.
 /// </summary>
 internal static class IngestBenchmark
 {
@@ -30,7 +30,7 @@ internal static class IngestBenchmark
         Console.WriteLine(
             $"Medians of {rounds} rounds after one to warm up. Default settings of the service (keys have no limit of their rate), but no training."
         );
-        using var service = await ServiceProcess.StartAsync(("Training:Enabled", "false"));
+        using var service = await ServiceProcess.StartAsync(("Training:Enabled", "false"), ("PGOPTIONS", "-c jit=on"));
         var measurements = await PrepareAsync(service);
         var results = measurements.ToDictionary(measurement => measurement, _ => new List<Result>());
         for (var round = 0; round <= rounds; round++)
@@ -38,14 +38,13 @@ internal static class IngestBenchmark
             for (var i = 0; i < measurements.Count; i++)
             {
                 var measurement = measurements[(i + round) % measurements.Count];
-                await ResetAsync(service, measurement.Fresh);
+                await ResetAsync(service, measurement.Fresh, measurement.Store);
                 var result = await measurement.Run();
                 var stored = await service.CountAsync("SELECT count(*) FROM interactions");
-                if (stored != result.Rows)
+                var expected = measurement.Store is null ? result.Rows : Rows;
+                if (stored != expected)
                 {
-                    throw new InvalidOperationException(
-                        $"{measurement.Name}: {result.Rows} interactions were acknowledged, but {stored} are stored."
-                    );
+                    throw new InvalidOperationException($"{measurement.Name}: {stored} interactions are stored, and not {expected}.");
                 }
 
                 if (round > 0)
@@ -94,9 +93,15 @@ internal static class IngestBenchmark
         var csv = Csv(named);
         var unnamedNdJson = NdJson(unnamed);
         var unnamedCsv = Csv(unnamed);
-        var thousands = Batches(named, 1000)[..50];
-        var tens = Batches(named, 10);
-        var ones = Batches(named, 1);
+        (byte[][] Bodies, int Rows, int Connections, string Name)[] requests =
+        [
+            (Batches(named, 1000)[..50], 1000, 1, "batches of 1,000, 1 connection"),
+            (Batches(named, 1000)[..50], 1000, 4, "batches of 1,000, 4 connections"),
+            (Batches(named[..64_000], 64), 64, 4, "batches of 64, 4 connections"),
+            (Batches(named, 10), 10, 32, "batches of 10, 32 connections"),
+            (Batches(named, 1), 1, 1, "single, 1 connection"),
+            (Batches(named, 1), 1, 32, "single, 32 connections"),
+        ];
         return
         [
             copyNamed,
@@ -108,12 +113,19 @@ internal static class IngestBenchmark
             new("COPY, binary, no interactionId", () => CopyAsync(service, "unnamed", "binary"), copyUnnamed),
             new("import, NDJSON, no interactionId", () => ImportAsync(service, unnamedNdJson, "application/x-ndjson"), copyUnnamed),
             new("import, CSV, no interactionId", () => ImportAsync(service, unnamedCsv, "text/csv"), copyUnnamed),
-            new("batches of 1,000, 1 connection", () => SendAsync(service, thousands, 1000, connections: 1), copyNamed),
-            new("batches of 1,000, 4 connections", () => SendAsync(service, thousands, 1000, connections: 4), copyNamed),
-            new("batches of 10, 32 connections", () => SendAsync(service, tens, 10, connections: 32), copyNamed),
-            new("single, 1 connection", () => SendAsync(service, ones, 1, connections: 1), copyNamed),
-            new("single, 32 connections", () => SendAsync(service, ones, 1, connections: 32), copyNamed),
+            .. requests.SelectMany(request => SmallRequests(request.Bodies, request.Rows, request.Connections, request.Name)),
         ];
+
+        IEnumerable<Measurement> SmallRequests(byte[][] bodies, int rows, int connections, string name) =>
+            [
+                new(name, () => SendAsync(service, bodies, rows, connections), copyNamed),
+                new(
+                    $"{name}, again",
+                    () => SendAsync(service, bodies, rows, connections),
+                    copyNamed,
+                    Store: () => ImportAsync(service, ndJson, "application/x-ndjson")
+                ),
+            ];
     }
 
     private static byte[] NdJson(SyntheticInteraction[] rows) => Encoding.UTF8.GetBytes(string.Join('\n', rows.Select(row => row.ToJson())));
@@ -127,12 +139,18 @@ internal static class IngestBenchmark
                 .Select(batch => Encoding.UTF8.GetBytes($"{{\"interactions\":[{string.Join(',', batch.Select(row => row.ToJson()))}]}}")),
         ];
 
-    private static Task ResetAsync(ServiceProcess service, bool fresh) =>
-        service.PsqlAsync(
-            fresh ? "TRUNCATE interactions, users, items RESTART IDENTITY CASCADE" : "TRUNCATE interactions RESTART IDENTITY",
-            "VACUUM (ANALYZE)",
-            "CHECKPOINT"
+    private static async Task ResetAsync(ServiceProcess service, bool fresh, Func<Task>? store = null)
+    {
+        await service.PsqlAsync(
+            fresh ? "TRUNCATE interactions, users, items RESTART IDENTITY CASCADE" : "TRUNCATE interactions RESTART IDENTITY"
         );
+        if (store is not null)
+        {
+            await store();
+        }
+
+        await service.PsqlAsync("VACUUM (ANALYZE)", "CHECKPOINT");
+    }
 
     private static async Task<Result> CopyAsync(ServiceProcess service, string file, string format)
     {
@@ -224,9 +242,16 @@ internal static class IngestBenchmark
     /// <param name="Run">Measures it once.</param>
     /// <param name="Reference">The COPY of the same rows; null: this is it.</param>
     /// <param name="Fresh">Whether users and items are not there yet.</param>
-    private sealed record Measurement(string Name, Func<Task<Result>> Run, Measurement? Reference = null, bool Fresh = false);
+    /// <param name="Store">Stores the interactions before they are sent again.</param>
+    private sealed record Measurement(
+        string Name,
+        Func<Task<Result>> Run,
+        Measurement? Reference = null,
+        bool Fresh = false,
+        Func<Task>? Store = null
+    );
 
-    /// <param name="Rows">Interactions stored.</param>
+    /// <param name="Rows">Interactions acknowledged.</param>
     /// <param name="Time">The time for all of them.</param>
     /// <param name="Latencies">Of the requests, in milliseconds, sorted; none for what is one request or no request at all.</param>
     private sealed record Result(int Rows, TimeSpan Time, double[] Latencies)

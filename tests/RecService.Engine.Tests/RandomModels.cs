@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 

@@ -53,10 +53,5 @@ internal static class AccessExtensions
         return app;
     }
 
-    public static IEndpointRouteBuilder MapAccess(this IEndpointRouteBuilder routes)
-    {
-        ApiKeyEndpoints.Map(routes);
-        AuditEndpoints.Map(routes);
-        return routes;
-    }
+    public static IEndpointRouteBuilder MapAccess(this IEndpointRouteBuilder routes) => routes.MapApiKeyEndpoints().MapAuditLogEndpoints();
 }

@@ -28,7 +28,7 @@ internal sealed record ApiKeyInput
 /// <param name="FormerExpiresAt">Until when the secret before holds, too.</param>
 /// <param name="ExpiresAt">When it ends by itself.</param>
 /// <param name="RevokedAt">When it was revoked.</param>
-internal sealed record ApiKeyAnswer(
+internal sealed record ApiKeyResponse(
     string Prefix,
     string Name,
     [property: AllowedValues(Http.Roles.Score, Http.Roles.Ingest, Http.Roles.Admin)] IReadOnlyList<string> Roles,
@@ -39,16 +39,16 @@ internal sealed record ApiKeyAnswer(
     DateTimeOffset? RevokedAt
 )
 {
-    public static ApiKeyAnswer From(ApiKey key) =>
+    public static ApiKeyResponse From(ApiKey key) =>
         new(key.Prefix, key.Name, key.Roles, key.CreatedAt, key.RotatedAt, key.FormerExpiresAt, key.ExpiresAt, key.RevokedAt);
 }
 
 /// <summary>A new secret. No later answer shows it.</summary>
 /// <param name="Key">The key to send, in the header <c>X-Api-Key</c> or as <c>Authorization: Bearer</c>.</param>
 /// <param name="Record">What is stored of it.</param>
-internal sealed record NewApiKey(string Key, ApiKeyAnswer Record);
+internal sealed record ApiKeySecretResponse(string Key, ApiKeyResponse Record);
 
 /// <summary>A page of API keys, newest first.</summary>
 /// <param name="ApiKeys">The keys, revoked ones among them.</param>
 /// <param name="NextCursor">Where the next page starts; null on the last one.</param>
-internal sealed record ApiKeyPage(IReadOnlyList<ApiKeyAnswer> ApiKeys, string? NextCursor);
+internal sealed record ApiKeyPage(IReadOnlyList<ApiKeyResponse> ApiKeys, string? NextCursor);

@@ -2,7 +2,10 @@ using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 
@@ -14,7 +17,7 @@ internal static partial class ApiKeyEndpoints
     private const int DefaultGraceSeconds = 60;
     private const int MostGraceSeconds = 30 * 24 * 60 * 60;
 
-    public static void Map(IEndpointRouteBuilder routes)
+    public static IEndpointRouteBuilder MapApiKeyEndpoints(this IEndpointRouteBuilder routes)
     {
         var keys = routes.MapGroup("/v1/api-keys").WithTags("API keys").Requires(Roles.Admin);
 
@@ -45,20 +48,21 @@ internal static partial class ApiKeyEndpoints
             )
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
+        return routes;
     }
 
-    private static async Task<Results<Created<NewApiKey>, ValidationProblem>> CreateAsync(
+    private static async Task<Results<Created<ApiKeySecretResponse>, ValidationProblem>> CreateAsync(
         ApiKeyInput input,
-        RecServiceDbContext database,
+        RecServiceDbContext context,
         KnownKeys known,
         ClaimsPrincipal caller,
         AuditLog audit,
-        TimeProvider time,
+        TimeProvider clock,
         ILogger<KnownKeys> logger,
         CancellationToken cancellationToken
     )
     {
-        var now = time.GetUtcNow();
+        var now = clock.GetUtcNow();
         var errors = Validate(input, now);
         if (errors.Any)
         {
@@ -75,24 +79,24 @@ internal static partial class ApiKeyEndpoints
             CreatedAt = now,
             ExpiresAt = input.ExpiresAt,
         };
-        database.ApiKeys.Add(stored);
-        await using (var transaction = await database.Database.BeginTransactionAsync(cancellationToken))
+        context.ApiKeys.Add(stored);
+        await using (var transaction = await context.Database.BeginTransactionAsync(cancellationToken))
         {
-            await database.SaveChangesAsync(cancellationToken);
-            await audit.WriteAsync(database, "key.create", $"{key.Prefix}: {string.Join(", ", stored.Roles)}", cancellationToken);
+            await context.SaveChangesAsync(cancellationToken);
+            await audit.WriteAsync(context, "key.create", $"{key.Prefix}: {string.Join(", ", stored.Roles)}", cancellationToken);
 
             // Times as they are stored, to the microsecond.
-            await database.Entry(stored).ReloadAsync(cancellationToken);
+            await context.Entry(stored).ReloadAsync(cancellationToken);
             await transaction.CommitAsync(CancellationToken.None);
         }
 
         await known.TryRefreshAsync(CancellationToken.None);
         LogCreated(logger, key.Prefix, string.Join(", ", stored.Roles), caller.Identity?.Name);
-        return TypedResults.Created($"/v1/api-keys/{key.Prefix}", new NewApiKey(text, ApiKeyAnswer.From(stored)));
+        return TypedResults.Created($"/v1/api-keys/{key.Prefix}", new ApiKeySecretResponse(text, ApiKeyResponse.From(stored)));
     }
 
     private static async Task<Results<Ok<ApiKeyPage>, ValidationProblem>> ListAsync(
-        RecServiceDbContext database,
+        RecServiceDbContext context,
         int? limit,
         string? cursor,
         CancellationToken cancellationToken
@@ -106,32 +110,32 @@ internal static partial class ApiKeyEndpoints
             return errors.ToProblem();
         }
 
-        var page = await database
+        var page = await context
             .ApiKeys.AsNoTracking()
             .Where(key => key.KeyId < below)
             .OrderByDescending(key => key.KeyId)
             .Take(size + 1)
             .ToListAsync(cancellationToken);
         var next = page.Count > size ? Paging.Cursor(ListName, page[size - 1].KeyId) : null;
-        return TypedResults.Ok(new ApiKeyPage([.. page.Take(size).Select(ApiKeyAnswer.From)], next));
+        return TypedResults.Ok(new ApiKeyPage([.. page.Take(size).Select(ApiKeyResponse.From)], next));
     }
 
-    private static async Task<Results<Ok<ApiKeyAnswer>, ProblemHttpResult>> GetAsync(
+    private static async Task<Results<Ok<ApiKeyResponse>, ProblemHttpResult>> GetAsync(
         string prefix,
-        RecServiceDbContext database,
+        RecServiceDbContext context,
         CancellationToken cancellationToken
     ) =>
-        await database.ApiKeys.AsNoTracking().SingleOrDefaultAsync(key => key.Prefix == prefix, cancellationToken) is { } key
-            ? TypedResults.Ok(ApiKeyAnswer.From(key))
+        await context.ApiKeys.AsNoTracking().SingleOrDefaultAsync(key => key.Prefix == prefix, cancellationToken) is { } key
+            ? TypedResults.Ok(ApiKeyResponse.From(key))
             : NotFound(prefix);
 
-    private static async Task<Results<Ok<NewApiKey>, ValidationProblem, ProblemHttpResult>> RotateAsync(
+    private static async Task<Results<Ok<ApiKeySecretResponse>, ValidationProblem, ProblemHttpResult>> RotateAsync(
         string prefix,
-        RecServiceDbContext database,
+        RecServiceDbContext context,
         KnownKeys known,
         ClaimsPrincipal caller,
         AuditLog audit,
-        TimeProvider time,
+        TimeProvider clock,
         ILogger<KnownKeys> logger,
         CancellationToken cancellationToken,
         int graceSeconds = DefaultGraceSeconds
@@ -142,15 +146,15 @@ internal static partial class ApiKeyEndpoints
             return Problems.Invalid("graceSeconds", string.Create(CultureInfo.InvariantCulture, $"must be from 0 to {MostGraceSeconds}"));
         }
 
-        var now = time.GetUtcNow();
+        var now = clock.GetUtcNow();
         DateTimeOffset? graceEnd = graceSeconds > 0 ? now.AddSeconds(graceSeconds) : null;
         var text = KeyText.WithNewSecret(prefix, out var next);
 
         // From the commit on nothing may fail: the answer is the only one to show the new secret, and the former one may be void.
-        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
 
         // One statement, so that of two rotations at a time the later one keeps the secret of the earlier one, and a revocation stands.
-        var rotated = await database
+        var rotated = await context
             .ApiKeys.Where(key => key.Prefix == prefix && key.RevokedAt == null)
             .ExecuteUpdateAsync(
                 set =>
@@ -160,7 +164,7 @@ internal static partial class ApiKeyEndpoints
                         .SetProperty(key => key.RotatedAt, now),
                 cancellationToken
             );
-        if (await database.ApiKeys.AsNoTracking().SingleOrDefaultAsync(key => key.Prefix == prefix, cancellationToken) is not { } stored)
+        if (await context.ApiKeys.AsNoTracking().SingleOrDefaultAsync(key => key.Prefix == prefix, cancellationToken) is not { } stored)
         {
             return NotFound(prefix);
         }
@@ -170,30 +174,30 @@ internal static partial class ApiKeyEndpoints
             return Problems.Conflict("/problems/api-key-revoked", "The key has been revoked.", "A revoked key stays revoked; make another one.");
         }
 
-        await audit.WriteAsync(database, "key.rotate", prefix, cancellationToken);
+        await audit.WriteAsync(context, "key.rotate", prefix, cancellationToken);
         await transaction.CommitAsync(CancellationToken.None);
         await known.TryRefreshAsync(CancellationToken.None);
         LogRotated(logger, prefix, caller.Identity?.Name);
-        return TypedResults.Ok(new NewApiKey(text, ApiKeyAnswer.From(stored)));
+        return TypedResults.Ok(new ApiKeySecretResponse(text, ApiKeyResponse.From(stored)));
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> RevokeAsync(
         string prefix,
-        RecServiceDbContext database,
+        RecServiceDbContext context,
         KnownKeys known,
         ClaimsPrincipal caller,
         AuditLog audit,
-        TimeProvider time,
+        TimeProvider clock,
         ILogger<KnownKeys> logger,
         CancellationToken cancellationToken
     )
     {
-        var now = time.GetUtcNow();
-        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
 
         // Else two revocations at a time would each take the other's key for one that remains.
-        await database.Database.ExecuteSqlAsync($"LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE", cancellationToken);
-        if (!known.HasBootstrap && await IsLastAdminAsync(database, prefix, now, cancellationToken))
+        await context.Database.ExecuteSqlAsync($"LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE", cancellationToken);
+        if (!known.HasBootstrap && await IsLastAdminAsync(context, prefix, now, cancellationToken))
         {
             return Problems.Conflict(
                 "/problems/last-admin-key",
@@ -202,7 +206,7 @@ internal static partial class ApiKeyEndpoints
             );
         }
 
-        var found = await database
+        var found = await context
             .ApiKeys.Where(key => key.Prefix == prefix)
             .ExecuteUpdateAsync(set => set.SetProperty(key => key.RevokedAt, key => key.RevokedAt ?? now), cancellationToken);
         if (found == 0)
@@ -210,7 +214,7 @@ internal static partial class ApiKeyEndpoints
             return NotFound(prefix);
         }
 
-        await audit.WriteAsync(database, "key.revoke", prefix, cancellationToken);
+        await audit.WriteAsync(context, "key.revoke", prefix, cancellationToken);
         await transaction.CommitAsync(CancellationToken.None);
 
         // When this fails the caller has to know that the key still holds here; the request may be sent again.
@@ -220,13 +224,13 @@ internal static partial class ApiKeyEndpoints
     }
 
     private static async Task<bool> IsLastAdminAsync(
-        RecServiceDbContext database,
+        RecServiceDbContext context,
         string prefix,
         DateTimeOffset now,
         CancellationToken cancellationToken
     )
     {
-        var admins = await database
+        var admins = await context
             .ApiKeys.Where(key => key.RevokedAt == null && (key.ExpiresAt == null || key.ExpiresAt > now) && key.Roles.Contains(Roles.Admin))
             .Select(key => key.Prefix)
             .Take(2)
@@ -237,15 +241,7 @@ internal static partial class ApiKeyEndpoints
     private static FieldErrors Validate(ApiKeyInput input, DateTimeOffset now)
     {
         var errors = new FieldErrors();
-        if (input.Name.Length == 0)
-        {
-            errors.Add("name", "is required");
-        }
-        else if (ExternalId.TextProblem(input.Name, ApiKeyInput.MaxNameLength) is { } problem)
-        {
-            errors.Add("name", problem);
-        }
-
+        errors.Check("name", input.Name.Length == 0 ? "is required" : ExternalId.TextProblem(input.Name, ApiKeyInput.MaxNameLength));
         if (input.Roles.Count == 0 || input.Roles.Any(role => !Roles.All.Contains(role, StringComparer.Ordinal)))
         {
             errors.Add("roles", $"must be one or more of {string.Join(", ", Roles.All)}");

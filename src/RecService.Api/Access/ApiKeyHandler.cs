@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
 using RecService.Api.Http;
+using RecService.Api.Http.Errors;
 
 namespace RecService.Api.Access;
 

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.RateLimiting;
-using RecService.Api.Http;
+using RecService.Api.Http.Errors;
 
 namespace RecService.Api.Access;
 
@@ -31,12 +31,15 @@ internal static class RateLimits
 
     // A period for each token, so that Retry-After is exact; the limiter hands out as many as periods have passed.
     private static RateLimitPartition<string> Partition(string name, RateLimit limit) =>
-        limit.PerSecond == 0 ? RateLimitPartition.GetNoLimiter(name) : RateLimitPartition.GetTokenBucketLimiter(name, _ => new()
+        limit.PerSecond == 0 ? RateLimitPartition.GetNoLimiter(name) : RateLimitPartition.GetTokenBucketLimiter(name, _ => BucketOf(limit));
+
+    private static TokenBucketRateLimiterOptions BucketOf(RateLimit limit) =>
+        new()
         {
             TokenLimit = limit.Burst,
             TokensPerPeriod = 1,
             ReplenishmentPeriod = TimeSpan.FromSeconds(1 / limit.PerSecond),
-        });
+        };
 
     // Whoever has one IPv6 address has the 2^64 addresses of its network.
     private static string Network(IPAddress? address)

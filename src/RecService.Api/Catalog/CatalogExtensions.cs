@@ -10,11 +10,6 @@ internal static class CatalogExtensions
         return builder;
     }
 
-    public static IEndpointRouteBuilder MapCatalog(this IEndpointRouteBuilder routes)
-    {
-        UserEndpoints.Map(routes);
-        ItemEndpoints.Map(routes);
-        CatalogExport.Map(routes);
-        return routes;
-    }
+    public static IEndpointRouteBuilder MapCatalog(this IEndpointRouteBuilder routes) =>
+        routes.MapUserEndpoints().MapItemEndpoints().MapExportEndpoints();
 }

@@ -44,17 +44,17 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
     }
 
     public static async Task<CatalogImport<TRow>> BeginAsync(
-        NpgsqlDataSource dataSource,
+        NpgsqlDataSource database,
         ImportTable<TRow> table,
         DateTimeOffset now,
         CancellationToken cancellationToken
     )
     {
-        var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
             var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await connection.ExecuteAsync(table.Create, cancellationToken);
+            await connection.ExecuteAsync($"{Statements.WithoutJit}; {table.Create}", cancellationToken);
             var importer = await connection.BeginBinaryImportAsync(table.Copy, cancellationToken);
             return new(connection, transaction, importer, table, now);
         }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
@@ -7,7 +8,7 @@ namespace RecService.Api.Catalog;
 /// <summary>Takes NDJSON line by line into an import.</summary>
 internal static class CatalogImporter
 {
-    public static async Task<ImportResult> RunAsync<TLine, TRow>(
+    public static async Task<ImportResponse> RunAsync<TLine, TRow>(
         HttpRequest request,
         string kind,
         CatalogImport<TRow> import,
@@ -37,12 +38,6 @@ internal static class CatalogImporter
 
         await import.CommitAsync(cancellationToken);
         metrics.ImportEnded(kind, start, accepted, duplicates: 0, rejected.Count);
-        return new ImportResult
-        {
-            Accepted = accepted,
-            Rejected = rejected.Count,
-            Errors = rejected.Errors,
-            ErrorsTruncated = rejected.Truncated,
-        };
+        return new(accepted, rejected.Count, rejected.Errors, rejected.Truncated);
     }
 }

@@ -1,17 +1,18 @@
 using System.ComponentModel.DataAnnotations;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Catalog;
 
 /// <summary>What is known of an item. It replaces what was known before.</summary>
-internal sealed record ItemInput
+internal record ItemInput
 {
     /// <summary>Tags of the item, up to 100 of 1 to 256 characters.</summary>
     public IReadOnlyList<string>? Tags { get; init; }
 
     /// <summary>Attributes of the item: strings and booleans are categories, numbers are numeric features.</summary>
-    public IReadOnlyDictionary<string, FeatureValue>? Attributes { get; init; }
+    public IReadOnlyDictionary<string, AttributeValue>? Attributes { get; init; }
 
     /// <summary>Whether the item may be recommended.</summary>
     public bool Available { get; init; } = true;
@@ -21,23 +22,11 @@ internal sealed record ItemInput
 }
 
 /// <summary>A line of an import of items.</summary>
-internal sealed record ItemLine
+internal sealed record ItemLineInput : ItemInput
 {
     /// <summary>The caller's own id, 1 to 256 characters, case-sensitive.</summary>
     [Required]
     public string ItemId { get; init; } = "";
-
-    /// <summary>Tags of the item, up to 100 of 1 to 256 characters.</summary>
-    public IReadOnlyList<string>? Tags { get; init; }
-
-    /// <summary>Attributes of the item: strings and booleans are categories, numbers are numeric features.</summary>
-    public IReadOnlyDictionary<string, FeatureValue>? Attributes { get; init; }
-
-    /// <summary>Whether the item may be recommended.</summary>
-    public bool Available { get; init; } = true;
-
-    /// <summary>An object of up to 16 KiB, such as a title and a picture: stored and returned as it is, never a feature.</summary>
-    public RawJsonObject? Metadata { get; init; }
 }
 
 /// <summary>An item.</summary>
@@ -48,17 +37,17 @@ internal sealed record ItemLine
 /// <param name="Metadata">The object that was given.</param>
 /// <param name="CreatedAt">When the item was first named.</param>
 /// <param name="UpdatedAt">When the item last changed.</param>
-internal sealed record ItemAnswer(
+internal sealed record ItemResponse(
     string ItemId,
     IReadOnlyList<string> Tags,
-    IReadOnlyDictionary<string, FeatureValue> Attributes,
+    IReadOnlyDictionary<string, AttributeValue> Attributes,
     bool Available,
     RawJsonObject? Metadata,
     DateTimeOffset CreatedAt,
     DateTimeOffset UpdatedAt
 )
 {
-    public static ItemAnswer From(Item item) =>
+    public static ItemResponse From(Item item) =>
         new(
             item.ItemId,
             item.Tags,
@@ -73,4 +62,4 @@ internal sealed record ItemAnswer(
 /// <summary>A page of items, in the order of their ids.</summary>
 /// <param name="Items">The items of this page.</param>
 /// <param name="NextCursor">The cursor of the next page; null on the last one.</param>
-internal sealed record ItemPage(IReadOnlyList<ItemAnswer> Items, string? NextCursor);
+internal sealed record ItemPage(IReadOnlyList<ItemResponse> Items, string? NextCursor);

@@ -1,6 +1,11 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
@@ -9,7 +14,7 @@ internal static class ItemEndpoints
 {
     private const string ListName = "items";
 
-    public static void Map(IEndpointRouteBuilder routes)
+    public static IEndpointRouteBuilder MapItemEndpoints(this IEndpointRouteBuilder routes)
     {
         var items = routes.MapGroup("/v1/items").WithTags("Items").Requires(Roles.Ingest);
 
@@ -35,13 +40,14 @@ internal static class ItemEndpoints
             .WithDescription(
                 "NDJSON: one item a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none."
             )
-            .Accepts<ItemLine>(NdJson.MediaType)
+            .Accepts<ItemLineInput>(NdJson.MediaType)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithImportSlot();
+        return routes;
     }
 
-    private static async Task<Results<Ok<ItemAnswer>, Created<ItemAnswer>, ValidationProblem>> PutAsync(
+    private static async Task<Results<Ok<ItemResponse>, Created<ItemResponse>, ValidationProblem>> PutAsync(
         ExternalId itemId,
         ItemInput item,
         ItemStore store,
@@ -49,24 +55,24 @@ internal static class ItemEndpoints
     )
     {
         var errors = new FieldErrors();
-        var row = Validate(errors, itemId.Value, item.Tags, item.Attributes, item.Available, item.Metadata);
+        var row = Validate(errors, itemId.Value, item);
         if (errors.Any)
         {
             return errors.ToProblem();
         }
 
         var (stored, created) = await store.PutAsync(row, cancellationToken);
-        var answer = ItemAnswer.From(stored);
-        return created ? TypedResults.Created($"/v1/items/{ExternalId.ToPathSegment(itemId.Value)}", answer) : TypedResults.Ok(answer);
+        var response = ItemResponse.From(stored);
+        return created ? TypedResults.Created($"/v1/items/{ExternalId.ToPathSegment(itemId.Value)}", response) : TypedResults.Ok(response);
     }
 
-    private static async Task<Results<Ok<ItemAnswer>, ProblemHttpResult>> GetAsync(
+    private static async Task<Results<Ok<ItemResponse>, ProblemHttpResult>> GetAsync(
         ExternalId itemId,
         ItemStore store,
         CancellationToken cancellationToken
     ) =>
         await store.FindAsync(itemId.Value, cancellationToken) is { } item
-            ? TypedResults.Ok(ItemAnswer.From(item))
+            ? TypedResults.Ok(ItemResponse.From(item))
             : Problems.NotFound("item", itemId);
 
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
@@ -92,10 +98,10 @@ internal static class ItemEndpoints
 
         var items = await store.ListAsync(after, size + 1, cancellationToken);
         var next = items.Count > size ? Paging.Cursor(ListName, items[size - 1].ItemId) : null;
-        return TypedResults.Ok(new ItemPage([.. items.Take(size).Select(ItemAnswer.From)], next));
+        return TypedResults.Ok(new ItemPage([.. items.Take(size).Select(ItemResponse.From)], next));
     }
 
-    private static async Task<Ok<ImportResult>> ImportAsync(
+    private static async Task<Ok<ImportResponse>> ImportAsync(
         HttpRequest request,
         ItemStore store,
         ServiceMetrics metrics,
@@ -104,32 +110,22 @@ internal static class ItemEndpoints
     {
         await using var import = await store.BeginImportAsync(cancellationToken);
         return TypedResults.Ok(
-            await CatalogImporter.RunAsync<ItemLine, ItemRow>(
+            await CatalogImporter.RunAsync<ItemLineInput, ItemRow>(
                 request,
                 ListName,
                 import,
-                (errors, line) => Validate(errors, line.ItemId, line.Tags, line.Attributes, line.Available, line.Metadata),
+                (errors, line) => Validate(errors, line.ItemId, line),
                 metrics,
                 cancellationToken
             )
         );
     }
 
-    private static ItemRow Validate(
-        FieldErrors errors,
-        string itemId,
-        IReadOnlyList<string>? tags,
-        IReadOnlyDictionary<string, FeatureValue>? attributes,
-        bool available,
-        RawJsonObject? metadata
-    )
+    private static ItemRow Validate(FieldErrors errors, string itemId, ItemInput input)
     {
-        if (ExternalId.Problem(itemId) is { } problem)
-        {
-            errors.Add("itemId", problem);
-        }
-
-        var values = Features.Values(errors, "attributes", attributes);
-        return new(itemId, Features.Tags(errors, "tags", tags), Features.ToJson(values), available, metadata?.Text);
+        errors.Check("itemId", ExternalId.Problem(itemId));
+        var tags = Features.Tags(errors, "tags", input.Tags);
+        var attributes = Features.Values(errors, "attributes", input.Attributes);
+        return new(itemId, tags, Features.ToJson(attributes), input.Available, input.Metadata?.Text);
     }
 }

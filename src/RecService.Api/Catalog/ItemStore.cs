@@ -9,7 +9,7 @@ namespace RecService.Api.Catalog;
 /// <summary>An item that passed validation.</summary>
 internal readonly record struct ItemRow(string ItemId, string[] Tags, string Attributes, bool Available, string? Metadata);
 
-internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext database, TimeProvider time)
+internal sealed class ItemStore(NpgsqlDataSource database, RecServiceDbContext context, TimeProvider clock)
 {
     // Statements that change nothing are not run: the change log would take them for changes.
     private static readonly ImportTable<ItemRow> Incoming = new(
@@ -32,11 +32,11 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
     );
 
     public Task<Item?> FindAsync(string itemId, CancellationToken cancellationToken) =>
-        database.Items.AsNoTracking().SingleOrDefaultAsync(item => item.ItemId == itemId, cancellationToken);
+        context.Items.AsNoTracking().SingleOrDefaultAsync(item => item.ItemId == itemId, cancellationToken);
 
     public Task<List<Item>> ListAsync(string? after, int limit, CancellationToken cancellationToken)
     {
-        var items = database.Items.AsNoTracking();
+        var items = context.Items.AsNoTracking();
         if (after is not null)
         {
             items = items.Where(item => string.Compare(item.ItemId, after) > 0);
@@ -60,12 +60,12 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
             RETURNING xmax = 0
             """;
         var created = await Transactions.RunAsync(
-            dataSource,
+            database,
             async (connection, cancellation) =>
             {
                 await using var command = new NpgsqlCommand(upsert, connection);
                 AddParameters(command, row);
-                command.Parameters.Add(new() { Value = time.GetUtcNow() });
+                command.Parameters.Add(new() { Value = clock.GetUtcNow() });
                 return (bool)(await command.ExecuteScalarAsync(cancellation))!;
             },
             cancellationToken
@@ -86,12 +86,12 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
 
     /// <summary>Deletes an item with its interactions; false when there is no such item.</summary>
     public async Task<bool> DeleteAsync(string itemId, CancellationToken cancellationToken) =>
-        await database.Items.AnyAsync(item => item.ItemId == itemId, cancellationToken)
+        await context.Items.AnyAsync(item => item.ItemId == itemId, cancellationToken)
         && await Transactions.RunAsync(
-            dataSource,
+            database,
             async (connection, cancellation) =>
             {
-                await connection.ProbeAsync(cancellation);
+                await connection.ExecuteAsync(Statements.WithoutJit, cancellation);
 
                 // Interactions go with it, as many as there are.
                 return await connection.ExecuteUnhurriedAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) > 0;
@@ -100,11 +100,11 @@ internal sealed class ItemStore(NpgsqlDataSource dataSource, RecServiceDbContext
         );
 
     public Task<CatalogImport<ItemRow>> BeginImportAsync(CancellationToken cancellationToken) =>
-        CatalogImport<ItemRow>.BeginAsync(dataSource, Incoming, time.GetUtcNow(), cancellationToken);
+        CatalogImport<ItemRow>.BeginAsync(database, Incoming, clock.GetUtcNow(), cancellationToken);
 
     private async Task<bool> IsSameAsync(ItemRow row, CancellationToken cancellationToken)
     {
-        await using var command = dataSource.CreateCommand(
+        await using var command = database.CreateCommand(
             """
             SELECT EXISTS (
                 SELECT FROM items

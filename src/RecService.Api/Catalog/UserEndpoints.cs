@@ -1,6 +1,11 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 
@@ -10,7 +15,7 @@ internal static class UserEndpoints
 {
     private const string ListName = "users";
 
-    public static void Map(IEndpointRouteBuilder routes)
+    public static IEndpointRouteBuilder MapUserEndpoints(this IEndpointRouteBuilder routes)
     {
         var users = routes.MapGroup("/v1/users").WithTags("Users").Requires(Roles.Ingest);
 
@@ -40,13 +45,14 @@ internal static class UserEndpoints
             .WithDescription(
                 "NDJSON: one user a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none."
             )
-            .Accepts<UserLine>(NdJson.MediaType)
+            .Accepts<UserLineInput>(NdJson.MediaType)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithImportSlot();
+        return routes;
     }
 
-    private static async Task<Results<Ok<UserAnswer>, Created<UserAnswer>, ValidationProblem>> PutAsync(
+    private static async Task<Results<Ok<UserResponse>, Created<UserResponse>, ValidationProblem>> PutAsync(
         ExternalId userId,
         UserInput user,
         UserStore store,
@@ -54,35 +60,35 @@ internal static class UserEndpoints
     )
     {
         var errors = new FieldErrors();
-        var row = Validate(errors, userId.Value, user.Tags, user.Attributes);
+        var row = Validate(errors, userId.Value, user);
         if (errors.Any)
         {
             return errors.ToProblem();
         }
 
         var (stored, created) = await store.PutAsync(row, cancellationToken);
-        var answer = UserAnswer.From(stored);
-        return created ? TypedResults.Created($"/v1/users/{ExternalId.ToPathSegment(userId.Value)}", answer) : TypedResults.Ok(answer);
+        var response = UserResponse.From(stored);
+        return created ? TypedResults.Created($"/v1/users/{ExternalId.ToPathSegment(userId.Value)}", response) : TypedResults.Ok(response);
     }
 
-    private static async Task<Results<Ok<UserAnswer>, ProblemHttpResult>> GetAsync(
+    private static async Task<Results<Ok<UserResponse>, ProblemHttpResult>> GetAsync(
         ExternalId userId,
         UserStore store,
         CancellationToken cancellationToken
     ) =>
         await store.FindAsync(userId.Value, cancellationToken) is { } user
-            ? TypedResults.Ok(UserAnswer.From(user))
+            ? TypedResults.Ok(UserResponse.From(user))
             : Problems.NotFound("user", userId);
 
-    private static async Task<Results<Ok<UserErasure>, ProblemHttpResult>> DeleteAsync(
+    private static async Task<Results<Ok<UserErasureResponse>, ProblemHttpResult>> DeleteAsync(
         ExternalId userId,
         UserStore store,
-        Replicas replicas,
+        ReplicaRegistry replicas,
         CancellationToken cancellationToken
     ) =>
         await store.EraseAsync(userId.Value, cancellationToken) is { } erasure
             ? TypedResults.Ok(
-                new UserErasure(erasure.ErasedAt, erasure.Interactions, await replicas.ReceiptsAsync(erasure.ErasureId, cancellationToken))
+                new UserErasureResponse(erasure.ErasedAt, erasure.Interactions, await replicas.ReceiptsAsync(erasure.ErasureId, cancellationToken))
             )
             : Problems.NotFound("user", userId);
 
@@ -103,10 +109,10 @@ internal static class UserEndpoints
 
         var users = await store.ListAsync(after, size + 1, cancellationToken);
         var next = users.Count > size ? Paging.Cursor(ListName, users[size - 1].UserId) : null;
-        return TypedResults.Ok(new UserPage([.. users.Take(size).Select(UserAnswer.From)], next));
+        return TypedResults.Ok(new UserPage([.. users.Take(size).Select(UserResponse.From)], next));
     }
 
-    private static async Task<Ok<ImportResult>> ImportAsync(
+    private static async Task<Ok<ImportResponse>> ImportAsync(
         HttpRequest request,
         UserStore store,
         ServiceMetrics metrics,
@@ -115,29 +121,22 @@ internal static class UserEndpoints
     {
         await using var import = await store.BeginImportAsync(cancellationToken);
         return TypedResults.Ok(
-            await CatalogImporter.RunAsync<UserLine, UserRow>(
+            await CatalogImporter.RunAsync<UserLineInput, UserRow>(
                 request,
                 ListName,
                 import,
-                (errors, line) => Validate(errors, line.UserId, line.Tags, line.Attributes),
+                (errors, line) => Validate(errors, line.UserId, line),
                 metrics,
                 cancellationToken
             )
         );
     }
 
-    private static UserRow Validate(
-        FieldErrors errors,
-        string userId,
-        IReadOnlyList<string>? tags,
-        IReadOnlyDictionary<string, FeatureValue>? attributes
-    )
+    private static UserRow Validate(FieldErrors errors, string userId, UserInput input)
     {
-        if (ExternalId.Problem(userId) is { } problem)
-        {
-            errors.Add("userId", problem);
-        }
-
-        return new(userId, Features.Tags(errors, "tags", tags), Features.ToJson(Features.Values(errors, "attributes", attributes)));
+        errors.Check("userId", ExternalId.Problem(userId));
+        var tags = Features.Tags(errors, "tags", input.Tags);
+        var attributes = Features.Values(errors, "attributes", input.Attributes);
+        return new(userId, tags, Features.ToJson(attributes));
     }
 }

@@ -12,7 +12,7 @@ internal readonly record struct UserRow(string UserId, string[] Tags, string Att
 /// <summary>What an erasure removed.</summary>
 internal sealed record Erasure(long ErasureId, DateTimeOffset ErasedAt, long Interactions);
 
-internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext database, AuditLog audit, TimeProvider time)
+internal sealed class UserStore(NpgsqlDataSource database, RecServiceDbContext context, AuditLog audit, TimeProvider clock)
 {
     // Statements that change nothing are not run: the change log would take them for changes.
     private static readonly ImportTable<UserRow> Incoming = new(
@@ -31,11 +31,11 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
     );
 
     public Task<User?> FindAsync(string userId, CancellationToken cancellationToken) =>
-        database.Users.AsNoTracking().SingleOrDefaultAsync(user => user.UserId == userId, cancellationToken);
+        context.Users.AsNoTracking().SingleOrDefaultAsync(user => user.UserId == userId, cancellationToken);
 
     public Task<List<User>> ListAsync(string? after, int limit, CancellationToken cancellationToken)
     {
-        var users = database.Users.AsNoTracking();
+        var users = context.Users.AsNoTracking();
         if (after is not null)
         {
             users = users.Where(user => string.Compare(user.UserId, after) > 0);
@@ -58,12 +58,12 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
             RETURNING xmax = 0
             """;
         var created = await Transactions.RunAsync(
-            dataSource,
+            database,
             async (connection, cancellation) =>
             {
                 await using var command = new NpgsqlCommand(upsert, connection);
                 AddParameters(command, row);
-                command.Parameters.Add(new() { Value = time.GetUtcNow() });
+                command.Parameters.Add(new() { Value = clock.GetUtcNow() });
                 return (bool)(await command.ExecuteScalarAsync(cancellation))!;
             },
             cancellationToken
@@ -84,12 +84,12 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
 
     /// <summary>Erases a user with all interactions, and has models forget the user; null when there is no such user.</summary>
     public async Task<Erasure?> EraseAsync(string userId, CancellationToken cancellationToken) =>
-        await database.Users.AnyAsync(user => user.UserId == userId, cancellationToken)
+        await context.Users.AnyAsync(user => user.UserId == userId, cancellationToken)
             ? await Transactions.RunAsync<Erasure?>(
-                dataSource,
+                database,
                 async (connection, cancellation) =>
                 {
-                    await connection.ProbeAsync(cancellation);
+                    await connection.ExecuteAsync(Statements.WithoutJit, cancellation);
 
                     // The row is locked first, so that no interaction comes in between.
                     var keys = await connection.ScalarUnhurriedAsync<long[]>(
@@ -105,7 +105,7 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
                     var interactions = await connection.ExecuteUnhurriedAsync("DELETE FROM interactions WHERE user_key = $1", cancellation, keys[0]);
                     await connection.ExecuteUnhurriedAsync("DELETE FROM users WHERE user_key = $1", cancellation, keys[0]);
                     await audit.WriteAsync(connection, "user.erase", AuditLog.User(userId), cancellation);
-                    var now = time.GetUtcNow();
+                    var now = clock.GetUtcNow();
                     return new(await Erasures.RecordAsync(connection, userId, now, cancellation), now, interactions);
                 },
                 cancellationToken
@@ -113,11 +113,11 @@ internal sealed class UserStore(NpgsqlDataSource dataSource, RecServiceDbContext
             : null;
 
     public Task<CatalogImport<UserRow>> BeginImportAsync(CancellationToken cancellationToken) =>
-        CatalogImport<UserRow>.BeginAsync(dataSource, Incoming, time.GetUtcNow(), cancellationToken);
+        CatalogImport<UserRow>.BeginAsync(database, Incoming, clock.GetUtcNow(), cancellationToken);
 
     private async Task<bool> IsSameAsync(UserRow row, CancellationToken cancellationToken)
     {
-        await using var command = dataSource.CreateCommand("SELECT EXISTS (SELECT FROM users WHERE user_id = $1 AND tags = $2 AND attributes = $3)");
+        await using var command = database.CreateCommand("SELECT EXISTS (SELECT FROM users WHERE user_id = $1 AND tags = $2 AND attributes = $3)");
         AddParameters(command, row);
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }

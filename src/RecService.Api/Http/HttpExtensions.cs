@@ -2,6 +2,12 @@ using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Edge;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Json;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
 
 namespace RecService.Api.Http;
 
@@ -15,7 +21,8 @@ internal static class HttpExtensions
         builder.Services.Configure<KestrelServerOptions>(RequestLimits.Configure);
         builder.Services.AddRequestTimeouts();
         builder.Services.Configure<RequestTimeoutOptions>(RequestLimits.Configure);
-        builder.Services.AddEdge();
+        builder.Services.AddTrustedProxies();
+        builder.Services.AddCorsOrigins();
         builder.Services.AddSingleton<ImportSlots>();
         builder.Services.AddSingleton<IValidateOptions<LoadOptions>, LoadOptionsValidation>();
         builder
@@ -49,7 +56,7 @@ internal static class HttpExtensions
         app.UseEscapedPaths();
         app.UseRouting();
         app.UseRequestTimeouts();
-        app.UseConfiguredOrigins();
+        app.UseCorsOrigins();
         return app;
     }
 

@@ -1,25 +1,74 @@
 using System.Globalization;
 using System.Text.Json;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
+using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
+/// <summary>A batch that was asked for: what is valid of it, and the errors of the rest.</summary>
+/// <param name="Count">The number of interactions in the request.</param>
+/// <param name="Rows">The valid ones, by their index.</param>
+/// <param name="Errors">What is wrong with the others.</param>
+/// <param name="ReceivedAt">When the request came.</param>
+internal sealed record Batch(
+    int Count,
+    IReadOnlyList<(int Index, InteractionRow Row)> Rows,
+    IReadOnlyList<ElementError> Errors,
+    DateTimeOffset ReceivedAt
+);
+
 /// <summary>Reads a batch element by element, so that one that is malformed does not spoil the others.</summary>
-internal static class BatchReader
+internal sealed class BatchReader(ServiceMetrics metrics, TimeProvider clock)
 {
     private const string ListName = "interactions";
 
-    /// <summary>The elements of the batch; empty, with an error, when the body is no batch.</summary>
-    public static IReadOnlyList<JsonElement> Elements(FieldErrors errors, JsonElement body)
+    /// <summary>The batch of a body; null, with errors, when the body is none.</summary>
+    public Batch? Read(FieldErrors errors, JsonElement body)
+    {
+        if (List(errors, body) is not { } list)
+        {
+            return null;
+        }
+
+        var now = clock.GetUtcNow();
+        var count = list.GetArrayLength();
+        var rows = new List<(int Index, InteractionRow Row)>(count);
+        var rejected = new List<ElementError>();
+        foreach (var (index, element) in list.EnumerateArray().Index())
+        {
+            var own = new FieldErrors();
+            var input = Element(own, element);
+            if (input is not null && InteractionValidation.Validate(own, input, now) is var row && !own.Any)
+            {
+                rows.Add((index, row));
+            }
+            else
+            {
+                metrics.CountInteractions(metrics.TypeOf(input?.Type), Outcome.Rejected, 1);
+                rejected.AddRange(own.All.Select(error => new ElementError(index, error.Field, error.Reason)));
+            }
+        }
+
+        return new(count, rows, rejected, now);
+    }
+
+    /// <summary>The path of an element's field in the body.</summary>
+    public static string Path(ElementError error)
+    {
+        var element = string.Create(CultureInfo.InvariantCulture, $"{ListName}[{error.Index}]");
+        return error.Field is "$" ? element : $"{element}.{error.Field}";
+    }
+
+    private static JsonElement? List(FieldErrors errors, JsonElement body)
     {
         if (body.ValueKind != JsonValueKind.Object)
         {
             errors.Add("$", "must be an object");
-            return [];
+            return null;
         }
 
-        var seen = false;
-        JsonElement list = default;
+        JsonElement? list = null;
         try
         {
             foreach (var property in body.EnumerateObject())
@@ -28,13 +77,12 @@ internal static class BatchReader
                 {
                     errors.Add(property.Name, "is not a known field");
                 }
-                else if (seen)
+                else if (list is not null)
                 {
                     errors.Add(ListName, "is given twice");
                 }
                 else
                 {
-                    seen = true;
                     list = property.Value;
                 }
             }
@@ -43,23 +91,25 @@ internal static class BatchReader
         {
             // What the parser throws for a name with a lone surrogate or bytes that are not UTF-8.
             errors.Add("$", "has a name that is no valid Unicode text");
-            return [];
+            return null;
         }
 
-        if (!seen)
+        if (list is not { } value)
         {
             errors.Add(ListName, "is required");
         }
-        else if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() is 0 or > InteractionBatch.MaxCount)
+        else if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() is 0 or > InteractionBatchRequest.MaxCount)
         {
-            errors.Add(ListName, string.Create(CultureInfo.InvariantCulture, $"must be an array of 1 to {InteractionBatch.MaxCount} interactions"));
+            errors.Add(
+                ListName,
+                string.Create(CultureInfo.InvariantCulture, $"must be an array of 1 to {InteractionBatchRequest.MaxCount} interactions")
+            );
         }
 
-        return errors.Any ? [] : [.. list.EnumerateArray()];
+        return errors.Any ? null : list;
     }
 
-    /// <summary>One interaction; null, with an error, when it is not one.</summary>
-    public static InteractionInput? Element(FieldErrors errors, JsonElement element)
+    private static InteractionInput? Element(FieldErrors errors, JsonElement element)
     {
         try
         {

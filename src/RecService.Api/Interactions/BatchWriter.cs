@@ -1,50 +1,44 @@
 using System.Text.Json;
 using Npgsql;
-using RecService.Api.Http;
+using RecService.Api.Http.Json;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
-/// <summary>A batch that was asked for: what is valid of it, and the errors of the rest.</summary>
-/// <param name="Count">The number of interactions in the request.</param>
-/// <param name="Rows">The valid ones, by their index.</param>
-/// <param name="Errors">What is wrong with the others.</param>
-/// <param name="ReceivedAt">When the request came.</param>
-internal sealed record Batch(
-    int Count,
-    IReadOnlyList<(int Index, InteractionRow Row)> Rows,
-    IReadOnlyList<ElementError> Errors,
-    DateTimeOffset ReceivedAt
-);
-
 /// <summary>Stores a batch in one transaction, and tries again after an error of the moment where that cannot count anything twice.</summary>
-internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics metrics)
+internal sealed class BatchWriter(NpgsqlDataSource database, ServiceMetrics metrics)
 {
     /// <exception cref="IdempotencyKeyReusedException">The key came with another body before.</exception>
-    public Task<BatchResult> StoreAsync(Batch batch, IdempotencyKey? key, CancellationToken cancellationToken)
+    public Task<InteractionBatchResponse> StoreAsync(Batch batch, IdempotencyKey? key, CancellationToken cancellationToken)
     {
         var isRepeatable = key is not null || batch.Rows.All(row => row.Row.InteractionId is not null);
         return Transactions.RetryAsync(
             async attempt =>
             {
-                await using var writer = await InteractionWriter.BeginAsync(dataSource, batch.ReceivedAt, metrics, cancellationToken);
+                await using var writer = await InteractionWriter.BeginAsync(database, batch.ReceivedAt, metrics, cancellationToken);
                 if (key is not null && await IdempotencyKeys.ClaimAsync(writer.Connection, key, batch.ReceivedAt, cancellationToken) is { } former)
                 {
-                    return JsonSerializer.Deserialize<BatchResult>(former, ApiJson.Options)!;
+                    return JsonSerializer.Deserialize<InteractionBatchResponse>(former, ApiJson.Options)!;
                 }
 
-                var result = Result(batch, await StoreAsync(writer, batch, cancellationToken));
+                var response = Response(batch, await StoreAsync(writer, batch, cancellationToken));
 
                 // Where nothing was stored, a corrected batch may come under the same key.
-                if (key is not null && result.Rejected < batch.Count)
+                if (key is not null && response.Rejected < batch.Count)
                 {
-                    await IdempotencyKeys.KeepAsync(writer.Connection, key, JsonSerializer.Serialize(result, ApiJson.Options), cancellationToken);
+                    await IdempotencyKeys.KeepAsync(writer.Connection, key, JsonSerializer.Serialize(response, ApiJson.Options), cancellationToken);
+                }
+
+                if (response.Accepted == 0 && key is null)
+                {
+                    await writer.EndAsync(cancellationToken);
+                    return response;
                 }
 
                 attempt.IsCommitting = !isRepeatable;
                 await writer.CommitAsync(cancellationToken);
-                return result;
+                return response;
             },
             cancellationToken
         );
@@ -52,9 +46,9 @@ internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics me
 
     private static async Task<WriteOutcome> StoreAsync(InteractionWriter writer, Batch batch, CancellationToken cancellationToken)
     {
-        if (batch.Rows.Count <= DirectInsert.MaxRows && await writer.TryStoreDirectlyAsync([.. batch.Rows.Select(row => row.Row)], cancellationToken))
+        if (batch.Rows.Count <= DirectInsert.MaxRows && await writer.TryStoreDirectlyAsync(batch.Rows, cancellationToken) is { } outcome)
         {
-            return new(batch.Rows.Count, 0, 0, []);
+            return outcome;
         }
 
         foreach (var (index, row) in batch.Rows)
@@ -65,7 +59,7 @@ internal sealed class BatchWriter(NpgsqlDataSource dataSource, ServiceMetrics me
         return await writer.StoreAsync(maxConflicts: batch.Rows.Count, cancellationToken);
     }
 
-    private static BatchResult Result(Batch batch, WriteOutcome outcome)
+    private static InteractionBatchResponse Response(Batch batch, WriteOutcome outcome)
     {
         var conflicts = outcome.Conflicts.Select(index => new ElementError(
             (int)index,

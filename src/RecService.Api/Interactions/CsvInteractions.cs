@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Unicode;
 using CsvHelper;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Json;
 
 namespace RecService.Api.Interactions;
 
@@ -17,14 +19,15 @@ internal static class CsvInteractions
 {
     public const string MediaType = "text/csv";
 
-    private const string ContextPrefix = "context.";
-
-    private static readonly string[] Columns = ["interactionId", "userId", "itemId", "type", "value", "occurredAt", "tags", "recommendationId"];
-    private static readonly string[] RequiredColumns = ["userId", "itemId", "type"];
+    /// <summary>The columns that there are, for the description.</summary>
+    public static readonly string Header = string.Join(
+        ", ",
+        InteractionColumns.All.Select(column => column.HasNames ? $"`{column.Name}.<key>`" : $"`{column.Name}`")
+    );
 
     public static async IAsyncEnumerable<CsvRow> ReadAsync(
-        Stream body,
         FieldErrors headerErrors,
+        Stream body,
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
@@ -40,7 +43,7 @@ internal static class CsvInteractions
         await using var reader = CsvReader.Create(body, options, leaveOpen: true);
         await reader.ReadHeaderAsync(cancellationToken);
         string[] header = [.. reader.Headers];
-        CheckHeader(headerErrors, header);
+        var columns = Columns(headerErrors, header);
         if (headerErrors.Any)
         {
             yield break;
@@ -65,96 +68,58 @@ internal static class CsvInteractions
             }
             else
             {
-                interaction = Parse(errors, header, reader);
+                interaction = Parse(errors, header, columns, reader);
             }
 
             yield return new(reader.LineNumber, errors.Any ? null : interaction, errors);
         }
     }
 
-    private static void CheckHeader(FieldErrors errors, string[] header)
+    /// <summary>The column of each header; what is wrong with one goes to the errors.</summary>
+    private static List<InteractionColumn> Columns(FieldErrors errors, string[] header)
     {
-        foreach (var column in header)
+        var columns = new List<InteractionColumn>(header.Length);
+        foreach (var name in header)
         {
-            var isContext = column.StartsWith(ContextPrefix, StringComparison.Ordinal);
-            if (!isContext && !Columns.Contains(column, StringComparer.Ordinal))
+            if (InteractionColumns.All.FirstOrDefault(column => column.Is(name)) is not { } column)
             {
-                errors.Add(column, "is not a known column");
+                errors.Add(name, "is not a known column");
             }
-            else if (isContext && Features.NameProblem(column[ContextPrefix.Length..]) is { } problem)
+            else if (column.HasNames && Features.NameProblem(name[(column.Name.Length + 1)..]) is { } problem)
             {
-                errors.Add(column, problem);
+                errors.Add(name, problem);
+            }
+            else
+            {
+                columns.Add(column);
             }
         }
 
-        foreach (var repeated in header.GroupBy(column => column, StringComparer.Ordinal).Where(group => group.Count() > 1))
+        foreach (var repeated in header.GroupBy(name => name, StringComparer.Ordinal).Where(group => group.Count() > 1))
         {
             errors.Add(repeated.Key, "is given twice");
         }
 
-        foreach (var missing in RequiredColumns.Except(header, StringComparer.Ordinal))
+        foreach (var missing in InteractionColumns.All.Where(column => column.IsRequired).Except(columns))
         {
-            errors.Add(missing, "is a column that is required");
+            errors.Add(missing.Name, "is a column that is required");
         }
+
+        return columns;
     }
 
-    private static InteractionInput Parse(FieldErrors errors, string[] header, CsvReader reader)
+    private static InteractionInput Parse(FieldErrors errors, string[] header, List<InteractionColumn> columns, CsvReader reader)
     {
         var input = new InteractionInput();
-        Dictionary<string, FeatureValue>? context = null;
         for (var i = 0; i < header.Length; i++)
         {
             var cell = reader.GetString(i);
-            if (cell.Length == 0)
+            if (cell.Length > 0)
             {
-                continue;
-            }
-
-            switch (header[i])
-            {
-                case "interactionId":
-                    input = input with { InteractionId = cell };
-                    break;
-                case "userId":
-                    input = input with { UserId = cell };
-                    break;
-                case "itemId":
-                    input = input with { ItemId = cell };
-                    break;
-                case "type":
-                    input = input with { Type = cell };
-                    break;
-                case "value" when double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out var value):
-                    input = input with { Value = value };
-                    break;
-                case "value":
-                    errors.Add("value", "must be a number");
-                    break;
-                case "occurredAt" when Rfc3339Converter.TryParse(cell, out var time):
-                    input = input with { OccurredAt = time };
-                    break;
-                case "occurredAt":
-                    errors.Add("occurredAt", Rfc3339Converter.Expected);
-                    break;
-                case "tags":
-                    input = input with { Tags = cell.Split('|') };
-                    break;
-                case "recommendationId":
-                    input = input with { RecommendationId = cell };
-                    break;
-                case var column when ExternalId.TextProblem(cell, Features.MaxTextLength) is { } problem:
-                    errors.Add(column, problem);
-                    break;
-                case var column:
-                    context ??= new(StringComparer.Ordinal);
-                    context[column[ContextPrefix.Length..]] = FeatureValue.Of(cell);
-                    break;
+                input = columns[i].ReadCell(errors, header[i], input, cell);
             }
         }
 
-        return input with
-        {
-            Context = context,
-        };
+        return input;
     }
 }

@@ -4,29 +4,50 @@ using RecService.Api.Storage;
 
 namespace RecService.Api.Interactions;
 
-/// <summary>Stores a few interactions row by row, which takes less time than to make a temporary table for them.</summary>
-internal static class DirectInsert
+/// <summary>What a row turns out to be.</summary>
+internal enum Finding
+{
+    /// <summary>It was not stored before, and is now.</summary>
+    New,
+
+    /// <summary>The same was stored before.</summary>
+    Duplicate,
+
+    /// <summary>Its interactionId belongs to another event.</summary>
+    Conflict,
+}
+
+/// <summary>Stores a few interactions row by row, by prepared statements, which takes less time than to make a temporary table for them.</summary>
+internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset now)
 {
     /// <summary>Up to how many rows.</summary>
     public const int MaxRows = 64;
 
+    // Others may store the same ids in the same moment. Whoever meets them again and again is better off with the whole set.
+    private const int MaxRounds = 5;
+
     private const string Save = "SAVEPOINT before_direct_insert";
-
-    // Prepared plans outlive their occasion: one that reads the whole table, made while that was small, would still be used when it has grown.
-    private const string LookUp = "SET LOCAL enable_seqscan = off";
-
     private const string Undo = "ROLLBACK TO SAVEPOINT before_direct_insert";
 
-    private const string InsertInteraction = """
-        INSERT INTO interactions (user_key, item_key, type, value, occurred_at, tags, context, interaction_id, recommendation_id, received_at)
-        SELECT u.user_key, m.item_key, $3, $4, coalesce($5, $10), $6, $7, $8, $9, $10 FROM users AS u, items AS m WHERE u.user_id = $1 AND m.item_id = $2
-        ON CONFLICT (user_key, interaction_id) WHERE interaction_id IS NOT NULL DO NOTHING
-        """;
+    // Prepared plans outlive their occasion: one that reads the whole table, made while that was small, would still be used when it has grown.
+    // For these statements alone: what comes after them in the transaction is planned as the server's settings say.
+    private const string LookUp = "SET LOCAL enable_seqscan = off";
+    private const string PlanAsBefore = "SET LOCAL enable_seqscan TO DEFAULT";
 
-    // Sorted as the other writers do it, so that two never wait for each other in a circle.
-    private const string SelectUnknown = """
-        SELECT ARRAY(SELECT DISTINCT i.id COLLATE "C" FROM unnest($1) AS i (id) WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.user_id = i.id COLLATE "C") ORDER BY 1),
-            ARRAY(SELECT DISTINCT i.id COLLATE "C" FROM unnest($2) AS i (id) WHERE NOT EXISTS (SELECT FROM items AS m WHERE m.item_id = i.id COLLATE "C") ORDER BY 1)
+    private const string DrawKeys = "SELECT nextval('interactions_interaction_key_seq') FROM generate_series(1, $1)";
+
+    private static readonly string Parameters = InteractionColumns.Parameters;
+    private static readonly string KeyParameter = FormattableString.Invariant($"${InteractionColumns.All.Count + 1}");
+    private static readonly string TimeParameter = FormattableString.Invariant($"${InteractionColumns.All.Count + 2}");
+
+    private static readonly string InsertInteraction = InteractionColumns.Insert(
+        $"SELECT {Parameters}, {KeyParameter}::bigint AS interaction_key, {TimeParameter}::timestamptz AS received_at"
+    );
+
+    private static readonly string FindInteraction = $"""
+        SELECT u.user_key IS NOT NULL, m.item_key IS NOT NULL, s.interaction_key IS NOT NULL, {InteractionColumns.IsConflict}
+        FROM (SELECT {Parameters}) AS i LEFT JOIN users AS u ON u.user_id = i.user_id LEFT JOIN items AS m ON m.item_id = i.item_id
+        LEFT JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
         """;
 
     private const string InsertUsers =
@@ -35,77 +56,138 @@ internal static class DirectInsert
     private const string InsertItems =
         "INSERT INTO items (item_id, created_at, updated_at) SELECT unnest($1), $2, $2 ON CONFLICT (item_id) DO NOTHING";
 
-    /// <summary>Stores the rows, and their users and items; false, with nothing done, when one of them was stored before or is there twice.</summary>
-    public static async Task<bool> TryAsync(
-        NpgsqlConnection connection,
-        IReadOnlyCollection<InteractionRow> rows,
-        DateTimeOffset now,
-        CancellationToken cancellationToken
-    )
+    /// <summary>
+    /// Stores the rows that are new, and their users and items; answers what became of each row. Null, with nothing done, when others are in the way.
+    /// </summary>
+    public async Task<Finding[]?> TryAsync(IReadOnlyList<InteractionRow> rows, CancellationToken cancellationToken)
     {
-        // Also for a single row: inserted or not, it would be a change in the change log.
-        if (await InsertAsync(connection, [new(Save), new(LookUp)], rows, now, cancellationToken))
+        var entries = await InOrderAsync(rows, cancellationToken);
+
+        // Mostly all of them are new, and their users and items are known.
+        if (await InsertAsync([new(Statements.WithoutJit), new(Save)], entries, cancellationToken))
         {
-            return true;
+            return Findings(entries);
         }
 
-        // Mostly because users or items are unknown.
-        var creations = await UndoAndFindCreationsAsync(connection, rows, now, cancellationToken);
-        if (creations.Count == 0)
+        for (var round = 0; round < MaxRounds; round++)
         {
-            return false;
-        }
+            // Statements that change nothing are not kept: the change log would take them for changes.
+            await FindAsync([new(Undo)], entries, cancellationToken);
+            var fresh = Fresh(entries);
+            if (fresh.Count == 0)
+            {
+                return Findings(entries);
+            }
 
-        if (await InsertAsync(connection, creations, rows, now, cancellationToken))
-        {
-            return true;
+            if (await InsertAsync(Creations(fresh), fresh, cancellationToken))
+            {
+                await FindAsync([], [.. entries.Where(entry => entry.Finding is Finding.New).Except(fresh)], cancellationToken);
+                return Findings(entries);
+            }
         }
 
         await connection.ExecuteAsync(Undo, cancellationToken);
-        return false;
+        return null;
     }
 
-    /// <summary>Says whether all rows went in.</summary>
-    private static async Task<bool> InsertAsync(
-        NpgsqlConnection connection,
-        IEnumerable<NpgsqlBatchCommand> before,
-        IReadOnlyCollection<InteractionRow> rows,
-        DateTimeOffset now,
-        CancellationToken cancellationToken
-    )
-    {
-        NpgsqlBatchCommand[] insertions = [.. rows.Select(row => Insertion(row, now))];
-        await using var batch = Batch(connection, before.Concat(insertions));
-        await batch.PrepareAsync(cancellationToken);
-        await batch.ExecuteNonQueryAsync(cancellationToken);
-        return insertions.All(insertion => insertion.RecordsAffected == 1);
-    }
+    private static Finding[] Findings(IEnumerable<Entry> entries) => [.. entries.OrderBy(entry => entry.Place).Select(entry => entry.Finding)];
 
     /// <summary>
-    /// The statements that create the unknown users and items. There are none that would change nothing: the change log would take them for changes.
+    /// The rows in the order in which every writer stores them, so that two never wait for each other in a circle. Their keys keep the order of the
+    /// batch.
     /// </summary>
-    private static async Task<List<NpgsqlBatchCommand>> UndoAndFindCreationsAsync(
-        NpgsqlConnection connection,
-        IReadOnlyCollection<InteractionRow> rows,
-        DateTimeOffset now,
+    private async Task<Entry[]> InOrderAsync(IReadOnlyList<InteractionRow> rows, CancellationToken cancellationToken)
+    {
+        Entry[] asGiven = [.. rows.Select((row, place) => new Entry(place, row))];
+        Entry[] inOrder = [.. asGiven.Order(WriteOrder.Instance)];
+        if (inOrder.SequenceEqual(asGiven))
+        {
+            return asGiven;
+        }
+
+        await using var draw = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new(Statements.WithoutJit),
+                new(DrawKeys) { Parameters = { new() { Value = rows.Count } } },
+            },
+        };
+        await draw.PrepareAsync(cancellationToken);
+        await using var keys = await draw.ExecuteReaderAsync(cancellationToken);
+        foreach (var entry in asGiven)
+        {
+            await keys.ReadAsync(cancellationToken);
+            entry.Key = keys.GetInt64(0);
+        }
+
+        return inOrder;
+    }
+
+    /// <summary>Says whether all of them went in.</summary>
+    private async Task<bool> InsertAsync(
+        IEnumerable<NpgsqlBatchCommand> before,
+        IReadOnlyCollection<Entry> entries,
         CancellationToken cancellationToken
     )
     {
-        NpgsqlBatchCommand select = new(SelectUnknown)
-        {
-            Parameters = { TextArray([.. rows.Select(row => row.UserId)]), TextArray([.. rows.Select(row => row.ItemId)]) },
-        };
-        await using var batch = Batch(connection, [new(Undo), new(LookUp), select]);
+        NpgsqlBatchCommand[] insertions = [.. entries.Select(Insertion)];
+        await using var batch = LookingUp(before, insertions);
         await batch.PrepareAsync(cancellationToken);
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        return [.. Creation(InsertUsers, reader.GetFieldValue<string[]>(0), now), .. Creation(InsertItems, reader.GetFieldValue<string[]>(1), now)];
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+        return Array.TrueForAll(insertions, insertion => insertion.RecordsAffected == 1);
     }
 
-    private static NpgsqlBatch Batch(NpgsqlConnection connection, IEnumerable<NpgsqlBatchCommand> commands)
+    /// <summary>Finds out what is there of each: the user, the item, the interaction itself.</summary>
+    private async Task FindAsync(IEnumerable<NpgsqlBatchCommand> before, IReadOnlyCollection<Entry> entries, CancellationToken cancellationToken)
+    {
+        if (entries.Count == 0)
+        {
+            return;
+        }
+
+        await using var batch = LookingUp(before, entries.Select(Search));
+        await batch.PrepareAsync(cancellationToken);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        foreach (var entry in entries)
+        {
+            await reader.ReadAsync(cancellationToken);
+            entry.HasUser = reader.GetBoolean(0);
+            entry.HasItem = reader.GetBoolean(1);
+            entry.Finding =
+                !reader.GetBoolean(2) ? Finding.New
+                : reader.GetBoolean(3) ? Finding.Conflict
+                : Finding.Duplicate;
+            await reader.NextResultAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>What is to be stored: of an id that is not stored yet, the first that came.</summary>
+    private static List<Entry> Fresh(IEnumerable<Entry> entries)
+    {
+        var seen = new HashSet<(string User, string Interaction)>();
+        return
+        [
+            .. entries.Where(entry => entry.Finding is Finding.New && (entry.Row.InteractionId is not { } id || seen.Add((entry.Row.UserId, id)))),
+        ];
+    }
+
+    private IEnumerable<NpgsqlBatchCommand> Creations(List<Entry> entries) =>
+        [
+            .. Creation(InsertUsers, entries.Where(entry => !entry.HasUser).Select(entry => entry.Row.UserId)),
+            .. Creation(InsertItems, entries.Where(entry => !entry.HasItem).Select(entry => entry.Row.ItemId)),
+        ];
+
+    private IEnumerable<NpgsqlBatchCommand> Creation(string sql, IEnumerable<string> missing)
+    {
+        string[] ids = [.. missing.Distinct(StringComparer.Ordinal).Order(CollationC.Instance)];
+        return ids.Length == 0 ? [] : [new(sql) { Parameters = { TextArray(ids), Time(now) } }];
+    }
+
+    private NpgsqlBatch LookingUp(IEnumerable<NpgsqlBatchCommand> before, IEnumerable<NpgsqlBatchCommand> commands)
     {
         var batch = new NpgsqlBatch(connection);
-        foreach (var command in commands)
+        foreach (var command in before.Append(new(LookUp)).Concat(commands).Append(new(PlanAsBefore)))
         {
             batch.BatchCommands.Add(command);
         }
@@ -113,31 +195,62 @@ internal static class DirectInsert
         return batch;
     }
 
-    private static IEnumerable<NpgsqlBatchCommand> Creation(string sql, string[] ids, DateTimeOffset now) =>
-        ids.Length == 0 ? [] : [new(sql) { Parameters = { TextArray(ids), Time(now) } }];
+    private NpgsqlBatchCommand Insertion(Entry entry)
+    {
+        var command = Search(entry);
+        command.CommandText = InsertInteraction;
+        command.Parameters.Add(new() { Value = entry.Key ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
+        command.Parameters.Add(Time(now));
+        return command;
+    }
 
-    private static NpgsqlBatchCommand Insertion(in InteractionRow row, DateTimeOffset now) =>
-        new(InsertInteraction)
+    private static NpgsqlBatchCommand Search(Entry entry)
+    {
+        var command = new NpgsqlBatchCommand(FindInteraction);
+        foreach (var column in InteractionColumns.All)
         {
-            Parameters =
-            {
-                Text(row.UserId),
-                Text(row.ItemId),
-                Text(row.Type),
-                new() { Value = row.Value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
-                Time(row.OccurredAt?.ToUniversalTime()),
-                TextArray(row.Tags),
-                new() { Value = row.Context, NpgsqlDbType = NpgsqlDbType.Jsonb },
-                Text(row.InteractionId),
-                Text(row.RecommendationId),
-                Time(now),
-            },
-        };
+            command.Parameters.Add(column.Parameter(entry.Row));
+        }
 
-    private static NpgsqlParameter Text(string? value) => new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
+        return command;
+    }
 
     private static NpgsqlParameter TextArray(string[] values) => new() { Value = values, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
 
-    private static NpgsqlParameter Time(DateTimeOffset? value) =>
-        new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz };
+    private static NpgsqlParameter Time(DateTimeOffset value) => new() { Value = value, NpgsqlDbType = NpgsqlDbType.TimestampTz };
+
+    /// <summary>A row of the batch, and what is known of it.</summary>
+    private sealed class Entry(int place, InteractionRow row)
+    {
+        public int Place => place;
+
+        public InteractionRow Row => row;
+
+        /// <summary>Null: it is drawn where the row is stored.</summary>
+        public long? Key { get; set; }
+
+        public bool HasUser { get; set; }
+
+        public bool HasItem { get; set; }
+
+        public Finding Finding { get; set; }
+    }
+
+    /// <summary>Rows with an id by user and id, behind those without, which nobody waits for.</summary>
+    private sealed class WriteOrder : IComparer<Entry>
+    {
+        public static readonly WriteOrder Instance = new();
+
+        public int Compare(Entry? x, Entry? y)
+        {
+            var (left, right) = (x!.Row, y!.Row);
+            if (left.InteractionId is null || right.InteractionId is null)
+            {
+                return (left.InteractionId is null ? 0 : 1) - (right.InteractionId is null ? 0 : 1);
+            }
+
+            var users = CollationC.Instance.Compare(left.UserId, right.UserId);
+            return users != 0 ? users : CollationC.Instance.Compare(left.InteractionId, right.InteractionId);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using Npgsql;
-using RecService.Api.Http;
+using RecService.Api.Domain;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 
@@ -24,7 +24,7 @@ internal sealed class IdempotencyKeyReusedException : Exception;
 /// primary key,
 /// in whatever process they are.
 /// </summary>
-internal sealed partial class IdempotencyKeys(NpgsqlDataSource dataSource, TimeProvider clock, ILogger<IdempotencyKeys> logger) : BackgroundService
+internal sealed partial class IdempotencyKeys(NpgsqlDataSource database, TimeProvider clock, ILogger<IdempotencyKeys> logger) : BackgroundService
 {
     /// <summary>How long an answer is kept.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromHours(24);
@@ -80,8 +80,8 @@ internal sealed partial class IdempotencyKeys(NpgsqlDataSource dataSource, TimeP
 
     public async Task<int> PruneAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await connection.ProbeAsync(cancellationToken);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await connection.ExecuteAsync(Statements.SessionWithoutJit, cancellationToken);
         return await connection.ExecuteUnhurriedAsync(
             "DELETE FROM idempotency_keys WHERE created_at < $1",
             cancellationToken,

@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Interactions;
 
@@ -31,14 +33,14 @@ internal sealed record InteractionInput
     public IReadOnlyList<string>? Tags { get; init; }
 
     /// <summary>The circumstances, such as the device: strings and booleans are categories, numbers are numeric features.</summary>
-    public IReadOnlyDictionary<string, FeatureValue>? Context { get; init; }
+    public IReadOnlyDictionary<string, AttributeValue>? Context { get; init; }
 
     /// <summary>The <c>recommendationId</c> of the answer that the event follows.</summary>
     public string? RecommendationId { get; init; }
 }
 
 /// <summary>A batch of interactions.</summary>
-internal sealed record InteractionBatch
+internal sealed record InteractionBatchRequest
 {
     public const int MaxCount = 10_000;
 
@@ -52,7 +54,7 @@ internal sealed record InteractionBatch
 /// <param name="Duplicates">The number of interactions that were stored before, under the same interactionId.</param>
 /// <param name="Rejected">The number of interactions that were left out as invalid.</param>
 /// <param name="Errors">Why they were left out.</param>
-internal sealed record BatchResult(long Accepted, long Duplicates, long Rejected, IReadOnlyList<ElementError> Errors);
+internal sealed record InteractionBatchResponse(long Accepted, long Duplicates, long Rejected, IReadOnlyList<ElementError> Errors);
 
 /// <summary>Why an interaction of a batch was rejected.</summary>
 /// <param name="Index">Its index in the batch, from 0.</param>
@@ -66,10 +68,16 @@ internal sealed record ElementError(int Index, string Field, string Reason);
 /// <param name="Rejected">The number of lines that were left out as invalid.</param>
 /// <param name="Errors">Why they were left out: the first 1,000 reasons.</param>
 /// <param name="ErrorsTruncated">Whether there were more errors than are listed.</param>
-internal sealed record InteractionImportResult(long Accepted, long Duplicates, long Rejected, IReadOnlyList<LineError> Errors, bool ErrorsTruncated);
+internal sealed record InteractionImportResponse(
+    long Accepted,
+    long Duplicates,
+    long Rejected,
+    IReadOnlyList<LineError> Errors,
+    bool ErrorsTruncated
+);
 
 /// <summary>A stored interaction.</summary>
-internal sealed record InteractionAnswer
+internal sealed record InteractionResponse
 {
     /// <summary>The caller's id of this event.</summary>
     public required string? InteractionId { get; init; }
@@ -93,20 +101,35 @@ internal sealed record InteractionAnswer
     public required IReadOnlyList<string> Tags { get; init; }
 
     /// <summary>The circumstances.</summary>
-    public required IReadOnlyDictionary<string, FeatureValue> Context { get; init; }
+    public required IReadOnlyDictionary<string, AttributeValue> Context { get; init; }
 
     /// <summary>The answer of <c>recommendations</c> that the event follows.</summary>
     public required string? RecommendationId { get; init; }
 
     /// <summary>When the service stored it.</summary>
     public required DateTimeOffset ReceivedAt { get; init; }
+
+    public static InteractionResponse From(Interaction stored, string userId, string itemId) =>
+        new()
+        {
+            InteractionId = stored.InteractionId,
+            UserId = userId,
+            ItemId = itemId,
+            Type = stored.Type,
+            Value = stored.Value,
+            OccurredAt = stored.OccurredAt,
+            Tags = stored.Tags,
+            Context = Features.FromJson(stored.Context),
+            RecommendationId = stored.RecommendationId,
+            ReceivedAt = stored.ReceivedAt,
+        };
 }
 
 /// <summary>A page of interactions, the last stored first.</summary>
 /// <param name="Interactions">The interactions of this page.</param>
 /// <param name="NextCursor">The cursor of the next page; null on the last one.</param>
-internal sealed record InteractionPage(IReadOnlyList<InteractionAnswer> Interactions, string? NextCursor);
+internal sealed record InteractionPage(IReadOnlyList<InteractionResponse> Interactions, string? NextCursor);
 
 /// <summary>What a deletion removed.</summary>
 /// <param name="Deleted">The number of interactions removed.</param>
-internal sealed record DeletedInteractions(long Deleted);
+internal sealed record InteractionDeletionResponse(long Deleted);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -6,10 +5,15 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Json;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
-using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
@@ -17,7 +21,7 @@ internal static class InteractionEndpoints
 {
     private const string ListName = "interactions";
 
-    public static void Map(IEndpointRouteBuilder routes)
+    public static IEndpointRouteBuilder MapInteractionEndpoints(this IEndpointRouteBuilder routes)
     {
         var interactions = routes.MapGroup("/v1/interactions").WithTags("Interactions");
 
@@ -31,7 +35,7 @@ internal static class InteractionEndpoints
                     + "and so it is with an `Idempotency-Key`, a text of the caller's for this request: sent again within a day with the same body, the request is answered as before and not counted again. "
                     + "When all are rejected, the answer is 400. Unknown users and items are created."
             )
-            .Accepts<InteractionBatch>("application/json")
+            .Accepts<InteractionBatchRequest>("application/json")
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
@@ -41,7 +45,7 @@ internal static class InteractionEndpoints
             .WithSummary("Import interactions")
             .Requires(Roles.Ingest)
             .WithDescription(
-                "NDJSON (one interaction a line) or CSV (with a header row; tags separated by `|`; columns `context.<key>`), streamed, of any size. "
+                $"NDJSON (one interaction a line) or CSV (with a header row of {CsvInteractions.Header}, in any order; tags separated by `|`), streamed, of any size. "
                     + "Valid lines are committed together; a broken connection stores none."
             )
             .Accepts<InteractionInput>(NdJson.MediaType, CsvInteractions.MediaType)
@@ -76,16 +80,16 @@ internal static class InteractionEndpoints
             .WithoutTimeLimit()
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`); at least one of them is required. Users and items stay.")
             .WithTimes();
+        return routes;
     }
 
-    private static async Task<Results<Ok<BatchResult>, ValidationProblem, ProblemHttpResult>> PostAsync(
+    private static async Task<Results<Ok<InteractionBatchResponse>, ValidationProblem, ProblemHttpResult>> PostAsync(
         HttpRequest request,
         [FromHeader(Name = IdempotencyKey.HeaderName)] string? idempotencyKey,
         ClaimsPrincipal caller,
+        BatchReader reader,
         BatchWriter writer,
-        DatabaseConfiguration database,
-        ServiceMetrics metrics,
-        TimeProvider time,
+        DatabaseConfiguration configuration,
         CancellationToken cancellationToken
     )
     {
@@ -98,14 +102,12 @@ internal static class InteractionEndpoints
         await using var content = hash is null ? request.Body : new CryptoStream(request.Body, hash, CryptoStreamMode.Read, leaveOpen: true);
         using var body = await JsonDocument.ParseAsync(content, ApiJson.DocumentOptions, cancellationToken);
         var key = idempotencyKey is null ? null : new IdempotencyKey(caller.Identity?.Name ?? "", idempotencyKey, hash!.Hash!);
-        var requestErrors = new FieldErrors();
-        var elements = BatchReader.Elements(requestErrors, body.RootElement);
-        if (requestErrors.Any)
+        var errors = new FieldErrors();
+        if (reader.Read(errors, body.RootElement) is not { } batch)
         {
-            return requestErrors.ToProblem();
+            return errors.ToProblem();
         }
 
-        var batch = Validate(elements, time.GetUtcNow(), metrics);
         if (batch.Rows.Count == 0)
         {
             return AllRejected(batch.Errors);
@@ -113,12 +115,12 @@ internal static class InteractionEndpoints
 
         try
         {
-            var result = await Transactions.WithinAsync(
-                database.Options.CommandTimeout,
+            var response = await Transactions.WithinAsync(
+                configuration.Options.CommandTimeout,
                 limited => writer.StoreAsync(batch, key, limited),
                 cancellationToken
             );
-            return result.Rejected == batch.Count ? AllRejected(result.Errors) : TypedResults.Ok(result);
+            return response.Rejected == batch.Count ? AllRejected(response.Errors) : TypedResults.Ok(response);
         }
         catch (IdempotencyKeyReusedException)
         {
@@ -131,38 +133,10 @@ internal static class InteractionEndpoints
         }
     }
 
-    private static Batch Validate(IReadOnlyList<JsonElement> elements, DateTimeOffset now, ServiceMetrics metrics)
-    {
-        var rows = new List<(int Index, InteractionRow Row)>(elements.Count);
-        var rejected = new List<ElementError>();
-        for (var i = 0; i < elements.Count; i++)
-        {
-            var errors = new FieldErrors();
-            var input = BatchReader.Element(errors, elements[i]);
-            if (input is not null && InteractionValidation.Validate(errors, input, now) is var row && !errors.Any)
-            {
-                rows.Add((i, row));
-            }
-            else
-            {
-                metrics.CountInteractions(metrics.TypeOf(input?.Type), Outcome.Rejected, 1);
-                rejected.AddRange(errors.All.Select(error => new ElementError(i, error.Field, error.Reason)));
-            }
-        }
-
-        return new(elements.Count, rows, rejected, now);
-    }
-
     private static ValidationProblem AllRejected(IEnumerable<ElementError> errors) =>
-        Problems.Invalid(errors.Select(error => new FieldError(Path(error), error.Reason)));
+        Problems.Invalid(errors.Select(error => new FieldError(BatchReader.Path(error), error.Reason)));
 
-    private static string Path(ElementError error)
-    {
-        var element = string.Create(CultureInfo.InvariantCulture, $"{ListName}[{error.Index}]");
-        return error.Field is "$" ? element : $"{element}.{error.Field}";
-    }
-
-    private static async Task<Results<Ok<InteractionImportResult>, ValidationProblem>> ImportAsync(
+    private static async Task<Results<Ok<InteractionImportResponse>, ValidationProblem>> ImportAsync(
         HttpRequest request,
         InteractionImporter importer,
         CancellationToken cancellationToken
@@ -174,16 +148,16 @@ internal static class InteractionEndpoints
             return Problems.Invalid(IdempotencyKey.HeaderName, "is for batches; give the rows of an import an interactionId each");
         }
 
-        var requestErrors = new FieldErrors();
-        var result = await importer.RunAsync(request, requestErrors, cancellationToken);
-        return requestErrors.Any ? requestErrors.ToProblem() : TypedResults.Ok(result);
+        var errors = new FieldErrors();
+        var response = await importer.RunAsync(errors, request, cancellationToken);
+        return errors.Any ? errors.ToProblem() : TypedResults.Ok(response);
     }
 
     private static Task ExportAsync(HttpResponse response, NpgsqlDataSource database, AuditLog audit, CancellationToken cancellationToken) =>
         audit.WatchAsync("interactions.export", () => InteractionExport.WriteAsync(response, database, cancellationToken));
 
     private static async Task<Results<Ok<InteractionPage>, ValidationProblem>> ListAsync(
-        RecServiceDbContext database,
+        RecServiceDbContext context,
         string? userId,
         string? itemId,
         string? type,
@@ -203,7 +177,7 @@ internal static class InteractionEndpoints
             return errors.ToProblem();
         }
 
-        if (await filter.QueryAsync(database, cancellationToken) is not { } interactions)
+        if (await filter.QueryAsync(context, cancellationToken) is not { } interactions)
         {
             return TypedResults.Ok(new InteractionPage([], NextCursor: null));
         }
@@ -216,9 +190,9 @@ internal static class InteractionEndpoints
         var rows = await interactions
             .OrderByDescending(interaction => interaction.InteractionKey)
             .Take(size + 1)
-            .Join(database.Users, interaction => interaction.UserKey, user => user.UserKey, (interaction, user) => new { interaction, user.UserId })
+            .Join(context.Users, interaction => interaction.UserKey, user => user.UserKey, (interaction, user) => new { interaction, user.UserId })
             .Join(
-                database.Items,
+                context.Items,
                 row => row.interaction.ItemKey,
                 item => item.ItemKey,
                 (row, item) =>
@@ -231,27 +205,14 @@ internal static class InteractionEndpoints
             )
             .OrderByDescending(row => row.interaction.InteractionKey)
             .ToListAsync(cancellationToken);
-        var page = rows.Take(size)
-            .Select(row => new InteractionAnswer
-            {
-                InteractionId = row.interaction.InteractionId,
-                UserId = row.UserId,
-                ItemId = row.ItemId,
-                Type = row.interaction.Type,
-                Value = row.interaction.Value,
-                OccurredAt = row.interaction.OccurredAt,
-                Tags = row.interaction.Tags,
-                Context = Features.FromJson(row.interaction.Context),
-                RecommendationId = row.interaction.RecommendationId,
-                ReceivedAt = row.interaction.ReceivedAt,
-            });
+        var page = rows.Take(size).Select(row => InteractionResponse.From(row.interaction, row.UserId, row.ItemId));
         return TypedResults.Ok(
             new InteractionPage([.. page], rows.Count > size ? Paging.Cursor(ListName, rows[size - 1].interaction.InteractionKey) : null)
         );
     }
 
-    private static async Task<Results<Ok<DeletedInteractions>, ValidationProblem>> DeleteAsync(
-        RecServiceDbContext database,
+    private static async Task<Results<Ok<InteractionDeletionResponse>, ValidationProblem>> DeleteAsync(
+        RecServiceDbContext context,
         string? userId,
         string? itemId,
         string? type,
@@ -265,7 +226,7 @@ internal static class InteractionEndpoints
         var filter = InteractionFilter.Read(errors, userId, itemId, type, from, to);
         if (!errors.Any && filter.IsEmpty)
         {
-            errors.Add("$", "at least one of userId, itemId, type, from and to is required");
+            errors.Add("$", "must name at least one of userId, itemId, type, from and to");
         }
 
         if (errors.Any)
@@ -273,20 +234,20 @@ internal static class InteractionEndpoints
             return errors.ToProblem();
         }
 
-        database.Database.SetCommandTimeout(0);
+        context.Database.SetCommandTimeout(0);
         // A statement that deletes nothing would still be a change in the change log.
         var deleted =
-            await filter.QueryAsync(database, cancellationToken) is { } interactions && await interactions.AnyAsync(cancellationToken)
+            await filter.QueryAsync(context, cancellationToken) is { } interactions && await interactions.AnyAsync(cancellationToken)
                 ? await Transactions.RetryAsync(
-                    attempt => DeleteAndRecordAsync(database, interactions, filter, audit, attempt, cancellationToken),
+                    attempt => DeleteAndRecordAsync(context, interactions, filter, audit, attempt, cancellationToken),
                     cancellationToken
                 )
                 : 0;
-        return TypedResults.Ok(new DeletedInteractions(deleted));
+        return TypedResults.Ok(new InteractionDeletionResponse(deleted));
     }
 
     private static async Task<int> DeleteAndRecordAsync(
-        RecServiceDbContext database,
+        RecServiceDbContext context,
         IQueryable<Interaction> interactions,
         InteractionFilter filter,
         AuditLog audit,
@@ -294,9 +255,10 @@ internal static class InteractionEndpoints
         CancellationToken cancellationToken
     )
     {
-        await using var transaction = await database.Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        await context.Database.ExecuteSqlRawAsync(Statements.WithoutJit, cancellationToken);
         var deleted = await interactions.ExecuteDeleteAsync(cancellationToken);
-        await audit.WriteAsync(database, "interactions.delete", $"{filter}: {deleted}", cancellationToken);
+        await audit.WriteAsync(context, "interactions.delete", $"{filter}: {deleted}", cancellationToken);
         // Done twice, it would answer that nothing was there.
         attempt.IsCommitting = true;
         await transaction.CommitAsync(cancellationToken);

@@ -1,6 +1,5 @@
 using Npgsql;
-using NpgsqlTypes;
-using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Storage;
 
 namespace RecService.Api.Interactions;
@@ -8,9 +7,9 @@ namespace RecService.Api.Interactions;
 /// <summary>All interactions as the import takes them, in the order in which they were stored, as of one moment.</summary>
 internal static class InteractionExport
 {
-    private const string Copy = """
+    private static readonly string Copy = $"""
         COPY (
-            SELECT i.interaction_id, u.user_id, m.item_id, i.type, i.value, i.occurred_at, i.tags, i.context::text, i.recommendation_id
+            SELECT {InteractionColumns.Exported}
             FROM interactions AS i JOIN users AS u USING (user_key) JOIN items AS m USING (item_key) ORDER BY i.interaction_key) TO STDOUT (FORMAT BINARY)
         """;
 
@@ -23,19 +22,11 @@ internal static class InteractionExport
         while (await rows.StartRowAsync(cancellationToken) != -1)
         {
             lines.Json.WriteStartObject();
-            lines.Json.WriteText("interactionId", await rows.TextAsync(cancellationToken));
-            lines.Json.WriteText("userId", await rows.TextAsync(cancellationToken));
-            lines.Json.WriteText("itemId", await rows.TextAsync(cancellationToken));
-            lines.Json.WriteText("type", await rows.TextAsync(cancellationToken));
-            if (await rows.NumberAsync(cancellationToken) is { } value)
+            foreach (var column in InteractionColumns.All)
             {
-                lines.Json.WriteNumber("value", value);
+                await column.ExportAsync(rows, lines.Json, cancellationToken);
             }
 
-            lines.Json.WriteString("occurredAt", await rows.ReadAsync<DateTime>(NpgsqlDbType.TimestampTz, cancellationToken));
-            lines.Json.WriteTexts("tags", await rows.TextsAsync(cancellationToken));
-            lines.Json.WriteFeatures("context", await rows.TextAsync(cancellationToken));
-            lines.Json.WriteText("recommendationId", await rows.TextAsync(cancellationToken));
             lines.Json.WriteEndObject();
             await lines.EndLineAsync(cancellationToken);
         }

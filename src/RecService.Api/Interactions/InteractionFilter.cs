@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 
@@ -41,14 +42,14 @@ internal sealed record InteractionFilter
     }
 
     /// <summary>The interactions; null when the user or the item is unknown, so that there can be none.</summary>
-    public async Task<IQueryable<Interaction>?> QueryAsync(RecServiceDbContext database, CancellationToken cancellationToken)
+    public async Task<IQueryable<Interaction>?> QueryAsync(RecServiceDbContext context, CancellationToken cancellationToken)
     {
-        var interactions = database.Interactions.AsNoTracking();
+        var interactions = context.Interactions.AsNoTracking();
 
         // The keys are looked up first: with them the planner sees that an index gives the order as well.
         if (UserId is not null)
         {
-            var key = await database.Users.Where(user => user.UserId == UserId).Select(user => user.UserKey).SingleOrDefaultAsync(cancellationToken);
+            var key = await context.Users.Where(user => user.UserId == UserId).Select(user => user.UserKey).SingleOrDefaultAsync(cancellationToken);
             if (key == 0)
             {
                 return null;
@@ -59,7 +60,7 @@ internal sealed record InteractionFilter
 
         if (ItemId is not null)
         {
-            var key = await database.Items.Where(item => item.ItemId == ItemId).Select(item => item.ItemKey).SingleOrDefaultAsync(cancellationToken);
+            var key = await context.Items.Where(item => item.ItemId == ItemId).Select(item => item.ItemKey).SingleOrDefaultAsync(cancellationToken);
             if (key == 0)
             {
                 return null;
@@ -119,7 +120,7 @@ internal sealed record InteractionFilter
 
         if (From > To)
         {
-            errors.Add("from", "is later than 'to'");
+            errors.Add("from", "must not be later than 'to'");
         }
     }
 }

@@ -2,34 +2,35 @@ using System.Diagnostics;
 using CsvHelper;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
 /// <summary>Takes NDJSON or CSV row by row from a request into the database.</summary>
-internal sealed class InteractionImporter(NpgsqlDataSource dataSource, ServiceMetrics metrics, TimeProvider time)
+internal sealed class InteractionImporter(NpgsqlDataSource database, ServiceMetrics metrics, TimeProvider clock)
 {
-    public async Task<InteractionImportResult> RunAsync(HttpRequest request, FieldErrors requestErrors, CancellationToken cancellationToken)
+    public async Task<InteractionImportResponse> RunAsync(FieldErrors errors, HttpRequest request, CancellationToken cancellationToken)
     {
         using var span = Spans.Start("import interactions");
         var start = Stopwatch.GetTimestamp();
-        var now = time.GetUtcNow();
+        var now = clock.GetUtcNow();
         var isCsv =
             MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             && type.MediaType.Equals(CsvInteractions.MediaType, StringComparison.OrdinalIgnoreCase);
         var rejected = new RejectedLines();
-        await using var writer = await InteractionWriter.BeginAsync(dataSource, now, metrics, cancellationToken);
+        await using var writer = await InteractionWriter.BeginAsync(database, now, metrics, cancellationToken);
         if (isCsv)
         {
-            await ReadCsvAsync(request, requestErrors, writer, now, rejected, cancellationToken);
+            await ReadCsvAsync(errors, request, writer, now, rejected, cancellationToken);
         }
         else
         {
             await ReadLinesAsync(request, writer, now, rejected, cancellationToken);
         }
 
-        if (requestErrors.Any)
+        if (errors.Any)
         {
             return new(0, 0, rejected.Count, rejected.Errors, rejected.Truncated);
         }
@@ -57,13 +58,13 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, ServiceMe
         await foreach (var line in Lines.ReadAsync(request.BodyReader, cancellationToken))
         {
             var errors = new FieldErrors();
-            await AddAsync(line.Number, NdJson.Parse<InteractionInput>(errors, line), errors, writer, now, rejected, cancellationToken);
+            await AddAsync(errors, line.Number, NdJson.Parse<InteractionInput>(errors, line), writer, now, rejected, cancellationToken);
         }
     }
 
     private async Task ReadCsvAsync(
+        FieldErrors errors,
         HttpRequest request,
-        FieldErrors requestErrors,
         InteractionWriter writer,
         DateTimeOffset now,
         RejectedLines rejected,
@@ -72,22 +73,22 @@ internal sealed class InteractionImporter(NpgsqlDataSource dataSource, ServiceMe
     {
         try
         {
-            await foreach (var row in CsvInteractions.ReadAsync(request.Body, requestErrors, cancellationToken))
+            await foreach (var row in CsvInteractions.ReadAsync(errors, request.Body, cancellationToken))
             {
-                await AddAsync(row.Line, row.Interaction, row.Errors, writer, now, rejected, cancellationToken);
+                await AddAsync(row.Errors, row.Line, row.Interaction, writer, now, rejected, cancellationToken);
             }
         }
         catch (CsvFormatException)
         {
             // Most likely a quotation mark that is not closed: where the next row starts is not known.
-            requestErrors.Add("$", $"has a row longer than {Lines.MaxLength / 1024} KiB; perhaps a quotation mark is not closed");
+            errors.Add("$", $"has a row longer than {Lines.MaxLength / 1024} KiB; perhaps a quotation mark is not closed");
         }
     }
 
     private async Task AddAsync(
+        FieldErrors errors,
         long line,
         InteractionInput? input,
-        FieldErrors errors,
         InteractionWriter writer,
         DateTimeOffset now,
         RejectedLines rejected,

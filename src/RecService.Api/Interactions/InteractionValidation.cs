@@ -1,9 +1,9 @@
-using RecService.Api.Http;
+using RecService.Api.Domain;
 
 namespace RecService.Api.Interactions;
 
-/// <summary>An interaction that passed validation, in the form in which it is stored.</summary>
-internal readonly record struct InteractionRow(
+/// <summary>An interaction that passed validation, in the form in which it is stored: times are universal, the context is JSON.</summary>
+internal sealed record InteractionRow(
     string? InteractionId,
     string UserId,
     string ItemId,
@@ -39,7 +39,7 @@ internal static class InteractionValidation
 
         if (input.Value is { } value && !double.IsFinite(value))
         {
-            errors.Add("value", "is not a finite number");
+            errors.Add("value", "must be a finite number");
         }
 
         if (input.OccurredAt is { } time && (time < Earliest || time > now + Ahead))
@@ -49,7 +49,17 @@ internal static class InteractionValidation
 
         var tags = Features.Tags(errors, "tags", input.Tags);
         var context = Features.ToJson(Features.ContextValues(errors, "context", input.Context));
-        return new(input.InteractionId, input.UserId, input.ItemId, input.Type, input.Value, input.OccurredAt, tags, context, input.RecommendationId);
+        return new(
+            input.InteractionId,
+            input.UserId,
+            input.ItemId,
+            input.Type,
+            input.Value,
+            input.OccurredAt?.ToUniversalTime(),
+            tags,
+            context,
+            input.RecommendationId
+        );
     }
 
     private static string? IdProblem(string id) => id.Length == 0 ? "must not be empty" : ExternalId.Problem(id);

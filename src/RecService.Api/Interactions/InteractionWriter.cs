@@ -13,8 +13,8 @@ namespace RecService.Api.Interactions;
 internal readonly record struct WriteOutcome(long Accepted, long Duplicates, long ConflictCount, IReadOnlyList<long> Conflicts);
 
 /// <summary>
-/// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set; a few that are new are
-/// inserted directly. It is one transaction, which is lost unless it is committed.
+/// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set; a few are inserted directly.
+/// It is one transaction, which is lost unless it is committed.
 /// </summary>
 internal sealed class InteractionWriter : IAsyncDisposable
 {
@@ -22,16 +22,13 @@ internal sealed class InteractionWriter : IAsyncDisposable
     private const int MaxRounds = 10;
 
     // Rows get their keys here, so that a stored row tells which of the incoming ones it was.
-    private const string CreateIncoming = """
+    private static readonly string CreateIncoming = $"""
+        {Statements.WithoutJit};
         CREATE TEMPORARY TABLE incoming (
-            line bigint, interaction_key bigint DEFAULT nextval('interactions_interaction_key_seq'), interaction_id text COLLATE "C",
-            user_id text COLLATE "C", item_id text COLLATE "C", type text COLLATE "C", value double precision, occurred_at timestamptz,
-            tags text[], context jsonb, recommendation_id text) ON COMMIT DROP
+            line bigint, interaction_key bigint DEFAULT nextval('interactions_interaction_key_seq'), {InteractionColumns.Definitions}) ON COMMIT DROP
         """;
 
-    private const string CopyIncoming = """
-        COPY incoming (line, interaction_id, user_id, item_id, type, value, occurred_at, tags, context, recommendation_id) FROM STDIN (FORMAT BINARY)
-        """;
+    private static readonly string CopyIncoming = $"COPY incoming (line, {InteractionColumns.Names}) FROM STDIN (FORMAT BINARY)";
 
     // Repeats are rows whose interactionId is stored, or was seen further up. They must create neither users nor items.
     private const string CreateRepeats = "CREATE TEMPORARY TABLE repeats (LIKE incoming) ON COMMIT DROP";
@@ -73,22 +70,19 @@ internal sealed class InteractionWriter : IAsyncDisposable
         ORDER BY i.item_id ON CONFLICT (item_id) DO NOTHING
         """;
 
-    private const string InsertInteractions = """
-        INSERT INTO interactions
-            (user_key, interaction_key, item_key, type, value, occurred_at, tags, context, interaction_id, recommendation_id, received_at)
-        SELECT u.user_key, i.interaction_key, m.item_key, i.type, i.value, coalesce(i.occurred_at, $1), i.tags, i.context, i.interaction_id,
-            i.recommendation_id, $1
-        FROM incoming AS i JOIN users AS u ON u.user_id = i.user_id JOIN items AS m ON m.item_id = i.item_id
-        ORDER BY i.interaction_key
-        ON CONFLICT (user_key, interaction_id) WHERE interaction_id IS NOT NULL DO NOTHING
-        """;
+    private const string IncomingNow = "SELECT *, $1::timestamptz AS received_at FROM incoming";
+
+    private static readonly string InsertUnnamed = InteractionColumns.Insert(IncomingNow, "ORDER BY i.interaction_key");
+
+    // Writers of the same ids wait for each other. All of them take the ids in one order, so that they never do so in a circle. The keys were drawn
+    // before, and keep the order of the lines.
+    private static readonly string InsertNamed = InteractionColumns.Insert(IncomingNow, "ORDER BY i.user_id, i.interaction_id");
 
     // Duplicates and conflicts, by type.
-    private const string SelectLeft = """
+    private static readonly string SelectLeft = $"""
         SELECT type, conflict, count(*), (array_agg(line ORDER BY line) FILTER (WHERE conflict))[:$1]
         FROM (
-            SELECT i.line, i.type, (s.item_key, s.type, s.value, s.tags, s.context, s.recommendation_id, s.occurred_at) IS DISTINCT FROM
-                (m.item_key, i.type, i.value, i.tags, i.context, i.recommendation_id, coalesce(i.occurred_at, s.occurred_at)) AS conflict
+            SELECT i.line, i.type, {InteractionColumns.IsConflict} AS conflict
             FROM (SELECT * FROM repeats UNION ALL SELECT * FROM incoming WHERE interaction_id IS NOT NULL) AS i
             JOIN users AS u ON u.user_id = i.user_id
             JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
@@ -122,13 +116,13 @@ internal sealed class InteractionWriter : IAsyncDisposable
     public NpgsqlConnection Connection { get; }
 
     public static async Task<InteractionWriter> BeginAsync(
-        NpgsqlDataSource dataSource,
+        NpgsqlDataSource database,
         DateTimeOffset now,
         ServiceMetrics metrics,
         CancellationToken cancellationToken
     )
     {
-        var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
             return new(connection, await connection.BeginTransactionAsync(cancellationToken), now, metrics);
@@ -140,20 +134,34 @@ internal sealed class InteractionWriter : IAsyncDisposable
         }
     }
 
-    /// <summary>Stores a few rows without a temporary table, if all of them are new. Otherwise it answers false and nothing has happened.</summary>
-    public async Task<bool> TryStoreDirectlyAsync(IReadOnlyCollection<InteractionRow> rows, CancellationToken cancellationToken)
+    /// <summary>Stores a few rows without a temporary table. When that cannot be done, it answers null and nothing has happened.</summary>
+    public async Task<WriteOutcome?> TryStoreDirectlyAsync(IReadOnlyList<(int Index, InteractionRow Row)> rows, CancellationToken cancellationToken)
     {
-        if (!await DirectInsert.TryAsync(Connection, rows, _now, cancellationToken))
+        if (await new DirectInsert(Connection, _now).TryAsync([.. rows.Select(row => row.Row)], cancellationToken) is not { } findings)
         {
-            return false;
+            return null;
         }
 
-        foreach (var row in rows)
+        var conflicts = new List<long>();
+        var duplicates = 0;
+        foreach (var ((index, row), finding) in rows.Zip(findings))
         {
-            _rowsByType[_metrics.TypeOf(row.Type)]++;
+            var type = _metrics.TypeOf(row.Type);
+            _rowsByType[type]++;
+            switch (finding)
+            {
+                case Finding.Duplicate:
+                    _duplicatesByType[type]++;
+                    duplicates++;
+                    break;
+                case Finding.Conflict:
+                    _conflictsByType[type]++;
+                    conflicts.Add(index);
+                    break;
+            }
         }
 
-        return true;
+        return new(rows.Count - duplicates - conflicts.Count, duplicates, conflicts.Count, conflicts);
     }
 
     public async Task AddAsync(long line, InteractionRow row, CancellationToken cancellationToken)
@@ -161,15 +169,11 @@ internal sealed class InteractionWriter : IAsyncDisposable
         var importer = _importer ??= await BeginCopyAsync(cancellationToken);
         await importer.StartRowAsync(cancellationToken);
         await importer.WriteAsync(line, NpgsqlDbType.Bigint, cancellationToken);
-        await WriteAsync(importer, row.InteractionId, NpgsqlDbType.Text, cancellationToken);
-        await importer.WriteAsync(row.UserId, NpgsqlDbType.Text, cancellationToken);
-        await importer.WriteAsync(row.ItemId, NpgsqlDbType.Text, cancellationToken);
-        await importer.WriteAsync(row.Type, NpgsqlDbType.Text, cancellationToken);
-        await WriteAsync(importer, row.Value, NpgsqlDbType.Double, cancellationToken);
-        await WriteAsync(importer, row.OccurredAt?.ToUniversalTime(), NpgsqlDbType.TimestampTz, cancellationToken);
-        await importer.WriteAsync(row.Tags, NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
-        await importer.WriteAsync(row.Context, NpgsqlDbType.Jsonb, cancellationToken);
-        await WriteAsync(importer, row.RecommendationId, NpgsqlDbType.Text, cancellationToken);
+        foreach (var column in InteractionColumns.All)
+        {
+            await column.WriteAsync(importer, row, cancellationToken);
+        }
+
         _rows++;
         _rowsByType[_metrics.TypeOf(row.Type)]++;
         _anyIds |= row.InteractionId is not null;
@@ -200,6 +204,13 @@ internal sealed class InteractionWriter : IAsyncDisposable
     public async Task CommitAsync(CancellationToken cancellationToken)
     {
         await _transaction.CommitAsync(cancellationToken);
+        Count();
+    }
+
+    /// <summary>In place of <see cref="CommitAsync"/> when nothing was stored: there is nothing to wait for on the disk.</summary>
+    public async Task EndAsync(CancellationToken cancellationToken)
+    {
+        await _transaction.RollbackAsync(cancellationToken);
         Count();
     }
 
@@ -249,7 +260,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
         {
             await EnsureAsync(LockUsers, InsertUsers, cancellationToken);
             await EnsureAsync(LockItems, InsertItems, cancellationToken);
-            accepted = await Connection.ExecuteUnhurriedAsync(InsertInteractions, cancellationToken, _now);
+            accepted = await Connection.ExecuteUnhurriedAsync(_anyIds ? InsertNamed : InsertUnnamed, cancellationToken, _now);
         }
 
         var left = _rows - accepted;
@@ -300,7 +311,4 @@ internal sealed class InteractionWriter : IAsyncDisposable
         lines.Sort();
         return (_conflictsByType.Sum(), [.. lines.Take(limit)]);
     }
-
-    private static Task WriteAsync<T>(NpgsqlBinaryImporter importer, T? value, NpgsqlDbType type, CancellationToken cancellationToken) =>
-        value is null ? importer.WriteNullAsync(cancellationToken) : importer.WriteAsync(value, type, cancellationToken);
 }

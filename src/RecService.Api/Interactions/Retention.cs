@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using Npgsql;
-using RecService.Api.Http;
+using RecService.Api.Domain;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 
@@ -91,6 +91,7 @@ internal sealed partial class Retention(
 
         try
         {
+            await connection.ExecuteAsync(Statements.SessionWithoutJit, cancellationToken);
             var deleted = 0L;
             foreach (var (type, age) in options.Value.Types)
             {
@@ -145,7 +146,7 @@ internal sealed partial class Retention(
         }
 
         var deleted = 0L;
-        for (long[] batch = [BatchSize, 0]; batch[0] == BatchSize;)
+        for (long[] batch = [BatchSize, 0]; batch[0] == BatchSize; )
         {
             if (deleted > 0)
             {

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
-using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Interactions;
 using RecService.Api.Scoring;
 
@@ -32,28 +32,32 @@ internal static class ApiDescription
         ("Audit log", "What was done with the rights of an administrator."),
     ];
 
-    public static void AddApiDescription(this IHostApplicationBuilder builder)
+    public static IHostApplicationBuilder AddApiDescription(this IHostApplicationBuilder builder)
     {
         builder
             .Services.AddOptions<ApiDescriptionOptions>()
             .BindConfiguration("ApiDescription", binder => binder.ErrorOnUnknownConfiguration = true)
             .ValidateOnStart();
         builder.Services.AddOpenApi(DocumentName, Describe);
+        return builder;
     }
 
-    public static void MapApiDescription(this WebApplication app)
+    public static IEndpointRouteBuilder MapApiDescriptionEndpoints(this IEndpointRouteBuilder routes)
     {
-        if (!app.Services.GetRequiredService<IOptions<ApiDescriptionOptions>>().Value.Enabled)
+        var services = routes.ServiceProvider;
+        if (!services.GetRequiredService<IOptions<ApiDescriptionOptions>>().Value.Enabled)
         {
-            return;
+            return routes;
         }
 
         // The contract is no secret: it says nothing of the data, and a browser could not send a key for it.
-        var description = new Lazy<Task<byte[]>>(() => WriteAsync(app.Services));
-        app.MapGet($"/openapi/{DocumentName}.json", async () => Results.Bytes(await description.Value, "application/json;charset=utf-8"))
+        var description = new Lazy<Task<byte[]>>(() => WriteAsync(services));
+        routes
+            .MapGet($"/openapi/{DocumentName}.json", async () => Results.Bytes(await description.Value, "application/json;charset=utf-8"))
             .ExcludeFromDescription()
             .AllowAnonymous();
-        app.MapSwaggerUI("swagger", ui =>
+        routes
+            .MapSwaggerUI("swagger", ui =>
             {
                 ui.SwaggerEndpoint($"/openapi/{DocumentName}.json", "RecService v1");
                 ui.DocumentTitle = "RecService";
@@ -61,7 +65,8 @@ internal static class ApiDescription
                 ui.EnableTryItOutByDefault();
             })
             .AllowAnonymous();
-        app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
+        routes.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
+        return routes;
     }
 
     /// <summary>

@@ -6,15 +6,15 @@ namespace RecService.Api.Operations;
 
 /// <summary>
 /// The probes. <c>live</c>: the process answers. <c>startup</c>: the first snapshot is there. <c>ready</c>: requests can be answered, with what works
-/// and what does
-/// not; it is 503 only when nothing can be scored, since a process that is taken out of the balance because of the database helps nobody.
+/// and what does not; it is 503 only when nothing can be scored, since a process that is taken out of the balance because of the database helps nobody.
 /// </summary>
 internal static class Health
 {
     private const string StartupTag = "startup";
     private const string ReadyTag = "ready";
 
-    public static void AddHealth(this IHostApplicationBuilder builder) =>
+    public static IHostApplicationBuilder AddHealth(this IHostApplicationBuilder builder)
+    {
         builder
             .Services.AddSingleton<DatabaseCheck>()
             .AddSingleton<TrainingCheck>()
@@ -23,15 +23,18 @@ internal static class Health
             .AddCheck<SnapshotCheck>("snapshot", tags: [StartupTag, ReadyTag])
             .AddCheck<ScheduleCheck>("schedule", HealthStatus.Degraded, [ReadyTag])
             .AddCheck<TrainingCheck>("training", HealthStatus.Degraded, [ReadyTag]);
+        return builder;
+    }
 
-    public static void MapHealth(this IEndpointRouteBuilder endpoints)
+    public static IEndpointRouteBuilder MapHealthEndpoints(this IEndpointRouteBuilder routes)
     {
         Map("live", _ => false);
         Map("startup", check => check.Tags.Contains(StartupTag));
         Map("ready", check => check.Tags.Contains(ReadyTag));
+        return routes;
 
         void Map(string name, Func<HealthCheckRegistration, bool> predicate) =>
-            endpoints
+            routes
                 .MapHealthChecks($"/health/{name}", new() { Predicate = predicate, ResponseWriter = WriteAsync })
                 .AllowAnonymous()
                 .DisableRateLimiting();
@@ -64,14 +67,14 @@ internal static class Health
             );
     }
 
-    private sealed class ScheduleCheck(TrainingService training) : IHealthCheck
+    private sealed class ScheduleCheck(RunScheduler scheduler) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(
-                training.ScheduleFails
+                scheduler.ScheduleFails
                     ? HealthCheckResult.Degraded("The schedule cannot be followed at the moment; it is tried again.")
                     : HealthCheckResult.Healthy(
-                        training.HasSchedule ? "Training follows its schedule." : "No schedule is set; training works on demand."
+                        scheduler.HasSchedule ? "Training follows its schedule." : "No schedule is set; training works on demand."
                     )
             );
     }

@@ -14,7 +14,7 @@ internal static class MigrateCommand
         builder.Configuration[$"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Migrate)}"] = "true";
         builder.AddStorage();
         await using var app = builder.Build();
-        var database = app.Services.GetServices<IHostedService>().OfType<DatabaseService>().Single();
+        var database = app.Services.GetServices<IHostedService>().OfType<DatabaseLifetime>().Single();
         try
         {
             await database.StartingAsync(CancellationToken.None);

@@ -3,6 +3,7 @@ using RecService.Api.Access;
 using RecService.Api.Catalog;
 using RecService.Api.Http;
 using RecService.Api.Interactions;
+using RecService.Api.Models;
 using RecService.Api.Publishing;
 using RecService.Api.Scoring;
 using RecService.Api.Storage;
@@ -33,13 +34,13 @@ public static class RecServiceApplication
         builder.AddStorage();
         builder.AddHttpConventions();
         builder.AddAccess();
+        builder.AddModels();
         builder.AddPublishing();
         builder.AddTraining();
         builder.AddScoring();
         builder.AddCatalog();
         builder.AddInteractions();
-        builder.AddApiDescription();
-        builder.AddHealth();
+        builder.AddOperations();
         return builder;
     }
 
@@ -56,8 +57,8 @@ public static class RecServiceApplication
         app.MapScoring();
         app.MapTraining();
         app.MapModels();
-        app.MapApiDescription();
-        app.MapHealth();
+        app.MapPublishing();
+        app.MapOperations();
         return app;
     }
 }

@@ -2,7 +2,8 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 
 namespace RecService.Api.Operations;
 
@@ -15,13 +16,13 @@ internal static class SchemaDescription
     public static Task DescribeConvertedTypes(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
-        if (type == typeof(FeatureValue))
+        if (type == typeof(AttributeValue))
         {
-            schema.AnyOf = FeatureValueSchema().AnyOf;
+            schema.AnyOf = AttributeValueSchema().AnyOf;
         }
-        else if (type == typeof(IReadOnlyDictionary<string, FeatureValue>))
+        else if (type == typeof(IReadOnlyDictionary<string, AttributeValue>))
         {
-            schema.AdditionalProperties = FeatureValueSchema();
+            schema.AdditionalProperties = AttributeValueSchema();
         }
         else if (type == typeof(DateTimeOffset))
         {
@@ -79,7 +80,7 @@ internal static class SchemaDescription
         }
     }
 
-    private static OpenApiSchema FeatureValueSchema() =>
+    private static OpenApiSchema AttributeValueSchema() =>
         new()
         {
             AnyOf =

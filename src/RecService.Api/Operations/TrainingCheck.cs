@@ -5,7 +5,7 @@ using RecService.Api.Training;
 namespace RecService.Api.Operations;
 
 /// <summary>Says what became of the last runs, whichever process executed them. Why they failed is for those who may read the runs.</summary>
-internal sealed class TrainingCheck(TrainingRuns runs, TimeProvider clock) : SharedCheck(clock)
+internal sealed class TrainingCheck(RunStore runs, TimeProvider clock) : SharedCheck(clock)
 {
     protected override string Unanswered => "What became of the last run cannot be told while the database does not answer.";
 

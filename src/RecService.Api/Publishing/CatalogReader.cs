@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Engine.Data;
 using IsolationLevel = System.Data.IsolationLevel;
@@ -34,7 +35,7 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
         var features = new List<EntityFeatures>();
         await using (
             var export = await connection.BeginBinaryExportAsync(
-                "COPY (SELECT item_key, item_id, tags, available, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)",
+                $"COPY (SELECT item_key, item_id, {ItemFacts.Columns}, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)",
                 cancellationToken
             )
         )
@@ -44,10 +45,9 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
             {
                 var key = await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken);
                 var id = await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken);
-                var tags = await export.ReadAsync<string[]>(NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
-                var available = await export.ReadAsync<bool>(NpgsqlDbType.Boolean, cancellationToken);
-                items.Add(new(key, id, tags, available, counts.ByItem.GetValueOrDefault(key)));
-                features.Add(EntityFeatures.FromJson(id, tags, await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken)));
+                var facts = await ItemFacts.ReadAsync(export, cancellationToken);
+                items.Add(new(key, id, facts, counts.ByItem.GetValueOrDefault(key)));
+                features.Add(EntityFeatures.FromJson(id, facts.Tags, await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken)));
             }
         }
         await transaction.CommitAsync(cancellationToken);
@@ -71,8 +71,7 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
     )
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var command = new NpgsqlCommand("SELECT (SELECT version FROM active_model)", connection);
-        var activeVersion = await command.ExecuteScalarAsync(cancellationToken) as long?;
+        var activeVersion = await ModelStore.FindActiveVersionAsync(connection, cancellationToken);
         if (databaseSnapshot is null || _counts is not { } counts)
         {
             return (activeVersion, true, true);

@@ -9,7 +9,7 @@ internal sealed partial class ErasureFollower(
     NpgsqlDataSource database,
     Publisher publisher,
     ModelVersions versions,
-    Replicas replicas,
+    ReplicaRegistry replicas,
     TimeProvider clock,
     ILogger<ErasureFollower> logger
 ) : BackgroundService
@@ -77,7 +77,7 @@ internal sealed partial class ErasureFollower(
             await versions.ForgetErasedAsync(cancellationToken);
         }
 
-        if (news || clock.GetElapsedTime(_lastBeat) >= Replicas.Heartbeat)
+        if (news || clock.GetElapsedTime(_lastBeat) >= ReplicaRegistry.Heartbeat)
         {
             await replicas.BeatAsync(horizon, cancellationToken);
             (_confirmed, _lastBeat) = (horizon, clock.GetTimestamp());

@@ -18,7 +18,7 @@ internal sealed class ItemCatalog
         {
             _indexById.Add(items[i].ItemId, i);
             _indexByKey.Add(items[i].ItemKey, i);
-            foreach (var tag in items[i].Tags)
+            foreach (var tag in items[i].Facts.Tags)
             {
                 if (!_itemsByTag.TryGetValue(tag, out var tagged))
                 {
@@ -52,7 +52,6 @@ internal sealed class ItemCatalog
 /// <summary>What requests need to know of an item without asking the store.</summary>
 /// <param name="ItemKey">The key in the store.</param>
 /// <param name="ItemId">The caller's id.</param>
-/// <param name="Tags">The tags.</param>
-/// <param name="Available">Whether it may be recommended.</param>
+/// <param name="Facts">What filters judge it by.</param>
 /// <param name="Users">How many users have interacted with it.</param>
-internal sealed record CatalogItem(long ItemKey, string ItemId, IReadOnlyList<string> Tags, bool Available, int Users);
+internal sealed record CatalogItem(long ItemKey, string ItemId, ItemFacts Facts, int Users);

@@ -1,6 +1,5 @@
-using Microsoft.EntityFrameworkCore;
+using RecService.Api.Models;
 using RecService.Api.Storage;
-using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Publishing;
 
@@ -21,8 +20,7 @@ internal enum ModelAvailability
 }
 
 /// <summary>Finds the model that a request names: the one that is served, or a pinned one, which is loaded when it is first asked for.</summary>
-internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> contexts, ModelLoader loader, Publisher publisher, BriefReads reads)
-    : IDisposable
+internal sealed class ModelVersions(ModelStore models, ModelLoader loader, Publisher publisher, ReadCircuitBreaker reads) : IDisposable
 {
     /// <summary>Pinned models kept in memory, the ones used last.</summary>
     private const int Capacity = 4;
@@ -41,8 +39,7 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
             return (snapshot.Model, snapshot.Model is null ? ModelAvailability.NoModel : ModelAvailability.Available);
         }
 
-        var (model, isActive) = await reads.ReadAsync(limited => ReadAsync(wanted, limited), cancellationToken);
-        if (model is null)
+        if (await reads.ReadAsync(limited => models.FindAsync(wanted, limited), cancellationToken) is not var (model, isActive))
         {
             return (null, ModelAvailability.Unknown);
         }
@@ -82,15 +79,6 @@ internal sealed class ModelVersions(IDbContextFactory<RecServiceDbContext> conte
     }
 
     public void Dispose() => _loading.Dispose();
-
-    private async Task<(StoredModel? Model, bool IsActive)> ReadAsync(long version, CancellationToken cancellationToken)
-    {
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return (
-            await context.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Version == version, cancellationToken),
-            await context.ActiveModels.AnyAsync(active => active.Version == version, cancellationToken)
-        );
-    }
 
     private async Task<LoadedModel> LoadAsync(long version, CancellationToken cancellationToken)
     {

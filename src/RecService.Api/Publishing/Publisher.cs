@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 using RecService.Engine.Model;
@@ -166,7 +167,7 @@ internal sealed class Publisher(
         {
             try
             {
-                var loaded = ModelLoader.Prepare(await loader.LoadAsync(wanted, cancellationToken), state);
+                var loaded = RankingModel.Prepare(await loader.LoadAsync(wanted, cancellationToken), state);
                 _refusedVersion = null;
                 return loaded;
             }
@@ -176,22 +177,6 @@ internal sealed class Publisher(
                 logger.ModelRefused(wanted, served?.Version, exception.Discreet());
             }
         }
-        return served is null ? null : ModelLoader.Prepare(served, state);
+        return served is null ? null : RankingModel.Prepare(served, state);
     }
-}
-
-internal static partial class PublishingLog
-{
-    [LoggerMessage(
-        EventId = 3001,
-        Level = LogLevel.Information,
-        Message = "Snapshot published: model {ModelVersion}, {Items} items, {Milliseconds:F0} ms"
-    )]
-    public static partial void SnapshotPublished(this ILogger logger, long? modelVersion, int items, double milliseconds);
-
-    [LoggerMessage(EventId = 3002, Level = LogLevel.Error, Message = "Model {ModelVersion} is not fit to be served; model {ServedVersion} stays")]
-    public static partial void ModelRefused(this ILogger logger, long modelVersion, long? servedVersion, Exception exception);
-
-    [LoggerMessage(EventId = 3003, Level = LogLevel.Error, Message = "The snapshot could not be brought up to date; the old one stays")]
-    public static partial void RefreshFailed(this ILogger logger, Exception exception);
 }

@@ -1,77 +1,85 @@
+using RecService.Api.Domain;
 using RecService.Api.Publishing;
 
 namespace RecService.Api.Scoring;
 
-/// <summary>Marks which items of a catalogue a request excludes.</summary>
-internal static class CandidateFilter
+/// <summary>
+/// Which items a request allows: compiled once, then applied to the catalogue of a snapshot, and to what the store says of an item now.
+/// </summary>
+internal sealed class CandidateFilter
 {
-    /// <summary>For each item of the catalogue whether it is excluded.</summary>
-    public static bool[] Excluded(ItemCatalog catalog, ItemFilter? filter, IReadOnlyList<long> seenItems)
+    private const int MaximumIds = 10_000;
+
+    private readonly Condition[] _conditions;
+    private readonly string[]? _onlyIds;
+    private readonly string[] _exceptIds;
+    private readonly IReadOnlyList<long> _exceptKeys;
+
+    private CandidateFilter(Condition[] conditions, string[]? onlyIds, string[] exceptIds, IReadOnlyList<long> exceptKeys)
     {
-        var excluded = new bool[catalog.Count];
-        for (var i = 0; i < excluded.Length; i++)
-        {
-            excluded[i] = !catalog.Items[i].Available;
-        }
+        _conditions = conditions;
+        _onlyIds = onlyIds;
+        _exceptIds = exceptIds;
+        _exceptKeys = exceptKeys;
+    }
 
-        foreach (var key in seenItems)
-        {
-            Exclude(catalog.IndexOf(key), excluded);
-        }
+    /// <summary>Allows whatever is available.</summary>
+    public static CandidateFilter None { get; } = new([new IsAvailable()], onlyIds: null, exceptIds: [], exceptKeys: []);
 
+    /// <summary>The filter of a request; errors name its parts below <paramref name="field"/>.</summary>
+    public static CandidateFilter Compile(FieldErrors errors, string field, ItemFilter? filter)
+    {
         if (filter is null)
         {
-            return excluded;
+            return None;
         }
 
-        if (filter.ItemIds is { } allowed)
-        {
-            KeepOnly(allowed.Select(id => catalog.IndexOf(id)).OfType<int>(), excluded);
-        }
-
+        var conditions = new List<Condition>(None._conditions);
         if (filter.AnyTags is { } any)
         {
-            KeepOnly(any.SelectMany(catalog.Tagged), excluded);
+            conditions.Add(new HasTag(Features.Tags(errors, $"{field}.anyTags", any)));
         }
 
-        foreach (var tag in filter.AllTags ?? [])
+        conditions.AddRange(Features.Tags(errors, $"{field}.allTags", filter.AllTags).Select(tag => new HasTag([tag])));
+        if (filter.NoTags is { } no)
         {
-            KeepOnly(catalog.Tagged(tag), excluded);
+            conditions.Add(new HasNoTag(Features.Tags(errors, $"{field}.noTags", no)));
         }
 
-        foreach (var tag in filter.NoTags ?? [])
+        RequestValidation.Ids(errors, $"{field}.itemIds", filter.ItemIds, MaximumIds);
+        RequestValidation.Ids(errors, $"{field}.excludeItemIds", filter.ExcludeItemIds, MaximumIds);
+        return new([.. conditions], filter.ItemIds, filter.ExcludeItemIds ?? [], exceptKeys: []);
+    }
+
+    /// <summary>The same without some items.</summary>
+    public CandidateFilter Without(IReadOnlyList<long> itemKeys) => new(_conditions, _onlyIds, _exceptIds, [.. _exceptKeys, .. itemKeys]);
+
+    /// <summary>For each item of a catalogue whether it is excluded; the array is the caller's.</summary>
+    public bool[] Excluded(ItemCatalog catalog)
+    {
+        var excluded = new bool[catalog.Count];
+        foreach (var condition in _conditions)
         {
-            foreach (var item in catalog.Tagged(tag))
-            {
-                excluded[item] = true;
-            }
+            condition.Exclude(catalog, excluded);
         }
-        foreach (var id in filter.ExcludeItemIds ?? [])
+
+        if (_onlyIds is not null)
         {
-            Exclude(catalog.IndexOf(id), excluded);
+            ExcludeAllBut(_onlyIds.Select(id => catalog.IndexOf(id)).OfType<int>(), excluded);
+        }
+
+        foreach (var item in _exceptIds.Select(id => catalog.IndexOf(id)).Concat(_exceptKeys.Select(key => catalog.IndexOf(key))).OfType<int>())
+        {
+            excluded[item] = true;
         }
 
         return excluded;
     }
 
-    /// <summary>Whether an item's tags, as they are stored now, satisfy a filter.</summary>
-    public static bool Allows(ItemFilter? filter, IReadOnlyList<string> tags) =>
-        filter is null
-        || (
-            filter.AnyTags?.Any(tag => tags.Contains(tag, StringComparer.Ordinal)) != false
-            && filter.AllTags?.All(tag => tags.Contains(tag, StringComparer.Ordinal)) != false
-            && filter.NoTags?.Any(tag => tags.Contains(tag, StringComparer.Ordinal)) != true
-        );
+    /// <summary>Whether an item is allowed by what may have changed since a snapshot was built, which ids do not.</summary>
+    public bool Allows(ItemFacts item) => Array.TrueForAll(_conditions, condition => condition.Holds(item));
 
-    private static void Exclude(int? item, bool[] excluded)
-    {
-        if (item is { } index)
-        {
-            excluded[index] = true;
-        }
-    }
-
-    private static void KeepOnly(IEnumerable<int> items, bool[] excluded)
+    private static void ExcludeAllBut(IEnumerable<int> items, bool[] excluded)
     {
         var kept = new bool[excluded.Length];
         foreach (var item in items)
@@ -82,6 +90,46 @@ internal static class CandidateFilter
         for (var i = 0; i < excluded.Length; i++)
         {
             excluded[i] |= !kept[i];
+        }
+    }
+
+    private abstract class Condition
+    {
+        public abstract bool Holds(ItemFacts item);
+
+        /// <summary>Marks the items for which it does not hold: one after the other, unless the catalogue has an index that knows.</summary>
+        public virtual void Exclude(ItemCatalog catalog, bool[] excluded)
+        {
+            for (var i = 0; i < excluded.Length; i++)
+            {
+                excluded[i] |= !Holds(catalog.Items[i].Facts);
+            }
+        }
+    }
+
+    private sealed class IsAvailable : Condition
+    {
+        public override bool Holds(ItemFacts item) => item.Available;
+    }
+
+    /// <summary>Carries at least one of the tags.</summary>
+    private sealed class HasTag(string[] tags) : Condition
+    {
+        public override bool Holds(ItemFacts item) => item.Tags.Any(tag => tags.Contains(tag, StringComparer.Ordinal));
+
+        public override void Exclude(ItemCatalog catalog, bool[] excluded) => ExcludeAllBut(tags.SelectMany(catalog.Tagged), excluded);
+    }
+
+    private sealed class HasNoTag(string[] tags) : Condition
+    {
+        public override bool Holds(ItemFacts item) => !item.Tags.Any(tag => tags.Contains(tag, StringComparer.Ordinal));
+
+        public override void Exclude(ItemCatalog catalog, bool[] excluded)
+        {
+            foreach (var item in tags.SelectMany(catalog.Tagged))
+            {
+                excluded[item] = true;
+            }
         }
     }
 }

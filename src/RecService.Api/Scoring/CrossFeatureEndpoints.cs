@@ -1,8 +1,11 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
+using RecService.Api.Domain;
+using RecService.Api.Http.Errors;
 using RecService.Api.Http;
+using RecService.Api.Models;
 using RecService.Api.Publishing;
-using RecService.Engine.Data;
 
 namespace RecService.Api.Scoring;
 
@@ -12,8 +15,9 @@ internal static class CrossFeatureEndpoints
     private const string PooledPart = "pooled";
     private const int MaximumJsonNumbers = 4_000_000;
 
-    public static void MapCrossFeatures(this IEndpointRouteBuilder endpoints) =>
-        endpoints
+    public static IEndpointRouteBuilder MapCrossFeatureEndpoints(this IEndpointRouteBuilder routes)
+    {
+        routes
             .MapPost("/v1/cross-features", CrossFeaturesAsync)
             .WithTags("Scoring")
             .WithName("crossFeatures")
@@ -28,12 +32,14 @@ internal static class CrossFeatureEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status410Gone);
+        return routes;
+    }
 
     private static async Task<Results<Ok<CrossFeatureResponse>, EmptyHttpResult, ValidationProblem, ProblemHttpResult>> CrossFeaturesAsync(
         CrossFeatureRequest request,
         Publisher publisher,
         ModelVersions versions,
-        ScoringStore store,
+        StoreReader store,
         HttpContext http,
         CancellationToken cancellationToken,
         string part = CrossPart
@@ -42,10 +48,10 @@ internal static class CrossFeatureEndpoints
         var errors = new FieldErrors();
         if (part is not (CrossPart or PooledPart))
         {
-            errors.Add("part", $"must be '{CrossPart}' or '{PooledPart}'.");
+            errors.Add("part", $"must be one of {CrossPart}, {PooledPart}");
         }
 
-        var contexts = ScoringValidation.Rows(request.Rows, errors);
+        var contexts = RequestValidation.Rows(errors, "rows", request.Rows);
         if (errors.Any)
         {
             return errors.ToProblem();
@@ -55,26 +61,10 @@ internal static class CrossFeatureEndpoints
         var (found, availability) = await versions.FindAsync(request.ModelVersion, snapshot, cancellationToken);
         if (found is not { } model)
         {
-            return ScoringProblems.NotAvailable(availability, request.ModelVersion);
+            return ModelProblems.NotAvailable(availability, request.ModelVersion);
         }
 
-        var rows = request.Rows!;
-        var users = await store.FindUsersAsync([.. rows.Select(r => r.UserId).OfType<string>().Distinct(StringComparer.Ordinal)], cancellationToken);
-        var items = await CandidateScoring.CreateAsync(
-            snapshot,
-            model,
-            rows.Select(r => r.ItemId).OfType<string>().Distinct(StringComparer.Ordinal),
-            store,
-            cancellationToken
-        );
-        var joined = new RowBuffer();
-
-        void Join(int row)
-        {
-            var user = rows[row].UserId is { } userId ? users.GetValueOrDefault(userId) : null;
-            items.Join(joined, RequestRows.ForRequest(model, user, contexts[row]), rows[row].ItemId);
-        }
-
+        var rows = await JoinedRows.CreateAsync(snapshot, model, request.Rows!, contexts, store, cancellationToken);
         http.Response.Headers[HeaderNames.Vary] = HeaderNames.Accept;
         if (store.Missing.Count > 0)
         {
@@ -83,20 +73,18 @@ internal static class CrossFeatureEndpoints
 
         if (WantsNpy(http.Request))
         {
-            await WriteNpyAsync(http.Response, model, rows.Length, part, Join, joined, cancellationToken);
+            await WriteNpyAsync(http.Response, model, rows, part, cancellationToken);
             return TypedResults.Empty;
         }
+
         // An array is streamed; JSON is built in memory first.
         var most = MaximumJsonNumbers / ((model.Model.Space.FieldCount + 1) * model.Model.Factors);
-        if (rows.Length > most)
-        {
-            errors.Add(
+        return rows.Count > most
+            ? Problems.Invalid(
                 "rows",
-                $"must hold at most {most} rows for an answer in JSON by this model; ask for {NpyWriter.MediaType}, which has no such limit."
-            );
-            return errors.ToProblem();
-        }
-        return TypedResults.Ok(Json(model, rows.Length, Join, joined, store.Missing));
+                $"must hold at most {most} rows for an answer in JSON by this model; ask for {NpyWriter.MediaType}, which has no such limit"
+            )
+            : TypedResults.Ok(Json(model, rows, store.Missing));
     }
 
     /// <summary>Whether the caller names the array format, and likes it no less than JSON.</summary>
@@ -111,17 +99,16 @@ internal static class CrossFeatureEndpoints
         return Quality(NpyWriter.MediaType) is > 0 and var npy && npy >= Quality("application/json");
     }
 
-    private static CrossFeatureResponse Json(LoadedModel model, int rows, Action<int> join, RowBuffer joined, IReadOnlyList<string> degraded)
+    private static CrossFeatureResponse Json(LoadedModel model, JoinedRows rows, IReadOnlyList<string> degraded)
     {
         var k = model.Model.Factors;
         var fields = model.Model.Space.Fields;
         var pooled = new float[fields.Count * k];
-        var answers = new CrossFeatures[rows];
-        for (var row = 0; row < rows; row++)
+        var answers = new CrossFeatures[rows.Count];
+        for (var row = 0; row < rows.Count; row++)
         {
-            join(row);
             var cross = new float[k];
-            model.Scorer.CrossFeatures(joined.Row, cross, pooled, out var linear, out var score);
+            model.Scorer.CrossFeatures(rows.Join(row), cross, pooled, out var linear, out var score);
             var byField = new Dictionary<string, float[]>(StringComparer.Ordinal);
             for (var field = 0; field < fields.Count; field++)
             {
@@ -136,10 +123,8 @@ internal static class CrossFeatureEndpoints
     private static async Task WriteNpyAsync(
         HttpResponse response,
         LoadedModel model,
-        int rows,
+        JoinedRows rows,
         string part,
-        Action<int> join,
-        RowBuffer joined,
         CancellationToken cancellationToken
     )
     {
@@ -147,23 +132,22 @@ internal static class CrossFeatureEndpoints
         var k = model.Model.Factors;
         var fields = model.Model.Space.Fields;
         response.ContentType = NpyWriter.MediaType;
-        response.Headers["X-Model-Version"] = model.Version.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        response.Headers["X-Model-Version"] = model.Version.ToString(CultureInfo.InvariantCulture);
         response.Headers["X-Fields"] = string.Join(',', fields);
         if (part == CrossPart)
         {
-            NpyWriter.WriteHeader(response.BodyWriter, rows, k);
+            NpyWriter.WriteHeader(response.BodyWriter, rows.Count, k);
         }
         else
         {
-            NpyWriter.WriteHeader(response.BodyWriter, rows, fields.Count, k);
+            NpyWriter.WriteHeader(response.BodyWriter, rows.Count, fields.Count, k);
         }
 
         var cross = new float[k];
         var pooled = new float[fields.Count * k];
-        for (var row = 0; row < rows; row++)
+        for (var row = 0; row < rows.Count; row++)
         {
-            join(row);
-            model.Scorer.CrossFeatures(joined.Row, cross, pooled, out _, out _);
+            model.Scorer.CrossFeatures(rows.Join(row), cross, pooled, out _, out _);
             NpyWriter.Write(response.BodyWriter, part == CrossPart ? cross : pooled);
             if (row % FlushRows == FlushRows - 1)
             {

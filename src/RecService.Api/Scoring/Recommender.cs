@@ -1,119 +1,49 @@
 using System.Diagnostics;
 using RecService.Api.Publishing;
 using RecService.Api.Telemetry;
-using RecService.Engine.Data;
+using RecService.Engine.Scoring;
 
 namespace RecService.Api.Scoring;
 
-/// <summary>An item of the catalogue with its rank value, as it is stored now.</summary>
-internal readonly record struct Candidate(int Index, float Score, StoredItem Stored);
+/// <summary>An item to be recommended.</summary>
+/// <param name="Rank">From 1.</param>
+/// <param name="Ranked">Its index in the catalogue, and what it is ranked by.</param>
+/// <param name="Item">The item in the catalogue.</param>
+/// <param name="Stored">The item as it is stored now.</param>
+internal sealed record Candidate(int Rank, RankedItem Ranked, CatalogItem Item, StoredItem Stored);
 
-/// <summary>Ranks the catalogue for a request and leaves out what is gone, switched off or seen by now, without waiting for a publication.</summary>
-internal sealed class Recommender(ScoringStore store, ServiceMetrics metrics)
+/// <summary>Takes the first items of a ranking that are fit to be recommended now, without waiting for a publication.</summary>
+internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
 {
-    /// <summary>Where a ranking comes from, as answers and metrics say it.</summary>
-    public const string ByModel = "model";
-    public const string ByPopularity = "popularity";
-    private const string BySimilarity = "similarity";
-
-    /// <summary>Ranks by the model of the snapshot.</summary>
-    public Task<List<Candidate>> ByModelAsync(
-        Snapshot snapshot,
-        RowBuffer request,
-        ItemFilter? filter,
-        bool[] excluded,
-        int count,
-        CancellationToken cancellationToken
-    )
+    /// <summary>The first items that a filter allows, by the snapshot and, if the database answers, by what is stored now.</summary>
+    public async Task<IReadOnlyList<Candidate>> TopAsync(Ranking ranking, CandidateFilter filter, int count, CancellationToken cancellationToken)
     {
-        var ranker = snapshot.Model!.Ranker;
-        return VerifiedAsync(
-            snapshot.Catalog,
-            filter,
-            excluded,
-            count,
-            ByModel,
-            wanted => [.. ranker.Top(request.Row, wanted, excluded).Select(r => (r.Item, r.Score))],
-            cancellationToken
-        );
-    }
-
-    /// <summary>Ranks by the number of users.</summary>
-    public Task<List<Candidate>> ByPopularityAsync(
-        ItemCatalog catalog,
-        ItemFilter? filter,
-        bool[] excluded,
-        int count,
-        CancellationToken cancellationToken
-    ) =>
-        VerifiedAsync(
-            catalog,
-            filter,
-            excluded,
-            count,
-            ByPopularity,
-            wanted => [.. catalog.ByPopularity.Where(i => !excluded[i]).Take(wanted).Select(i => (i, (float)catalog.Items[i].Users))],
-            cancellationToken
-        );
-
-    /// <summary>Ranks by the cosine to an item's vector.</summary>
-    public Task<List<Candidate>> BySimilarityAsync(Snapshot snapshot, int item, int count, CancellationToken cancellationToken)
-    {
-        var ranker = snapshot.Model!.Ranker;
-        var excluded = CandidateFilter.Excluded(snapshot.Catalog, filter: null, seenItems: []);
-        return VerifiedAsync(
-            snapshot.Catalog,
-            filter: null,
-            excluded,
-            count,
-            BySimilarity,
-            wanted => [.. ranker.Similar(item, wanted, excluded).Select(r => (r.Item, r.Score))],
-            cancellationToken
-        );
-    }
-
-    /// <summary>
-    /// Takes candidates from a ranking until enough of them hold against the store, if that answers. Marks those that do not as excluded.
-    /// </summary>
-    private async Task<List<Candidate>> VerifiedAsync(
-        ItemCatalog catalog,
-        ItemFilter? filter,
-        bool[] excluded,
-        int count,
-        string ranking,
-        Func<int, (int Index, float Score)[]> rank,
-        CancellationToken cancellationToken
-    )
-    {
+        var catalog = ranking.Catalog;
+        var excluded = filter.Excluded(catalog);
         for (long wanted = count; ; wanted *= 2)
         {
             var start = Stopwatch.GetTimestamp();
-            var ranked = rank((int)Math.Min(wanted, catalog.Count));
-            metrics.Ranked(ranking, start);
-            var stored = await store.FindItemsAsync([.. ranked.Select(r => catalog.Items[r.Index].ItemKey)], cancellationToken);
-            var candidates = new List<Candidate>(ranked.Length);
-            foreach (var (index, score) in ranked)
+            var ranked = ranking.Top((int)Math.Min(wanted, catalog.Count), excluded);
+            metrics.Ranked(ranking.Source, start);
+            var stored = await store.FindItemsAsync([.. ranked.Select(r => catalog.Items[r.Item].ItemKey)], cancellationToken);
+            var candidates = new List<Candidate>(ranked.Count);
+            foreach (var place in ranked)
             {
-                if (stored is null)
+                var item = catalog.Items[place.Item];
+                var now = stored is null ? new(item.Facts, Metadata: null) : stored.GetValueOrDefault(item.ItemKey);
+                if (now is not null && filter.Allows(now.Facts))
                 {
-                    candidates.Add(new(index, score, new(Available: true, catalog.Items[index].Tags, Metadata: null)));
-                }
-                else if (
-                    stored.TryGetValue(catalog.Items[index].ItemKey, out var item)
-                    && item.Available
-                    && CandidateFilter.Allows(filter, item.Tags)
-                )
-                {
-                    candidates.Add(new(index, score, item));
+                    candidates.Add(new(candidates.Count + 1, place, item, now));
                 }
                 else
                 {
-                    excluded[index] = true;
+                    excluded[place.Item] = true;
                 }
             }
-            if (candidates.Count >= count || candidates.Count == ranked.Length)
+
+            if (candidates.Count >= count || candidates.Count == ranked.Count)
             {
-                return [.. candidates.Take(count)];
+                return candidates.Count <= count ? candidates : candidates[..count];
             }
         }
     }

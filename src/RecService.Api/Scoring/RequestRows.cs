@@ -1,3 +1,4 @@
+using RecService.Api.Models;
 using RecService.Api.Publishing;
 using RecService.Engine.Data;
 

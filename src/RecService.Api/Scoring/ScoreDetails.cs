@@ -1,17 +1,27 @@
-using RecService.Api.Publishing;
+using RecService.Api.Models;
 using RecService.Engine.Data;
 
 namespace RecService.Api.Scoring;
 
-/// <summary>Explanations and vectors of a scored row, as answers show them.</summary>
-internal static class ScoreDetails
+/// <summary>What answers tell of a scored row beside its score.</summary>
+/// <param name="Prediction">What the score means in terms of the targets of training.</param>
+/// <param name="Explanation">The parts of the score; null unless asked for.</param>
+/// <param name="CrossVector">The cross vector; null unless asked for.</param>
+internal readonly record struct ScoreDetails(float Prediction, Explanation? Explanation, float[]? CrossVector)
 {
     public const string ExplanationPart = "explanation";
     public const string CrossVectorPart = "crossVector";
 
-    public static bool Wanted(string[]? include, string part) => include?.Contains(part, StringComparer.Ordinal) == true;
+    public static ScoreDetails Of(LoadedModel model, SparseRow row, float score, string[]? include) =>
+        new(
+            model.Model.Predict(score),
+            Wanted(include, ExplanationPart) ? Explain(model, row) : null,
+            Wanted(include, CrossVectorPart) ? CrossVectorOf(model, row) : null
+        );
 
-    public static Explanation Explain(LoadedModel model, SparseRow row)
+    private static bool Wanted(string[]? include, string part) => include?.Contains(part, StringComparer.Ordinal) == true;
+
+    private static Explanation Explain(LoadedModel model, SparseRow row)
     {
         var explanation = model.Scorer.Explain(row);
         return new(
@@ -21,7 +31,7 @@ internal static class ScoreDetails
         );
     }
 
-    public static float[] CrossVector(LoadedModel model, SparseRow row)
+    private static float[] CrossVectorOf(LoadedModel model, SparseRow row)
     {
         var cross = new float[model.Model.Factors];
         var pooled = new float[model.Model.Space.FieldCount * model.Model.Factors];

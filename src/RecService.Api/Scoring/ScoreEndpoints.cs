@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using RecService.Api.Domain;
 using RecService.Api.Http;
+using RecService.Api.Http.Errors;
 using RecService.Api.Publishing;
 using RecService.Engine.Data;
 
@@ -7,8 +9,9 @@ namespace RecService.Api.Scoring;
 
 internal static class ScoreEndpoints
 {
-    public static void MapScores(this IEndpointRouteBuilder endpoints) =>
-        endpoints
+    public static IEndpointRouteBuilder MapScoreEndpoints(this IEndpointRouteBuilder routes)
+    {
+        routes
             .MapPost("/v1/scores", ScoreAsync)
             .WithTags("Scoring")
             .WithName("scoreItems")
@@ -18,18 +21,22 @@ internal static class ScoreEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status410Gone);
+        return routes;
+    }
 
     private static async Task<Results<Ok<ScoreResponse>, ValidationProblem, ProblemHttpResult>> ScoreAsync(
         ScoreRequest request,
         Publisher publisher,
         ModelVersions versions,
-        ScoringStore store,
+        StoreReader store,
         CancellationToken cancellationToken
     )
     {
         var errors = new FieldErrors();
-        var context = ScoringValidation.Context(request.Context, request.Tags, "", errors);
-        ScoringValidation.Score(request, errors);
+        RequestValidation.Candidates(errors, "itemIds", request.ItemIds);
+        RequestValidation.Id(errors, "userId", request.UserId);
+        RequestValidation.Include(errors, request.Include);
+        var context = RequestValidation.Context(errors, "", request.Context, request.Tags);
         if (errors.Any)
         {
             return errors.ToProblem();
@@ -39,45 +46,29 @@ internal static class ScoreEndpoints
         var (found, availability) = await versions.FindAsync(request.ModelVersion, snapshot, cancellationToken);
         if (found is not { } model)
         {
-            return ScoringProblems.NotAvailable(availability, request.ModelVersion);
+            return ModelProblems.NotAvailable(availability, request.ModelVersion);
         }
 
         var user = request.UserId is null ? null : await store.FindUserAsync(request.UserId, withSeenItems: false, cancellationToken);
         var row = RequestRows.ForRequest(model, user?.Features, context);
-        var candidates = await CandidateScoring.CreateAsync(snapshot, model, request.ItemIds!, store, cancellationToken);
+        var candidates = await NamedItems.CreateAsync(snapshot, model, request.ItemIds!, store, cancellationToken);
         var joined = new RowBuffer();
-        var scored = request
+        var ranked = request
             .ItemIds!.Select(itemId =>
             {
                 candidates.Join(joined, row, itemId);
                 return (ItemId: itemId, Score: model.Scorer.Score(joined.Row));
             })
-            .OrderByDescending(s => s.Score)
-            .ThenBy(s => s.ItemId, CodePointComparer.Instance)
-            .ToList();
-        return TypedResults.Ok(
-            new ScoreResponse(
-                model.Version,
-                [
-                    .. scored.Select(
-                        (s, i) =>
-                        {
-                            candidates.Join(joined, row, s.ItemId);
-                            return new ScoredItem(
-                                i + 1,
-                                s.ItemId,
-                                s.Score,
-                                model.Model.Predict(s.Score),
-                                ScoreDetails.Wanted(request.Include, ScoreDetails.ExplanationPart) ? ScoreDetails.Explain(model, joined.Row) : null,
-                                ScoreDetails.Wanted(request.Include, ScoreDetails.CrossVectorPart)
-                                    ? ScoreDetails.CrossVector(model, joined.Row)
-                                    : null
-                            );
-                        }
-                    ),
-                ],
-                store.Missing
-            )
-        );
+            .OrderByDescending(candidate => candidate.Score)
+            .ThenBy(candidate => candidate.ItemId, CodePointComparer.Instance);
+        var items = new List<ScoredItem>(request.ItemIds!.Length);
+        foreach (var (itemId, score) in ranked)
+        {
+            candidates.Join(joined, row, itemId);
+            var (prediction, explanation, crossVector) = ScoreDetails.Of(model, joined.Row, score, request.Include);
+            items.Add(new(items.Count + 1, itemId, score, prediction, explanation, crossVector));
+        }
+
+        return TypedResults.Ok(new ScoreResponse(model.Version, items, store.Missing));
     }
 }

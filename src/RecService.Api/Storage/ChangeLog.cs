@@ -3,8 +3,8 @@ using Npgsql;
 namespace RecService.Api.Storage;
 
 /// <summary>
-/// Tells whether tables have changed since a reader's snapshot, however the rows changed. A reader keeps the text of
-/// <c>pg_current_snapshot()</c>, taken in the same transaction (repeatable read) as its data.
+/// Tells whether tables have changed since a reader's snapshot, however the rows changed. A reader keeps the text of <c>pg_current_snapshot()</c>,
+/// taken in the same transaction (repeatable read) as its data.
 /// </summary>
 internal static class ChangeLog
 {

@@ -5,8 +5,8 @@ using RecService.Api.Storage.Embedded;
 namespace RecService.Api.Storage;
 
 /// <summary>
-/// What the configuration says about the database. Its checks are stricter than elsewhere: a slip of the pen in a connection string
-/// must not start an empty embedded database that looks like lost data.
+/// What the configuration says about the database. Its checks are stricter than elsewhere: a slip of the pen in a connection string must not start an
+/// empty embedded database that looks like lost data.
 /// </summary>
 internal sealed record DatabaseConfiguration(DatabaseOptions Options, string ConnectionString, EmbeddedPostgresSettings? Embedded)
 {

@@ -27,29 +27,26 @@ internal static class DatabaseErrors
         return exception is SocketException or TimeoutException;
     }
 
+    /// <summary>
+    /// Whether PostgreSQL, or who gave up after several tries, rolled a transaction back for others that went on in the same moment; the database is
+    /// well.
+    /// </summary>
+    public static bool IsCollision(Exception exception) =>
+        exception is CollisionException
+        || exception.GetBaseException()
+            is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure };
+
     /// <summary>Whether the connection is gone, and with it everything of its transaction that was not committed.</summary>
     public static bool IsLostConnection(Exception exception) =>
         IsAway(exception) && (exception.GetBaseException() is not PostgresException server || server.SqlState[..2] is "08" or "57");
 
-    // By classes: connection, refused role, unknown database, rollback, resources, intervention of an operator, system.
+    // By classes: connection, refused role, unknown database, resources, intervention of an operator, system.
     private static bool IsAway(string state) =>
-        state[..2] is "08" or "28" or "3D" or "40" or "53" or "57" or "58"
+        state[..2] is "08" or "28" or "3D" or "53" or "57" or "58"
         || state
-            is PostgresErrorCodes.ReadOnlySqlTransaction
+            is PostgresErrorCodes.StatementCompletionUnknown
+                or PostgresErrorCodes.ReadOnlySqlTransaction
                 or PostgresErrorCodes.ObjectNotInPrerequisiteState
                 or PostgresErrorCodes.ObjectInUse
                 or PostgresErrorCodes.LockNotAvailable;
-}
-
-/// <summary>The database is away, or was a moment ago.</summary>
-internal sealed class DatabaseAwayException : Exception
-{
-    public DatabaseAwayException()
-        : this("The database is away.") { }
-
-    public DatabaseAwayException(string message)
-        : base(message) { }
-
-    public DatabaseAwayException(string message, Exception innerException)
-        : base(message, innerException) { }
 }

@@ -22,8 +22,7 @@ internal sealed class DatabaseOptions
 
     /// <summary>
     /// How long a statement may take, and the storing of a batch of interactions, before the database counts as away; 0: any time. Not for bulk work,
-    /// which takes as long
-    /// as it takes. A <c>Command Timeout</c> of the connection string takes its place.
+    /// which takes as long as it takes. A <c>Command Timeout</c> of the connection string takes its place.
     /// </summary>
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(15);
 

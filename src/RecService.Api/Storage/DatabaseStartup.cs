@@ -11,9 +11,9 @@ namespace RecService.Api.Storage;
 /// <summary>Waits for the database, checks it, and brings its schema up to date.</summary>
 internal sealed partial class DatabaseStartup(
     DatabaseConfiguration configuration,
-    NpgsqlDataSource dataSource,
+    NpgsqlDataSource database,
     IDbContextFactory<RecServiceDbContext> contexts,
-    TimeProvider time,
+    TimeProvider clock,
     ILogger<DatabaseStartup> logger
 )
 {
@@ -57,18 +57,18 @@ internal sealed partial class DatabaseStartup(
 
     private async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var started = clock.GetTimestamp();
         var pause = FirstPause;
         while (true)
         {
             try
             {
-                return await dataSource.OpenConnectionAsync(cancellationToken);
+                return await database.OpenConnectionAsync(cancellationToken);
             }
-            catch (Exception exception) when (IsTransient(exception) && time.GetElapsedTime(started) + pause <= configuration.Options.StartupTimeout)
+            catch (Exception exception) when (IsTransient(exception) && clock.GetElapsedTime(started) + pause <= configuration.Options.StartupTimeout)
             {
                 LogUnreachable(Where, exception.Message, pause);
-                await Task.Delay(pause, time, cancellationToken);
+                await Task.Delay(pause, clock, cancellationToken);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
             catch (PostgresException exception)
@@ -156,9 +156,9 @@ internal sealed partial class DatabaseStartup(
         await ExecuteAsync(connection, "SELECT pg_advisory_lock($1)", cancellationToken);
         try
         {
-            var started = time.GetTimestamp();
+            var started = clock.GetTimestamp();
             await MigrateWhenFreeAsync(cancellationToken);
-            LogMigrated(time.GetElapsedTime(started));
+            LogMigrated(clock.GetElapsedTime(started));
         }
         finally
         {
@@ -168,7 +168,7 @@ internal sealed partial class DatabaseStartup(
 
     private async Task MigrateWhenFreeAsync(CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var started = clock.GetTimestamp();
         var pause = FirstPause;
         while (true)
         {
@@ -179,7 +179,7 @@ internal sealed partial class DatabaseStartup(
             }
             catch (Exception exception) when (IsLocked(exception))
             {
-                if (time.GetElapsedTime(started) + pause > configuration.Options.StartupTimeout)
+                if (clock.GetElapsedTime(started) + pause > configuration.Options.StartupTimeout)
                 {
                     throw new StartupException(
                         $"The schema of the database at {Where} cannot be brought up to date, as transactions that go on for long hold locks on its tables "
@@ -189,7 +189,7 @@ internal sealed partial class DatabaseStartup(
                 }
 
                 LogLocked(pause);
-                await Task.Delay(pause, time, cancellationToken);
+                await Task.Delay(pause, clock, cancellationToken);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
         }
@@ -214,16 +214,16 @@ internal sealed partial class DatabaseStartup(
 
     private async Task WaitUntilCurrentAsync(RecServiceDbContext context, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var started = clock.GetTimestamp();
         LogWaitsForMigration(configuration.Options.StartupTimeout);
         do
         {
-            if (time.GetElapsedTime(started) > configuration.Options.StartupTimeout)
+            if (clock.GetElapsedTime(started) > configuration.Options.StartupTimeout)
             {
                 throw new StartupException($"The schema of the database at {Where} is not up to date, and Database:Migrate is false. {Advice}");
             }
 
-            await Task.Delay(FirstPause, time, cancellationToken);
+            await Task.Delay(FirstPause, clock, cancellationToken);
         } while (!await IsCurrentAsync(context, connection, cancellationToken));
     }
 

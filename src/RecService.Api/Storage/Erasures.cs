@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
@@ -7,10 +6,8 @@ namespace RecService.Api.Storage;
 
 /// <summary>
 /// The record of erased users, by which models and runs that knew a user before forget the user. Erasures have numbers in the order of their commits;
-/// what was
-/// read or made when the last number was n, its horizon, knows nothing of the users erased up to n, and has to be freed of those erased since. So a
-/// user who
-/// comes back under the same id is a new one: only models from before the erasure are touched.
+/// what was read or made when the last number was n, its horizon, knows nothing of the users erased up to n, and has to be freed of those erased
+/// since. So a user who comes back under the same id is a new one: only models from before the erasure are touched.
 /// </summary>
 /// <remarks>
 /// A hash without a key: one beside the data would protect nothing, and SQL can tell by it which users a restored backup has brought back.
@@ -54,22 +51,4 @@ internal static class Erasures
 
         return new(horizon, hashes);
     }
-}
-
-/// <summary>Users that were erased between two horizons.</summary>
-internal sealed class ErasedUsers(long horizon, IReadOnlySet<UserHash> hashes)
-{
-    /// <summary>The later horizon.</summary>
-    public long Horizon { get; } = horizon;
-
-    /// <summary>Those of the users who are among the erased ones.</summary>
-    public HashSet<string> Among(IReadOnlyList<string> userIds) =>
-        hashes.Count == 0 ? [] : userIds.Where(id => hashes.Contains(UserHash.Read(Erasures.HashOf(id)))).ToHashSet(StringComparer.Ordinal);
-}
-
-/// <summary>A SHA-256 as a value.</summary>
-internal readonly record struct UserHash(UInt128 First, UInt128 Second)
-{
-    public static UserHash Read(ReadOnlySpan<byte> bytes) =>
-        new(BinaryPrimitives.ReadUInt128BigEndian(bytes), BinaryPrimitives.ReadUInt128BigEndian(bytes[16..]));
 }

@@ -13,8 +13,8 @@ internal static class StorageExtensions
     private const int LeastThreads = 32;
 
     /// <summary>
-    /// Adds the database: one <see cref="NpgsqlDataSource"/> for EF Core and for COPY, the context, and the service that starts them.
-    /// Add it before anything that has a hosted service using the database.
+    /// Adds the database: one <see cref="NpgsqlDataSource"/> for EF Core and for COPY, the context, and the service that starts them. Add it before
+    /// anything that has a hosted service using the database.
     /// </summary>
     public static IHostApplicationBuilder AddStorage(this IHostApplicationBuilder builder)
     {
@@ -60,20 +60,18 @@ internal static class StorageExtensions
                         )
                     )
         );
-        services.AddSingleton<ActiveModelSignal>();
-        services.AddSingleton<BriefReads>();
-        services.AddSingleton<Replicas>();
+        services.AddSingleton<ReadCircuitBreaker>();
+        services.AddSingleton<ReplicaRegistry>();
         services.AddHttpContextAccessor();
         services.AddSingleton<AuditLog>();
         services.AddSingleton<DatabaseStartup>();
-        services.AddHostedService<DatabaseService>();
+        services.AddHostedService<DatabaseLifetime>();
         return builder;
     }
 
     /// <summary>
     /// To cancel a statement that a silent server does not answer, Npgsql holds a thread of the pool for seconds. With as many threads as cores,
-    /// which is where the pool
-    /// begins, a few such statements would hold up everything else, health probes among it.
+    /// which is where the pool begins, a few such statements would hold up everything else, health probes among it.
     /// </summary>
     private static void ReserveThreads()
     {

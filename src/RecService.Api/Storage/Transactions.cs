@@ -11,19 +11,22 @@ internal static class Transactions
 {
     private const int MaxTries = 5;
 
+    // Each of them means that another transaction got on.
+    private const int MaxCollisions = 20;
+
     // A database that restarts is back by then; for one that stays away the caller should not be kept waiting.
     private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs short work in a transaction of its own.</summary>
     public static Task<T> RunAsync<T>(
-        NpgsqlDataSource dataSource,
+        NpgsqlDataSource database,
         Func<NpgsqlConnection, CancellationToken, Task<T>> work,
         CancellationToken cancellationToken
     ) =>
         RetryAsync(
             async attempt =>
             {
-                await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+                await using var connection = await database.OpenConnectionAsync(cancellationToken);
                 await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
                 var result = await work(connection, cancellationToken);
                 attempt.IsCommitting = true;
@@ -62,6 +65,7 @@ internal static class Transactions
     public static async Task<T> RetryAsync<T>(Func<Attempt, Task<T>> work, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
+        var collisions = 0;
         for (var number = 1; ; number++)
         {
             var attempt = new Attempt();
@@ -70,9 +74,9 @@ internal static class Transactions
             {
                 return await work(attempt);
             }
-            catch (Exception exception) when (number < MaxTries && IsRace(exception))
+            catch (Exception exception) when (IsCollision(exception))
             {
-                pause = ShortPause(number);
+                pause = PauseOrGiveUp(++collisions, exception);
             }
             catch (Exception exception)
                 when (number < MaxTries
@@ -98,28 +102,33 @@ internal static class Transactions
     {
         const string savepoint = "before_last_step";
         await transaction.SaveAsync(savepoint, cancellationToken);
-        for (var number = 1; ; number++)
+        for (var collisions = 1; ; collisions++)
         {
+            TimeSpan pause;
             try
             {
                 return await work(cancellationToken);
             }
-            catch (Exception exception) when (number < MaxTries && (exception is RowVanishedException || IsRace(exception)))
+            catch (Exception exception) when (IsCollision(exception))
             {
-                await transaction.RollbackAsync(savepoint, cancellationToken);
-                await Task.Delay(ShortPause(number), cancellationToken);
+                pause = PauseOrGiveUp(collisions, exception);
             }
+
+            await transaction.RollbackAsync(savepoint, cancellationToken);
+            await Task.Delay(pause, cancellationToken);
         }
     }
 
-    private static bool IsRace(Exception exception) =>
-        exception.GetBaseException()
-            is PostgresException
-        {
-            SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.ForeignKeyViolation,
-        };
+    private static bool IsCollision(Exception exception) =>
+        exception is RowVanishedException
+        || (exception is not CollisionException && DatabaseErrors.IsCollision(exception))
+        || exception.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.ForeignKeyViolation };
 
-    private static TimeSpan ShortPause(int number) => TimeSpan.FromMilliseconds(Random.Shared.Next(10, 50 * number));
+    // At once, as the others have got on; a little apart from each other, so that those who met do not meet again.
+    private static TimeSpan PauseOrGiveUp(int collisions, Exception exception) =>
+        collisions < MaxCollisions
+            ? TimeSpan.FromMilliseconds(Random.Shared.NextDouble() * Math.Min(2 * collisions, 20))
+            : throw new CollisionException("Others were changing the same rows, again and again.", exception);
 
     /// <summary>One try of a transaction.</summary>
     internal sealed class Attempt

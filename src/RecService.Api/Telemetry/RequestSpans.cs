@@ -6,8 +6,7 @@ namespace RecService.Api.Telemetry;
 
 /// <summary>
 /// Describes the spans of requests by the OpenTelemetry conventions, with one exception: <c>url.path</c> and <c>url.query</c> are left out, because
-/// paths hold the
-/// ids of users. The route says the same without them.
+/// paths hold the ids of users. The route says the same without them.
 /// </summary>
 internal static class RequestSpans
 {

@@ -8,8 +8,7 @@ namespace RecService.Api.Telemetry;
 
 /// <summary>
 /// Sends traces and metrics by OTLP when the standard setting names an endpoint. All <c>OTEL_*</c> settings that the SDK knows count, from the
-/// environment or from
-/// any other source of configuration. What cannot be sent is dropped: requests never wait for it.
+/// environment or from any other source of configuration. What cannot be sent is dropped: requests never wait for it.
 /// </summary>
 internal sealed partial class TelemetryExport : IHostedService, IDisposable
 {

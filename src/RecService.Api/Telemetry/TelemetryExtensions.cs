@@ -15,7 +15,10 @@ internal static class TelemetryExtensions
     /// <summary>Adds metrics, spans and their export. To be called first, so that what the others do last is still exported.</summary>
     /// <param name="builder">The builder.</param>
     /// <param name="interactionTypes">The types of interactions that metrics tell apart.</param>
-    public static void AddTelemetry(this IHostApplicationBuilder builder, Func<IServiceProvider, IEnumerable<string>> interactionTypes)
+    public static IHostApplicationBuilder AddTelemetry(
+        this IHostApplicationBuilder builder,
+        Func<IServiceProvider, IEnumerable<string>> interactionTypes
+    )
     {
         // The framework's own attributes of a request's span include the path.
         AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", isEnabled: true);
@@ -26,5 +29,6 @@ internal static class TelemetryExtensions
             services.GetRequiredService<TimeProvider>()
         ));
         builder.Services.AddHostedService<TelemetryExport>();
+        return builder;
     }
 }

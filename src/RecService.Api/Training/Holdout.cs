@@ -6,32 +6,32 @@ namespace RecService.Api.Training;
 internal static class Holdout
 {
     /// <summary>For each row whether it is held out.</summary>
-    public static bool[] Choose(TrainingData data, TrainingOptions options) =>
+    public static bool[] Choose(Cutoff cutoff, TrainingOptions options) =>
         options.Holdout switch
         {
-            HoldoutKind.Hash => ByHash(data, options.HoldoutShare),
-            HoldoutKind.Newest => ByTime(data, options.HoldoutShare),
-            _ => new bool[data.Rows.Count],
+            HoldoutKind.Hash => ByHash(cutoff, options.HoldoutShare),
+            HoldoutKind.Newest => ByTime(cutoff, options.HoldoutShare),
+            _ => new bool[cutoff.Rows.Count],
         };
 
-    private static bool[] ByHash(TrainingData data, double share)
+    private static bool[] ByHash(Cutoff cutoff, double share)
     {
         var threshold = (ulong)(share * ulong.MaxValue);
-        var users = data.Users.Select(u => StableHash(u.Id!)).ToArray();
-        var items = data.Items.Select(i => StableHash(i.Id!)).ToArray();
-        return [.. data.Rows.Select(r => Mix(users[r.User] ^ Mix(items[r.Item])) < threshold)];
+        var users = cutoff.Users.Select(u => StableHash(u.Id!)).ToArray();
+        var items = cutoff.Items.Select(i => StableHash(i.Id!)).ToArray();
+        return [.. cutoff.Rows.Select(r => Mix(users[r.User] ^ Mix(items[r.Item])) < threshold)];
     }
 
-    private static bool[] ByTime(TrainingData data, double share)
+    private static bool[] ByTime(Cutoff cutoff, double share)
     {
         var latest = new Dictionary<(int User, int Item), long>();
-        foreach (var row in data.Rows)
+        foreach (var row in cutoff.Rows)
         {
             ref var time = ref CollectionsMarshal.GetValueRefOrAddDefault(latest, (row.User, row.Item), out _);
             time = Math.Max(time, row.Time);
         }
         var newest = latest.OrderByDescending(p => p.Value).ThenBy(p => p.Key).Take((int)(share * latest.Count)).Select(p => p.Key).ToHashSet();
-        return [.. data.Rows.Select(r => newest.Contains((r.User, r.Item)))];
+        return [.. cutoff.Rows.Select(r => newest.Contains((r.User, r.Item)))];
     }
 
     /// <summary>

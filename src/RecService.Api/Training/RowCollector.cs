@@ -39,9 +39,9 @@ internal sealed class RowCollector(TrainingObjective objective, IReadOnlyDiction
     }
 
     /// <summary>The rows by user, item and context, whose numbers are mapped through <paramref name="contextOrder"/>.</summary>
-    public List<TrainingRow> Rows(ReadOnlySpan<int> contextOrder)
+    public List<CutoffRow> Rows(ReadOnlySpan<int> contextOrder)
     {
-        var rows = new List<TrainingRow>(_entries.Count);
+        var rows = new List<CutoffRow>(_entries.Count);
         foreach (var (key, entry) in _entries)
         {
             rows.Add(new(key.User, key.Item, contextOrder[entry.Context], entry.Target, entry.Weight, entry.Time));

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Options;
 using RecService.Engine.Kernels;
 using RecService.Engine.Training;
 
@@ -106,8 +105,7 @@ public sealed class TrainingOptions
 
     /// <summary>
     /// The seed of shuffling, initialisation and negative sampling. The same data and seed give the same model, unless <see cref="WarmStart"/> makes
-    /// it depend on former runs, or
-    /// several <see cref="Threads"/> on their timing.
+    /// it depend on former runs, or several <see cref="Threads"/> on their timing.
     /// </summary>
     public int Seed { get; set; } = 1;
 
@@ -128,8 +126,7 @@ public sealed class TrainingOptions
 
     /// <summary>
     /// Whether a run starts from where the last one stood, which takes fewer epochs; with <see cref="HoldoutKind.Hash"/> only, and as long as the
-    /// settings of the model stay the same.
-    /// The models of a long row of such runs may be worse than one that is trained from scratch.
+    /// settings of the model stay the same. The models of a long row of such runs may be worse than one that is trained from scratch.
     /// </summary>
     public bool WarmStart { get; set; }
 
@@ -165,7 +162,7 @@ public sealed class TrainingOptions
     /// <summary>The settings that the engine trains with.</summary>
     public TrainingSettings ToSettings()
     {
-        var defaults = TrainingSettings.For(Objective == TrainingObjective.Rating ? Engine.Model.Loss.Squared : Engine.Model.Loss.Logistic, Solver);
+        var defaults = TrainingSettings.For(Objective == TrainingObjective.Rating ? Engine.Losses.Loss.Squared : Engine.Losses.Loss.Logistic, Solver);
         return defaults with
         {
             Interaction = Interaction,
@@ -185,62 +182,5 @@ public sealed class TrainingOptions
 
     /// <summary>The names of the settings, as they are recorded, that differ from those of a former run and may make another model.</summary>
     internal IReadOnlyList<string> DifferencesForTraining(string formerSettings) =>
-        [.. TrainingJson.Differences(formerSettings, TrainingJson.Write(this)).Except(NotOfTheModel, StringComparer.OrdinalIgnoreCase)];
-}
-
-internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptions>
-{
-    public ValidateOptionsResult Validate(string? name, TrainingOptions options)
-    {
-        var errors = new ValidateOptionsResultBuilder();
-        void Require(bool condition, string property, string reason)
-        {
-            if (!condition)
-            {
-                errors.AddError(reason, $"Training:{property}");
-            }
-        }
-
-        Require(Enum.IsDefined(options.Objective), "Objective", "must be 'Implicit' or 'Rating'.");
-        Require(Enum.IsDefined(options.Interaction), "Interaction", "must be 'FieldPooled', 'Plain' or 'FieldWeighted'.");
-        Require(Enum.IsDefined(options.Holdout), "Holdout", "must be 'Hash', 'Newest' or 'None'.");
-        Require(
-            options.Schedule is null || TrainingSchedule.TryParse(options.Schedule, out _),
-            "Schedule",
-            "is not a cron expression, such as '*/30 * * * *' (minutes first) or '0 0/30 * * * ?' (seconds first)."
-        );
-        Require(
-            options.Interval >= TimeSpan.FromSeconds(1) && options.Interval <= TimeSpan.FromDays(31),
-            "Interval",
-            "must lie between 00:00:01 and 31.00:00:00 (write it as [days.]hours:minutes:seconds)."
-        );
-        Require(options.Factors is >= 1 and <= 1024, "Factors", "must lie between 1 and 1024.");
-        Require(options.Epochs is >= 1 and <= 10_000, "Epochs", "must lie between 1 and 10000.");
-        Require(Enum.IsDefined(options.Solver), "Solver", "must be 'Sgd', 'AdaGrad' or 'Adam'.");
-        Require(Enum.IsDefined(options.RateSchedule), "RateSchedule", "must be 'Constant', 'InverseSquareRoot' or 'Cosine'.");
-        Require(options.Threads is >= 1 and <= 256, "Threads", "must lie between 1 and 256.");
-        Require(options.LearningRate is null or > 0 and < float.PositiveInfinity, "LearningRate", "must be above 0.");
-        Require(options.L2Linear is null or >= 0 and < float.PositiveInfinity, "L2Linear", "must not be negative.");
-        Require(options.L2Factors is null or >= 0 and < float.PositiveInfinity, "L2Factors", "must not be negative.");
-        Require(options.InitialDeviation is null or > 0 and < float.PositiveInfinity, "InitialDeviation", "must be above 0.");
-        Require(options.Seed >= 0, "Seed", "must not be negative.");
-        Require(options.Patience >= 1, "Patience", "must be at least 1.");
-        Require(options.NegativesPerPositive is >= 1 and <= 100, "NegativesPerPositive", "must lie between 1 and 100.");
-        Require(options.MinimumFeatureCount >= 1, "MinimumFeatureCount", "must be at least 1.");
-        Require(options.HoldoutShare is > 0 and <= 0.5, "HoldoutShare", "must be above 0 and at most 0.5.");
-        Require(options.RankingSample >= 1, "RankingSample", "must be at least 1.");
-        Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must lie between 1 and 1000.");
-        // The schedule goes by the last two runs.
-        Require(options.KeepRuns is >= 2 and <= 100_000, "KeepRuns", "must lie between 2 and 100000.");
-        foreach (var (type, settings) in options.Types)
-        {
-            Require(
-                (settings.Weight == 0 || (float)settings.Weight > 0) && float.IsFinite((float)settings.Weight),
-                $"Types:{type}:Weight",
-                "must be 0 or a positive number within single precision."
-            );
-        }
-
-        return errors.Build();
-    }
+        [.. RunJson.Differences(formerSettings, RunJson.Write(this)).Except(NotOfTheModel, StringComparer.OrdinalIgnoreCase)];
 }

@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using RecService.Cli.Files;
 using RecService.Cli.Output;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Scoring;
 
 namespace RecService.Cli.Commands;
@@ -33,6 +33,7 @@ internal static class EvaluateCommand
             {
                 var log = ProgressLog.Of(streams, parsed.GetValue(json));
                 var scorer = new Scorer(ModelFiles.Read(parsed.GetValue(model)!, streams.Input));
+                var loss = scorer.Model.Loss.Function();
                 var start = Stopwatch.GetTimestamp();
                 var path = parsed.GetValue(data)!;
                 var rows = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, scorer.Model.Space));
@@ -40,7 +41,7 @@ internal static class EvaluateCommand
                 log.Line(Figures.Describe(rows));
 
                 var metrics =
-                    scorer.Model.Loss == Loss.Bpr
+                    loss.Predicts == PredictionKind.Order
                         ? TestMetrics.OfOrder(scorer, rows, new PairwiseRows(rows.Space, parsed.GetValue(userFields)!).UsersOf(rows.Examples))
                         : TestMetrics.OfPredictions(scorer, rows);
                 log.Line($"test {TestMetrics.Text(metrics)}");
@@ -50,9 +51,9 @@ internal static class EvaluateCommand
                     {
                         ["model"] = parsed.GetValue(model),
                         ["data"] = path,
-                        ["loss"] = scorer.Model.Loss.ToString().ToLowerInvariant(),
+                        ["loss"] = loss.Word,
                     };
-                    if (scorer.Model.Loss == Loss.Bpr)
+                    if (loss.Predicts == PredictionKind.Order)
                     {
                         settings[Options.KeyOf(userFields)] = Report.Texts(PairwiseRows.UserFieldsOf(rows.Space, parsed.GetValue(userFields)!));
                     }

@@ -72,10 +72,15 @@ internal sealed class ChoiceOption<T> : Option<string?>
     }
 
     /// <summary>The value that the word given stands for.</summary>
-    public T? In(ParseResult parsed) => parsed.GetValue(this) is { } word ? Array.Find(_choices, choice => choice.Word == word).Value : null;
+    public T? In(ParseResult parsed) => ValueOf(parsed.GetValue(this));
+
+    /// <summary>The same, before all options are known to be right.</summary>
+    public T? In(CommandResult result) => ValueOf(result.GetValue(this));
 
     /// <summary>The word for a value.</summary>
     public string WordFor(T value) => Array.Find(_choices, choice => EqualityComparer<T>.Default.Equals(choice.Value, value)).Word;
+
+    private T? ValueOf(string? word) => word is null ? null : Array.Find(_choices, choice => choice.Word == word).Value;
 }
 
 /// <summary>Options that several commands have.</summary>

@@ -6,10 +6,11 @@ using RecService.Cli.Output;
 using RecService.Cli.Ranking;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;
+using RecService.Engine.Training.Passes;
 
 namespace RecService.Cli.Commands;
 
@@ -67,13 +68,16 @@ internal sealed class RankCommand
         100
     );
 
+    /// <summary>A pair of user and item says what was chosen, and nothing else.</summary>
+    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().DefaultNegatives is not null)];
+
     private readonly NumberOption<int> _negatives = Options.Negatives(
-        "Negatives drawn for each positive, in each epoch anew; by default 1 for bpr, 8 for logistic."
+        $"Negatives drawn for each positive, in each epoch anew; by default {string.Join(", ", Losses.Select(loss => loss.Function()).OrderBy(loss => loss.DefaultNegatives).Select(loss => $"{loss.DefaultNegatives} for {loss.Word}"))}."
     );
 
     private readonly ModelOption _model = new();
     private readonly Option<bool> _json = Options.Json();
-    private readonly TrainingOptions _training = new(64, "pooled", ("bpr", Loss.Bpr), ("logistic", Loss.Logistic));
+    private readonly TrainingOptions _training = new(64, "pooled", Loss.Bpr, Losses);
 
     private enum Baseline
     {
@@ -237,11 +241,16 @@ internal sealed class RankCommand
         CancellationToken cancellation
     )
     {
-        var negatives = parsed.GetValue(_negatives) ?? (settings.Loss == Loss.Bpr ? 1 : 8);
+        var loss = settings.Loss.Function();
+        var negatives = parsed.GetValue(_negatives) ?? loss.DefaultNegatives!.Value;
         TrainingOptions.CheckNegatives(data.Valid?.Count ?? 0, negatives);
         var (positives, sampling) = data.TrainExamples(negatives);
         var valid = data.ValidExamples(negatives, settings.Seed);
-        var rows = (long)positives.Count * (settings.Loss == Loss.Bpr ? negatives : 1 + negatives);
+        var rows = loss.Rows switch
+        {
+            LossRows.Single => positives.Count * (1L + negatives),
+            LossRows.Pairs => (long)positives.Count * negatives,
+        };
         var start = Stopwatch.GetTimestamp();
         var result = log.Epochs(settings, rows, progress =>
             TrainingOptions.Train(() =>
@@ -264,7 +273,7 @@ internal sealed class RankCommand
         described["negatives"] = negatives;
         described["itemFeatureField"] = parsed.GetValue(_itemFeatureField);
         report["settings"] = WithFiles(parsed, described);
-        report["epochs"] = Report.Epochs(result, settings.Loss, rows);
+        report["epochs"] = Report.Epochs(result, loss, rows);
         report["bestEpoch"] = result.BestEpoch;
         report["trainSeconds"] = trainSeconds;
         return evaluator =>

@@ -4,16 +4,23 @@ using System.Text.Json.Nodes;
 using RecService.Cli.Files;
 using RecService.Cli.Output;
 using RecService.Engine.Data;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;
+using RecService.Engine.Training.Passes;
 
 namespace RecService.Cli.Commands;
 
 /// <summary><c>recservice train</c>.</summary>
 internal sealed class TrainCommand
 {
+    private static readonly string OfPairs = string.Join(
+        " or ",
+        LossNames.All.Select(loss => loss.Function()).Where(loss => loss.Rows == LossRows.Pairs).Select(loss => loss.Word)
+    );
+
     private readonly Option<string?> _train = Options.RequiredFile(
         "--train",
         "Rows to learn from: libfm or libsvm text, libffm text, or a cache by 'recservice convert'; as such or gzipped; - for standard input."
@@ -34,8 +41,8 @@ internal sealed class TrainCommand
 
     private readonly Option<bool> _json = Options.Json();
     private readonly Option<string[]> _userFields = Options.UserFields();
-    private readonly NumberOption<int> _negatives = Options.Negatives("With --loss bpr: negatives drawn for each positive, in each epoch anew.", 1);
-    private readonly TrainingOptions _training = new(16, null, ("squared", Loss.Squared), ("logistic", Loss.Logistic), ("bpr", Loss.Bpr));
+    private readonly NumberOption<int> _negatives = Options.Negatives($"With --loss {OfPairs}: negatives drawn for each positive, in each epoch anew.", 1);
+    private readonly TrainingOptions _training = new(16, null, Loss.Squared, LossNames.All);
 
     public static Command Create(StandardStreams streams)
     {
@@ -60,9 +67,9 @@ internal sealed class TrainCommand
         command.Validators.Add(result =>
         {
             var forPairs = new Option[] { options._negatives, options._userFields }.FirstOrDefault(result.IsGiven);
-            if (forPairs is not null && result.GetValue(options._training.Loss) != "bpr")
+            if (forPairs is not null && options._training.Loss.In(result)?.Function().Rows != LossRows.Pairs)
             {
-                result.AddError($"{forPairs.Name} is for --loss bpr only.");
+                result.AddError($"{forPairs.Name} is for --loss {OfPairs} only.");
             }
         });
         command.SetWork((parsed, cancellation) => options.Run(parsed, streams, cancellation));
@@ -91,7 +98,12 @@ internal sealed class TrainCommand
         }
 
         settings = settings with { Interaction = InteractionFor(train, parsed) };
-        var task = settings.Loss == Loss.Bpr ? TaskOfPairs(parsed, train, valid, test, settings.Seed) : TaskOfRows(train, valid, test);
+        var loss = settings.Loss.Function();
+        var task = loss.Rows switch
+        {
+            LossRows.Single => TaskOfRows(train, valid, test),
+            LossRows.Pairs => TaskOfPairs(parsed, train, valid, test, settings.Seed),
+        };
         start = Stopwatch.GetTimestamp();
         var result = log.Epochs(settings, task.RowsPerEpoch, progress =>
             TrainingOptions.Train(() =>
@@ -128,8 +140,8 @@ internal sealed class TrainCommand
                     ["features"] = train.Space.ColumnCount,
                     ["fields"] = train.Space.FieldCount,
                     ["unknownEntries"] = new JsonObject { ["valid"] = valid?.UnknownEntries, ["test"] = test?.UnknownEntries },
-                    ["epochs"] = Report.Epochs(result, settings.Loss, task.RowsPerEpoch),
-                    ["startValidMetric"] = result.StartHoldoutLoss is { } startLoss ? Figures.Reported(settings.Loss, startLoss) : null,
+                    ["epochs"] = Report.Epochs(result, loss, task.RowsPerEpoch),
+                    ["startValidMetric"] = result.StartHoldoutLoss is { } startLoss ? loss.Reported(startLoss) : null,
                     ["bestEpoch"] = result.BestEpoch,
                     ["test"] = metrics,
                     ["parseSeconds"] = parseSeconds,
@@ -245,7 +257,7 @@ internal sealed class TrainCommand
     private JsonObject SettingsOf(ParseResult parsed, TrainingSettings settings, FeatureSpace space)
     {
         var described = _training.Describe(settings);
-        if (settings.Loss == Loss.Bpr)
+        if (settings.Loss.Function().Rows == LossRows.Pairs)
         {
             described["negatives"] = _negatives.In(parsed);
             described["userFields"] = Report.Texts(PairwiseRows.UserFieldsOf(space, parsed.GetValue(_userFields)!));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using RecService.Engine.Kernels;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training;
@@ -73,8 +74,9 @@ internal sealed class TrainingOptions
 
     /// <param name="factors">k unless it is given.</param>
     /// <param name="interaction">The interaction unless it is given; null when the data decide.</param>
-    /// <param name="losses">The losses to choose from, the default one first.</param>
-    public TrainingOptions(int factors, string? interaction, params (string Word, Loss Value)[] losses)
+    /// <param name="loss">The loss unless it is given.</param>
+    /// <param name="losses">The losses to choose from.</param>
+    public TrainingOptions(int factors, string? interaction, Loss loss, IEnumerable<Loss> losses)
     {
         _factors = new(
             "--k",
@@ -83,7 +85,12 @@ internal sealed class TrainingOptions
             "a whole number from 0 to 4096",
             factors
         );
-        Loss = new("--loss", "What is minimised.", losses[0].Word, losses);
+        Loss = new(
+            "--loss",
+            "What is minimised.",
+            loss.Function().Word,
+            [.. losses.OrderBy(other => other != loss).Select(other => (other.Function().Word, other))]
+        );
         _interaction = new(
             "--interaction",
             "Which features cross: those of different fields, pooled by field; all with all; or as the first, with a learned weight for each two fields."

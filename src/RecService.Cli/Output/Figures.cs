@@ -1,6 +1,5 @@
 using System.Globalization;
 using RecService.Cli.Files;
-using RecService.Engine.Model;
 
 namespace RecService.Cli.Output;
 
@@ -19,15 +18,4 @@ internal static class Figures
     public static string Metric(double? value) => value?.ToString("0.0000", CultureInfo.InvariantCulture) ?? "-";
 
     public static string Seconds(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
-
-    /// <summary>The loss in the unit of its name: the RMSE for squared loss, which is in the units of the targets.</summary>
-    public static double Reported(Loss loss, double mean) => loss == Loss.Squared ? Math.Sqrt(mean) : mean;
-
-    public static string NameOf(Loss loss) =>
-        loss switch
-        {
-            Loss.Squared => "RMSE",
-            Loss.Logistic => "log loss",
-            _ => "pair loss",
-        };
 }

@@ -1,6 +1,7 @@
 using RecService.Cli.Commands;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Training;
+using RecService.Engine.Training.Passes;
 using Spectre.Console;
 
 namespace RecService.Cli.Output;
@@ -29,8 +30,13 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
     /// <param name="train">Trains, and tells each epoch.</param>
     public TrainingResult Epochs(TrainingSettings settings, long rows, Func<Action<EpochReport>, TrainingResult> train)
     {
-        var name = Figures.NameOf(settings.Loss);
-        Line($"epoch  {"train " + name,15}  {"valid " + name,15}  seconds  {(settings.Loss == Loss.Bpr ? "M pairs/s" : "M rows/s"),9}");
+        var loss = settings.Loss.Function();
+        var speed = loss.Rows switch
+        {
+            LossRows.Single or LossRows.Blocks => "M rows/s",
+            LossRows.Pairs => "M pairs/s",
+        };
+        Line($"epoch  {"train " + loss.FigureName,15}  {"valid " + loss.FigureName,15}  seconds  {speed,9}");
         if (!isTerminal)
         {
             return train(epoch => Line(Text(epoch)));
@@ -53,8 +59,8 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
 
         string Text(EpochReport epoch)
         {
-            var trainLoss = Figures.Metric(Figures.Reported(settings.Loss, epoch.TrainLoss));
-            var validLoss = Figures.Metric(epoch.HoldoutLoss is { } loss ? Figures.Reported(settings.Loss, loss) : null);
+            var trainLoss = Figures.Metric(loss.Reported(epoch.TrainLoss));
+            var validLoss = Figures.Metric(epoch.HoldoutLoss is { } mean ? loss.Reported(mean) : null);
             var seconds = epoch.LearningTime.TotalSeconds;
             return FormattableString.Invariant(
                 $"{epoch.Epoch,5}  {trainLoss,15}  {validLoss,15}  {seconds,7:0.000}  {rows / seconds / 1e6,9:0.00}"

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Training;
 
 namespace RecService.Cli.Output;
@@ -19,15 +19,15 @@ internal static class Report
     /// <param name="result">The training.</param>
     /// <param name="loss">Its loss.</param>
     /// <param name="rows">Rows, or pairs of rows, that an epoch learned from.</param>
-    public static JsonArray Epochs(TrainingResult result, Loss loss, long rows) =>
+    public static JsonArray Epochs(TrainingResult result, LossFunction loss, long rows) =>
         [
             .. result.Epochs.Select(epoch => new JsonObject
             {
                 ["epoch"] = epoch.Epoch,
                 ["seconds"] = epoch.LearningTime.TotalSeconds,
                 ["examplesPerSecond"] = rows / epoch.LearningTime.TotalSeconds,
-                ["trainLoss"] = Figures.Reported(loss, epoch.TrainLoss),
-                ["validMetric"] = epoch.HoldoutLoss is { } holdout ? Figures.Reported(loss, holdout) : null,
+                ["trainLoss"] = loss.Reported(epoch.TrainLoss),
+                ["validMetric"] = epoch.HoldoutLoss is { } holdout ? loss.Reported(holdout) : null,
             }),
         ];
 

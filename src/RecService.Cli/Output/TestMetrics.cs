@@ -3,7 +3,7 @@ using RecService.Cli.Commands;
 using RecService.Cli.Files;
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Scoring;
 
 namespace RecService.Cli.Output;

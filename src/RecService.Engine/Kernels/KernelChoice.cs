@@ -1,6 +1,8 @@
 using System.Runtime.Intrinsics;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
+using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Kernels;
 
@@ -23,14 +25,13 @@ internal static class KernelChoice
     /// <summary>A kernel that learns.</summary>
     /// <param name="shape">Rows and latent vectors.</param>
     /// <param name="solver">How parameters step.</param>
-    /// <param name="pairs">Whether rows come in pairs of a positive and its negative.</param>
-    public static RowLearner Learner(KernelShape shape, Solver solver, bool pairs) =>
+    /// <param name="rows">What rows the loss is of.</param>
+    public static RowLearner Learner(KernelShape shape, Solver solver, LossRows rows) =>
         solver switch
         {
-            Solver.Sgd => Learner<GradientDescent>(shape, pairs),
-            Solver.AdaGrad => Learner<AdaGrad>(shape, pairs),
-            Solver.Adam => Learner<Adam>(shape, pairs),
-            _ => throw new ArgumentOutOfRangeException(nameof(solver), solver, "There is no such solver."),
+            Solver.Sgd => Learner<GradientDescent>(shape, rows),
+            Solver.AdaGrad => Learner<AdaGrad>(shape, rows),
+            Solver.Adam => Learner<Adam>(shape, rows),
         };
 
     /// <summary>A kernel that scores.</summary>
@@ -42,12 +43,17 @@ internal static class KernelChoice
         {
             Solver.Sgd => GradientDescent.Planes,
             Solver.AdaGrad => AdaGrad.Planes,
-            _ => Adam.Planes,
+            Solver.Adam => Adam.Planes,
         };
 
-    private static RowLearner Learner<TSolver>(KernelShape shape, bool pairs)
+    private static RowLearner Learner<TSolver>(KernelShape shape, LossRows rows)
         where TSolver : struct, ISolver<TSolver> =>
-        pairs ? OfRegisters<PairLearnerMaker<TSolver>, RowLearner>(shape.General) : OfRegisters<LearnerMaker<TSolver>, RowLearner>(shape);
+        rows switch
+        {
+            LossRows.Single => OfRegisters<LearnerMaker<TSolver>, RowLearner>(shape),
+            LossRows.Pairs => OfRegisters<PairLearnerMaker<TSolver>, RowLearner>(shape.General),
+            LossRows.Blocks => throw new ArgumentOutOfRangeException(nameof(rows), rows, "Blocks are not learned row by row."),
+        };
 
     private static TKernel OfRegisters<TMaker, TKernel>(KernelShape shape)
         where TMaker : IKernelMaker<TKernel> =>
@@ -79,7 +85,7 @@ internal static class KernelChoice
         {
             FeatureInteraction.FieldWeighted => TMaker.Grouped<TVector, TLanes, TRegisters, WeightedInteraction>(),
             FeatureInteraction.FieldPooled => TMaker.Grouped<TVector, TLanes, TRegisters, PooledInteraction>(),
-            _ => TMaker.Grouped<TVector, TLanes, TRegisters, PlainInteraction>(),
+            FeatureInteraction.Plain => TMaker.Grouped<TVector, TLanes, TRegisters, PlainInteraction>(),
         };
 
     private interface IKernelMaker<out TKernel>

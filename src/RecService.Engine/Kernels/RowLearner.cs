@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using RecService.Engine.Kernels.Rows;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 
 namespace RecService.Engine.Kernels;
 
@@ -43,7 +43,7 @@ internal abstract unsafe class RowLearner
     /// <param name="scores">Receives the score of each row before it was learned from.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Learn(
-        Loss loss,
+        LossFunction loss,
         in RowBatch batch,
         in ParameterTables tables,
         in StepContext context,
@@ -88,7 +88,7 @@ internal abstract unsafe class RowLearner
     /// <param name="biased">Receives the scores with the bias; may be <paramref name="scores"/>, or null.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Step(
-        Loss loss,
+        LossFunction loss,
         in RowBatch rows,
         RowBatch.EntryRange next,
         in ParameterTables tables,
@@ -104,7 +104,8 @@ internal abstract unsafe class RowLearner
         for (var from = 0; from < rows.Count; from += MostRows)
         {
             var part = rows.Slice(from, Math.Min(MostRows, rows.Count - from));
-            Slopes.Of(loss, part, *tables.Bias, scores + from, biased is null ? null : biased + from, slopes);
+            var scored = new ScoredRows(scores + from, part.Targets, part.Weights, part.Count);
+            loss.Slopes(scored, *tables.Bias, biased is null ? null : biased + from, slopes);
             Backward(part, next, tables, context, scratch + (from * (nint)scratchOfRow), scratchOfRow, slopes, ownership);
         }
     }

@@ -1,6 +1,7 @@
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Files;
+using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
 
@@ -23,35 +24,13 @@ public enum FeatureInteraction
     FieldWeighted,
 }
 
-/// <summary>What training minimises, and with it what a score means.</summary>
-public enum Loss
-{
-    /// <summary>(y − target)²; the prediction is the score, clipped to the range of the training targets.</summary>
-    Squared,
-
-    /// <summary>Log loss of σ(y) for targets that are positive or not; the prediction is the probability σ(y).</summary>
-    Logistic,
-
-    /// <summary>
-    /// −ln σ(y⁺ − y⁻) for pairs of what was chosen and what was not (Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI
-    /// 2009). Scores
-    /// only order; the prediction is the score.
-    /// </summary>
-    Bpr,
-
-    /// <summary>
-    /// −ln of the share e^y of what was chosen in the sum of those of all items, or of a sample of them: which item next. Scores only order; the prediction is
-    /// the score.
-    /// </summary>
-    Softmax,
-}
-
 /// <summary>
 /// A factorization machine, immutable: y = w0 + Σ_i w_i x_i + Σ_d cross_d, where cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g is the k-dimensional interaction
 /// vector of a row.
 /// </summary>
 public sealed class FactorizationModel
 {
+    private readonly LossFunction _lossFunction;
     private readonly float[] _weights;
     private readonly float[] _factors;
     private readonly float[] _fieldWeights;
@@ -101,6 +80,7 @@ public sealed class FactorizationModel
         Space = space;
         Interaction = Enum.IsDefined(interaction) ? interaction : throw new ArgumentOutOfRangeException(nameof(interaction));
         Loss = Enum.IsDefined(loss) ? loss : throw new ArgumentOutOfRangeException(nameof(loss));
+        _lossFunction = loss.Function();
         Factors = factors;
         Stride = StrideOf(factors);
         Bias = float.IsFinite(bias) ? bias : throw new ArgumentException("The bias is not finite.", nameof(bias));
@@ -188,13 +168,7 @@ public sealed class FactorizationModel
     /// <summary>
     /// What a score predicts, by <see cref="Loss"/>: the score clipped to the range of the training targets, the probability σ(score), or the score.
     /// </summary>
-    public float Predict(float score) =>
-        Loss switch
-        {
-            Loss.Squared => Math.Min(Math.Max(score, TargetMinimum), TargetMaximum),
-            Loss.Logistic => (float)(1 / (1 + Math.Exp(-(double)score))),
-            _ => score,
-        };
+    public float Predict(float score) => _lossFunction.Predict(score, TargetMinimum, TargetMaximum);
 
     /// <summary>
     /// The model as if it had never had the ids of these users: they are gone from the index, and the weights and vectors of their columns are 0.

@@ -1,5 +1,6 @@
 using RecService.Engine.Data;
 using RecService.Engine.Files;
+using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
 

@@ -1,5 +1,7 @@
 using System.Text.Json.Serialization;
 using RecService.Engine.Data.Histories;
+using RecService.Engine.Files;
+using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
 

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using RecService.Engine.Data;
 using RecService.Engine.Files;
+using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using RecService.Engine.Data;
 
 namespace RecService.Engine.Model;
 

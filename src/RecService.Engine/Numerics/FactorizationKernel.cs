@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using RecService.Engine.Kernels;
 
 namespace RecService.Engine.Numerics;
 

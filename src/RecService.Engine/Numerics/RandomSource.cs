@@ -14,6 +14,7 @@ public sealed class RandomSource
     private ulong _s3;
     private double _spare = double.NaN;
 
+    /// <summary>A source whose numbers depend on the seed alone.</summary>
     public RandomSource(ulong seed) => Restart(seed);
 
     /// <summary>Goes on as a source with this seed would begin.</summary>

@@ -1,3 +1,4 @@
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Synthetic;

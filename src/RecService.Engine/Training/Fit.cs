@@ -2,6 +2,7 @@ using System.Diagnostics;
 using RecService.Engine.Data;
 using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Parameters;
@@ -42,13 +43,14 @@ internal sealed class Fit : IDisposable
         Action<int>? threadStarted
     )
     {
+        var loss = settings.Loss.Function();
         _random = new(settings.Seed);
-        _scale = TargetScale.Of(settings.Loss, train);
+        _scale = loss.ScaleOf(train.Targets, train.Weights);
         var occurrences = Occurrences.Of(space, train, negatives);
         var threads = settings.Deterministic ? settings.Threads : Math.Clamp(train.Count / LeastExamplesOfThread, 1, settings.Threads);
-        var order = Order(train.Count, pairs: settings.Loss == Loss.Bpr && negatives is null);
+        var order = Order(train.Count, pairs: loss.Rows == LossRows.Pairs && negatives is null);
         var partition =
-            settings.Deterministic || settings.Loss == Loss.Bpr || negatives is not null || train.Blocks.Count > 1
+            settings.Deterministic || loss.Rows != LossRows.Single || negatives is not null || train.Blocks.Count > 1
                 ? null
                 : RowPartition.Of(train, order, occurrences, threads, ParameterTable.BytesOf(space, settings));
         var numbering =
@@ -63,22 +65,22 @@ internal sealed class Fit : IDisposable
                 );
         _translation = new(space, settings, numbering, _scale);
         _table = new(space, settings, numbering, threads);
-        _table.Initialise(LossFunctions.InitialBias(settings.Loss, train, negatives), occurrences, _random);
+        _table.Initialise(loss.InitialBias(train.Targets, train.Weights, negatives?.PerPositive ?? 0), occurrences, _random);
         _team = new(threads, threadStarted);
 
         try
         {
             var layout = RowLayout.Of(space, train, settings.Interaction, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
-            _rows = new(space, train, layout, numbering, settings.Loss, _scale, partition?.Order ?? order, negatives);
+            _rows = new(space, train, layout, numbering, loss.Rows, _scale, partition?.Order ?? order, negatives);
             var shape = new KernelShape(kernel.Name, settings.Interaction, layout.OneHot, _table.Stride);
-            var learner = KernelChoice.Learner(shape, settings.Solver, settings.Loss == Loss.Bpr);
+            var learner = KernelChoice.Learner(shape, settings.Solver, loss.Rows);
             _learning = settings.Deterministic
                 ? new DeterministicPass(_rows, _table, settings, _scale, learner, _team, Overlap(occurrences))
                 : new FreePass(_rows, _table, settings, _scale, learner, _team, Queue(partition));
             if (holdout is not null)
             {
                 var ofHoldout = RowLayout.Of(space, holdout, settings.Interaction, oneHotAllowed: true);
-                _holdoutRows = new(space, holdout, ofHoldout, numbering, settings.Loss, _scale, order: null, negatives: null);
+                _holdoutRows = new(space, holdout, ofHoldout, numbering, loss.Rows, _scale, order: null, negatives: null);
                 _measuring = new(_holdoutRows, _table, settings, _scale, KernelChoice.Scorer(shape with { OneHot = ofHoldout.OneHot }), _team);
             }
         }

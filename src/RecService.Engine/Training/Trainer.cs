@@ -1,5 +1,6 @@
 using RecService.Engine.Data;
 using RecService.Engine.Kernels;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Parameters;
@@ -18,6 +19,7 @@ public sealed class Trainer
     private const int MostWeightedFields = 4096;
 
     private readonly TrainingSettings _settings;
+    private readonly LossRows _rows;
     private readonly FactorizationKernel _kernel;
 
     /// <param name="settings">The settings, which are checked.</param>
@@ -27,6 +29,12 @@ public sealed class Trainer
         ArgumentNullException.ThrowIfNull(settings);
         settings.Validate();
         _settings = settings;
+        _rows = settings.Loss.Function().Rows;
+        if (_rows == LossRows.Blocks)
+        {
+            throw new ArgumentException($"The loss {settings.Loss} is learned along sequences.", nameof(settings));
+        }
+
         _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
     }
 
@@ -89,14 +97,14 @@ public sealed class Trainer
         }
 
         negatives?.Check(train);
-        if (_settings.Loss == Loss.Bpr && negatives?.HasAnyFor(train) == false)
+        if (_rows == LossRows.Pairs && negatives?.HasAnyFor(train) == false)
         {
             throw new ArgumentException("Every user has every item, so that there are no pairs to learn from.", nameof(negatives));
         }
 
         CheckSize(space);
         var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
-        if (_settings.Loss == Loss.Bpr)
+        if (_rows == LossRows.Pairs)
         {
             train = negatives is null ? Pairs.Of(train, nameof(train)) : train;
             holdout = holdout is null ? null : Pairs.Of(holdout, nameof(holdout));

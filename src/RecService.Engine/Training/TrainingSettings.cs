@@ -1,4 +1,5 @@
 using RecService.Engine.Kernels;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 
 namespace RecService.Engine.Training;
@@ -95,43 +96,27 @@ public sealed record TrainingSettings
     public string? KernelName { get; init; }
 
     /// <summary>
-    /// Settings to start from for a loss. Those of the squared loss suit noisy ratings; those of the logistic loss suit positives with sampled
-    /// negatives, whose gradients are smaller. Cleaner data want a
-    /// smaller <see cref="L2Factors"/>.
+    /// Settings to start from for a loss and a solver. Those of the squared loss suit noisy ratings; those of the others suit positives with sampled
+    /// negatives, whose gradients are smaller. Cleaner data want a smaller <see cref="L2Factors"/>.
     /// </summary>
-    public static TrainingSettings For(Loss loss) =>
-        loss switch
-        {
-            Loss.Squared => new(),
-            Loss.Softmax => new()
-            {
-                Loss = loss,
-                Factors = 64,
-                L2Linear = 0,
-                L2Factors = 0,
-                InitialDeviation = 0.05f,
-                InitialAccumulator = 1e-6f,
-            },
-            _ => new()
-            {
-                Loss = loss,
-                LearningRate = 0.2f,
-                L2Linear = 0.005f,
-                L2Factors = 0.02f,
-                InitialDeviation = 0.1f,
-                InitialAccumulator = 1,
-            },
-        };
-
-    /// <summary>Settings to start from for a loss and a solver: those of the loss, with a rate that suits the solver.</summary>
-    public static TrainingSettings For(Loss loss, Solver solver)
+    public static TrainingSettings For(Loss loss, Solver solver = Solver.AdaGrad)
     {
-        var settings = For(loss) with { Solver = solver };
-        return solver switch
+        var defaults = loss.Function().Defaults;
+        return new()
         {
-            Solver.Sgd => settings with { LearningRate = loss == Loss.Squared ? 0.01f : 0.05f },
-            Solver.Adam => settings with { LearningRate = 0.002f },
-            _ => settings,
+            Loss = loss,
+            Solver = solver,
+            Factors = defaults.Factors,
+            LearningRate = solver switch
+            {
+                Solver.Sgd => defaults.SgdRate,
+                Solver.AdaGrad => defaults.AdaGradRate,
+                Solver.Adam => 0.002f,
+            },
+            L2Linear = defaults.L2Linear,
+            L2Factors = defaults.L2Factors,
+            InitialDeviation = defaults.InitialDeviation,
+            InitialAccumulator = defaults.InitialAccumulator,
         };
     }
 
@@ -175,7 +160,7 @@ public sealed record TrainingSettings
         {
             RateSchedule.InverseSquareRoot => LearningRate / MathF.Sqrt(epoch),
             RateSchedule.Cosine => LearningRate * 0.5f * (1 + MathF.Cos(MathF.PI * (epoch - 1) / Epochs)),
-            _ => LearningRate,
+            RateSchedule.Constant => LearningRate,
         };
 
     private static void Require(bool holds, string name, object value, string range)

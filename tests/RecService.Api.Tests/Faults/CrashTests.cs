@@ -5,7 +5,7 @@ using RecService.Api.Tests.Training;
 namespace RecService.Api.Tests.Faults;
 
 /// <summary>Acknowledged is stored, and nothing is stored twice, whatever dies.</summary>
-[Collection(nameof(FaultCollection)), Trait("Category", "Faults")]
+[Collection(nameof(OneFaultAtATime)), Trait("Category", "Faults")]
 public sealed class CrashTests(CrashableDatabase database, ITestOutputHelper output) : IAsyncLifetime
 {
     public async ValueTask InitializeAsync() => await database.EmptyAsync();

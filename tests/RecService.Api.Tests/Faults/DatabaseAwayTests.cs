@@ -10,7 +10,7 @@ using RecService.Api.Tests.Training;
 namespace RecService.Api.Tests.Faults;
 
 /// <summary>What can be told without the database is told, all else is 503 with Retry-After, and everything is well again when it is back.</summary>
-[Collection(nameof(FaultCollection)), Trait("Category", "Faults")]
+[Collection(nameof(OneFaultAtATime)), Trait("Category", "Faults")]
 public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer server) : IAsyncLifetime
 {
     private static readonly Dictionary<string, string> Settings = new(StringComparer.Ordinal)

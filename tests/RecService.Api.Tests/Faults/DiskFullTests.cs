@@ -6,7 +6,7 @@ using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Faults;
 
-[Collection(nameof(FaultCollection)), Trait("Category", "Faults")]
+[Collection(nameof(OneFaultAtATime)), Trait("Category", "Faults")]
 public sealed class DiskFullTests(ITestOutputHelper output)
 {
     private const int Megabytes = 90;
@@ -52,7 +52,7 @@ public sealed class DiskFullTests(ITestOutputHelper output)
     private static async Task<long> FillAsync(HttpClient client)
     {
         long acknowledged = 0;
-        for (var refusals = 0; refusals < 5;)
+        for (var refusals = 0; refusals < 5; )
         {
             try
             {

@@ -7,7 +7,7 @@ using RecService.Api.Tests.Training;
 namespace RecService.Api.Tests.Faults;
 
 /// <summary>Several processes on one database.</summary>
-[Collection(nameof(FaultCollection)), Trait("Category", "Faults")]
+[Collection(nameof(OneFaultAtATime)), Trait("Category", "Faults")]
 public sealed class ReplicaTests(CrashableDatabase database, ITestOutputHelper output) : IAsyncLifetime
 {
     // A run that was cut off is tried again before the next turn, which would be long after the test.

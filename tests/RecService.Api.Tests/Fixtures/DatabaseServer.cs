@@ -28,8 +28,9 @@ public sealed class DatabaseServer : IAsyncLifetime
 
         var settings = EmbeddedPostgresSettings.From(new DatabaseOptions { DataDirectory = _directory }) with
         {
-            // The data is thrown away, and a test that wants to see it survive starts a server of its own.
-            ServerSettings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"],
+            // The data is thrown away, and a test that wants to see it survive starts a server of its own. Statements are planned and run as on a
+            // server of the operator's, which compiles them by default; those on the embedded one are in the tests of faults.
+            ServerSettings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300", "jit=on"],
         };
         _embedded = new EmbeddedPostgres(settings, NullLogger<EmbeddedPostgres>.Instance);
         await _embedded.StartAsync(CancellationToken.None);

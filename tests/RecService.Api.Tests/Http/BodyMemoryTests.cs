@@ -1,4 +1,4 @@
-using RecService.Api.Http;
+using RecService.Api.Http.Limits;
 
 namespace RecService.Api.Tests.Http;
 

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using RecService.Api.Http;
+using RecService.Api.Domain;
+using RecService.Api.Http.Json;
+using RecService.Api.Http.Queries;
 using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Http;

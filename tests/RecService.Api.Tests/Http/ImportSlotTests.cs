@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using RecService.Api.Http;
+using RecService.Api.Http.Limits;
 using RecService.Api.Tests.Access;
 using RecService.Api.Tests.Fixtures;
 

@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
-using RecService.Api.Http;
+using RecService.Api.Http.Limits;
 using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 
@@ -103,7 +103,7 @@ public sealed class LoadLimitTests(LoadLimitTests.Service service) : IClassFixtu
             .ShouldHaveSingleItem()
             .ShouldSatisfyAllConditions(
                 error => error.Key.ShouldBe("$"),
-                error => error.Value.ShouldBe(["the body's values take more memory than there is for the bodies of one key; split it"])
+                error => error.Value.ShouldBe(["holds values that take more memory than there is for the bodies of one key; split it"])
             );
     }
 

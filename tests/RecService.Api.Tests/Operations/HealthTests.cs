@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 using RecService.Api.Operations;
 using RecService.Api.Tests.Fixtures;
@@ -47,7 +48,7 @@ public sealed class HealthTests(DatabaseServer server, HealthTests.Service servi
     [Fact]
     public async Task Probes_within_a_second_share_one_look_at_the_database()
     {
-        var clock = new StoppedClock();
+        var clock = new FakeTimeProvider();
         await using var database = NpgsqlDataSource.Create(service.ConnectionString);
         var check = new DatabaseCheck(database, clock);
         (await StatusAsync()).ShouldBe(HealthStatus.Healthy);
@@ -55,7 +56,7 @@ public sealed class HealthTests(DatabaseServer server, HealthTests.Service servi
         try
         {
             (await StatusAsync()).ShouldBe(HealthStatus.Healthy);
-            clock.Now = TimeSpan.FromSeconds(1);
+            clock.Advance(TimeSpan.FromSeconds(1));
             (await StatusAsync()).ShouldBe(HealthStatus.Degraded);
         }
         finally
@@ -77,15 +78,6 @@ public sealed class HealthTests(DatabaseServer server, HealthTests.Service servi
 
     private static List<string> Parts(JsonElement report) =>
         [.. report.GetProperty("checks").EnumerateObject().Select(check => $"{check.Name} {check.Value.GetProperty("status").GetString()}")];
-
-    private sealed class StoppedClock : TimeProvider
-    {
-        public TimeSpan Now { get; set; }
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Now.Ticks;
-    }
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {

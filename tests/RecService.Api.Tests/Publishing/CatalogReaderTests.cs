@@ -17,7 +17,7 @@ public sealed class CatalogReaderTests(ServiceFixture service) : IClassFixture<S
         await service.Client.PutJsonAsync("/v1/items/counted", new { tags = new[] { "new" } });
         (await CheckAsync(read)).ShouldBe((true, false));
         read = await reader.ReadAsync(count: false, CancellationToken.None);
-        read.Catalog.Items.Single().Tags.ShouldBe(["new"]);
+        read.Catalog.Items.Single().Facts.Tags.ShouldBe(["new"]);
 
         await InteractAsync("second");
         (await CheckAsync(read)).ShouldBe((false, true));

@@ -1,3 +1,4 @@
+using RecService.Api.Domain;
 using RecService.Api.Publishing;
 using RecService.Api.Scoring;
 
@@ -6,11 +7,11 @@ namespace RecService.Api.Tests.Scoring;
 public sealed class CandidateFilterTests
 {
     private static readonly ItemCatalog Catalog = new([
-        new(10, "a", ["x", "y"], Available: true, Users: 0),
-        new(11, "b", ["x"], Available: true, Users: 3),
-        new(12, "c", ["y", "z"], Available: true, Users: 3),
-        new(13, "d", [], Available: true, Users: 1),
-        new(14, "e", ["x", "y", "z"], Available: false, Users: 9),
+        new(10, "a", new(Available: true, ["x", "y"]), Users: 0),
+        new(11, "b", new(Available: true, ["x"]), Users: 3),
+        new(12, "c", new(Available: true, ["y", "z"]), Users: 3),
+        new(13, "d", new(Available: true, []), Users: 1),
+        new(14, "e", new(Available: false, ["x", "y", "z"]), Users: 9),
     ]);
 
     [Fact]
@@ -41,15 +42,50 @@ public sealed class CandidateFilterTests
 
         foreach (var item in Catalog.Items)
         {
-            CandidateFilter
-                .Allows(filter, item.Tags)
-                .ShouldBe(item.Available && Allowed(filter).Contains(item.ItemId, StringComparison.Ordinal), item.ItemId);
+            Compiled(filter).Allows(item.Facts).ShouldBe(Allowed(filter).Contains(item.ItemId, StringComparison.Ordinal), item.ItemId);
         }
+    }
+
+    [Fact]
+    public void An_item_that_is_switched_off_by_now_is_not_allowed()
+    {
+        CandidateFilter.None.Allows(new(Available: true, [])).ShouldBeTrue();
+        CandidateFilter.None.Allows(new(Available: false, [])).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void To_mark_an_item_for_one_request_changes_nothing_for_the_next()
+    {
+        var filter = Compiled(new(AnyTags: ["x"]));
+        filter.Excluded(Catalog).AsSpan().Fill(true);
+        filter.Without([10]);
+
+        filter.Excluded(Catalog).ShouldBe([false, false, true, true, true]);
+    }
+
+    [Fact]
+    public void What_is_wrong_with_a_filter_is_named()
+    {
+        var errors = new FieldErrors();
+
+        CandidateFilter.Compile(errors, "filter", new(["\u0001"], [""], ["a", ""], [""], new string[10_001], null));
+
+        errors
+            .All.Select(error => error.Field)
+            .ShouldBe(["filter.anyTags[0]", "filter.allTags[0]", "filter.noTags[1]", "filter.itemIds[0]", "filter.excludeItemIds"]);
     }
 
     private static string Allowed(ItemFilter? filter, long[]? seen = null)
     {
-        var excluded = CandidateFilter.Excluded(Catalog, filter, seen ?? []);
+        var excluded = Compiled(filter).Without(seen ?? []).Excluded(Catalog);
         return string.Concat(Catalog.Items.Where((_, i) => !excluded[i]).Select(i => i.ItemId));
+    }
+
+    private static CandidateFilter Compiled(ItemFilter? filter)
+    {
+        var errors = new FieldErrors();
+        var compiled = CandidateFilter.Compile(errors, "filter", filter);
+        errors.All.ShouldBeEmpty();
+        return compiled;
     }
 }

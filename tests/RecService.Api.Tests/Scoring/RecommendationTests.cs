@@ -112,7 +112,7 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
     }
 
     [Fact]
-    public async Task An_item_that_is_switched_off_deleted_or_just_seen_is_gone_from_the_next_answer()
+    public async Task An_item_that_is_switched_off_deleted_retagged_or_just_seen_is_gone_from_the_next_answer()
     {
         JsonObject Request() =>
             new()
@@ -121,16 +121,17 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
                 ["count"] = 1000,
                 ["filter"] = new JsonObject { ["anyTags"] = new JsonArray("fresh") },
             };
-        foreach (var id in new[] { "f1", "f2", "f3", "f4" })
+        foreach (var id in new[] { "f1", "f2", "f3", "f4", "f5" })
         {
             (await service.Client.PutAsJsonAsync($"/v1/items/{id}", new { tags = new[] { "fresh" } })).StatusCode.ShouldBe(HttpStatusCode.Created);
         }
 
         await service.RefreshAsync();
-        Ids(await RecommendAsync(Request())).Order(StringComparer.Ordinal).ShouldBe(["f1", "f2", "f3", "f4"]);
+        Ids(await RecommendAsync(Request())).Order(StringComparer.Ordinal).ShouldBe(["f1", "f2", "f3", "f4", "f5"]);
 
         (await service.Client.PutAsJsonAsync("/v1/items/f1", new { tags = new[] { "fresh" }, available = false })).EnsureSuccessStatusCode();
         (await service.Client.DeleteAsync(new Uri("/v1/items/f2", UriKind.Relative))).EnsureSuccessStatusCode();
+        (await service.Client.PutAsJsonAsync("/v1/items/f5", new { tags = new[] { "stale" } })).EnsureSuccessStatusCode();
         await service.Client.PostJsonAsync(
             "/v1/interactions",
             new JsonObject
@@ -147,9 +148,10 @@ public sealed class RecommendationTests(TrainedService service) : IClassFixture<
         );
 
         Ids(await RecommendAsync(Request())).ShouldBe(["f4"]);
-        await service.Client.DeleteAsync(new Uri("/v1/items/f1", UriKind.Relative));
-        await service.Client.DeleteAsync(new Uri("/v1/items/f3", UriKind.Relative));
-        await service.Client.DeleteAsync(new Uri("/v1/items/f4", UriKind.Relative));
+        foreach (var id in new[] { "f1", "f3", "f4", "f5" })
+        {
+            await service.Client.DeleteAsync(new Uri($"/v1/items/{id}", UriKind.Relative));
+        }
     }
 
     [Fact]

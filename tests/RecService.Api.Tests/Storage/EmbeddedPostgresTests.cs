@@ -145,7 +145,8 @@ public sealed class EmbeddedPostgresTests : IDisposable
         [
             .. Directory
                 .EnumerateDirectories("/proc")
-                .Where(process => int.TryParse(Path.GetFileName(process), out _) && CommandLine(process).Contains(text, StringComparison.Ordinal))
+                .Where(process => int.TryParse(Path.GetFileName(process), CultureInfo.InvariantCulture, out _))
+                .Where(process => CommandLine(process).Contains(text, StringComparison.Ordinal))
                 .Select(process => int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture))
                 .Where(id => id != Environment.ProcessId),
         ];

@@ -4,8 +4,9 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using RecService.Api.Http.Errors;
 using RecService.Api.Http;
-using RecService.Api.Publishing;
+using RecService.Api.Models;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Tests.Telemetry;

@@ -15,7 +15,7 @@ public sealed class CleanupTests(DatabaseServer server) : IAsyncLifetime
     public async Task The_next_run_need_not_wait_until_the_space_of_the_former_one_is_cleaned_up()
     {
         await using var database = NpgsqlDataSource.Create(_connectionString);
-        // So that it lasts: it sleeps at every page.
+        // It sleeps at every page.
         await using var slowDown = database.CreateCommand(
             $"ALTER DATABASE {database.CreateConnection().Database} SET vacuum_cost_delay = 100; ALTER DATABASE {database.CreateConnection().Database} SET vacuum_cost_limit = 1"
         );
@@ -31,6 +31,12 @@ public sealed class CleanupTests(DatabaseServer server) : IAsyncLifetime
         );
         using var client = service.CreateClient();
         await client.PostRatingsAsync(users: 3, items: 3);
+
+        // Too many pages to be through with them before the test has looked, however long it takes to look.
+        await using var fill = database.CreateCommand(
+            "INSERT INTO changes (relation) SELECT 'filler ' || filler FROM generate_series(1, 200000) AS filler"
+        );
+        await fill.ExecuteNonQueryAsync();
         (await client.TrainAsync()).GetProperty("status").GetString().ShouldBe("succeeded");
 
         await using var look = database.CreateCommand(

@@ -41,10 +41,10 @@ public sealed class HoldoutTests
         data.Rows.Where((_, r) => held[r]).Min(r => r.User).ShouldBe(8);
     }
 
-    private static IEnumerable<(int User, int Item)> Pairs(TrainingData data, bool[] held) =>
+    private static IEnumerable<(int User, int Item)> Pairs(Cutoff data, bool[] held) =>
         data.Rows.Where((_, r) => held[r]).Select(r => (r.User, r.Item)).ToList();
 
-    private static TrainingData Data(int users, int items, int contexts) =>
+    private static Cutoff Data(int users, int items, int contexts) =>
         new()
         {
             Users = [.. Enumerable.Range(0, users).Select(u => EntityFeatures.Named($"user-{u}"))],
@@ -55,11 +55,11 @@ public sealed class HoldoutTests
                 .. from u in Enumerable.Range(0, users)
                 from i in Enumerable.Range(0, items)
                 from c in Enumerable.Range(0, contexts)
-                select new TrainingRow(u, i, c, 1, 1, (1000 * u) + i - c),
+                select new CutoffRow(u, i, c, 1, 1, (1000 * u) + i - c),
             ],
             Dropped = new Dictionary<string, long>(),
-            CutoffAt = default,
-            CutoffSnapshot = "",
+            At = default,
+            DatabaseSnapshot = "",
             DatabaseId = "",
         };
 }

@@ -20,7 +20,7 @@ public sealed class RowCollectorTests
         rows.Add(1, 2, context: 3, "rating", 1, time: 10, interactionKey: 3);
         rows.Add(1, 2, context: 1, "rating", 2, time: 30, interactionKey: 0);
 
-        rows.Rows([0, 1, 2, 3, 4]).ShouldBe([new TrainingRow(1, 2, Context: 4, Target: 5, Weight: 2, Time: 30)]);
+        rows.Rows([0, 1, 2, 3, 4]).ShouldBe([new CutoffRow(1, 2, Context: 4, Target: 5, Weight: 2, Time: 30)]);
         rows.Dropped.ShouldBe(new Dictionary<string, long> { ["superseded"] = 3 });
     }
 
@@ -33,7 +33,7 @@ public sealed class RowCollectorTests
         rows.Add(1, 2, 0, "view", null, 20, 3);
         rows.Add(1, 2, 1, "view", null, 5, 4);
 
-        rows.Rows([0, 1]).ShouldBe([new TrainingRow(1, 2, 0, 1, 7, 30), new TrainingRow(1, 2, 1, 1, 1, 5)]);
+        rows.Rows([0, 1]).ShouldBe([new CutoffRow(1, 2, 0, 1, 7, 30), new CutoffRow(1, 2, 1, 1, 1, 5)]);
         rows.Dropped.ShouldBe(new Dictionary<string, long> { ["merged"] = 2 });
     }
 
@@ -58,7 +58,7 @@ public sealed class RowCollectorTests
         rows.Add(1, 3, 0, "rating", 1e300, 1, 3);
         rows.Add(1, 4, 0, "unheard-of", 3, 1, 4);
 
-        rows.Rows([0]).ShouldBe([new TrainingRow(1, 1, 0, 5, 5, 1)]);
+        rows.Rows([0]).ShouldBe([new CutoffRow(1, 1, 0, 5, 5, 1)]);
         rows.Dropped.ShouldBe(
             new Dictionary<string, long>
             {

@@ -79,17 +79,17 @@ public sealed class SharedScheduleTests(DatabaseServer server) : IAsyncLifetime
     {
         await using var service = New("Training:Interval", "00:00:01");
         using var client = service.CreateClient();
-        var training = service.Services.GetRequiredService<TrainingService>();
+        var scheduler = service.Services.GetRequiredService<RunScheduler>();
         await using var holder = await OpenAsync();
         await holder.ExecuteAsync("ALTER TABLE interactions RENAME TO gone", CancellationToken.None);
-        await UntilAsync(() => training.ScheduleFails);
+        await UntilAsync(() => scheduler.ScheduleFails);
 
         await holder.ExecuteAsync("ALTER TABLE gone RENAME TO interactions", CancellationToken.None);
         await holder.ExecuteAsync("BEGIN; LOCK TABLE active_model IN EXCLUSIVE MODE", CancellationToken.None);
         await client.PostRatingsAsync(users: 3, items: 3);
         await holder.UntilAwaitedAsync("active_model");
 
-        await UntilAsync(() => !training.ScheduleFails);
+        await UntilAsync(() => !scheduler.ScheduleFails);
         (await client.RunsAsync()).ShouldHaveSingleItem().GetProperty("status").GetString().ShouldBe("running");
     }
 

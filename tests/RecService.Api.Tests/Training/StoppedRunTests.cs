@@ -63,7 +63,7 @@ public sealed class StoppedRunTests(StoppedRunTests.Service service) : IClassFix
         await run.BreakLockAsync();
 
         // What every process does that takes the lock.
-        await service.Factory.Services.GetRequiredService<TrainingRuns>().FailOrphansAsync(CancellationToken.None);
+        await service.Factory.Services.GetRequiredService<RunStore>().FailOrphansAsync(CancellationToken.None);
         await run.LetGoAsync();
 
         var ended = await service.Client.EndOfRunAsync(run.RunId);
@@ -79,9 +79,10 @@ public sealed class StoppedRunTests(StoppedRunTests.Service service) : IClassFix
         await service.Client.PostRatingsAsync(users: 10, items: 10);
         var lifetime = new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance);
         lifetime.StopApplication();
-        using var training = ActivatorUtilities.CreateInstance<TrainingService>(service.Factory.Services, lifetime);
+        var supervisor = ActivatorUtilities.CreateInstance<RunSupervisor>(service.Factory.Services, lifetime);
+        using var starter = ActivatorUtilities.CreateInstance<RunStarter>(service.Factory.Services, supervisor);
 
-        var (run, _) = await training.StartRunAsync(CancellationToken.None);
+        var (run, _) = await starter.StartAsync(CancellationToken.None);
 
         var ended = await service.Client.EndOfRunAsync(run.RunId);
         ended.GetProperty("status").GetString().ShouldBe("cancelled");

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using RecService.Api.Training;
 using RecService.Engine.Kernels;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Training;
 
 namespace RecService.Api.Tests.Training;

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
-using RecService.Api.Storage;
+using RecService.Api.Models;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Training;
 using RecService.Engine.Data;
@@ -82,13 +82,13 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
     public async Task A_state_that_training_cannot_go_on_from_makes_a_cold_start()
     {
         var first = await FirstRunAsync();
-        var set = TrainingSet.Create(Data(heldOutTarget: 3), new());
+        var set = EncodedRows.Create(Data(heldOutTarget: 3), new());
         var other = new Trainer(new() { Factors = 3, Epochs = 1 }) { KeepsState = true }
             .Train(set.Space, set.Examples(set.AllRows), features: set.Index)
             .State!;
         await using (var connection = await service.Database.OpenConnectionAsync())
         {
-            await TrainingStates.ReplaceAsync(connection, first.GetProperty("runId").GetInt64(), other, CancellationToken.None);
+            await StateStore.ReplaceAsync(connection, first.GetProperty("runId").GetInt64(), other, CancellationToken.None);
         }
 
         FormerRun(await service.Client.TrainAsync()).ShouldBeNull();
@@ -143,30 +143,30 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
         }
     }
 
-    private static List<TrainingOutcome> Chain(TrainingOptions options, float heldOutTarget)
+    private static List<FitOutcome> Chain(TrainingOptions options, float heldOutTarget)
     {
-        var set = TrainingSet.Create(Data(heldOutTarget), options);
-        var outcomes = new List<TrainingOutcome>();
+        var set = EncodedRows.Create(Data(heldOutTarget), options);
+        var outcomes = new List<FitOutcome>();
         for (var run = 0; run < 3; run++)
         {
-            outcomes.Add(TrainingFit.Run(set, options, outcomes.LastOrDefault()?.State, _ => { }, CancellationToken.None));
+            outcomes.Add(FitAndRefit.Run(set, options, outcomes.LastOrDefault()?.State, _ => { }, CancellationToken.None));
             (outcomes[run].StartHoldoutLoss is not null).ShouldBe(run > 0);
         }
 
         return outcomes;
     }
 
-    private static TrainingData Data(float heldOutTarget)
+    private static Cutoff Data(float heldOutTarget)
     {
-        TrainingRow[] rows =
+        CutoffRow[] rows =
         [
-            .. Enumerable.Range(0, 300).Select(row => new TrainingRow(row / 15, row % 15, 0, 1 + (((row / 15) + (row % 15)) % 5), 1, row)),
+            .. Enumerable.Range(0, 300).Select(row => new CutoffRow(row / 15, row % 15, 0, 1 + (((row / 15) + (row % 15)) % 5), 1, row)),
         ];
         var held = Holdout.Choose(Data(rows), new() { HoldoutShare = 0.3 });
         return Data([.. rows.Select((row, r) => held[r] ? row with { Target = heldOutTarget } : row)]);
     }
 
-    private static TrainingData Data(TrainingRow[] rows) =>
+    private static Cutoff Data(CutoffRow[] rows) =>
         new()
         {
             Users = [.. Enumerable.Range(0, 20).Select(u => EntityFeatures.Named($"u{u}"))],
@@ -174,8 +174,8 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
             Contexts = [EntityFeatures.None],
             Rows = rows,
             Dropped = new Dictionary<string, long>(),
-            CutoffAt = default,
-            CutoffSnapshot = "",
+            At = default,
+            DatabaseSnapshot = "",
             DatabaseId = "",
         };
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Text.Json.Nodes;
 using RecService.Engine.Kernels;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Training;
 
 namespace RecService.Engine.Tests.Cli;

@@ -1,5 +1,6 @@
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;

@@ -1,4 +1,6 @@
 using System.Runtime.Intrinsics;
+using RecService.Engine.Kernels;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;

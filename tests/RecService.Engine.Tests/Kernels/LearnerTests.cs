@@ -1,7 +1,7 @@
-using System.Runtime.Intrinsics;
 using RecService.Engine.Data;
 using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training;
@@ -161,26 +161,12 @@ public sealed class LearnerTests
         }
     }
 
-    [Fact]
-    public void Sigmoid_is_right_to_single_precision_and_never_overflows()
-    {
-        for (var x = -100.0; x <= 100; x += 0.0123)
-        {
-            var expected = 1 / (1 + Math.Exp(-(double)(float)x));
-            ((double)Slopes.Sigmoid(Vector256.Create((float)x))[0]).ShouldBe(expected, ((3 + Math.Abs(x)) * 1e-7 * expected) + 1.2e-38);
-        }
-
-        Slopes.Sigmoid(Vector256.Create(float.MaxValue))[0].ShouldBe(1);
-        Slopes.Sigmoid(Vector256.Create(-float.MaxValue))[0].ShouldBeInRange(0, 1e-37f);
-        float.IsNaN(Slopes.Sigmoid(Vector256.Create(float.NaN))[0]).ShouldBeTrue();
-    }
-
     /// <summary>One example, or a pair of them, of rows of one kind.</summary>
     private static ExampleSet Examples(FeatureSpace space, Loss loss, RowKind kind, RandomSource random)
     {
         var rows = new SparseRowsBuilder(space.ColumnCount);
         var buffer = new RowBuffer();
-        for (var n = 0; n < (loss == Loss.Bpr ? 2 : 1); n++)
+        for (var n = 0; n < (loss.Function().Rows == LossRows.Pairs ? 2 : 1); n++)
         {
             switch (kind)
             {
@@ -204,12 +190,10 @@ public sealed class LearnerTests
         }
 
         var weight = 0.5f + (float)random.NextDouble();
-        return loss switch
-        {
-            Loss.Bpr => new(rows.Build(), [1, 0], [weight, weight]),
-            Loss.Logistic => new(rows.Build(), [random.Below(2)], [weight]),
-            _ => new(rows.Build(), [(float)random.NextNormal()], [weight]),
-        };
+        var function = loss.Function();
+        return function.Rows == LossRows.Pairs
+            ? new(rows.Build(), [1, 0], [weight, weight])
+            : new(rows.Build(), [function.Predicts == PredictionKind.Probability ? random.Below(2) : (float)random.NextNormal()], [weight]);
     }
 
     private static FactorizationModel Learn(
@@ -237,24 +221,25 @@ public sealed class LearnerTests
             InitialAccumulator = Accumulator,
         };
         var space = before.Space;
-        var scale = new TargetScale(0, 1, float.NegativeInfinity, float.PositiveInfinity, Clips: false);
+        var loss = before.Loss.Function();
+        var scale = TargetScale.AsTheyAre;
         var numbering = RowNumbering.Natural(space);
         using var table = new ParameterTable(space, settings, numbering, twoPasses ? threads : 1);
         var translation = new ModelTranslation(space, settings, numbering, scale);
         table.Initialise(0, new double[space.ColumnCount], new RandomSource(1));
         translation.Start(table.Current, TrainingState.Of(before), Enumerable.Range(0, space.ColumnCount).ToArray());
         var layout = RowLayout.Of(space, examples, before.Interaction, oneHotAllowed: byField is null);
-        using var rows = new TrainingRows(space, examples, layout, numbering, before.Loss, scale, null, null);
+        using var rows = new TrainingRows(space, examples, layout, numbering, loss.Rows, scale, null, null);
         var shape = new KernelShape(kernel, before.Interaction, layout.OneHot, table.Stride);
         using var team = new WorkerTeam(twoPasses ? threads : 1);
         using ILearningPass pass = twoPasses
-            ? new DeterministicPass(rows, table, settings, scale, KernelChoice.Learner(shape, solver, before.Loss == Loss.Bpr), team, 1)
+            ? new DeterministicPass(rows, table, settings, scale, KernelChoice.Learner(shape, solver, loss.Rows), team, 1)
             : new FreePass(
                 rows,
                 table,
                 settings,
                 scale,
-                KernelChoice.Learner(shape, solver, before.Loss == Loss.Bpr),
+                KernelChoice.Learner(shape, solver, loss.Rows),
                 team,
                 new SharedQueue(rows.Count, 2)
             );
@@ -378,24 +363,15 @@ public sealed class LearnerTests
             Weights = new double[model.Space.ColumnCount];
             Factors = [.. Enumerable.Range(0, model.Space.FactorCount).Select(_ => new double[model.Factors])];
             FieldWeights = new double[model.Space.FieldCount, model.Space.FieldCount];
-            var score = Score(0);
-            if (model.Loss == Loss.Bpr)
-            {
-                score -= Score(1);
-            }
-
-            _slope = model.Loss switch
-            {
-                Loss.Squared => score - examples.Targets[0],
-                Loss.Logistic => (1 / (1 + Math.Exp(-score))) - examples.Targets[0],
-                _ => (1 / (1 + Math.Exp(-score))) - 1,
-            };
+            _slope = Slope();
             Add(0, _weight * _slope);
-            if (model.Loss == Loss.Bpr)
+            if (IsPair)
             {
                 Add(1, -_weight * _slope);
             }
         }
+
+        private bool IsPair => _model.Loss.Function().Rows == LossRows.Pairs;
 
         public double Bias { get; private set; }
 
@@ -421,6 +397,23 @@ public sealed class LearnerTests
                     FormattableString.Invariant($"{what} of {_model.Factors} factors went from {before} to {after}; its gradient is {gradient}.")
                 );
             }
+        }
+
+        /// <summary>∂L/∂y of the first row, of which <c>LossTests</c> see that it is right.</summary>
+        private unsafe float Slope()
+        {
+            float[] scores = [.. Enumerable.Range(0, _examples.Count).Select(n => (float)Score(n))];
+            var slopes = new float[scores.Length];
+            fixed (
+                float* from = scores,
+                    targets = _examples.Targets,
+                    to = slopes
+            )
+            {
+                _model.Loss.Function().Slopes(new(from, targets, null, scores.Length), 0, null, to);
+            }
+
+            return slopes[0];
         }
 
         private double Score(int n)
@@ -514,7 +507,7 @@ public sealed class LearnerTests
         private int Steps(int column, bool isWeight)
         {
             var steps = Occurrences(column);
-            if (_model.Loss == Loss.Bpr && IsShared(column))
+            if (IsPair && IsShared(column))
             {
                 steps -= isWeight ? 2 : 1;
             }

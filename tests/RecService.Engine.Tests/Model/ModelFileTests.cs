@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using RecService.Engine.Data;
 using RecService.Engine.Files;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using RecService.Engine.Data;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 

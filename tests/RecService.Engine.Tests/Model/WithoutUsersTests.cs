@@ -1,6 +1,7 @@
 using System.Text;
 using RecService.Engine.Data;
 using RecService.Engine.Kernels;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;

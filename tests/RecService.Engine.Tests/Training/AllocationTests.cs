@@ -1,4 +1,4 @@
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
 

@@ -1,9 +1,11 @@
 using RecService.Engine.Data;
 using RecService.Engine.Evaluation;
 using RecService.Engine.Kernels;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
+using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Tests.Training;
 

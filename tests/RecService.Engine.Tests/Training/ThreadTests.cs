@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using RecService.Engine.Data;
 using RecService.Engine.Kernels;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Synthetic;

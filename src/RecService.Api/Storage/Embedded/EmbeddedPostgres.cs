@@ -8,8 +8,8 @@ namespace RecService.Api.Storage.Embedded;
 internal sealed partial class EmbeddedPostgres(EmbeddedPostgresSettings settings, ILogger<EmbeddedPostgres> logger) : IAsyncDisposable
 {
     /// <summary>
-    /// The server's parent. It holds the reading end of a pipe whose other end is in the service: when the service ends, in whatever way,
-    /// the pipe ends, and the server is shut down. (A parent-death signal would be tied to a thread of the service, which may end earlier.)
+    /// The server's parent. It holds the reading end of a pipe whose other end is in the service: when the service ends, in whatever way, the pipe
+    /// ends, and the server is shut down. (A parent-death signal would be tied to a thread of the service, which may end earlier.)
     /// </summary>
     private const string Supervisor = """
         temporary_directory=$1 log=$2

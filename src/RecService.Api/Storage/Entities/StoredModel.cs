@@ -35,25 +35,3 @@ internal sealed class StoredModel
     /// <summary>When the artifact was removed; the row stays as a record.</summary>
     public DateTimeOffset? PrunedAt { get; set; }
 }
-
-/// <summary>A slice of a model's artifact: chunks keep its size free of PostgreSQL's 1 GB ceiling for one value.</summary>
-internal sealed class StoredModelChunk
-{
-    public long Version { get; set; }
-
-    public int ChunkIndex { get; set; }
-
-    public required byte[] Data { get; set; }
-}
-
-/// <summary>The one row that says which model is served.</summary>
-internal sealed class ActiveModel
-{
-    public const short OnlyId = 1;
-
-    public short Id { get; set; } = OnlyId;
-
-    public long Version { get; set; }
-
-    public DateTimeOffset ActivatedAt { get; set; }
-}

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Threads;
@@ -33,6 +34,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     private readonly ParameterTable _table;
     private readonly TrainingSettings _settings;
     private readonly TargetScale _scale;
+    private readonly LossFunction _loss;
     private readonly RowLearner _learner;
     private readonly WorkerTeam _team;
     private readonly SpinBarrier _ofOne = new(1);
@@ -55,7 +57,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     private double _timeOfOne;
     private double _timeOfAll;
     private SpinBarrier _barrier;
-    private double _loss;
+    private double _lossSum;
     private double _weight;
 
     /// <param name="rows">The examples.</param>
@@ -79,6 +81,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
         _table = table;
         _settings = settings;
         _scale = scale;
+        _loss = settings.Loss.Function();
         _learner = learner;
         _team = team;
         _ofAll = new(team.Size);
@@ -101,7 +104,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
         _cancellation = cancellationToken;
         _isCancelled = false;
         random.Shuffle<int>(_order);
-        (_loss, _weight) = (0, 0);
+        (_lossSum, _weight) = (0, 0);
         // What one thread writes the others read a moment later, and passing it on may take longer than doing all alone. As the outcome is the same,
         // it is tried.
         _barrier = epoch switch
@@ -123,7 +126,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
 
         (_barrier == _ofOne ? ref _timeOfOne : ref _timeOfAll) = Stopwatch.GetElapsedTime(start).TotalSeconds;
         cancellationToken.ThrowIfCancellationRequested();
-        return _scale.LossOf(_loss / _weight);
+        return _scale.LossOf(_lossSum / _weight);
     }
 
     public void Dispose()
@@ -179,7 +182,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
                 }
 
                 _learner.Step(
-                    _settings.Loss,
+                    _loss,
                     group,
                     default,
                     tables,
@@ -211,16 +214,9 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     /// <summary>Adds up the loss of a batch that all threads are done with scoring, and reads the next one while they are learning.</summary>
     private void Finish(int step, in RowBatch batch)
     {
-        var (loss, weight) = LossFunctions.Sum(
-            _settings.Loss,
-            _biased.Pointer,
-            batch.Targets,
-            batch.Weights,
-            batch.Count,
-            float.NegativeInfinity,
-            float.PositiveInfinity
-        );
-        _loss += loss;
+        var scored = new ScoredRows(_biased.Pointer, batch.Targets, batch.Weights, batch.Count);
+        var (loss, weight) = _loss.Sum(scored, float.NegativeInfinity, float.PositiveInfinity);
+        _lossSum += loss;
         _weight += weight;
         _isCancelled = _cancellation.IsCancellationRequested;
         Read(step + 1);

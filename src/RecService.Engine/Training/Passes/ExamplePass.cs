@@ -1,5 +1,6 @@
 using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Threads;
 
@@ -8,7 +9,7 @@ namespace RecService.Engine.Training.Passes;
 /// <summary>A pass over examples, in batches that threads take as they become free. Allocates nothing after the first.</summary>
 internal abstract unsafe class ExamplePass : IDisposable
 {
-    private readonly TrainingSettings _settings;
+    private readonly LossFunction _loss;
     private readonly TargetScale _scale;
     private readonly WorkerTeam _team;
     private readonly Worker[] _workers;
@@ -39,7 +40,7 @@ internal abstract unsafe class ExamplePass : IDisposable
     )
     {
         Rows = rows;
-        _settings = settings;
+        _loss = settings.Loss.Function();
         _clips = clips;
         _scale = scale;
         _team = team;
@@ -127,12 +128,8 @@ internal abstract unsafe class ExamplePass : IDisposable
             worker.Random.Restart(SeedOf(index));
             var batch = Rows.Read(_queue.Batches[index].From, _queue.Batches[index].Count, worker.Buffer, worker.Random);
             Do(thread, batch, worker.Scratch.Pointer, worker.Scores.Pointer);
-            (_losses[index], _weights[index]) = LossFunctions.Sum(
-                _settings.Loss,
-                worker.Scores.Pointer,
-                batch.Targets,
-                batch.Weights,
-                batch.Count,
+            (_losses[index], _weights[index]) = _loss.Sum(
+                new(worker.Scores.Pointer, batch.Targets, batch.Weights, batch.Count),
                 _clips ? _scale.LeastScore : float.NegativeInfinity,
                 _clips ? _scale.GreatestScore : float.PositiveInfinity
             );

@@ -1,5 +1,6 @@
 using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Threads;
@@ -21,6 +22,7 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
 
     private readonly ParameterTable _table;
     private readonly TrainingSettings _settings;
+    private readonly LossFunction _loss;
     private readonly RowLearner _learner;
     private readonly Replicas[] _replicas;
     private readonly Progress[] _progress;
@@ -40,6 +42,7 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
     {
         _table = table;
         _settings = settings;
+        _loss = settings.Loss.Function();
         _learner = learner;
         var replicated = team.Size == 1 ? [] : table.Replicated();
         var gate = new Lock();
@@ -76,7 +79,7 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
         var progress = _progress[thread];
         var tables = _table.Tables(thread);
         tables.FetchNext = progress.Fetching.Begin();
-        _learner.Learn(_settings.Loss, batch, tables, _context, scratch, ScratchOfRow, scores);
+        _learner.Learn(_loss, batch, tables, _context, scratch, ScratchOfRow, scores);
         progress.Fetching.End(batch.Count);
         if (_replicas.Length > 0 && ++progress.SinceExchange >= ExchangeInterval)
         {

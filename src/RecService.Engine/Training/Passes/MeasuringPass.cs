@@ -1,5 +1,6 @@
 using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Threads;
 

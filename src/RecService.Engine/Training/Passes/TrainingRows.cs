@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using RecService.Engine.Data;
 using RecService.Engine.Kernels.Rows;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Passes;
@@ -31,7 +31,7 @@ internal sealed unsafe class TrainingRows : IDisposable
     /// <param name="examples">The examples.</param>
     /// <param name="layout">The layout of their rows.</param>
     /// <param name="numbering">The parameter rows of the columns.</param>
-    /// <param name="loss">The loss, which says whether examples come in pairs.</param>
+    /// <param name="lossRows">What rows the loss is of.</param>
     /// <param name="scale">The scale of the targets.</param>
     /// <param name="order">The examples in the order of reading; null for their own.</param>
     /// <param name="negatives">How positives get negatives, or null.</param>
@@ -40,7 +40,7 @@ internal sealed unsafe class TrainingRows : IDisposable
         ExampleSet examples,
         RowLayout layout,
         RowNumbering numbering,
-        Loss loss,
+        LossRows lossRows,
         TargetScale scale,
         int[]? order,
         NegativeSampling? negatives
@@ -50,7 +50,7 @@ internal sealed unsafe class TrainingRows : IDisposable
         _examples = examples;
         _numbering = numbering;
         _negatives = negatives;
-        _pairs = loss == Loss.Bpr;
+        _pairs = lossRows == LossRows.Pairs;
         Layout = layout;
         Count = order?.Length ?? examples.Count;
         IsFlat = examples.Blocks.Count == 1 && negatives is null;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Text;
@@ -160,7 +161,8 @@ public sealed class SparseTextReaderTests
             var row = new StringBuilder($"{reader.Target:R}|");
             for (var entry = 0; entry < reader.Indices.Length; entry++)
             {
-                row.Append(reader.Fields.IsEmpty ? " " : $" {reader.Fields[entry]}:").Append($"{reader.Indices[entry]}:{reader.Values[entry]:R}");
+                row.Append(reader.Fields.IsEmpty ? " " : $" {reader.Fields[entry]}:");
+                row.Append(CultureInfo.InvariantCulture, $"{reader.Indices[entry]}:{reader.Values[entry]:R}");
             }
 
             rows.Add(row.ToString());

@@ -1,0 +1,43 @@
+using Microsoft.Net.Http.Headers;
+
+namespace RecService.Api.Http.Edge;
+
+/// <summary>Tells browsers to make nothing else of an answer than what it is.</summary>
+internal static class SecurityHeaders
+{
+    private const string NothingAtAll = "default-src 'none'; frame-ancestors 'none'";
+
+    // Swagger UI puts styles into the page, and its pictures into the styles; its scripts are files of their own.
+    private const string PageOfOurOwn =
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+    /// <summary>To be called first of all.</summary>
+    public static IApplicationBuilder UseSecurityHeaders(this IApplicationBuilder app) =>
+        app.Use(
+            (context, next) =>
+            {
+                // Late, because the answer to an exception starts with no headers.
+                context.Response.OnStarting(Add, context);
+                return next(context);
+            }
+        );
+
+    private static Task Add(object state)
+    {
+        var context = (HttpContext)state;
+        var headers = context.Response.Headers;
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers.ContentSecurityPolicy = context.Request.Path.StartsWithSegments("/swagger", StringComparison.OrdinalIgnoreCase)
+            ? PageOfOurOwn
+            : NothingAtAll;
+
+        // Answers are about persons, and those of keys hold secrets.
+        if (context.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase))
+        {
+            headers[HeaderNames.CacheControl] = "no-store";
+        }
+
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,55 @@
+using Microsoft.AspNetCore.Http.Metadata;
+using RecService.Api.Domain;
+using RecService.Api.Http.Errors;
+
+namespace RecService.Api.Http.Queries;
+
+/// <summary>
+/// Refuses query parameters that the endpoint does not declare, or that are given twice. Binding would ignore the former and join the latter
+/// by a comma, and a request to delete with a misspelt condition would delete more than was asked for.
+/// </summary>
+internal static class QueryParameters
+{
+    /// <summary>To be called after routing.</summary>
+    public static IApplicationBuilder UseQueryParameterCheck(this IApplicationBuilder app) =>
+        app.Use(
+            (context, next) =>
+            {
+                if (
+                    context.Request.Query is not { Count: > 0 } query
+                    || context.GetEndpoint() is not RouteEndpoint endpoint
+                    || !context.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase)
+                )
+                {
+                    return next(context);
+                }
+
+                var declared = Declared(endpoint);
+                var errors = new FieldErrors();
+                foreach (var (name, values) in query)
+                {
+                    if (!declared.Contains(name))
+                    {
+                        errors.Add(name, "is not a known query parameter");
+                    }
+                    else if (values.Count > 1)
+                    {
+                        errors.Add(name, "is given twice");
+                    }
+                }
+
+                return errors.Any ? errors.ToProblem().ExecuteAsync(context) : next(context);
+            }
+        );
+
+    // Binding takes names in any case. Parameters that are no text are services or the body.
+    private static HashSet<string> Declared(RouteEndpoint endpoint) =>
+        endpoint
+            .Metadata.GetOrderedMetadata<IParameterBindingMetadata>()
+            .Where(parameter =>
+                (parameter.HasTryParse || parameter.ParameterInfo.ParameterType == typeof(string))
+                && endpoint.RoutePattern.GetParameter(parameter.Name) is null
+            )
+            .Select(parameter => parameter.Name)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+}

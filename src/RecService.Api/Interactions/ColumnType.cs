@@ -1,0 +1,71 @@
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+using RecService.Api.Domain;
+using RecService.Api.Http;
+using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Json;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
+using RecService.Api.Storage;
+
+namespace RecService.Api.Interactions;
+
+/// <summary>How values go to the database, and from there to an export.</summary>
+/// <param name="sql">The type in SQL.</param>
+/// <param name="type">The type in Npgsql.</param>
+/// <param name="exportAsync">Takes a value from a COPY to a line of an export, under a name; what is null or empty is left out.</param>
+internal sealed class ColumnType<T>(
+    string sql,
+    NpgsqlDbType type,
+    Func<NpgsqlBinaryExporter, Utf8JsonWriter, string, CancellationToken, ValueTask> exportAsync
+)
+{
+    public string Sql => sql;
+
+    public Task WriteAsync(NpgsqlBinaryImporter importer, T value, CancellationToken cancellationToken) =>
+        value is null ? importer.WriteNullAsync(cancellationToken) : importer.WriteAsync(value, type, cancellationToken);
+
+    public NpgsqlParameter Parameter(T value) => new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = type };
+
+    public ValueTask ExportAsync(NpgsqlBinaryExporter from, Utf8JsonWriter to, string name, CancellationToken cancellationToken) =>
+        exportAsync(from, to, name, cancellationToken);
+}
+
+internal static class ColumnTypes
+{
+    /// <summary>Text that is compared byte by byte.</summary>
+    public static readonly ColumnType<string?> Id = new("text COLLATE \"C\"", NpgsqlDbType.Text, ExportTextAsync);
+
+    public static readonly ColumnType<string?> Text = new("text", NpgsqlDbType.Text, ExportTextAsync);
+
+    public static readonly ColumnType<double?> Number = new("double precision", NpgsqlDbType.Double, async (from, to, name, cancellationToken) =>
+    {
+        if (await from.NumberAsync(cancellationToken) is { } number)
+        {
+            to.WriteNumber(name, number);
+        }
+    });
+
+    /// <summary>In universal time.</summary>
+    public static readonly ColumnType<DateTimeOffset?> Time = new(
+        "timestamptz",
+        NpgsqlDbType.TimestampTz,
+        async (from, to, name, cancellationToken) => to.WriteString(name, await from.ReadAsync<DateTime>(NpgsqlDbType.TimestampTz, cancellationToken))
+    );
+
+    public static readonly ColumnType<string[]> Texts = new(
+        "text[]",
+        NpgsqlDbType.Array | NpgsqlDbType.Text,
+        async (from, to, name, cancellationToken) => to.WriteTexts(name, await from.TextsAsync(cancellationToken))
+    );
+
+    /// <summary>Values by name, as a JSON object, which is exported as text.</summary>
+    public static readonly ColumnType<string> Features = new("jsonb", NpgsqlDbType.Jsonb, async (from, to, name, cancellationToken) =>
+        to.WriteFeatures(name, await from.TextAsync(cancellationToken))
+    );
+
+    private static async ValueTask ExportTextAsync(NpgsqlBinaryExporter from, Utf8JsonWriter to, string name, CancellationToken cancellationToken) =>
+        to.WriteText(name, await from.TextAsync(cancellationToken));
+}

@@ -1,0 +1,25 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using RecService.Api.Domain;
+using RecService.Api.Http;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
+
+namespace RecService.Api.Models;
+
+/// <summary>Why a model of the registry cannot be used.</summary>
+internal static class ModelProblems
+{
+    public static ProblemHttpResult NotFound(long version) => Problems.NotFound("model", version);
+
+    public static ProblemHttpResult Gone(long version) =>
+        Problems.Of(
+            StatusCodes.Status410Gone,
+            $"Model {version} was neither pinned nor among the newest.",
+            "The model's file has been removed.",
+            "/problems/model-pruned"
+        );
+
+    public static ProblemHttpResult Unusable(Exception exception) =>
+        Problems.Conflict("/problems/model-unusable", "The model's file cannot be used.", exception.Message);
+}

@@ -1,0 +1,17 @@
+namespace RecService.Api.Publishing;
+
+internal static partial class PublishingLog
+{
+    [LoggerMessage(
+        EventId = 3001,
+        Level = LogLevel.Information,
+        Message = "Snapshot published: model {ModelVersion}, {Items} items, {Milliseconds:F0} ms"
+    )]
+    public static partial void SnapshotPublished(this ILogger logger, long? modelVersion, int items, double milliseconds);
+
+    [LoggerMessage(EventId = 3002, Level = LogLevel.Error, Message = "Model {ModelVersion} is not fit to be served; model {ServedVersion} stays")]
+    public static partial void ModelRefused(this ILogger logger, long modelVersion, long? servedVersion, Exception exception);
+
+    [LoggerMessage(EventId = 3003, Level = LogLevel.Error, Message = "The snapshot could not be brought up to date; the old one stays")]
+    public static partial void RefreshFailed(this ILogger logger, Exception exception);
+}

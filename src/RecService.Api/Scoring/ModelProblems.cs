@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using RecService.Api.Http.Errors;
+using RecService.Api.Publishing;
+
+namespace RecService.Api.Scoring;
+
+internal static class ModelProblems
+{
+    public static ProblemHttpResult NoModel() =>
+        Problems.Conflict(
+            "/problems/no-model",
+            "No model is served yet.",
+            "No training run has ended with a model, or its file could not be loaded. Recommendations are answered by popularity until then."
+        );
+
+    public static ProblemHttpResult NotAvailable(ModelAvailability availability, long? version) =>
+        availability switch
+        {
+            ModelAvailability.Unknown => Problems.NotFound("model", version!),
+            ModelAvailability.Gone => Problems.Of(
+                StatusCodes.Status410Gone,
+                $"Model {version} is not loadable; pin a version before training goes on to keep it.",
+                "The model is neither served nor pinned.",
+                "/problems/model-gone"
+            ),
+            _ => NoModel(),
+        };
+}

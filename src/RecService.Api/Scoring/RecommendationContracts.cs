@@ -1,0 +1,125 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using RecService.Api.Domain;
+
+namespace RecService.Api.Scoring;
+
+/// <summary>Asks for the best items for a user and the circumstances.</summary>
+/// <param name="UserId">The user, known or not; without one the circumstances alone count.</param>
+/// <param name="Context">The circumstances by key: strings, numbers, booleans or arrays of strings.</param>
+/// <param name="Tags">Tags that the request names; items that carry them are pulled.</param>
+/// <param name="Count">How many items, 1 to 1,000; 10 when absent.</param>
+/// <param name="Filter">Which items are allowed.</param>
+/// <param name="Include">What to add to each item: <c>explanation</c>, <c>crossVector</c>.</param>
+internal sealed record RecommendationRequest(
+    string? UserId = null,
+    Dictionary<string, AttributeValue>? Context = null,
+    string[]? Tags = null,
+    int? Count = null,
+    ItemFilter? Filter = null,
+    [property: AllowedValues(ScoreDetails.ExplanationPart, ScoreDetails.CrossVectorPart)] string[]? Include = null
+);
+
+/// <summary>Which items may be recommended. Absent parts allow everything.</summary>
+/// <param name="AnyTags">Items that carry at least one of these tags.</param>
+/// <param name="AllTags">Items that carry all of these tags.</param>
+/// <param name="NoTags">Items that carry none of these tags.</param>
+/// <param name="ItemIds">These items only.</param>
+/// <param name="ExcludeItemIds">Not these items.</param>
+/// <param name="ExcludeSeen">Not the items that the user has interacted with; true when absent.</param>
+internal sealed record ItemFilter(
+    string[]? AnyTags = null,
+    string[]? AllTags = null,
+    string[]? NoTags = null,
+    string[]? ItemIds = null,
+    string[]? ExcludeItemIds = null,
+    bool? ExcludeSeen = null
+);
+
+/// <summary>Ranked items.</summary>
+/// <param name="RecommendationId">Echo it in the interactions that follow from this answer.</param>
+/// <param name="ModelVersion">The model that ranked; null when popularity did.</param>
+/// <param name="Source"><c>model</c>, or <c>popularity</c> before the first model.</param>
+/// <param name="Items">The items, best first.</param>
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
+/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
+/// well.</param>
+internal sealed record RecommendationResponse(
+    string RecommendationId,
+    long? ModelVersion,
+    [property: AllowedValues(ModelRanking.SourceName, PopularityRanking.SourceName)] string Source,
+    IReadOnlyList<RecommendedItem> Items,
+    IReadOnlyList<string> Degraded
+);
+
+/// <summary>A recommended item.</summary>
+/// <param name="Rank">From 1.</param>
+/// <param name="ItemId">The item.</param>
+/// <param name="Score">The model's score before the link function; the number of users when popularity ranks.</param>
+/// <param name="Prediction">The probability, or the rating clipped to the range seen in training; null when popularity ranks.</param>
+/// <param name="Tags">The item's tags.</param>
+/// <param name="Metadata">The item's metadata, as stored.</param>
+/// <param name="Explanation">The parts of the score, when asked for.</param>
+/// <param name="CrossVector">The cross vector of user, circumstances and item, when asked for.</param>
+internal sealed record RecommendedItem(
+    int Rank,
+    string ItemId,
+    float Score,
+    float? Prediction,
+    IReadOnlyList<string> Tags,
+    JsonElement? Metadata,
+    Explanation? Explanation,
+    float[]? CrossVector
+)
+{
+    public static RecommendedItem From(Candidate candidate, ScoreDetails? details) =>
+        new(
+            candidate.Rank,
+            candidate.Item.ItemId,
+            candidate.Ranked.Score,
+            details?.Prediction,
+            candidate.Stored.Facts.Tags,
+            candidate.Stored.Metadata,
+            details?.Explanation,
+            details?.CrossVector
+        );
+}
+
+/// <summary>Items like an item.</summary>
+/// <param name="ModelVersion">The model whose vectors were compared.</param>
+/// <param name="Items">The items, most similar first.</param>
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
+/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
+/// well.</param>
+internal sealed record SimilarItemsResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items, IReadOnlyList<string> Degraded);
+
+/// <summary>An item like another.</summary>
+/// <param name="Rank">From 1.</param>
+/// <param name="ItemId">The item.</param>
+/// <param name="Similarity">The cosine of the two items' vectors, −1 to 1.</param>
+/// <param name="Tags">The item's tags.</param>
+/// <param name="Metadata">The item's metadata, as stored.</param>
+internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IReadOnlyList<string> Tags, JsonElement? Metadata)
+{
+    public static SimilarItem From(Candidate candidate) =>
+        new(candidate.Rank, candidate.Item.ItemId, candidate.Ranked.Score, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);
+}
+
+/// <summary>Popular items.</summary>
+/// <param name="Items">The items, most users first.</param>
+/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
+/// <c>seenItems</c> (not left out), <c>items</c> (as of the snapshot, without metadata; unknown to it: not known at all). Empty when all is
+/// well.</param>
+internal sealed record PopularItemsResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
+
+/// <summary>A popular item.</summary>
+/// <param name="Rank">From 1; equal numbers are ordered by id.</param>
+/// <param name="ItemId">The item.</param>
+/// <param name="Users">How many users have interacted with it.</param>
+/// <param name="Tags">The item's tags.</param>
+/// <param name="Metadata">The item's metadata, as stored.</param>
+internal sealed record PopularItem(int Rank, string ItemId, int Users, IReadOnlyList<string> Tags, JsonElement? Metadata)
+{
+    public static PopularItem From(Candidate candidate) =>
+        new(candidate.Rank, candidate.Item.ItemId, candidate.Item.Users, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);
+}

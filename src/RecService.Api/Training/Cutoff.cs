@@ -1,0 +1,34 @@
+using RecService.Engine.Data;
+
+namespace RecService.Api.Training;
+
+/// <summary>What one run trains on: a consistent cut-off of the store, in a canonical order so that the same data give the same model.</summary>
+internal sealed class Cutoff
+{
+    /// <summary>All users, in the order of their ids.</summary>
+    public required IReadOnlyList<EntityFeatures> Users { get; init; }
+
+    /// <summary>All items, in the order of their ids.</summary>
+    public required IReadOnlyList<EntityFeatures> Items { get; init; }
+
+    /// <summary>The distinct contexts; the first is the empty one.</summary>
+    public required IReadOnlyList<EntityFeatures> Contexts { get; init; }
+
+    /// <summary>The rows, by user, item and context.</summary>
+    public required IReadOnlyList<CutoffRow> Rows { get; init; }
+
+    /// <summary>How many interactions were not used as rows of their own, by reason.</summary>
+    public required IReadOnlyDictionary<string, long> Dropped { get; init; }
+
+    /// <summary>When the cut-off was taken.</summary>
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>The last erasure of a user before the cut-off: <see cref="Storage.Erasures"/>.</summary>
+    public long ErasureHorizon { get; init; }
+
+    /// <summary>The database snapshot of the cut-off, to tell later whether anything has changed since.</summary>
+    public required string DatabaseSnapshot { get; init; }
+
+    /// <summary>Which database cluster the snapshot belongs to: a restored copy counts transactions anew.</summary>
+    public required string DatabaseId { get; init; }
+}

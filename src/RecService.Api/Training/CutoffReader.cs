@@ -1,0 +1,178 @@
+using System.Runtime.InteropServices;
+using Npgsql;
+using NpgsqlTypes;
+using RecService.Api.Storage;
+using RecService.Api.Telemetry;
+using RecService.Engine.Data;
+using IsolationLevel = System.Data.IsolationLevel;
+
+namespace RecService.Api.Training;
+
+/// <summary>Streams a consistent cut-off of the store into memory by binary COPY.</summary>
+internal sealed class CutoffReader(NpgsqlDataSource database)
+{
+    public async Task<Cutoff> ReadAsync(TrainingOptions options, CancellationToken cancellationToken)
+    {
+        using var span = Spans.Start("read");
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        // Repeatable read: users, items, interactions and the snapshot's name all come from one moment.
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+        var (at, snapshot, databaseId) = await CutoffAsync(connection, cancellationToken);
+        var erasureHorizon = await Erasures.HorizonAsync(connection, cancellationToken);
+        var (users, userIndex) = await EntitiesAsync(
+            connection,
+            "COPY (SELECT user_key, user_id, tags, attributes::text FROM users ORDER BY user_id) TO STDOUT (FORMAT BINARY)",
+            cancellationToken
+        );
+        var (items, itemIndex) = await EntitiesAsync(
+            connection,
+            "COPY (SELECT item_key, item_id, tags, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)",
+            cancellationToken
+        );
+        var contexts = new ContextTable();
+        var rows = new RowCollector(options.Objective, options.Types);
+        await InteractionsAsync(connection, userIndex, itemIndex, contexts, rows, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return new()
+        {
+            Users = users,
+            Items = items,
+            Contexts = contexts.InOrder(out var contextOrder),
+            Rows = rows.Rows(contextOrder),
+            Dropped = rows.Dropped,
+            At = at,
+            ErasureHorizon = erasureHorizon,
+            DatabaseSnapshot = snapshot,
+            DatabaseId = databaseId,
+        };
+    }
+
+    public async Task<bool> AnyInteractionAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await connection.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM interactions)", cancellationToken);
+    }
+
+    /// <summary>Whether users, items or interactions have changed since a former run's cut-off.</summary>
+    public async Task<bool> HasChangedSinceAsync(string cutoffSnapshot, string databaseId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await connection.ScalarAsync<string>("SELECT system_identifier::text FROM pg_control_system()", cancellationToken) != databaseId
+            || await ChangeLog.HasChangedSinceAsync(
+                connection,
+                cutoffSnapshot,
+                [ChangeLog.Users, ChangeLog.Items, ChangeLog.Interactions],
+                cancellationToken
+            );
+    }
+
+    private static async Task<(DateTimeOffset At, string Snapshot, string DatabaseId)> CutoffAsync(
+        NpgsqlConnection connection,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var command = new NpgsqlCommand(
+            "SELECT now(), pg_current_snapshot()::text, (SELECT system_identifier::text FROM pg_control_system())",
+            connection
+        );
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (reader.GetFieldValue<DateTimeOffset>(0), reader.GetString(1), reader.GetString(2));
+    }
+
+    private static async Task<(List<EntityFeatures> Entities, Dictionary<long, int> Index)> EntitiesAsync(
+        NpgsqlConnection connection,
+        string copy,
+        CancellationToken cancellationToken
+    )
+    {
+        var entities = new List<EntityFeatures>();
+        var index = new Dictionary<long, int>();
+        await using var export = await connection.BeginBinaryExportAsync(copy, cancellationToken);
+        export.Timeout = Statements.Unhurried;
+        while (await export.StartRowAsync(cancellationToken) != -1)
+        {
+            index.Add(await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken), entities.Count);
+            var id = await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken);
+            var tags = await export.ReadAsync<string[]>(NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
+            entities.Add(EntityFeatures.FromJson(id, tags, await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken)));
+        }
+        return (entities, index);
+    }
+
+    private static async Task InteractionsAsync(
+        NpgsqlConnection connection,
+        Dictionary<long, int> users,
+        Dictionary<long, int> items,
+        ContextTable contexts,
+        RowCollector rows,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var export = await connection.BeginBinaryExportAsync(
+            "COPY (SELECT user_key, item_key, type, value, occurred_at, interaction_key, tags, context::text FROM interactions) TO STDOUT (FORMAT BINARY)",
+            cancellationToken
+        );
+        export.Timeout = Statements.Unhurried;
+        var types = new Dictionary<string, string>(StringComparer.Ordinal);
+        while (await export.StartRowAsync(cancellationToken) != -1)
+        {
+            var user = users[await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken)];
+            var item = items[await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken)];
+            var type = await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken);
+            double? value = null;
+            if (export.IsNull)
+            {
+                await export.SkipAsync(cancellationToken);
+            }
+            else
+            {
+                value = await export.ReadAsync<double>(NpgsqlDbType.Double, cancellationToken);
+            }
+
+            var time = await export.ReadAsync<DateTime>(NpgsqlDbType.TimestampTz, cancellationToken);
+            var key = await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken);
+            var tags = await export.ReadAsync<string[]>(NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
+            var context = contexts.Intern(tags, await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken));
+            ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(types, type, out _);
+            rows.Add(user, item, context, known ??= type, value, time.Ticks, key);
+        }
+    }
+
+    /// <summary>The distinct contexts of the interactions; most interactions share a few.</summary>
+    private sealed class ContextTable
+    {
+        private readonly Dictionary<string, int> _indices = new(StringComparer.Ordinal) { [""] = 0 };
+        private readonly List<(string Key, EntityFeatures Features)> _contexts = [("", EntityFeatures.None)];
+
+        public int Intern(string[] tags, string json)
+        {
+            if (tags.Length == 0 && json == "{}")
+            {
+                return 0;
+            }
+            // Neither tags nor JSON hold control characters, so a key means one context.
+            var key = tags.Length == 0 ? json : $"{json}\n{string.Join('\n', tags)}";
+            ref var index = ref CollectionsMarshal.GetValueRefOrAddDefault(_indices, key, out var exists);
+            if (!exists)
+            {
+                index = _contexts.Count;
+                _contexts.Add((key, EntityFeatures.FromJson(null, tags, json)));
+            }
+            return index;
+        }
+
+        /// <summary>The contexts in an order that does not depend on the order of the rows, and where each went.</summary>
+        public List<EntityFeatures> InOrder(out int[] positions)
+        {
+            var order = Enumerable.Range(0, _contexts.Count).OrderBy(i => _contexts[i].Key, StringComparer.Ordinal).ToArray();
+            positions = new int[order.Length];
+            for (var position = 0; position < order.Length; position++)
+            {
+                positions[order[position]] = position;
+            }
+
+            return [.. order.Select(i => _contexts[i].Features)];
+        }
+    }
+}

@@ -1,0 +1,156 @@
+using RecService.Engine.Data;
+using RecService.Engine.Evaluation;
+
+namespace RecService.Api.Training;
+
+/// <summary>Training data as the engine takes it: columns, one block of rows each for users, items and contexts, and the split.</summary>
+internal sealed class EncodedRows
+{
+    /// <summary>The position of a block in an example's blocks.</summary>
+    public const int UserBlock = 0,
+        ItemBlock = 1,
+        ContextBlock = 2;
+
+    private readonly Cutoff _cutoff;
+    private readonly SparseRows[] _blocks;
+
+    private EncodedRows(Cutoff cutoff, FeatureSpace space, FeatureIndex index, SparseRows[] blocks, int[] fit, int[] holdout)
+    {
+        _cutoff = cutoff;
+        _blocks = blocks;
+        Space = space;
+        Index = index;
+        FitRows = fit;
+        HoldoutRows = holdout;
+    }
+
+    public FeatureSpace Space { get; }
+
+    public FeatureIndex Index { get; }
+
+    /// <summary>Rows that are fitted before the refit.</summary>
+    public int[] FitRows { get; }
+
+    /// <summary>Rows that are held out.</summary>
+    public int[] HoldoutRows { get; }
+
+    /// <summary>Whether there is something to learn from and something to measure it by.</summary>
+    public bool HasHoldout => FitRows.Length > 0 && HoldoutRows.Length > 0;
+
+    /// <summary>All rows.</summary>
+    public int[] AllRows => [.. Enumerable.Range(0, _cutoff.Rows.Count)];
+
+    public SparseRows Users => _blocks[UserBlock];
+
+    public SparseRows Items => _blocks[ItemBlock];
+
+    public SparseRows Contexts => _blocks[ContextBlock];
+
+    public static EncodedRows Create(Cutoff cutoff, TrainingOptions options)
+    {
+        var (space, index) = CountFeatures(cutoff, options.MinimumFeatureCount);
+        var row = new RowBuffer();
+        SparseRows[] blocks =
+        [
+            Encode(cutoff.Users, index.AppendUser, row),
+            Encode(cutoff.Items, index.AppendItem, row),
+            Encode(cutoff.Contexts, index.AppendContext, row),
+        ];
+        var holdout = Holdout.Choose(cutoff, options);
+        var fit = new List<int>();
+        var held = new List<int>();
+        for (var r = 0; r < holdout.Length; r++)
+        {
+            (holdout[r] ? held : fit).Add(r);
+        }
+
+        return new(cutoff, space, index, blocks, [.. fit], [.. held]);
+    }
+
+    /// <summary>The given rows as examples that join a user, an item and a context.</summary>
+    public ExampleSet Examples(int[] rows)
+    {
+        var all = _cutoff.Rows;
+        float[] weights = [.. rows.Select(r => all[r].Weight)];
+        return new(
+            _blocks,
+            [
+                [.. rows.Select(r => all[r].User)],
+                [.. rows.Select(r => all[r].Item)],
+                [.. rows.Select(r => all[r].Context)],
+            ],
+            [.. rows.Select(r => all[r].Target)],
+            Array.TrueForAll(weights, w => w == 1) ? null : weights
+        );
+    }
+
+    /// <summary>The weighted mean target of the given rows.</summary>
+    public float MeanTarget(int[] rows) =>
+        (float)(rows.Sum(r => (double)_cutoff.Rows[r].Weight * _cutoff.Rows[r].Target) / rows.Sum(r => (double)_cutoff.Rows[r].Weight));
+
+    /// <summary>
+    /// A query for each held-out pair that a ranking should put first: all positives, or the ratings of at least the positive threshold.
+    /// </summary>
+    public IReadOnlyList<RankingQuery> HeldOutQueries(TrainingOptions options)
+    {
+        var threshold =
+            options.Objective == TrainingObjective.Rating
+                ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity
+                : double.NegativeInfinity;
+        return
+        [
+            .. HoldoutRows
+                .Select(r => _cutoff.Rows[r])
+                .Where(r => r.Target >= threshold)
+                .DistinctBy(r => (r.User, r.Item))
+                .Select(r => new RankingQuery(r.User, r.Context, r.Item)),
+        ];
+    }
+
+    /// <summary>Per user the distinct items of the given rows.</summary>
+    public RowSets ItemsByUser(int[] rows) =>
+        RowSets.FromPairs(_cutoff.Users.Count, [.. rows.Select(r => _cutoff.Rows[r].User)], [.. rows.Select(r => _cutoff.Rows[r].Item)]);
+
+    private static (FeatureSpace, FeatureIndex) CountFeatures(Cutoff cutoff, int minimumCount)
+    {
+        var users = new long[cutoff.Users.Count];
+        var items = new long[cutoff.Items.Count];
+        var contexts = new long[cutoff.Contexts.Count];
+        foreach (var row in cutoff.Rows)
+        {
+            users[row.User]++;
+            items[row.Item]++;
+            contexts[row.Context]++;
+        }
+        var builder = new FeatureIndexBuilder();
+        for (var u = 0; u < users.Length; u++)
+        {
+            builder.CountUser(cutoff.Users[u], users[u]);
+        }
+
+        for (var i = 0; i < items.Length; i++)
+        {
+            builder.CountItem(cutoff.Items[i], items[i]);
+        }
+
+        for (var c = 0; c < contexts.Length; c++)
+        {
+            builder.CountContext(cutoff.Contexts[c], contexts[c]);
+        }
+
+        return builder.Build(minimumCount);
+    }
+
+    private static SparseRows Encode(IReadOnlyList<EntityFeatures> entities, Action<EntityFeatures, RowBuffer> append, RowBuffer buffer)
+    {
+        var rows = new SparseRowsBuilder();
+        foreach (var entity in entities)
+        {
+            buffer.Clear();
+            append(entity, buffer);
+            rows.Add(buffer.Row);
+            rows.EndRow();
+        }
+        return rows.Build();
+    }
+}

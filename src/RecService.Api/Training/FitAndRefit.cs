@@ -1,0 +1,159 @@
+using RecService.Api.Telemetry;
+using RecService.Engine.Data;
+using RecService.Engine.Evaluation;
+using RecService.Engine.Model;
+using RecService.Engine.Scoring;
+using RecService.Engine.Training;
+
+namespace RecService.Api.Training;
+
+/// <summary>Fits with a holdout, measures, and refits on all rows for the best number of epochs.</summary>
+internal static class FitAndRefit
+{
+    /// <summary>Why a run fails that found nothing to learn from.</summary>
+    public const string NoUsableRows = "No interaction is usable for training; the run's rows tell by reason why each was dropped.";
+
+    private const string FitPhase = "fit";
+    private const string RefitPhase = "refit";
+
+    /// <param name="encoded">The rows and their split.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="start">The state of the fit of a former run with the same holdout; null to start cold.</param>
+    /// <param name="progress">Called after each epoch.</param>
+    /// <param name="cancellationToken">Ends training.</param>
+    public static FitOutcome Run(
+        EncodedRows encoded,
+        TrainingOptions options,
+        TrainingState? start,
+        Action<TrainingEpoch> progress,
+        CancellationToken cancellationToken
+    )
+    {
+        if (encoded.AllRows.Length == 0)
+        {
+            throw new InvalidOperationException(NoUsableRows);
+        }
+
+        var settings = options.ToSettings();
+        if (!encoded.HasHoldout)
+        {
+            // Cold, and no state is kept: nothing would tell when to stop, and a later run may hold out what was learned here.
+            return new(
+                Train(encoded, new(settings), options, encoded.AllRows, FitPhase, progress, cancellationToken).Model,
+                settings.Epochs,
+                Metrics: null
+            );
+        }
+
+        var holdout = Holdout(encoded, options, settings);
+        var fitting = new Trainer(settings) { KeepsState = options.WarmStart && options.Holdout == HoldoutKind.Hash };
+        var fit = Train(encoded, fitting, options, encoded.FitRows, FitPhase, progress, cancellationToken, holdout, start);
+        var metrics = Measure(encoded, options, fit.Model, holdout, cancellationToken);
+        // A warm refit goes on from the fit of its own run. A chain of refits would never be stopped by a holdout: each would learn the same rows
+        // again, past the epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been
+        // learned from, and features may have come that only they have.
+        var refitting = new Trainer(settings with { Epochs = Math.Max(1, fit.BestEpoch) });
+        var refit = Train(
+            encoded,
+            refitting,
+            options,
+            encoded.AllRows,
+            RefitPhase,
+            progress,
+            cancellationToken,
+            start: start is null ? null : fit.State
+        );
+        return new(refit.Model, fit.BestEpoch, metrics, fit.StartHoldoutLoss, fit.State);
+    }
+
+    /// <summary>
+    /// The held-out rows; with objective implicit, each with negatives that are drawn once, so that epochs are compared on the same.
+    /// </summary>
+    private static ExampleSet Holdout(EncodedRows encoded, TrainingOptions options, TrainingSettings settings)
+    {
+        var rows = encoded.Examples(encoded.HoldoutRows);
+        return options.Objective == TrainingObjective.Rating ? rows : Negatives(encoded, options, encoded.AllRows).Materialize(rows, settings.Seed);
+    }
+
+    private static TrainingResult Train(
+        EncodedRows encoded,
+        Trainer trainer,
+        TrainingOptions options,
+        int[] rows,
+        string phase,
+        Action<TrainingEpoch> progress,
+        CancellationToken cancellationToken,
+        ExampleSet? holdout = null,
+        TrainingState? start = null
+    )
+    {
+        using var span = Spans.Start(phase);
+        var elapsed = TimeSpan.Zero;
+        // Only the positives of the rows that are trained on are spared: sparing held-out ones would give them away.
+        var negatives = options.Objective == TrainingObjective.Implicit ? Negatives(encoded, options, rows) : null;
+        return trainer.Train(
+            encoded.Space,
+            encoded.Examples(rows),
+            holdout,
+            negatives,
+            encoded.Index,
+            start,
+            report =>
+            {
+                elapsed += report.Elapsed;
+                progress(new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds));
+            },
+            cancellationToken
+        );
+    }
+
+    private static NegativeSampling Negatives(EncodedRows encoded, TrainingOptions options, int[] rows) =>
+        new(EncodedRows.UserBlock, EncodedRows.ItemBlock, options.NegativesPerPositive, encoded.ItemsByUser(rows));
+
+    private static TrainingMetrics Measure(
+        EncodedRows encoded,
+        TrainingOptions options,
+        FactorizationModel model,
+        ExampleSet holdout,
+        CancellationToken cancellationToken
+    )
+    {
+        using var span = Spans.Start("measure");
+        var scorer = new Scorer(model);
+        var metrics = new TrainingMetrics(encoded.HoldoutRows.Length);
+        if (options.Objective == TrainingObjective.Rating)
+        {
+            var errors = RegressionMetrics.Measure(scorer, holdout);
+            var mean = RegressionMetrics.MeasureConstant(encoded.MeanTarget(encoded.FitRows), holdout);
+            metrics = metrics with { Rmse = errors?.Rmse, Mae = errors?.Mae, BaselineRmse = mean?.Rmse };
+        }
+        else
+        {
+            var classification = ClassificationMetrics.Measure(scorer, holdout);
+            metrics = metrics with { LogLoss = classification?.LogLoss, Auc = classification?.Auc };
+        }
+        const int Depth = 10;
+        var queries = encoded.HeldOutQueries(options);
+        var evaluator = new RankingEvaluator(encoded.Items.Count, encoded.ItemsByUser(encoded.AllRows))
+        {
+            Cutoffs = [Depth],
+            MaximumQueries = options.RankingSample,
+            Seed = (ulong)options.Seed,
+            Threads = Math.Max(1, Environment.ProcessorCount - 1),
+        };
+        var ranking = evaluator.Evaluate(queries, new ItemRanker(model, encoded.Items), encoded.Users, encoded.Contexts, cancellationToken);
+        var popularity = evaluator.Evaluate(
+            queries,
+            new PopularityRanker(encoded.Items.Count, encoded.ItemsByUser(encoded.FitRows)).Score,
+            cancellationToken
+        );
+        return metrics with
+        {
+            RankedPairs = ranking?.Queries,
+            HitRate10 = ranking?.HitRate(Depth).Mean,
+            Ndcg10 = ranking?.Ndcg(Depth).Mean,
+            PopularityHitRate10 = popularity?.HitRate(Depth).Mean,
+            PopularityNdcg10 = popularity?.Ndcg(Depth).Mean,
+        };
+    }
+}

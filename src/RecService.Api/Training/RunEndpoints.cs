@@ -1,0 +1,173 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using RecService.Api.Domain;
+using RecService.Api.Http.Errors;
+using RecService.Api.Http.Limits;
+using RecService.Api.Http.Queries;
+using RecService.Api.Http;
+using RecService.Api.Storage.Entities;
+using RecService.Api.Storage;
+
+namespace RecService.Api.Training;
+
+internal static class RunEndpoints
+{
+    private const string ListName = "training-runs";
+
+    private static readonly TimeSpan EventInterval = TimeSpan.FromMilliseconds(250);
+
+    public static void MapRunEndpoints(this IEndpointRouteBuilder routes)
+    {
+        var group = routes.MapGroup("/v1/training-runs").WithTags("Training").Requires(Roles.Admin);
+        group
+            .MapPost("/", StartAsync)
+            .WithName("startTrainingRun")
+            .WithSummary("Start a training run")
+            .WithDescription(
+                "Trains a model from the store as it is now and publishes it. One run goes on at a time: while one does, the answer is 409 with its address in Location."
+            )
+            .ProducesProblem(StatusCodes.Status409Conflict);
+        group.MapGet("/", ListAsync).WithName("listTrainingRuns").WithSummary("List training runs, newest first");
+        group
+            .MapGet("/{runId:long}", GetAsync)
+            .WithName("getTrainingRun")
+            .WithSummary("Get a training run with its loss by epoch and its metrics")
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        group
+            .MapPost("/{runId:long}/cancel", CancelAsync)
+            .WithName("cancelTrainingRun")
+            .WithSummary("Cancel a training run")
+            .WithDescription(
+                "Asks the run to stop, in whichever process it goes on: within about a second. The model that is served stays. A run that has ended is returned as it is."
+            )
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        group
+            .MapGet("/{runId:long}/events", EventsAsync)
+            .WithName("watchTrainingRun")
+            .WithSummary("Watch a training run")
+            .WithoutTimeLimit()
+            .WithDescription("Server-sent events: `epoch` with the losses of each epoch, those of the past first, then `finished` with the run.")
+            .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
+            .ProducesProblem(StatusCodes.Status404NotFound);
+    }
+
+    private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
+        RunStarter starter,
+        AuditLog audit,
+        HttpContext http,
+        CancellationToken cancellationToken
+    )
+    {
+        var (run, started) = await starter.StartAsync(cancellationToken);
+        var address = $"/v1/training-runs/{run.RunId}";
+        if (started)
+        {
+            // The run goes on whether or not somebody waits for the answer.
+            await audit.WriteAsync("run.start", run.RunId, CancellationToken.None);
+            return TypedResults.Accepted(address, TrainingRunResponse.From(run));
+        }
+        http.Response.Headers.Location = address;
+        return Problems.Conflict(
+            "/problems/training-run-going-on",
+            "A training run is going on.",
+            $"Run {run.RunId} has not ended; its address is {address}."
+        );
+    }
+
+    private static async Task<Results<Ok<TrainingRunPage>, ValidationProblem>> ListAsync(
+        RunStore runs,
+        int? limit,
+        string? cursor,
+        CancellationToken cancellationToken
+    )
+    {
+        var errors = new FieldErrors();
+        var size = Paging.Limit(errors, limit);
+        var before = Paging.AfterKey(errors, ListName, cursor);
+        if (errors.Any)
+        {
+            return errors.ToProblem();
+        }
+
+        var page = await runs.ListAsync(before ?? long.MaxValue, size + 1, cancellationToken);
+        var next = page.Count > size ? Paging.Cursor(ListName, page[size - 1].RunId) : null;
+        return TypedResults.Ok(new TrainingRunPage([.. page.Take(size).Select(TrainingRunResponse.From)], next));
+    }
+
+    private static async Task<Results<Ok<TrainingRunResponse>, ProblemHttpResult>> GetAsync(
+        long runId,
+        RunStore runs,
+        CancellationToken cancellationToken
+    ) => await runs.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(TrainingRunResponse.From(run)) : NotFound(runId);
+
+    private static async Task<Results<Ok<TrainingRunResponse>, Accepted<TrainingRunResponse>, ProblemHttpResult>> CancelAsync(
+        long runId,
+        RunStore runs,
+        AuditLog audit,
+        CancellationToken cancellationToken
+    )
+    {
+        var asked = await runs.RequestCancelAsync(runId, cancellationToken);
+        if (asked)
+        {
+            await audit.WriteAsync("run.cancel", runId, CancellationToken.None);
+            // Nobody is left to stop it if its process has died.
+            await runs.FailOrphansAsync(cancellationToken);
+        }
+        if (await runs.FindAsync(runId, cancellationToken) is not { } run)
+        {
+            return NotFound(runId);
+        }
+
+        return asked
+            ? TypedResults.Accepted($"/v1/training-runs/{runId}", TrainingRunResponse.From(run))
+            : TypedResults.Ok(TrainingRunResponse.From(run));
+    }
+
+    private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
+        long runId,
+        RunStore runs,
+        IHostApplicationLifetime lifetime,
+        TimeProvider clock,
+        CancellationToken cancellationToken
+    ) =>
+        await runs.FindAsync(runId, cancellationToken) is null
+            ? NotFound(runId)
+            : TypedResults.ServerSentEvents(Events(runId, runs, lifetime, clock, cancellationToken));
+
+    /// <summary>Reads the record of the run, so that any process can show a run that another one executes.</summary>
+    private static async IAsyncEnumerable<SseItem<object>> Events(
+        long runId,
+        RunStore runs,
+        IHostApplicationLifetime lifetime,
+        TimeProvider clock,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
+        using var timer = new PeriodicTimer(EventInterval, clock);
+        IReadOnlyList<TrainingEpoch> shown = [];
+        // A watcher must not hold up the end of the service.
+        while (!lifetime.ApplicationStopping.IsCancellationRequested && await runs.FindAsync(runId, cancellationToken) is { } record)
+        {
+            var run = TrainingRunResponse.From(record);
+            // A run that starts again, cold, begins at epoch 1 again.
+            var goesOn = run.Epochs.Take(shown.Count).SequenceEqual(shown);
+            foreach (var epoch in run.Epochs.Skip(goesOn ? shown.Count : 0))
+            {
+                yield return new(epoch, "epoch");
+            }
+
+            shown = run.Epochs;
+            if (record.Status != TrainingRunStatus.Running)
+            {
+                yield return new(run, "finished");
+                yield break;
+            }
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+
+    private static ProblemHttpResult NotFound(long runId) => Problems.NotFound("training run", runId);
+}

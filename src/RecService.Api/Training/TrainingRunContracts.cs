@@ -1,0 +1,120 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using RecService.Api.Storage.Entities;
+
+namespace RecService.Api.Training;
+
+/// <summary>One execution of the trainer.</summary>
+/// <param name="RunId">The run's number.</param>
+/// <param name="Status"><c>running</c>, <c>succeeded</c>, <c>failed</c> or <c>cancelled</c>.</param>
+/// <param name="Trigger"><c>schedule</c> or <c>demand</c>.</param>
+/// <param name="Objective"><c>rating</c> or <c>implicit</c>.</param>
+/// <param name="StartedAt">When it started.</param>
+/// <param name="FinishedAt">When it ended; null while it runs.</param>
+/// <param name="Seed">The seed of shuffling, initialisation and sampling.</param>
+/// <param name="Settings">The settings that it trained with.</param>
+/// <param name="CutoffAt">The moment of the store that it read; later changes are for the next run.</param>
+/// <param name="Rows">Rows used, and interactions dropped by reason.</param>
+/// <param name="Epochs">Losses by epoch: first those of the fit, then those of the refit on all rows.</param>
+/// <param name="BestEpoch">The epoch of the fit with the best holdout loss, 0 for the state that it started from; the refit runs as many, at least
+/// one.</param>
+/// <param name="WarmStartedFrom">The run from whose state the fit started, and the refit from that of the fit; null when both started from scratch,
+/// and until the run has succeeded.</param>
+/// <param name="StartHoldoutLoss">The holdout loss of that state, before the first epoch.</param>
+/// <param name="Metrics">Metrics of the fit on the holdout; null without a holdout.</param>
+/// <param name="ModelVersion">The model that came of it.</param>
+/// <param name="Error">Why it failed or was cancelled.</param>
+internal sealed record TrainingRunResponse(
+    long RunId,
+    [property: AllowedValues("running", "succeeded", "failed", "cancelled")] string Status,
+    [property: AllowedValues("schedule", "demand")] string Trigger,
+    [property: AllowedValues("rating", "implicit")] string Objective,
+    DateTimeOffset StartedAt,
+    DateTimeOffset? FinishedAt,
+    long Seed,
+    JsonNode? Settings,
+    DateTimeOffset? CutoffAt,
+    TrainingRowCounts? Rows,
+    IReadOnlyList<TrainingEpoch> Epochs,
+    int? BestEpoch,
+    long? WarmStartedFrom,
+    double? StartHoldoutLoss,
+    TrainingMetrics? Metrics,
+    long? ModelVersion,
+    string? Error
+)
+{
+    public static TrainingRunResponse From(TrainingRun run) =>
+        new(
+            run.RunId,
+            JsonNamingPolicy.CamelCase.ConvertName(run.Status.ToString()),
+            JsonNamingPolicy.CamelCase.ConvertName(run.Trigger.ToString()),
+            run.Objective,
+            run.StartedAt,
+            run.FinishedAt,
+            run.Seed,
+            JsonNode.Parse(run.Settings),
+            run.CutoffAt,
+            RunJson.Read<TrainingRowCounts>(run.Rows),
+            RunJson.Read<TrainingEpoch[]>(run.Epochs) ?? [],
+            run.BestEpoch,
+            run.WarmStartedFrom,
+            run.StartHoldoutLoss,
+            RunJson.Read<TrainingMetrics>(run.Metrics),
+            run.ModelVersion,
+            run.Error
+        );
+}
+
+/// <summary>What became of the interactions of a run.</summary>
+/// <param name="Used">Training rows.</param>
+/// <param name="Dropped">Interactions that are no rows of their own, by reason: <c>type-not-mapped</c>, <c>no-value</c>, <c>value-out-of-range</c>,
+/// <c>below-positive-threshold</c>, <c>superseded</c> (a later value of the same user and item wins), <c>merged</c> (added to the weight of another
+/// row).</param>
+internal sealed record TrainingRowCounts(long Used, IReadOnlyDictionary<string, long> Dropped);
+
+/// <summary>The losses of one epoch.</summary>
+/// <param name="Epoch">From 1.</param>
+/// <param name="Phase"><c>fit</c> on the rows that are not held out, or <c>refit</c> on all of them.</param>
+/// <param name="TrainLoss">Mean squared error or log loss over the trained rows, measured in passing.</param>
+/// <param name="HoldoutLoss">The same over the held-out rows; null in a refit and without a holdout.</param>
+/// <param name="Seconds">Time since the phase began.</param>
+internal sealed record TrainingEpoch(
+    int Epoch,
+    [property: AllowedValues("fit", "refit")] string Phase,
+    double TrainLoss,
+    double? HoldoutLoss,
+    double Seconds
+);
+
+/// <summary>Metrics on the holdout, of the fit that has not seen it.</summary>
+/// <param name="HoldoutRows">Rows held out.</param>
+/// <param name="Rmse">Root mean squared error (objective <c>rating</c>).</param>
+/// <param name="Mae">Mean absolute error (objective <c>rating</c>).</param>
+/// <param name="BaselineRmse">Root mean squared error of the mean training value.</param>
+/// <param name="LogLoss">Log loss over held-out positives and sampled negatives (objective <c>implicit</c>).</param>
+/// <param name="Auc">Area under the ROC curve over the same.</param>
+/// <param name="RankedPairs">Held-out pairs of user and item that were ranked among the whole catalogue.</param>
+/// <param name="HitRate10">Share of them that came among the first ten.</param>
+/// <param name="Ndcg10">Normalised discounted cumulative gain at ten.</param>
+/// <param name="PopularityHitRate10">The same for a ranking by popularity.</param>
+/// <param name="PopularityNdcg10">The same for a ranking by popularity.</param>
+internal sealed record TrainingMetrics(
+    int HoldoutRows,
+    double? Rmse = null,
+    double? Mae = null,
+    double? BaselineRmse = null,
+    double? LogLoss = null,
+    double? Auc = null,
+    int? RankedPairs = null,
+    double? HitRate10 = null,
+    double? Ndcg10 = null,
+    double? PopularityHitRate10 = null,
+    double? PopularityNdcg10 = null
+);
+
+/// <summary>A page of training runs, newest first.</summary>
+/// <param name="TrainingRuns">The runs.</param>
+/// <param name="NextCursor">Where the next page starts; null on the last one.</param>
+internal sealed record TrainingRunPage(IReadOnlyList<TrainingRunResponse> TrainingRuns, string? NextCursor);

@@ -1,5 +1,0 @@
-namespace RecService.Api.Tests.Faults;
-
-/// <summary>The tests of faults run one after the other, with no other test beside them, on a server that they may stop.</summary>
-[CollectionDefinition(nameof(FaultCollection), DisableParallelization = true)]
-public sealed class FaultCollection : ICollectionFixture<CrashableDatabase>;
