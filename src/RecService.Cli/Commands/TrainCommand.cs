@@ -21,6 +21,9 @@ internal sealed class TrainCommand
         LossNames.All.Select(loss => loss.Function()).Where(loss => loss.Rows == LossRows.Pairs).Select(loss => loss.Word)
     );
 
+    /// <summary>Those that rows say enough for.</summary>
+    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().Rows != LossRows.Blocks)];
+
     private readonly Option<string?> _train = Options.RequiredFile(
         "--train",
         "Rows to learn from: libfm or libsvm text, libffm text, or a cache by 'recservice convert'; as such or gzipped; - for standard input."
@@ -42,7 +45,7 @@ internal sealed class TrainCommand
     private readonly Option<bool> _json = Options.Json();
     private readonly Option<string[]> _userFields = Options.UserFields();
     private readonly NumberOption<int> _negatives = Options.Negatives($"With --loss {OfPairs}: negatives drawn for each positive, in each epoch anew.", 1);
-    private readonly TrainingOptions _training = new(16, null, Loss.Squared, LossNames.All);
+    private readonly TrainingOptions _training = new(16, null, Loss.Squared, Losses);
 
     public static Command Create(StandardStreams streams)
     {
@@ -103,6 +106,7 @@ internal sealed class TrainCommand
         {
             LossRows.Single => TaskOfRows(train, valid, test),
             LossRows.Pairs => TaskOfPairs(parsed, train, valid, test, settings.Seed),
+            LossRows.Blocks => throw new InvalidOperationException($"There is no way to {loss.Word} from rows."),
         };
         start = Stopwatch.GetTimestamp();
         var result = log.Epochs(settings, task.RowsPerEpoch, progress =>

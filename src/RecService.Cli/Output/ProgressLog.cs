@@ -62,9 +62,12 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
             var trainLoss = Figures.Metric(loss.Reported(epoch.TrainLoss));
             var validLoss = Figures.Metric(epoch.HoldoutLoss is { } mean ? loss.Reported(mean) : null);
             var seconds = epoch.LearningTime.TotalSeconds;
-            return FormattableString.Invariant(
+            var text = FormattableString.Invariant(
                 $"{epoch.Epoch,5}  {trainLoss,15}  {validLoss,15}  {seconds,7:0.000}  {rows / seconds / 1e6,9:0.00}"
             );
+            return epoch.Ranking is { } ranking
+                ? text + FormattableString.Invariant($"  HR@10 {ranking.HitRate:0.0000}  NDCG@10 {ranking.Ndcg:0.0000}")
+                : text;
         }
     }
 
