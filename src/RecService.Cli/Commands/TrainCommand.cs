@@ -20,6 +20,9 @@ internal sealed class TrainCommand
         LossNames.All.Select(loss => loss.Function()).Where(loss => loss.Rows == LossRows.Pairs).Select(loss => loss.Word)
     );
 
+    /// <summary>Those that rows say enough for.</summary>
+    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().Rows != LossRows.Blocks)];
+
     private readonly Option<string?> _train = Options.RequiredFile(
         "--train",
         "Rows to learn from: libfm or libsvm text, libffm text, or a cache by 'recservice convert'; as such or gzipped; - for standard input."
@@ -41,8 +44,6 @@ internal sealed class TrainCommand
     private readonly Option<bool> _json = Options.Json();
     private readonly Option<string[]> _userFields = Options.UserFields();
     private readonly NumberOption<int> _negatives = Options.Negatives($"With --loss {OfPairs}: negatives drawn for each positive, in each epoch anew.", 1);
-    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().Rows != LossRows.Choices)];
-
     private readonly TrainingOptions _training = new(16, null, Loss.Squared, Losses);
 
     public static Command Create(StandardStreams streams)
@@ -104,7 +105,7 @@ internal sealed class TrainCommand
         {
             LossRows.Singles => TaskOfRows(train, valid, test),
             LossRows.Pairs => TaskOfPairs(parsed, train, valid, test, settings.Seed),
-            LossRows.Choices => throw new CommandFailedException($"--loss {loss.Word} is for histories, which `rank` reads"),
+            LossRows.Blocks => throw new InvalidOperationException($"There is no way to {loss.Word} from rows."),
         };
         start = Stopwatch.GetTimestamp();
         var result = log.Epochs(settings, task.RowsPerEpoch, progress =>

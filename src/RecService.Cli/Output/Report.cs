@@ -28,6 +28,8 @@ internal static class Report
                 ["examplesPerSecond"] = rows / epoch.LearningTime.TotalSeconds,
                 ["trainLoss"] = loss.Reported(epoch.TrainLoss),
                 ["validMetric"] = epoch.HoldoutLoss is { } holdout ? loss.Reported(holdout) : null,
+                ["validHr@10"] = epoch.Ranking?.HitRate,
+                ["validNdcg@10"] = epoch.Ranking?.Ndcg,
             }),
         ];
 

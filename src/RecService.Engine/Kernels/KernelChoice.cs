@@ -51,7 +51,7 @@ internal static class KernelChoice
         {
             LossRows.Singles => OfRegisters<LearnerMaker<TSolver>, RowLearner>(shape),
             LossRows.Pairs => OfRegisters<PairLearnerMaker<TSolver>, RowLearner>(shape.General),
-            LossRows.Choices => throw new ArgumentException("Choices are learned along sequences.", nameof(rows)),
+            LossRows.Blocks => throw new ArgumentOutOfRangeException(nameof(rows), rows, "Blocks are not learned row by row."),
         };
 
     private static TKernel OfRegisters<TMaker, TKernel>(KernelShape shape)

@@ -27,14 +27,15 @@ internal interface ILoss
     static abstract double Reported(double mean);
 
     /// <summary>The scale on which targets are learned.</summary>
-    /// <param name="targets">The training targets; empty when all are 1.</param>
-    /// <param name="weights">Weight of each row; empty when all are 1.</param>
+    /// <param name="targets">The targets.</param>
+    /// <param name="weights">Weight of each; empty when all are 1.</param>
     static abstract TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights);
 
     /// <summary>The bias that is best without any feature, on that scale.</summary>
-    /// <param name="examples">The examples.</param>
-    /// <param name="negativesPerPositive">Negatives still to be drawn for each.</param>
-    static abstract float InitialBias(ExampleSet examples, int negativesPerPositive);
+    /// <param name="targets">The targets.</param>
+    /// <param name="weights">Weight of each; empty when all are 1.</param>
+    /// <param name="negativesPerPositive">How much the negatives that are still to be drawn for each count.</param>
+    static abstract float InitialBias(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float negativesPerPositive);
 
     /// <summary>What a score predicts.</summary>
     /// <param name="score">The score.</param>
@@ -97,8 +98,8 @@ public enum LossRows
     /// <summary>Pairs of a positive and a negative.</summary>
     Pairs,
 
-    /// <summary>Choices, each with the negatives of its block.</summary>
-    Choices,
+    /// <summary>Blocks of positives with the negatives that they share: along sequences only.</summary>
+    Blocks,
 }
 
 /// <summary>Settings to start from for a loss.</summary>
@@ -124,4 +125,7 @@ public sealed record LossDefaults(
 
     /// <summary>What suits positives with sampled negatives, whose gradients are smaller.</summary>
     public static LossDefaults OfChoices { get; } = new(0.2f, 0.05f, 0.005f, 0.02f, 0.1f, 1);
+
+    /// <summary>What suits choices among all items: gradients are sums over a block of rows, and L2 acts once a block.</summary>
+    public static LossDefaults OfBlocks { get; } = new(0.05f, 0.05f, 0, 0, 0.05f, 1e-6f, Factors: 64);
 }

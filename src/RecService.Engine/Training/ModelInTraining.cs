@@ -65,7 +65,7 @@ internal sealed class ModelInTraining : IDisposable
                 );
         _translation = new(space, settings, numbering, _scale);
         _table = new(space, settings, numbering, threads);
-        _table.Initialise(loss.InitialBias(train, negatives?.PerPositive ?? 0), occurrences, _random);
+        _table.Initialise(loss.InitialBias(train.Targets, train.Weights, negatives?.PerPositive ?? 0), occurrences, _random);
         _team = new(threads, threadStarted);
 
         try

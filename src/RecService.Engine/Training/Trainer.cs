@@ -30,9 +30,9 @@ public sealed class Trainer
         settings.Validate();
         _settings = settings;
         _rows = settings.Loss.Function().Rows;
-        if (_rows == LossRows.Choices)
+        if (_rows == LossRows.Blocks)
         {
-            throw new ArgumentException($"The loss {settings.Loss} is learned along sequences: see {nameof(Sequences.SequenceTrainer)}.", nameof(settings));
+            throw new ArgumentException($"The loss {settings.Loss} is learned along sequences.", nameof(settings));
         }
 
         _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;

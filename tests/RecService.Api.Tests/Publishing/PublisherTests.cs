@@ -73,7 +73,7 @@ public sealed class PublisherTests(PublisherTests.Service service) : IClassFixtu
             overflowing,
             new FactorizationModel(
                 model.Space,
-                model.Interaction,
+                model.Crossing,
                 model.Loss,
                 model.Factors,
                 bias: float.MaxValue,

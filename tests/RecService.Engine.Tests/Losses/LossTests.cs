@@ -113,10 +113,10 @@ public sealed class LossTests
         rows.AddRow(new([0]));
         var examples = new ExampleSet(rows.Build(), [1, 0, 5], [1, 2, 1]);
 
-        Loss.Logistic.Function().InitialBias(examples, 0).ShouldBe(0, 1e-6f);
-        ((double)Loss.Logistic.Function().InitialBias(examples, 3)).ShouldBe(Math.Log(0.125 / 0.875), 1e-6);
-        Loss.Squared.Function().InitialBias(examples, 0).ShouldBe(0);
-        Loss.Bpr.Function().InitialBias(examples, 1).ShouldBe(0);
+        Loss.Logistic.Function().InitialBias(examples.Targets, examples.Weights, 0).ShouldBe(0, 1e-6f);
+        ((double)Loss.Logistic.Function().InitialBias(examples.Targets, examples.Weights, 3)).ShouldBe(Math.Log(0.125 / 0.875), 1e-6);
+        Loss.Squared.Function().InitialBias(examples.Targets, examples.Weights, 0).ShouldBe(0);
+        Loss.Bpr.Function().InitialBias(examples.Targets, examples.Weights, 1).ShouldBe(0);
     }
 
     [Fact]

@@ -1,6 +1,5 @@
 using RecService.Engine.Losses;
 using RecService.Engine.Data.Histories;
-using RecService.Engine.Model;
 
 namespace RecService.Engine.Training.Sequences;
 
@@ -17,7 +16,8 @@ internal sealed class NegativeItems
     /// <param name="settings">The settings.</param>
     public NegativeItems(SequenceSet set, double[] counts, TrainingSettings settings)
     {
-        if (!BlockLoss.HasNegatives(settings.Loss))
+        var traits = settings.Loss.Function().OfBlocks.Traits;
+        if (!traits.HasNegatives)
         {
             (Items, Weight) = ([], 0);
             return;
@@ -33,7 +33,7 @@ internal sealed class NegativeItems
         }
 
         Items = [.. Enumerable.Range(0, counts.Length).Where(item => counts[item] > 0 || disliked[item])];
-        Weight = settings.NegativeWeight ?? (settings.Loss == Loss.Logistic ? 8 : 1);
+        Weight = settings.NegativeWeight ?? traits.NegativeWeight;
         Sampled = settings.Negatives ?? (Items.Length <= MostOfAll ? 0 : DefaultSample);
         if (Sampled > 0)
         {
