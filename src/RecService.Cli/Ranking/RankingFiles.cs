@@ -1,6 +1,5 @@
 using System.Globalization;
 using RecService.Cli.Commands;
-using RecService.Engine.Data;
 
 namespace RecService.Cli.Ranking;
 

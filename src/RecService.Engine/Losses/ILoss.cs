@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-using RecService.Engine.Data;
 
 namespace RecService.Engine.Losses;
 

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Losses;
 

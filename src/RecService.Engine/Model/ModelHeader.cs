@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using RecService.Engine.Data.Histories;
-using RecService.Engine.Files;
 using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;

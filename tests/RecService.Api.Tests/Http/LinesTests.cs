@@ -1,7 +1,6 @@
 using System.IO.Pipelines;
 using System.Text;
 using RecService.Api.Http.Bulk;
-using RecService.Api.Http;
 
 namespace RecService.Api.Tests.Http;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Interactions;

@@ -1,5 +1,5 @@
-using RecService.Engine.Losses;
 using RecService.Engine.Data;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Sequences;

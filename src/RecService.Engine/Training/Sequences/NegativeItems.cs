@@ -1,5 +1,5 @@
-using RecService.Engine.Losses;
 using RecService.Engine.Data.Histories;
+using RecService.Engine.Losses;
 
 namespace RecService.Engine.Training.Sequences;
 

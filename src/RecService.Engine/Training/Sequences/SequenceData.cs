@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
-using RecService.Engine.Losses;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Sequences;

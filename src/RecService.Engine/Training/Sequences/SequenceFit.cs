@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using RecService.Engine.Losses;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
-using RecService.Engine.Synthetic;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Threads;
 

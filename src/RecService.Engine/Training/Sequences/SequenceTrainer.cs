@@ -1,6 +1,6 @@
-using RecService.Engine.Losses;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Parameters;
 
