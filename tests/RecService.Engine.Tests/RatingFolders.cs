@@ -108,7 +108,13 @@ public sealed class RatingFolders : IDisposable
     private static void WriteRanking(string folder)
     {
         var random = new Random(2);
-        var (train, test, coldTrain, coldTest, coldExclude) = (new List<string>(), new List<string>(), new List<string>(), new List<string>(), new List<string>());
+        var (train, test, coldTrain, coldTest, coldExclude) = (
+            new List<string>(),
+            new List<string>(),
+            new List<string>(),
+            new List<string>(),
+            new List<string>()
+        );
         for (var user = 0; user < Users; user++)
         {
             var items = new List<int>();

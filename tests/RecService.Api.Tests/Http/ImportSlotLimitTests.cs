@@ -9,7 +9,14 @@ namespace RecService.Api.Tests.Http;
 
 public sealed class ImportSlotLimitTests
 {
-    private readonly ImportSlots _slots = new(Options.Create(new LoadOptions { Imports = new() { Concurrent = 3, PerKey = 2 } }));
+    private readonly ImportSlots _slots = new(
+        Options.Create(
+            new LoadOptions
+            {
+                Imports = new() { Concurrent = 3, PerKey = 2 },
+            }
+        )
+    );
 
     [Fact]
     public async Task A_key_has_its_number_of_imports_and_all_keys_have_theirs()

@@ -13,7 +13,9 @@ public sealed class CutoffTests(CutoffTests.Service service) : IClassFixture<Cut
     public async Task A_run_reads_everything_as_of_one_moment()
     {
         await service.Client.PostRatingsAsync(users: 3, items: 3);
-        await using var writer = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(service.ConnectionString) { Pooling = false }.ConnectionString);
+        await using var writer = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder(service.ConnectionString) { Pooling = false }.ConnectionString
+        );
         await writer.OpenAsync();
 
         // The run has its moment by the time at which it comes to the users, and waits there while somebody deletes.
@@ -42,9 +44,7 @@ public sealed class CutoffTests(CutoffTests.Service service) : IClassFixture<Cut
 
         // Other tests share the server: as long as older transactions of theirs go on, nothing counts as seen for good.
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        while (
-            await service.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM changes WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()))")
-        )
+        while (await service.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM changes WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()))"))
         {
             await Task.Delay(50, limit.Token);
         }

@@ -338,9 +338,8 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
             "2",
             "--baseline",
         ];
-        var (popularity, nearest) = source == RatingFolders.MovieLens
-            ? ([0.0417, 0.0194, 0.0626, 0.0245], [0.0611, 0.0337, 0.1133, 0.0468])
-            : KnownFigures(folder);
+        var (popularity, nearest) =
+            source == RatingFolders.MovieLens ? ([0.0417, 0.0194, 0.0626, 0.0245], [0.0611, 0.0337, 0.1133, 0.0468]) : KnownFigures(folder);
 
         Figures(await ReportAsync([.. args, "popularity"])).ShouldBe(popularity, 5e-5);
         Figures(await ReportAsync([.. args, "item-knn"])).ShouldBe(nearest, 5e-5);
@@ -354,9 +353,6 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         var (train, test) = (PlainRanking.Read(folder, "train"), PlainRanking.Read(folder, "test"));
         var items = 1 + Math.Max(train.Items.Max(), test.Items.Max());
         var counts = PlainRanking.Popularity(items, train);
-        return (
-            PlainRanking.Figures(train, test, _ => counts),
-            PlainRanking.Figures(train, test, PlainRanking.Nearest(items, train))
-        );
+        return (PlainRanking.Figures(train, test, _ => counts), PlainRanking.Figures(train, test, PlainRanking.Nearest(items, train)));
     }
 }
