@@ -44,6 +44,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
                 "queries",
                 "droppedTestPairs",
                 "test",
+                "testByGap",
                 "parseSeconds",
                 "rankSeconds",
                 "peakMemoryBytes",
@@ -130,7 +131,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
     [Theory]
     [InlineData("--neighbours is for --baseline item-knn only.", "--neighbours", "5")]
     [InlineData("--neighbours is for --baseline item-knn only.", "--neighbours", "5", "--baseline", "popularity")]
-    [InlineData("--negatives is '2147483647'; it must be a whole number from 1 to 1000.", "--negatives", "2147483647")]
+    [InlineData("--negatives is '2147483647'; it must be a whole number from 0 to 100000.", "--negatives", "2147483647")]
     public async Task Wrong_options_end_with_2_before_anything_is_read(string message, params string[] options) =>
         (await FailureAsync(2, ["rank", "--train", "absent.tsv", "--test", "absent.tsv", .. options])).ShouldContain(message);
 
@@ -180,6 +181,8 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
             candidates,
             "--loss",
             loss,
+            "--history",
+            "off",
             "--interaction",
             crossing,
             "--item-feature-field",
@@ -198,7 +201,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         Number(report["test"]!["ndcg@10"]).ShouldBe(1, 1e-12);
         Number(report["test"]!["recall@10"]).ShouldBe(1);
         report["epochs"]!.AsArray().Count.ShouldBe(30);
-        Keys(report["epochs"]![0]).ShouldBe(["epoch", "seconds", "examplesPerSecond", "trainLoss", "validMetric"]);
+        Keys(report["epochs"]![0]).ShouldBe(["epoch", "seconds", "examplesPerSecond", "trainLoss", "validMetric", "validHr@10", "validNdcg@10"]);
         report["settings"]!["itemFeatureField"]!.GetValue<string>().ShouldBe(field);
 
         using var file = File.OpenRead(model);
@@ -246,7 +249,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         }
 
         var (trainFile, testFile, model) = (Write("train.tsv", train.ToString()), Write("test.tsv", test.ToString()), PathOf("model.rfm"));
-        var report = await ReportAsync("rank", "--train", trainFile, "--test", testFile, "--k", "4", "--epochs", "30", "--model", model);
+        var report = await ReportAsync("rank", "--train", trainFile, "--test", testFile, "--loss", "bpr", "--history", "off", "--k", "4", "--epochs", "30", "--model", model);
 
         report["queries"]!.GetValue<int>().ShouldBe(24);
         Number(report["test"]!["mrr"]).ShouldBe(1);
@@ -283,6 +286,10 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
             test,
             "--test",
             test,
+            "--loss",
+            "bpr",
+            "--history",
+            "off",
             "--epochs",
             "30",
             "--patience",

@@ -261,13 +261,13 @@ public sealed class ModelFileTests
     {
         var file = Save(Model(2));
         var newer = file.ToArray();
-        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8), 3);
+        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8), ModelFile.FormatVersion + 1);
         var damaged = file.ToArray();
         damaged[^100] ^= 1;
 
         Refusal([]).ShouldContain("empty");
         Refusal("PK and so on, a ZIP file"u8.ToArray()).ShouldContain("no model file");
-        Refusal(newer).ShouldContain("version 3");
+        Refusal(newer).ShouldContain($"version {ModelFile.FormatVersion + 1}");
         Refusal(file[..^1]).ShouldContain("truncated");
         Refusal(damaged).ShouldContain("damaged");
         Refusal([.. file, .. file]).ShouldContain("follows");
