@@ -25,6 +25,14 @@ public sealed class SequenceTrainer
         ArgumentNullException.ThrowIfNull(settings);
         settings.Validate();
         history?.Validate();
+        if (settings.Interaction == FeatureInteraction.Plain)
+        {
+            throw new ArgumentException(
+                $"{nameof(TrainingSettings.Interaction)} is {FeatureInteraction.Plain}: along sequences, fields cross, pooled or weighted.",
+                nameof(settings)
+            );
+        }
+
         _settings = settings;
         _history = history;
         _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
@@ -71,6 +79,7 @@ public sealed class SequenceTrainer
             Check(space, holdout, nameof(holdout));
         }
 
+        TrainingSize.Check(space, _settings, KeepsState);
         var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
         using var fit = new SequenceFit(_settings, _kernel, space, _history, train, holdout, ExcludesSeen);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
