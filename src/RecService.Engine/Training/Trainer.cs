@@ -15,9 +15,6 @@ namespace RecService.Engine.Training;
 /// </summary>
 public sealed class Trainer
 {
-    /// <summary>Every pair of fields has a weight, and models keep them as a square.</summary>
-    private const int MostWeightedFields = 4096;
-
     private readonly TrainingSettings _settings;
     private readonly LossRows _rows;
     private readonly FactorizationKernel _kernel;
@@ -102,7 +99,7 @@ public sealed class Trainer
             throw new ArgumentException("Every user has every item, so that there are no pairs to learn from.", nameof(negatives));
         }
 
-        CheckSize(space);
+        TrainingSize.Check(space, _settings, KeepsState);
         var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
         if (_rows == LossRows.Pairs)
         {
@@ -138,28 +135,6 @@ public sealed class Trainer
 
         var model = fit.ToModel(features);
         return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
-    }
-
-    private void CheckSize(FeatureSpace space)
-    {
-        if (_settings.L2ByField?.Keys.FirstOrDefault(field => !space.Fields.Contains(field, StringComparer.Ordinal)) is { } unknown)
-        {
-            throw new ArgumentException($"{nameof(TrainingSettings.L2ByField)} names the field '{unknown}', which the space has not.", nameof(space));
-        }
-
-        if (_settings.Crossing == Crossing.FieldWeighted && space.FieldCount > MostWeightedFields)
-        {
-            throw new ArgumentException($"Field weights are for {MostWeightedFields} fields at most; there are {space.FieldCount}.", nameof(space));
-        }
-
-        var sums = KeepsState ? Math.Max(1, KernelChoice.PlanesOf(_settings.Solver) - 1) : 1;
-        if ((long)space.FactorCount * FactorizationModel.StrideOf(_settings.Factors) * sums > Array.MaxLength)
-        {
-            throw new ArgumentException(
-                $"A model{(KeepsState ? " with its state" : "")} of {space.FactorCount} latent vectors of {_settings.Factors} numbers is larger than can be kept.",
-                nameof(space)
-            );
-        }
     }
 
     private static void Check(FeatureSpace space, ExampleSet examples, string name)

@@ -1,6 +1,7 @@
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Losses;
+using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Parameters;
 
@@ -25,6 +26,14 @@ public sealed class SequenceTrainer
         ArgumentNullException.ThrowIfNull(settings);
         settings.Validate();
         history?.Validate();
+        if (settings.Crossing == Crossing.Plain)
+        {
+            throw new ArgumentException(
+                $"{nameof(TrainingSettings.Crossing)} is {Crossing.Plain}: along sequences, fields cross, pooled or weighted.",
+                nameof(settings)
+            );
+        }
+
         _settings = settings;
         _history = history;
         _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
@@ -71,6 +80,7 @@ public sealed class SequenceTrainer
             Check(space, holdout, nameof(holdout));
         }
 
+        TrainingSize.Check(space, _settings, KeepsState);
         var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
         using var fit = new SequenceFit(_settings, _kernel, space, _history, train, holdout, ExcludesSeen);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
