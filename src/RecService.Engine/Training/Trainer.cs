@@ -1,7 +1,5 @@
 using RecService.Engine.Data;
-using RecService.Engine.Kernels;
 using RecService.Engine.Losses;
-using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Passes;

@@ -1,6 +1,5 @@
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
-using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
