@@ -13,8 +13,6 @@ internal sealed class TrainingOptions
 {
     private const string ByLossAndSolver = "by default one that suits loss and solver";
 
-    private static readonly TrainingSettings Defaults = new();
-
     private readonly ChoiceOption<Crossing> _crossing;
     private readonly ChoiceOption<Solver> _solver = new(
         "--solver",
@@ -50,8 +48,7 @@ internal sealed class TrainingOptions
 
     private readonly NumberOption<int> _patience = Options.Count(
         "--patience",
-        "With --valid: epochs without a better metric before training stops.",
-        Defaults.Patience
+        "With a holdout, such as --valid: epochs without a better metric before training stops, by default 3; with --loss softmax 10, as rankings of few users are noisy."
     );
     private readonly NumberOption<ulong> _seed = Options.Seed("Seed of initial factors, order of rows and negatives.");
     private readonly NumberOption<int> _threads = new(
@@ -162,7 +159,7 @@ internal sealed class TrainingOptions
             L2Factors = parsed.GetValue(_l2Factors) ?? l2 ?? defaults.L2Factors,
             L2FieldWeights = l2 ?? defaults.L2FieldWeights,
             InitialDeviation = parsed.GetValue(_initialDeviation) ?? defaults.InitialDeviation,
-            Patience = _patience.In(parsed),
+            Patience = parsed.GetValue(_patience) ?? defaults.Patience,
             Seed = _seed.In(parsed),
             Threads = _threads.In(parsed),
             Deterministic = parsed.GetValue(_deterministic),

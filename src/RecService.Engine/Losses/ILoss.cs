@@ -109,6 +109,7 @@ public enum LossRows
 /// <param name="InitialDeviation">Standard deviation of the initial factors.</param>
 /// <param name="InitialAccumulator">What AdaGrad's sums start from.</param>
 /// <param name="Factors">k.</param>
+/// <param name="Patience">Epochs without a better holdout: more where it is a ranking, which is noisier than a loss.</param>
 public sealed record LossDefaults(
     float AdaGradRate,
     float SgdRate,
@@ -116,7 +117,8 @@ public sealed record LossDefaults(
     float L2Factors,
     float InitialDeviation,
     float InitialAccumulator,
-    int Factors = 16
+    int Factors = 16,
+    int Patience = 3
 )
 {
     /// <summary>What suits noisy ratings, learned in units of their deviation.</summary>
@@ -126,5 +128,5 @@ public sealed record LossDefaults(
     public static LossDefaults OfChoices { get; } = new(0.2f, 0.05f, 0.005f, 0.02f, 0.1f, 1);
 
     /// <summary>What suits choices among all items: gradients are sums over a block of rows, and L2 acts once a block.</summary>
-    public static LossDefaults OfBlocks { get; } = new(0.05f, 0.05f, 0, 0, 0.05f, 1e-6f, Factors: 64);
+    public static LossDefaults OfBlocks { get; } = new(0.05f, 0.05f, 0, 0, 0.05f, 1e-6f, Factors: 64, Patience: 10);
 }

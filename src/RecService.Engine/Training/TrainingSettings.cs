@@ -106,6 +106,7 @@ public sealed record TrainingSettings
         {
             Loss = loss,
             Factors = defaults.Factors,
+            Patience = defaults.Patience,
             Solver = solver,
             LearningRate = solver switch
             {
