@@ -40,7 +40,7 @@ public sealed unsafe class HistoryWindowTests
         };
         for (ulong seed = 1; seed <= 12; seed++)
         {
-            var sequences = new RandomSequences(seed, tags: seed % 2 == 0, times: seed % 3 > 0 || recentHalfLife is not null, partial: seed % 4 > 1);
+            var sequences = new RandomSequences(seed, tags: seed % 2 == 0, times: seed % 3 > 0 || (recentHalfLife ?? halfLife) is not null, partial: seed % 4 > 1);
             using var table = Parameters(sequences.Space);
             var pooling = new HistoryPooling(history, sequences.Set.Roles!);
             // As a whole, and in segments that begin with the window of those before.
@@ -104,6 +104,11 @@ public sealed unsafe class HistoryWindowTests
         var before = Pooled(sequences.Space, sequences.Set, history, table, 1000);
         for (var sequence = 2; sequence < set.SequenceCount; sequence++)
         {
+            if (set.IsUnordered(sequence))
+            {
+                continue;
+            }
+
             var changed = set.Starts[sequence] + ((set.Starts[sequence + 1] - set.Starts[sequence]) / 2);
             int[] itemOf = [.. set.ItemOf];
             float[] weights = [.. set.HistoryWeights!];

@@ -15,7 +15,7 @@ public sealed class SequenceTrainerTests
 {
     private static readonly HistorySettings History = new() { Length = 20 };
 
-    private static readonly TrainingSettings Settings = TrainingSettings.For(Loss.Softmax) with { Factors = 8, Epochs = 30, Dropout = 0.1f };
+    private static readonly TrainingSettings Settings = TrainingSettings.For(Loss.Softmax) with { Factors = 8, Epochs = 60, Patience = 60, Dropout = 0.1f };
 
     [Theory]
     [InlineData(Crossing.FieldPooled, 0)]
@@ -109,7 +109,7 @@ public sealed class SequenceTrainerTests
         var all = set with { ItemOf = items };
         all.HasRepeats().ShouldBeTrue();
         var (train, holdout) = all.HoldOutLast(sequence => sequence % 2 == 0);
-        var result = new SequenceTrainer(Settings with { Factors = 4, Epochs = 15 }, History) { ExcludesSeen = false }.Train(space, train, holdout, index);
+        var result = new SequenceTrainer(Settings with { Factors = 4, Epochs = 40 }, History) { ExcludesSeen = false }.Train(space, train, holdout, index);
 
         result.Epochs[result.BestEpoch - 1].Ranking!.Value.HitRate.ShouldBeGreaterThan(0.95);
         var ofAll = index.Features.Single(feature => feature.Group == "repeat").Column;
