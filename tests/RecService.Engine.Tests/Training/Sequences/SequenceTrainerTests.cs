@@ -41,11 +41,16 @@ public sealed class SequenceTrainerTests
         result.Model.History.ShouldBe(History);
         var ranker = new ItemRanker(result.Model, set.Items, roles: set.Roles);
         var pooling = new HistoryPooling(History, set.Roles!);
-        for (var item = 0; item < Items; item++)
-        {
-            var pooled = pooling.Pool([new((item + Items - 1) % Items, 1, 1), new(item, 1, 2)]);
-            ranker.Top(pooled.Row, 1)[0].Item.ShouldBe((item + 1) % Items);
-        }
+        var right = Enumerable
+            .Range(0, Items)
+            .Count(item =>
+            {
+                var pooled = pooling.Pool([new((item + Items - 1) % Items, 1, 1), new(item, 1, 2)]);
+                return ranker.Top(pooled.Row, 1)[0].Item == (item + 1) % Items;
+            });
+
+        // Of sampled negatives, a few are drawn too seldom.
+        right.ShouldBeGreaterThanOrEqualTo(negatives == 0 ? Items : Items * 9 / 10);
     }
 
     [Theory]
@@ -97,9 +102,11 @@ public sealed class SequenceTrainerTests
         var random = new RandomSource(6);
         var (space, index, set) = Chain(users: 100, items: 60, length: 10, repeat: true);
         var items = new int[set.Count];
+        var turns = new List<(int One, int Other)>();
         for (var sequence = 0; sequence < set.SequenceCount; sequence++)
         {
             var (one, other) = (random.Below(60), random.Below(60));
+            turns.Add((one, other));
             for (var e = set.Starts[sequence]; e < set.Starts[sequence + 1]; e++)
             {
                 items[e] = random.Below(2) == 0 ? one : other;
@@ -117,8 +124,17 @@ public sealed class SequenceTrainerTests
         result.Model.FactorsOf(ofAll).ToArray().ShouldAllBe(factor => factor == 0);
 
         var ranker = new ItemRanker(result.Model, all.Items, roles: all.Roles);
-        var pooled = new HistoryPooling(History, all.Roles!).Pool([new(3, 1, 1), new(17, 1, 2), new(3, 1, 3)]);
-        ranker.Top(pooled.Row, 2, repeats: pooled.Repeats).Select(ranked => ranked.Item).Order().ShouldBe([3, 17]);
+        var pooling = new HistoryPooling(History, all.Roles!);
+        // A third item may come between, which another user had in turns with one of them.
+        turns.Count(turn => IsOfOwn(turn, repeats: true)).ShouldBeGreaterThan(90);
+        turns.Count(turn => IsOfOwn(turn, repeats: true)).ShouldBeGreaterThan(turns.Count(turn => IsOfOwn(turn, repeats: false)));
+
+        bool IsOfOwn((int One, int Other) turn, bool repeats)
+        {
+            var pooled = pooling.Pool([new(turn.One, 1, 1), new(turn.Other, 1, 2), new(turn.One, 1, 3)]);
+            var best = ranker.Top(pooled.Row, 3, repeats: repeats ? pooled.Repeats : []).Select(ranked => ranked.Item).ToArray();
+            return best.Contains(turn.One) && best.Contains(turn.Other);
+        }
     }
 
     [Fact]
