@@ -10,6 +10,7 @@ public sealed class FloorTests(ITestOutputHelper output)
     [
         ["Numerics", "Files"],
         ["Data"],
+        ["Losses"],
         ["Model"],
         ["Synthetic", "Kernels"],
         ["Scoring", "Training"],
