@@ -105,6 +105,8 @@ public enum LossRows
 /// <param name="InitialDeviation">Standard deviation of the initial factors.</param>
 /// <param name="InitialAccumulator">What AdaGrad's sums start from.</param>
 /// <param name="Factors">k.</param>
+/// <param name="Epochs">Passes over the rows at most.</param>
+/// <param name="Patience">Epochs without a better holdout after which training stops.</param>
 public sealed record LossDefaults(
     float AdaGradRate,
     float SgdRate,
@@ -112,7 +114,9 @@ public sealed record LossDefaults(
     float L2Factors,
     float InitialDeviation,
     float InitialAccumulator,
-    int Factors = 16
+    int Factors = 16,
+    int Epochs = 30,
+    int Patience = 3
 )
 {
     /// <summary>What suits noisy ratings, learned in units of their deviation.</summary>
@@ -122,5 +126,5 @@ public sealed record LossDefaults(
     public static LossDefaults OfChoices { get; } = new(0.2f, 0.05f, 0.005f, 0.02f, 0.1f, 1);
 
     /// <summary>What suits choices among all items: gradients are sums over a block of rows, and L2 acts once a block.</summary>
-    public static LossDefaults OfBlocks { get; } = new(0.05f, 0.05f, 0, 0, 0.05f, 1e-6f, Factors: 64);
+    public static LossDefaults OfBlocks { get; } = new(0.05f, 0.05f, 0, 0, 0.05f, 1e-6f, Factors: 64, Epochs: 40, Patience: 8);
 }

@@ -107,6 +107,8 @@ public sealed record TrainingSettings
             Loss = loss,
             Solver = solver,
             Factors = defaults.Factors,
+            Epochs = defaults.Epochs,
+            Patience = defaults.Patience,
             LearningRate = solver switch
             {
                 Solver.Sgd => defaults.SgdRate,
