@@ -202,7 +202,11 @@ internal sealed class RankCommand
             report["queries"] = data.Queries.Count;
             report["droppedTestPairs"] = dropped;
             report["test"] = metrics;
-            report["testByGap"] = data.Test.Times is null ? null : gaps;
+            if (data.Test.Times is not null)
+            {
+                report["testByGap"] = gaps;
+            }
+
             report["parseSeconds"] = parseSeconds;
             report["rankSeconds"] = rankSeconds;
             report["peakMemoryBytes"] = Report.PeakMemoryBytes();
@@ -394,7 +398,11 @@ internal sealed class RankCommand
         log.Line($"best epoch {result.BestEpoch}");
         _model.Write(parsed, modelFile, result.Model);
 
-        report["trialEpochs"] = trial;
+        if (trial is not null)
+        {
+            report["trialEpochs"] = trial;
+        }
+
         var described = _training.Describe(settings);
         described["negatives"] = settings.Negatives;
         described["itemFeatureField"] = parsed.GetValue(_itemFeatureField);

@@ -13,6 +13,11 @@ internal sealed class TrainingOptions
 {
     private const string ByLossAndSolver = "by default one that suits loss and solver";
 
+    /// <summary>Passes over rows at most unless somebody says how many.</summary>
+    private const int RowEpochs = 20;
+
+    private static readonly TrainingSettings Defaults = new();
+
     private readonly ChoiceOption<Crossing> _crossing;
     private readonly ChoiceOption<Solver> _solver = new(
         "--solver",
@@ -24,7 +29,7 @@ internal sealed class TrainingOptions
     );
 
     private readonly NumberOption<int> _factors;
-    private readonly NumberOption<int> _epochs = Options.Count("--epochs", "Passes over the rows at most.", 20);
+    private readonly NumberOption<int> _epochs;
     private readonly NumberOption<float> _rate = Options.Positive("--rate", $"Learning rate, {ByLossAndSolver}.");
     private readonly ChoiceOption<RateSchedule> _schedule = new(
         "--schedule",
@@ -37,7 +42,7 @@ internal sealed class TrainingOptions
 
     private readonly NumberOption<float> _l2 = Options.NotNegative(
         "--l2",
-        "L2 regularisation per occurrence of a feature, of weights and factors alike, and of what pulls the weights of pairs of fields to 1."
+        "L2 regularisation per occurrence of a feature, or along sequences per step, of weights and factors alike, and of what pulls the weights of pairs of fields to 1."
     );
     private readonly NumberOption<float> _l2Linear = Options.NotNegative("--l2-linear", $"L2 of weights, {ByLossAndSolver}.");
     private readonly NumberOption<float> _l2Factors = Options.NotNegative("--l2-factors", $"L2 of factors, {ByLossAndSolver}.");
@@ -46,10 +51,7 @@ internal sealed class TrainingOptions
         "Standard deviation of the initial factors, by default one that suits the loss."
     );
 
-    private readonly NumberOption<int> _patience = Options.Count(
-        "--patience",
-        "With a holdout, such as --valid: epochs without a better metric before training stops, by default 3; with --loss softmax 10, as rankings of few users are noisy."
-    );
+    private readonly NumberOption<int> _patience;
     private readonly NumberOption<ulong> _seed = Options.Seed("Seed of initial factors, order of rows and negatives.");
     private readonly NumberOption<int> _threads = new(
         "--threads",
@@ -82,6 +84,11 @@ internal sealed class TrainingOptions
             "a whole number from 0 to 4096",
             factors
         );
+        _epochs = Options.Count("--epochs", $"Passes over the rows at most, by default {Default(RowEpochs, losses, of => of.Epochs)}.");
+        _patience = Options.Count(
+            "--patience",
+            $"Epochs without a better metric of what is held out before training stops, by default {Default(Defaults.Patience, losses, of => of.Patience)}."
+        );
         Loss = new(
             "--loss",
             "What is minimised.",
@@ -101,6 +108,16 @@ internal sealed class TrainingOptions
 
     /// <summary>What is minimised.</summary>
     public ChoiceOption<Loss> Loss { get; }
+
+    /// <summary>A default of losses of rows and, where they are to choose from, that of losses of blocks.</summary>
+    private static string Default(int ofRows, IEnumerable<Loss> losses, Func<LossDefaults, int> ofBlocks) =>
+        string.Join(
+            ", ",
+            losses
+                .Where(loss => loss.Function().Rows == LossRows.Blocks)
+                .Select(loss => FormattableString.Invariant($"{ofBlocks(loss.Function().Defaults)} with {loss.Function().Word}"))
+                .Prepend(FormattableString.Invariant($"{ofRows}"))
+        );
 
     /// <summary>All options but the threads, which are there for measuring, too.</summary>
     public IEnumerable<Option> OfModels =>
@@ -147,12 +164,13 @@ internal sealed class TrainingOptions
     public TrainingSettings SettingsIn(ParseResult parsed)
     {
         var defaults = TrainingSettings.For(Loss.In(parsed)!.Value, _solver.In(parsed)!.Value);
+        var isOfBlocks = defaults.Loss.Function().Rows == LossRows.Blocks;
         var l2 = parsed.GetValue(_l2);
         return defaults with
         {
             Crossing = CrossingIn(parsed) ?? defaults.Crossing,
             Factors = _factors.In(parsed),
-            Epochs = _epochs.In(parsed),
+            Epochs = parsed.GetValue(_epochs) ?? (isOfBlocks ? defaults.Epochs : RowEpochs),
             LearningRate = parsed.GetValue(_rate) ?? defaults.LearningRate,
             Schedule = _schedule.In(parsed)!.Value,
             L2Linear = parsed.GetValue(_l2Linear) ?? l2 ?? defaults.L2Linear,

@@ -69,12 +69,6 @@ internal interface IPairLoss : ILoss
     static abstract double Value(float margin);
 }
 
-/// <summary>
-/// A loss of a choice among many items: of the score of what was chosen and of those of what was not, in a block of rows that share their negatives.
-/// It is learned along sequences only.
-/// </summary>
-internal interface IChoiceLoss : ILoss;
-
 /// <summary>What a prediction is.</summary>
 public enum PredictionKind
 {
@@ -109,6 +103,7 @@ public enum LossRows
 /// <param name="InitialDeviation">Standard deviation of the initial factors.</param>
 /// <param name="InitialAccumulator">What AdaGrad's sums start from.</param>
 /// <param name="Factors">k.</param>
+/// <param name="Epochs">Passes over the rows at most.</param>
 /// <param name="Patience">Epochs without a better holdout: more where it is a ranking, which is noisier than a loss.</param>
 public sealed record LossDefaults(
     float AdaGradRate,
@@ -118,6 +113,7 @@ public sealed record LossDefaults(
     float InitialDeviation,
     float InitialAccumulator,
     int Factors = 16,
+    int Epochs = 30,
     int Patience = 3
 )
 {
@@ -128,5 +124,5 @@ public sealed record LossDefaults(
     public static LossDefaults OfChoices { get; } = new(0.2f, 0.05f, 0.005f, 0.02f, 0.1f, 1);
 
     /// <summary>What suits choices among all items: gradients are sums over a block of rows, and L2 acts once a block.</summary>
-    public static LossDefaults OfBlocks { get; } = new(0.05f, 0.05f, 0, 0, 0.05f, 1e-6f, Factors: 64, Patience: 10);
+    public static LossDefaults OfBlocks { get; } = new(0.05f, 0.05f, 0, 0, 0.05f, 1e-6f, Factors: 64, Epochs: 40, Patience: 10);
 }

@@ -57,7 +57,7 @@ public sealed record TrainingSettings
 
     /// <summary>
     /// Of sequences: how many negatives, drawn anew for each block of rows, what was chosen is compared with; 0 for all items. Null takes all of catalogues that
-    /// are small enough, and else 256.
+    /// are small enough, and else 512.
     /// </summary>
     public int? Negatives { get; init; }
 
@@ -67,10 +67,10 @@ public sealed record TrainingSettings
     public float? NegativeWeight { get; init; }
 
     /// <summary>Of sequences: β, 0 to 1. Negatives are drawn in proportion to how often an item occurs, to this power.</summary>
-    public float NegativeExponent { get; init; } = 0.25f;
+    public float NegativeExponent { get; init; } = 0.5f;
 
     /// <summary>Of sequences: the share of the coordinates of a request's pooled vector that is left out in learning, 0 to below 1.</summary>
-    public float Dropout { get; init; } = 0.3f;
+    public float Dropout { get; init; } = 0.5f;
 
     /// <summary>Seed of the initial factors, the order of examples and the negatives.</summary>
     public ulong Seed { get; init; } = 1;
@@ -106,6 +106,7 @@ public sealed record TrainingSettings
         {
             Loss = loss,
             Factors = defaults.Factors,
+            Epochs = defaults.Epochs,
             Patience = defaults.Patience,
             Solver = solver,
             LearningRate = solver switch

@@ -44,7 +44,6 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
                 "queries",
                 "droppedTestPairs",
                 "test",
-                "testByGap",
                 "parseSeconds",
                 "rankSeconds",
                 "peakMemoryBytes",
@@ -93,6 +92,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
     [InlineData("--baseline", "popularity")]
     [InlineData("--baseline", "item-knn")]
     [InlineData("--epochs", "2")]
+    [InlineData("--loss", "bpr", "--epochs", "2")]
     public async Task Test_pairs_that_are_known_are_dropped_and_counted(params string[] options)
     {
         var train = Write("train.tsv", Drinks);
@@ -123,6 +123,9 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
     [InlineData("--valid", "valid.tsv")]
     [InlineData("--user-features", "features.tsv")]
     [InlineData("--deterministic")]
+    [InlineData("--history", "10")]
+    [InlineData("--user-ids", "on")]
+    [InlineData("--dropout", "0")]
     public async Task A_baseline_takes_no_options_of_models(params string[] options) =>
         (await FailureAsync(2, ["rank", "--train", "train.tsv", "--test", "test.tsv", "--baseline", "popularity", .. options])).ShouldContain(
             $"--baseline trains no model, which {options[0]} is for."
@@ -132,6 +135,10 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
     [InlineData("--neighbours is for --baseline item-knn only.", "--neighbours", "5")]
     [InlineData("--neighbours is for --baseline item-knn only.", "--neighbours", "5", "--baseline", "popularity")]
     [InlineData("--negatives is '2147483647'; it must be a whole number from 0 to 100000.", "--negatives", "2147483647")]
+    [InlineData("--history is '0'; it must be a whole number from 1 to 10000, or off.", "--history", "0")]
+    [InlineData("--dropout is '1'; it must be a number from 0 to below 1.", "--dropout", "1")]
+    [InlineData("--history-half-life is for --times only.", "--history-half-life", "60")]
+    [InlineData("--exclude-seen is 'all'; it must be user, user+context or none.", "--exclude-seen", "all")]
     public async Task Wrong_options_end_with_2_before_anything_is_read(string message, params string[] options) =>
         (await FailureAsync(2, ["rank", "--train", "absent.tsv", "--test", "absent.tsv", .. options])).ShouldContain(message);
 
@@ -201,7 +208,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         Number(report["test"]!["ndcg@10"]).ShouldBe(1, 1e-12);
         Number(report["test"]!["recall@10"]).ShouldBe(1);
         report["epochs"]!.AsArray().Count.ShouldBe(30);
-        Keys(report["epochs"]![0]).ShouldBe(["epoch", "seconds", "examplesPerSecond", "trainLoss", "validMetric", "validHr@10", "validNdcg@10"]);
+        Keys(report["epochs"]![0]).ShouldBe(["epoch", "seconds", "examplesPerSecond", "trainLoss", "validMetric"]);
         report["settings"]!["itemFeatureField"]!.GetValue<string>().ShouldBe(field);
 
         using var file = File.OpenRead(model);
@@ -225,7 +232,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         var known = Enumerable.Range(0, 20).Select(user => $"{user}\t{(user % 2 == 0 ? "even" : "odd")}\n");
         var features = Write("features.tsv", string.Concat(known) + "eve\teven\nolaf\todd\n");
 
-        var report = await ReportAsync("rank", "--train", train, "--test", test, "--user-features", features, "--k", "8", "--epochs", "40");
+        var report = await ReportAsync("rank", "--train", train, "--test", test, "--user-features", features, "--loss", "bpr", "--k", "8", "--epochs", "40");
 
         Number(report["test"]!["ndcg@10"]).ShouldBe(1, 1e-12);
     }
@@ -302,6 +309,117 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
 
         var valid = report["epochs"]!.AsArray().Select(epoch => Number(epoch!["validMetric"])).ToArray();
         report["bestEpoch"]!.GetValue<int>().ShouldBe(1 + Array.IndexOf(valid, valid.Min()));
+    }
+
+    [Fact]
+    public async Task What_comes_next_is_learned_from_what_came_before()
+    {
+        var (train, test) = Chain(users: 60, items: 20, length: 10, times: false);
+        var model = PathOf("model.rfm");
+
+        var report = await ReportAsync("rank", "--train", train, "--test", test, "--exclude-seen", "none", "--k", "8", "--epochs", "300", "--patience", "300", "--model", model);
+
+        // Without pairs to validate by, the last ones of training tell how many epochs are best.
+        Number(report["test"]!["mrr"]).ShouldBeGreaterThan(0.9);
+        Keys(report["trialEpochs"]![0]).ShouldContain("validNdcg@10");
+        Keys(report["epochs"]![0]).ShouldBe(["epoch", "seconds", "examplesPerSecond", "trainLoss", "validMetric"]);
+        var best = report["trialEpochs"]!.AsArray().MaxBy(epoch => Number(epoch!["validNdcg@10"]))!["epoch"]!.GetValue<int>();
+        report["bestEpoch"]!.GetValue<int>().ShouldBe(best);
+        report["epochs"]!.AsArray().Count.ShouldBe(best);
+        var settings = report["settings"]!;
+        settings["loss"]!.GetValue<string>().ShouldBe("softmax");
+        settings["history"]!.GetValue<int>().ShouldBe(200);
+        settings["userIds"]!.GetValue<bool>().ShouldBeFalse();
+        using var file = File.OpenRead(model);
+        var stored = ModelFile.Load(file);
+        stored.History!.Length.ShouldBe(200);
+        stored.Space.Fields.ShouldBe(["item", "history", "history.recent"]);
+
+        // Who asks alone does not tell.
+        var without = await ReportAsync("rank", "--train", train, "--test", test, "--exclude-seen", "none", "--k", "8", "--epochs", "300", "--patience", "300", "--history", "off");
+        Number(without["test"]!["mrr"]).ShouldBeLessThan(0.6);
+        without["settings"]!["history"].ShouldBeNull();
+        without["settings"]!["userIds"]!.GetValue<bool>().ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Times_put_choices_in_order_and_results_come_by_the_gap()
+    {
+        var (train, test) = Chain(users: 60, items: 20, length: 10, times: true);
+        // Backwards, which the times put right.
+        File.WriteAllLines(train, File.ReadAllLines(train).Reverse());
+
+        var report = await ReportAsync("rank", "--train", train, "--test", test, "--times", "--exclude-seen", "none", "--k", "8", "--epochs", "300", "--patience", "300");
+
+        Number(report["test"]!["mrr"]).ShouldBeGreaterThan(0.8);
+        Keys(report["testByGap"]).ShouldBe(["up to 30 s", "above an hour"]);
+        report["testByGap"]!["up to 30 s"]!["queries"]!.GetValue<int>().ShouldBe(20);
+        report["testByGap"]!["above an hour"]!["queries"]!.GetValue<int>().ShouldBe(20);
+        Number(report["testByGap"]!["up to 30 s"]!["mrr"]).ShouldBeGreaterThan(0.8);
+        (await FailureAsync(1, "rank", "--train", Write("bad.tsv", "ann\ttea\tnow\n"), "--test", test, "--times")).ShouldContain(
+            "bad.tsv(1,9): the time 'now' is not a finite number."
+        );
+    }
+
+    [Fact]
+    public async Task What_counts_as_seen_can_be_chosen()
+    {
+        // Everyone takes tea in the morning and wine in the evening, again and again, and each once something else.
+        var (train, test) = (new StringWriter(), new StringWriter());
+        for (var user = 0; user < 30; user++)
+        {
+            for (var day = 0; day < 4; day++)
+            {
+                train.Write($"{user}\ttea\tmorning\n{user}\twine\tevening\n");
+            }
+
+            train.Write($"{user}\tjuice{user % 5}\tmorning\n");
+            test.Write($"{user}\ttea\tmorning\n{user}\ttea\tevening\n");
+        }
+
+        string[] args = ["rank", "--train", Write("train.tsv", train.ToString()), "--test", Write("test.tsv", test.ToString()), "--k", "4", "--epochs", "10"];
+
+        (await FailureAsync(1, args)).ShouldContain("has every pair");
+        var inContext = await ReportAsync([.. args, "--exclude-seen", "user+context"]);
+        inContext["queries"]!.GetValue<int>().ShouldBe(30);
+        inContext["droppedTestPairs"]!.GetValue<int>().ShouldBe(30);
+        var none = await ReportAsync([.. args, "--exclude-seen", "none", "--model", PathOf("model.rfm")]);
+        none["queries"]!.GetValue<int>().ShouldBe(60);
+        Number(none["test"]!["hr@10"]).ShouldBe(1);
+        using var file = File.OpenRead(PathOf("model.rfm"));
+        ModelFile.Load(file).Space.Fields.ShouldContain("repeat");
+    }
+
+    [Theory]
+    [InlineData("bpr")]
+    [InlineData("logistic")]
+    public async Task Other_losses_take_histories_too(string loss)
+    {
+        var (train, test) = Chain(users: 80, items: 20, length: 10, times: false);
+
+        var report = await ReportAsync(
+            [.. "rank --loss".Split(' '), loss, "--train", train, "--test", test, "--history", "20", "--k", "8", "--epochs", "60", "--patience", "60", "--l2", "0"]
+        );
+
+        Number(report["test"]!["mrr"]).ShouldBeGreaterThan(0.7);
+        report["settings"]!["history"]!.GetValue<int>().ShouldBe(20);
+    }
+
+    /// <summary>Users who go from an item to the next, each from one of their own on; the last one is the test, at once or after a while.</summary>
+    private (string Train, string Test) Chain(int users, int items, int length, bool times)
+    {
+        var (train, test) = (new StringWriter(), new StringWriter());
+        for (var user = 0; user < users; user++)
+        {
+            var gap = new[] { 10, 100, 10_000 }[user % 3];
+            for (var e = 0; e <= length; e++)
+            {
+                var time = times ? $"\t{(20 * e) + (e == length ? gap - 20 : 0)}" : "";
+                (e == length ? test : train).Write($"{user}\t{((user * 5) + e) % items}{time}\n");
+            }
+        }
+
+        return (Write("chain-train.tsv", train.ToString()), Write("chain-test.tsv", test.ToString()));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Files;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
@@ -63,6 +64,34 @@ public sealed class ModelFileTests
         ShouldBeSame(loaded, model);
         Save(loaded).ShouldBe(Save(model));
         loaded.FieldWeights.IsEmpty.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Only_a_model_of_histories_needs_version_3()
+    {
+        var history = new HistorySettings
+        {
+            Length = 77,
+            Alpha = 0.25f,
+            Gamma = 0.75f,
+            RecentHalfLife = TimeSpan.FromMinutes(10),
+            AgeHalfLife = TimeSpan.FromDays(30.5),
+            MeanWeight = 1.75,
+            Types = [new("purchase", 3), new("rating", 1, PositiveFrom: 3.5, NegativeTo: 1)],
+        };
+        var without = SampleModels.Create(Crossing.FieldPooled, Loss.Softmax, 3);
+        var model = SampleModels.WithHistory(without, history);
+
+        VersionOf(Save(without)).ShouldBe(2);
+        VersionOf(Save(model)).ShouldBe(3);
+        var loaded = Load(Save(model));
+        Save(loaded).ShouldBe(Save(model));
+        loaded.Loss.ShouldBe(Loss.Softmax);
+        loaded.History!.Types!.ShouldBe(history.Types);
+        (loaded.History with { Types = history.Types }).ShouldBe(history);
+        Load(Save(without)).History.ShouldBeNull();
+
+        static int VersionOf(byte[] file) => BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(8));
     }
 
     [Fact]

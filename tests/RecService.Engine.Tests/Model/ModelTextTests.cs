@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
@@ -9,6 +10,19 @@ namespace RecService.Engine.Tests.Model;
 
 public sealed class ModelTextTests
 {
+    [Fact]
+    public void A_model_of_histories_tells_how_they_are_pooled()
+    {
+        var history = new HistorySettings { Length = 9, Types = [new("view")] };
+        var model = SampleModels.WithHistory(SampleModels.Create(Crossing.FieldPooled, Loss.Softmax, 1), history);
+
+        var line = Export(model).Split('\n').Single(line => line.StartsWith("history\t", StringComparison.Ordinal));
+
+        line.ShouldStartWith("history\t{\"length\":9,\"alpha\":0.5,\"gamma\":0.8,");
+        line.ShouldContain("\"types\":[{\"type\":\"view\",\"weight\":1");
+        Export(SampleModels.Create(Crossing.FieldPooled, Loss.Softmax, 1)).ShouldNotContain("history\t");
+    }
+
     [Fact]
     public void A_small_model_reads_so()
     {

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -59,6 +60,18 @@ public sealed class SafetensorsFileTests
         SampleModels.Saved(imported).ShouldBe(SampleModels.Saved(model));
         var row = RandomModels.Row(model.Space, new(5), numeric: true).Row;
         new Scorer(imported).Score(row).ShouldBe(new Scorer(model).Score(row));
+    }
+
+    [Fact]
+    public void How_histories_are_pooled_comes_back_too()
+    {
+        var history = new HistorySettings { Length = 9, RecentHalfLife = TimeSpan.FromHours(1), Types = [new("view"), new("rating", 2, 4)] };
+        var model = SampleModels.WithHistory(SampleModels.Create(Crossing.FieldWeighted, Loss.Softmax, 3), history);
+
+        var imported = Import(Export(model));
+
+        SampleModels.Saved(imported).ShouldBe(SampleModels.Saved(model));
+        imported.History!.Types!.ShouldBe(history.Types);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -51,6 +52,23 @@ internal static class SampleModels
             crossing == Crossing.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null
         );
     }
+
+    /// <summary>The same model with histories pooled in a way.</summary>
+    public static FactorizationModel WithHistory(FactorizationModel model, HistorySettings history) =>
+        new(
+            model.Space,
+            model.Crossing,
+            model.Loss,
+            model.Factors,
+            model.Bias,
+            [.. model.Weights],
+            [.. model.FactorTable],
+            model.TargetMinimum,
+            model.TargetMaximum,
+            model.Features,
+            model.FieldWeights.IsEmpty ? null : [.. model.FieldWeights],
+            history
+        );
 
     /// <summary>The model's file: equal models have equal files.</summary>
     public static byte[] Saved(FactorizationModel model)

@@ -1,5 +1,6 @@
 using System.Text;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
@@ -28,6 +29,18 @@ public sealed class WithoutUsersTests
         Score(without, Ann).ShouldNotBe(Score(model, Ann));
         Score(without, Bob).ShouldBe(Score(model, Bob));
         without.FieldWeights.ToArray().ShouldBe(model.FieldWeights.ToArray());
+    }
+
+    [Fact]
+    public void A_model_of_histories_stays_one()
+    {
+        var model = SampleModels.WithHistory(Model(), new HistorySettings { Length = 3 });
+
+        var without = model.WithoutUsers(new HashSet<string> { Ann.Id! });
+
+        without.History.ShouldBe(model.History);
+        TrainingState.Of(model).WithoutUsers(new HashSet<string> { Ann.Id! }).Model.History.ShouldBe(model.History);
+        without.Features!.UserIds.ShouldBe(["bob"]);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -299,6 +300,95 @@ public sealed class ItemRankerTests
         {
             score.ShouldBe(expected[item], 1e-5f);
         }
+    }
+
+    [Theory]
+    [InlineData(Crossing.FieldPooled)]
+    [InlineData(Crossing.Plain)]
+    [InlineData(Crossing.FieldWeighted)]
+    public void Items_that_come_again_are_ranked_with_their_term(Crossing crossing)
+    {
+        var random = new RandomSource(41);
+        for (var trial = 0; trial < 60; trial++)
+        {
+            var space = RandomModels.Space(5);
+            var model = RandomModels.Model(space, crossing, random.Below(20), random, trial % 3 == 0 ? 100 : 0.5);
+            // Items have fields 2 and 3; coming again is a matter of columns of field 4, which do not cross.
+            var (items, repeat) = (new SparseRowsBuilder(space.ColumnCount), new SparseRowsBuilder(space.ColumnCount));
+            int[] ofRepeat = [.. Enumerable.Range(0, space.ColumnCount).Where(column => space.ColumnFields[column] == 4)];
+            model = WithoutFactors(model, ofRepeat);
+            for (var item = 0; item < 50; item++)
+            {
+                items.AddRow(RandomModels.Row(space, random, share: 0.3, fields: field => field is 2 or 3).Row);
+                repeat.Add(ofRepeat[0]);
+                repeat.Add(ofRepeat[item % ofRepeat.Length], 0.5f);
+                repeat.EndRow();
+            }
+
+            var rows = items.Build();
+            var none = SparseRows.FromDense(new float[50, 0]);
+            var ranker = new ItemRanker(model, rows, roles: new(none, none, repeat.Build()));
+            var request = RandomModels.Row(space, random, share: 0.4, fields: field => field < 2);
+            RepeatedItem[] repeats = [.. Enumerable.Range(0, 50).Where(item => item % 7 == trial % 7).Select(item => new RepeatedItem(item, 0.5f + random.Below(3)))];
+            var scorer = new Scorer(model);
+            float ScoreOf(int item)
+            {
+                var row = new RowBuffer();
+                row.Append(ranker.Join(request.Row, item, repeats.FirstOrDefault(repeat => repeat.Item == item).Value));
+                return scorer.Score(row.Row);
+            }
+
+            RankedItem[] expected =
+            [
+                .. Enumerable.Range(0, 50).Select(item => new RankedItem(item, ScoreOf(item))).OrderByDescending(ranked => ranked.Score).ThenBy(ranked => ranked.Item),
+            ];
+
+            ranker.Top(request.Row, 10, repeats: repeats).ShouldBe(expected[..10]);
+            var scores = new float[50];
+            ranker.ScoreAll(request.Row, scores, repeats);
+            var scale = expected.Max(ranked => Math.Abs(ranked.Score)) + 1;
+            foreach (var (item, score) in expected)
+            {
+                scores[item].ShouldBe(score, 1e-4f * scale);
+            }
+        }
+
+        var small = new ItemRanker(RandomModels.Model(RandomModels.Space(3), crossing, 2, random), SparseRows.FromDense(new float[2, 0]));
+        // What a model has no columns for adds nothing.
+        small.Top(default, 2, repeats: [new(1, 5)]).Select(ranked => ranked.Item).ShouldBe([0, 1]);
+
+        static FactorizationModel WithoutFactors(FactorizationModel model, int[] columns)
+        {
+            var (table, stride) = (model.FactorTable.ToArray(), FactorizationModel.StrideOf(model.Factors));
+            foreach (var column in columns)
+            {
+                Array.Clear(table, model.Space.FactorOf(column) * stride, stride);
+            }
+
+            return new(
+                model.Space,
+                model.Crossing,
+                model.Loss,
+                model.Factors,
+                model.Bias,
+                [.. model.Weights],
+                table,
+                fieldWeights: model.FieldWeights.IsEmpty ? null : [.. model.FieldWeights]
+            );
+        }
+    }
+
+    [Fact]
+    public void Repeats_that_there_cannot_be_are_refused()
+    {
+        var random = new RandomSource(42);
+        var model = RandomModels.Model(RandomModels.Space(3), Crossing.FieldPooled, 2, random);
+        var rows = SparseRows.FromDense(new float[2, 3], keepZeros: true);
+        var ranker = new ItemRanker(model, rows, roles: new(rows, rows, rows));
+
+        Should.Throw<ArgumentException>(() => ranker.Top(default, 1, repeats: [new(2, 1)])).ParamName.ShouldBe("repeats");
+        Should.Throw<ArgumentException>(() => ranker.Top(default, 1, repeats: [new(0, float.NaN)])).ParamName.ShouldBe("repeats");
+        Should.Throw<ArgumentException>(() => new ItemRanker(model, rows, roles: new(rows, rows, SparseRows.FromDense(new float[3, 3])))).Message.ShouldContain("2 items");
     }
 
     [Fact]

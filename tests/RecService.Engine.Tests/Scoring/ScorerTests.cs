@@ -1,8 +1,13 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Tests.Kernels;
+using RecService.Engine.Tests.Training.Sequences;
+using RecService.Engine.Training;
+using RecService.Engine.Training.Sequences;
 
 namespace RecService.Engine.Tests.Scoring;
 
@@ -57,6 +62,60 @@ public sealed class ScorerTests
                 ((double)pair.Value).ShouldBe(part.Item3, 1e-5);
             }
         }
+    }
+
+    [Theory]
+    [InlineData(Crossing.FieldPooled)]
+    [InlineData(Crossing.FieldWeighted)]
+    public void What_each_earlier_item_adds_sums_with_the_rest_to_the_score(Crossing crossing)
+    {
+        var sequences = new RandomSequences(12);
+        var settings = TrainingSettings.For(Loss.Softmax) with { Factors = 7, Epochs = 3, Crossing = crossing, InitialDeviation = 0.5f };
+        var history = new HistorySettings { Length = 5 };
+        var model = new SequenceTrainer(settings, history).Train(sequences.Space, sequences.Set, features: sequences.Index).Model;
+        var ranker = new ItemRanker(model, sequences.Set.Items, roles: sequences.Set.Roles);
+        var scorer = new Scorer(model);
+        HistoryEvent[] events = [new(1, 1, 1), new(2, 2, 2), new(2, 1, 3), new(5, 1, 4)];
+        var pooled = new HistoryPooling(history, sequences.Set.Roles!).Pool(events, 5);
+        var request = new RowBuffer();
+        sequences.Index.AppendUser(EntityFeatures.Create(null, ["g1"], []), request);
+        request.Append(pooled.Row);
+        for (var item = 0; item < ranker.Count; item++)
+        {
+            var repeat = pooled.Repeats.FirstOrDefault(repeat => repeat.Item == item).Value;
+            var row = new RowBuffer();
+            row.Append(ranker.Join(request.Row, item, repeat));
+            var explanation = scorer.Explain(row.Row);
+            var because = scorer.Because(pooled, ranker.ItemRows[item]);
+
+            var histories = explanation.Pairs.Where(pair => IsHistory(pair.FieldA) != IsHistory(pair.FieldB) && (IsItem(pair.FieldA) || IsItem(pair.FieldB))).ToList();
+            var ofHistory = because.Sum(part => (double)part.Value);
+            ofHistory.ShouldBe(histories.Sum(pair => (double)pair.Value), 1e-4 * (1 + because.Sum(part => Math.Abs(part.Value))));
+            var rest = explanation.Pairs.Except(histories).Sum(pair => (double)pair.Value) + explanation.Linear.Sum(part => (double)part.Value) + explanation.Bias;
+            (rest + ofHistory).ShouldBe(explanation.Score, 1e-4 * (1 + Math.Abs(explanation.Score)));
+            explanation.Score.ShouldBe(ranker.Top(request.Row, ranker.Count, repeats: pooled.Repeats).Single(ranked => ranked.Item == item).Score);
+
+            // The event is named, and the column is one of its item.
+            because.Select(part => part.Event).Distinct().Order().ShouldBe([0, 1, 2, 3]);
+            foreach (var part in because)
+            {
+                var earlier = events[part.Event].Item;
+                var columns = (int[])[.. sequences.Set.Roles!.History[earlier].Columns, .. sequences.Set.Roles.Recent[earlier].Columns];
+                columns.ShouldContain(part.Column);
+            }
+
+            if (repeat > 0)
+            {
+                explanation.Linear.Single(part => part.Field == "repeat").Value.ShouldBe(
+                    repeat * sequences.Set.Roles!.Repeat![item].Columns.ToArray().Sum(column => model.Weights[column]),
+                    1e-5f
+                );
+            }
+        }
+
+        static bool IsHistory(string field) => field is "history" or "history.recent";
+
+        static bool IsItem(string field) => field is "item" or "tag";
     }
 
     [Fact]

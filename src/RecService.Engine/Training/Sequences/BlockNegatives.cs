@@ -73,7 +73,7 @@ internal sealed unsafe class BlockNegatives<TVector, TLanes> : IDisposable
     {
         foreach (var (slot, from, to) in _dislikes)
         {
-            MaskDislike(scores, slot, from, to);
+            CountTwice(scores, slot, from, to);
         }
 
         for (var slot = _shared; slot < Count; slot++)
@@ -197,7 +197,7 @@ internal sealed unsafe class BlockNegatives<TVector, TLanes> : IDisposable
     }
 
     /// <summary>What is a negative of all counts once more for those who dislike it.</summary>
-    private void MaskDislike(in BlockScores scores, int slot, int from, int to)
+    private void CountTwice(in BlockScores scores, int slot, int from, int to)
     {
         if (slot >= _shared || _isSum)
         {

@@ -6,10 +6,12 @@ namespace RecService.Engine.Training.Sequences;
 /// <summary>Which items what is to be predicted is compared with.</summary>
 internal sealed class NegativeItems
 {
-    /// <summary>Catalogues up to this size are compared with as a whole, unless it is told how many.</summary>
-    private const int MostOfAll = 0;
+    /// <summary>
+    /// Catalogues up to this size are compared with as a whole, unless it is told how many: of larger ones, a sample makes as good a ranking in less time.
+    /// </summary>
+    private const int MostOfAll = 2048;
 
-    private const int DefaultSample = 128;
+    private const int DefaultSample = 512;
 
     /// <param name="set">The sequences.</param>
     /// <param name="counts">How often each item is what is to be predicted; items that never are, and that nobody dislikes, stay unknown.</param>
