@@ -67,10 +67,10 @@ public sealed record TrainingSettings
     public float? NegativeWeight { get; init; }
 
     /// <summary>Of sequences: β, 0 to 1. Negatives are drawn in proportion to how often an item occurs, to this power.</summary>
-    public float NegativeExponent { get; init; } = 0.5f;
+    public float NegativeExponent { get; init; } = 0.25f;
 
     /// <summary>Of sequences: the share of the coordinates of a request's pooled vector that is left out in learning, 0 to below 1.</summary>
-    public float Dropout { get; init; } = 0.5f;
+    public float Dropout { get; init; } = 0.3f;
 
     /// <summary>Seed of the initial factors, the order of examples and the negatives.</summary>
     public ulong Seed { get; init; } = 1;

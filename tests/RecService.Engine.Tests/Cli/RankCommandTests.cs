@@ -223,8 +223,10 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         static string Line((int User, int Item) pair) => $"{pair.User}\t{pair.Item}\n";
     }
 
-    [Fact]
-    public async Task Features_of_users_make_up_for_users_that_training_has_not()
+    [Theory]
+    [InlineData("--loss", "bpr")]
+    [InlineData("--history", "off")]
+    public async Task Features_of_users_make_up_for_users_that_training_has_not(params string[] options)
     {
         var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 12) where (user + item) % 2 == 0 select $"{user}\t{item}\n";
         var train = Write("train.tsv", string.Concat(pairs));
@@ -232,7 +234,20 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         var known = Enumerable.Range(0, 20).Select(user => $"{user}\t{(user % 2 == 0 ? "even" : "odd")}\n");
         var features = Write("features.tsv", string.Concat(known) + "eve\teven\nolaf\todd\n");
 
-        var report = await ReportAsync("rank", "--train", train, "--test", test, "--user-features", features, "--loss", "bpr", "--k", "8", "--epochs", "40");
+        var report = await ReportAsync([
+            "rank",
+            "--train",
+            train,
+            "--test",
+            test,
+            "--user-features",
+            features,
+            "--k",
+            "8",
+            "--epochs",
+            "40",
+            .. options,
+        ]);
 
         Number(report["test"]!["ndcg@10"]).ShouldBe(1, 1e-12);
     }

@@ -99,6 +99,6 @@ public sealed class RankingFigureTests(RatingFolders folders, ITestOutputHelper 
 
         Write("MRR", metrics[RankingMetrics.Mrr].Mean, metrics[RankingMetrics.Mrr].Interval());
         void Write(string metric, double value, ConfidenceInterval interval) =>
-            output.WriteLine(FormattableString.Invariant($"  {metric, -12} {value:0.0000} [{interval.Low:0.0000}, {interval.High:0.0000}]"));
+            output.WriteLine(FormattableString.Invariant($"  {metric,-12} {value:0.0000} [{interval.Low:0.0000}, {interval.High:0.0000}]"));
     }
 }

@@ -272,6 +272,7 @@ public sealed class SequenceTrainerTests
         Refused(set with { Times = [.. Enumerable.Range(0, set.Count).Select(e => (double)-e)] }, "earlier than the one before");
         Refused(set with { Weights = [.. Enumerable.Repeat(float.NaN, set.Count)] }, "weight NaN");
         Refused(set with { Users = set.Items }, "one of items and of requests");
+        Refused(set with { Roles = set.Roles! with { Recent = set.Roles.History } }, "different fields");
         Should.Throw<ArgumentException>(() => new SequenceTrainer(Settings with { Crossing = Crossing.Plain }, History)).Message.ShouldContain("Plain");
         Should.Throw<ArgumentException>(() => new SequenceTrainer(Settings with { Dropout = 1 }, History)).Message.ShouldContain("Dropout");
         Should.Throw<ArgumentException>(() => new Trainer(Settings)).Message.ShouldContain("sequences");
