@@ -123,7 +123,7 @@ internal static class IngestBenchmark
                     $"{name}, again",
                     () => SendAsync(service, bodies, rows, connections),
                     copyNamed,
-                    Store: () => ImportAsync(service, ndJson, "application/x-ndjson")
+                    Store: () => CopyAsync(service, "named", "binary")
                 ),
             ];
     }

@@ -41,7 +41,7 @@ internal static class KindsOfRows
                     }
                 )
             ),
-            ("field-weighted", () => EngineBenchmark.Train(truth.Space, plain, settings with { Interaction = FeatureInteraction.FieldWeighted })),
+            ("field-weighted", () => EngineBenchmark.Train(truth.Space, plain, settings with { Crossing = Crossing.FieldWeighted })),
             ("k = 24, which has no kernel of its own", () => EngineBenchmark.Train(truth.Space, plain, settings with { Factors = 24 })),
             ("deterministic, 1 thread", () => EngineBenchmark.Train(truth.Space, plain, settings with { Deterministic = true })),
             ("deterministic, 2 threads", () => EngineBenchmark.Train(truth.Space, plain, settings with { Deterministic = true, Threads = 2 })),

@@ -25,7 +25,7 @@ internal static class RankingBenchmark
         var table = new Table().AddColumns("k", "kernel", "M items/s", "ms a request");
         foreach (var factors in new[] { 8, 16, 64 })
         {
-            var model = new FactorizationLayer(space, Engine.Model.FeatureInteraction.FieldPooled, factors).ToModel(Engine.Losses.Loss.Squared);
+            var model = new FactorizationLayer(space, Engine.Model.Crossing.FieldPooled, factors).ToModel(Engine.Losses.Loss.Squared);
             foreach (var kernel in FactorizationKernel.All)
             {
                 var ranker = new ItemRanker(model, Items(), kernel);

@@ -1,10 +1,9 @@
-using RecService.Engine.Losses;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training;
 using RecService.Engine.Training.Sequences;

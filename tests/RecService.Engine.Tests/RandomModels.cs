@@ -38,7 +38,7 @@ internal static class RandomModels
 
     public static FactorizationModel Model(
         FeatureSpace space,
-        FeatureInteraction interaction,
+        Crossing crossing,
         int k,
         RandomSource random,
         double scale = 1,
@@ -57,13 +57,13 @@ internal static class RandomModels
 
         return new(
             space,
-            interaction,
+            crossing,
             loss,
             k,
             (float)random.NextNormal(),
             [.. Enumerable.Range(0, space.ColumnCount).Select(_ => (float)(scale * random.NextNormal()))],
             table,
-            fieldWeights: interaction == FeatureInteraction.FieldWeighted ? FieldWeights(space.FieldCount, random) : null
+            fieldWeights: crossing == Crossing.FieldWeighted ? FieldWeights(space.FieldCount, random) : null
         );
     }
 
@@ -122,13 +122,13 @@ internal static class RandomModels
             for (var j = 0; j < i; j++)
             {
                 var cj = row.Columns[j];
-                if (model.Interaction != FeatureInteraction.Plain && space.ColumnFields[ci] == space.ColumnFields[cj])
+                if (model.Crossing != Crossing.Plain && space.ColumnFields[ci] == space.ColumnFields[cj])
                 {
                     continue;
                 }
 
                 var pair = (space.ColumnFields[ci] * space.FieldCount) + space.ColumnFields[cj];
-                var weight = model.Interaction == FeatureInteraction.FieldWeighted ? model.FieldWeights[pair] : 1.0;
+                var weight = model.Crossing == Crossing.FieldWeighted ? model.FieldWeights[pair] : 1.0;
                 for (var d = 0; d < k; d++)
                 {
                     var part = weight * xi * row.ValueAt(j) * model.FactorsOf(ci)[d] * model.FactorsOf(cj)[d];

@@ -108,11 +108,17 @@ public sealed class RatingFolders : IDisposable
     private static void WriteRanking(string folder)
     {
         var random = new Random(2);
-        var (train, test, coldTrain, coldTest, coldExclude) = (new List<string>(), new List<string>(), new List<string>(), new List<string>(), new List<string>());
+        var (train, test, coldTrain, coldTest, coldExclude) = (
+            new List<string>(),
+            new List<string>(),
+            new List<string>(),
+            new List<string>(),
+            new List<string>()
+        );
         for (var user = 0; user < Users; user++)
         {
             var items = new List<int>();
-            for (var wanted = 8 + random.Next(10); items.Count < wanted; )
+            for (var wanted = 8 + random.Next(10); items.Count < wanted;)
             {
                 var half = random.Next(8) == 0 ? 1 - (user % 2) : user % 2;
                 var item = (2 * (int)(Films / 2 * Math.Pow(random.NextDouble(), 1.6))) + half;

@@ -1,13 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
-using RecService.Api.Domain;
-using RecService.Api.Http;
 using RecService.Api.Http.Bulk;
-using RecService.Api.Http.Errors;
-using RecService.Api.Http.Json;
-using RecService.Api.Http.Limits;
-using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
 
 namespace RecService.Api.Interactions;

@@ -1,11 +1,6 @@
 using System.Globalization;
 using RecService.Api.Domain;
-using RecService.Api.Http;
-using RecService.Api.Http.Bulk;
-using RecService.Api.Http.Errors;
 using RecService.Api.Http.Json;
-using RecService.Api.Http.Limits;
-using RecService.Api.Http.Queries;
 
 namespace RecService.Api.Interactions;
 

@@ -4,7 +4,6 @@ using System.Text.Unicode;
 using CsvHelper;
 using RecService.Api.Domain;
 using RecService.Api.Http.Bulk;
-using RecService.Api.Http.Json;
 
 namespace RecService.Api.Interactions;
 

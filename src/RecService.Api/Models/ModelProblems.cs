@@ -1,9 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using RecService.Api.Domain;
-using RecService.Api.Http;
 using RecService.Api.Http.Errors;
-using RecService.Api.Http.Limits;
-using RecService.Api.Http.Queries;
 
 namespace RecService.Api.Models;
 

@@ -78,7 +78,7 @@ internal sealed class ModelStore(IDbContextFactory<RecServiceDbContext> contexts
                 new() { Value = run.RunId },
                 new() { Value = now },
                 new() { Value = run.Objective },
-                new() { Value = System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(model.Interaction.ToString()) },
+                new() { Value = System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(model.Crossing.ToString()) },
                 new() { Value = model.Factors },
                 new() { Value = run.Settings, NpgsqlDbType = NpgsqlDbType.Jsonb },
                 new() { Value = metrics ?? "null", NpgsqlDbType = NpgsqlDbType.Jsonb },

@@ -16,7 +16,7 @@ internal static class AccessDescription
         ("401", "No valid API key"),
         ("403", "The key does not have the role"),
         ("429", "Too many requests; Retry-After says when the next one may come"),
-        ("503", "More requests than can be answered, or no database; Retry-After says when to try again"),
+        ("503", "More requests than can be answered, too many that change the same, or no database; Retry-After says when to try again"),
     ];
 
     private static readonly string[] LaterStatuses = ["429", "503"];

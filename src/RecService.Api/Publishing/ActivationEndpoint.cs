@@ -1,9 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using RecService.Api.Domain;
 using RecService.Api.Http;
-using RecService.Api.Http.Errors;
 using RecService.Api.Http.Limits;
-using RecService.Api.Http.Queries;
 using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Engine.Model;

@@ -2,8 +2,8 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using RecService.Api.Domain;
-using RecService.Api.Http.Errors;
 using RecService.Api.Http;
+using RecService.Api.Http.Errors;
 using RecService.Api.Models;
 using RecService.Api.Publishing;
 

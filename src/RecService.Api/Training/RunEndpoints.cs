@@ -1,14 +1,13 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.Options;
 using RecService.Api.Domain;
+using RecService.Api.Http;
 using RecService.Api.Http.Errors;
 using RecService.Api.Http.Limits;
 using RecService.Api.Http.Queries;
-using RecService.Api.Http;
-using RecService.Api.Storage.Entities;
 using RecService.Api.Storage;
+using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Training;
 

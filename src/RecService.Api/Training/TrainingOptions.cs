@@ -86,13 +86,13 @@ public sealed class TrainingOptions
     public TrainingObjective Objective { get; set; } = TrainingObjective.Implicit;
 
     /// <summary>Which features cross.</summary>
-    public Engine.Model.FeatureInteraction Interaction { get; set; } = Engine.Model.FeatureInteraction.FieldPooled;
+    public Engine.Model.Crossing Interaction { get; set; } = Engine.Model.Crossing.FieldPooled;
 
     /// <summary>The number of latent factors k, 1 to 1,024; 16 when absent, 64 for objective <c>next</c>.</summary>
     public int? Factors { get; set; }
 
     /// <summary>The most epochs of a fit, 1 to 10,000; 40 when absent.</summary>
-    public int Epochs { get; set; } = 40;
+    public int? Epochs { get; set; }
 
     /// <summary>How parameters step down the gradient.</summary>
     public Solver Solver { get; set; } = Solver.AdaGrad;
@@ -126,8 +126,8 @@ public sealed class TrainingOptions
     /// <summary>Whether the model is the same with any number of <see cref="Threads"/>, at the cost of speed.</summary>
     public bool Deterministic { get; set; }
 
-    /// <summary>Epochs without a better holdout loss before a fit stops, at least 1.</summary>
-    public int Patience { get; set; } = 3;
+    /// <summary>Epochs without a better holdout loss before a fit stops, at least 1; 3 when absent, 10 for objective <c>next</c>.</summary>
+    public int? Patience { get; set; }
 
     /// <summary>
     /// Objective <c>next</c>: how many of a user's newest positives are the history that counts, 1 to 10,000, or 0 for a model without histories; the
@@ -187,16 +187,16 @@ public sealed class TrainingOptions
         var defaults = TrainingSettings.For(LossOf(Objective), Solver);
         return defaults with
         {
-            Interaction = Interaction,
+            Crossing = Interaction,
             Factors = Factors ?? defaults.Factors,
-            Epochs = Epochs,
+            Epochs = Epochs ?? defaults.Epochs,
             LearningRate = LearningRate ?? defaults.LearningRate,
             Schedule = RateSchedule,
             L2Linear = L2Linear ?? defaults.L2Linear,
             L2Factors = L2Factors ?? defaults.L2Factors,
             InitialDeviation = InitialDeviation ?? defaults.InitialDeviation,
             Seed = (ulong)Seed,
-            Patience = Patience,
+            Patience = Patience ?? defaults.Patience,
             Threads = Threads,
             Deterministic = Deterministic,
         };
@@ -205,7 +205,10 @@ public sealed class TrainingOptions
     /// <summary>Sets what is absent and depends on the objective, so that runs are recorded with what they were trained with.</summary>
     internal void SetDefaultsOfObjective()
     {
-        Factors ??= TrainingSettings.For(LossOf(Objective), Solver).Factors;
+        var defaults = TrainingSettings.For(LossOf(Objective), Solver);
+        Factors ??= defaults.Factors;
+        Epochs ??= defaults.Epochs;
+        Patience ??= defaults.Patience;
         Holdout ??= Objective == TrainingObjective.Next ? HoldoutKind.NewestOfUsers : HoldoutKind.Hash;
         if (Objective == TrainingObjective.Next)
         {

@@ -33,7 +33,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
             "must be from 00:00:01 to 31.00:00:00 (write it as [days.]hours:minutes:seconds)"
         );
         Require(options.Factors is null or (>= 1 and <= 1024), "Factors", "must be from 1 to 1024");
-        Require(options.Epochs is >= 1 and <= 10_000, "Epochs", "must be from 1 to 10000");
+        Require(options.Epochs is null or (>= 1 and <= 10_000), "Epochs", "must be from 1 to 10000");
         Require(Enum.IsDefined(options.Solver), "Solver", "must be one of Sgd, AdaGrad, Adam");
         Require(Enum.IsDefined(options.RateSchedule), "RateSchedule", "must be one of Constant, InverseSquareRoot, Cosine");
         Require(options.Threads is >= 1 and <= 256, "Threads", "must be from 1 to 256");
@@ -42,7 +42,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.L2Factors is null or >= 0 and < float.PositiveInfinity, "L2Factors", "must not be negative");
         Require(options.InitialDeviation is null or > 0 and < float.PositiveInfinity, "InitialDeviation", "must be above 0");
         Require(options.Seed >= 0, "Seed", "must not be negative");
-        Require(options.Patience >= 1, "Patience", "must be at least 1");
+        Require(options.Patience is null or >= 1, "Patience", "must be at least 1");
         Require(options.HistoryLength is null or (>= 0 and <= 10_000), "HistoryLength", "must be from 0 to 10000");
         Require(options.NegativesPerPositive is >= 1 and <= 100, "NegativesPerPositive", "must be from 1 to 100");
         Require(options.MinimumFeatureCount >= 1, "MinimumFeatureCount", "must be at least 1");

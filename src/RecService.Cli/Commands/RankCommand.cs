@@ -5,13 +5,14 @@ using RecService.Cli.Files;
 using RecService.Cli.Output;
 using RecService.Cli.Ranking;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Evaluation;
 using RecService.Engine.Evaluation.Baselines;
 using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;
-using RecService.Engine.Training.Passes;
+using RecService.Engine.Training.Sequences;
 
 namespace RecService.Cli.Commands;
 
@@ -19,7 +20,10 @@ namespace RecService.Cli.Commands;
 internal sealed class RankCommand
 {
     /// <summary>A pair of user and item says what was chosen, and nothing else.</summary>
-    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().DefaultNegatives is not null)];
+    private static readonly Loss[] Losses =
+    [
+        .. LossNames.All.Where(loss => loss.Function() is { DefaultNegatives: not null } or { Rows: LossRows.Blocks }),
+    ];
 
     private static readonly RankingBaseline[] Baselines = [.. RankingBaselines.With(BaselineNeeds.Histories | BaselineNeeds.Neighbours)];
 
@@ -30,12 +34,12 @@ internal sealed class RankCommand
 
     private readonly Option<string?> _train = Options.RequiredFile(
         "--train",
-        "Pairs to learn from, each a positive: user, item[, context…] a line, with tabs between; ids are any texts."
+        "Pairs to learn from, each a positive: user, item[, time with --times][, context…] a line, with tabs between; ids are any texts."
     );
 
     private readonly Option<string?> _valid = Options.File(
         "--valid",
-        "Pairs that tell when to stop and which epoch to keep, each with negatives drawn once."
+        "Pairs that tell when to stop and which epoch to keep, in time behind those of training. Without them a model along sequences is first trained without the last pair of each user, or of 2,000 users, to see how many epochs are best."
     );
     private readonly Option<string?> _test = Options.RequiredFile(
         "--test",
@@ -78,13 +82,21 @@ internal sealed class RankCommand
         100
     );
 
-    private readonly NumberOption<int> _negatives = Options.Negatives(
-        $"Negatives drawn for each positive, in each epoch anew; by default {string.Join(", ", Losses.Select(loss => loss.Function()).OrderBy(loss => loss.DefaultNegatives).Select(loss => $"{loss.DefaultNegatives} for {loss.Word}"))}."
+    private readonly NumberOption<int> _negatives = new(
+        "--negatives",
+        $"Negatives drawn anew in each epoch. Without a history for each positive, by default {string.Join(", ", Losses.Select(loss => loss.Function()).Where(loss => loss.DefaultNegatives is not null).OrderBy(loss => loss.DefaultNegatives).Select(loss => $"{loss.DefaultNegatives} for {loss.Word}"))}; "
+            + "with a history or --loss softmax for each block of rows, 0 for all items, by default as many as suit the size of the catalogue.",
+        number => number is >= 0 and <= 100_000,
+        "a whole number from 0 to 100000"
     );
 
     private readonly ModelOption _model = new();
     private readonly Option<bool> _json = Options.Json();
-    private readonly TrainingOptions _training = new(64, "pooled", Loss.Bpr, Losses);
+    private readonly TrainingOptions _training = new(64, "pooled", Loss.Softmax, Losses);
+    private readonly HistoryOptions _histories = new();
+
+    /// <summary>Measures rankings of queries.</summary>
+    private delegate RankingFigures? Ranking(RankingEvaluator evaluator, IReadOnlyList<RankingQuery> queries);
 
     public static Command Create(StandardStreams streams)
     {
@@ -92,7 +104,7 @@ internal sealed class RankCommand
         var command = new CommandWithExample(
             "rank",
             "Trains a model on pairs of users and items, and measures how it ranks the whole catalogue, less the user's training items.",
-            "recservice rank --train train.tsv --test test.tsv --loss bpr --k 64 --json"
+            "recservice rank --train train.tsv --test test.tsv --json"
         )
         {
             options._train,
@@ -107,6 +119,7 @@ internal sealed class RankCommand
             options._neighbours,
             options._model,
         };
+        options._histories.AddTo(command);
         options._training.AddTo(command);
         command.Add(options._negatives);
         command.Add(options._json);
@@ -120,6 +133,7 @@ internal sealed class RankCommand
                 options._itemFeatureField,
                 options._negatives,
                 .. options._training.OfModels,
+                .. options._histories.OfModels,
             ];
             if (result.IsGiven(options._baseline) && ofModels.FirstOrDefault(result.IsGiven) is { } ofModel)
             {
@@ -139,10 +153,11 @@ internal sealed class RankCommand
         var json = parsed.GetValue(_json);
         var log = ProgressLog.Of(streams, json);
         var settings = _training.SettingsIn(parsed);
+        var history = _histories.SettingsIn(parsed, settings.Loss);
         using var modelFile = _model.Open(parsed);
 
         var start = Stopwatch.GetTimestamp();
-        var (data, dropped) = log.While("reading", () => Read(parsed, streams.Input));
+        var (data, dropped) = log.While("reading", () => Read(parsed, history, streams.Input));
         var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         log.Line(
             $"{Figures.Counted(data.Train.Count, "pair")} to learn from; "
@@ -157,14 +172,26 @@ internal sealed class RankCommand
         var report = new JsonObject();
         var rank = _baseline.In(parsed) is { } baseline
             ? RankBy(baseline, parsed, data, report)
-            : Train(settings, parsed, data, modelFile, log, report, cancellation);
+            : history is null && settings.Loss.Function().Rows != LossRows.Blocks ? Train(settings, parsed, data, modelFile, log, report, cancellation)
+            : TrainAlongSequences(settings, history, parsed, data, modelFile, log, report, cancellation);
         start = Stopwatch.GetTimestamp();
-        var metrics = log.While("ranking", () => RankingReport.Of(rank(data.Evaluator(_training.ThreadsIn(parsed)))!));
+        var evaluator = data.Evaluator(_training.ThreadsIn(parsed));
+        var metrics = log.While("ranking", () => RankingReport.Of(rank(evaluator, data.Queries)!));
         var rankSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         log.Line($"{Figures.Counted(data.Queries.Count, "query", "queries")}");
         foreach (var line in RankingReport.Lines(metrics))
         {
             log.Line(line);
+        }
+
+        var gaps = log.While("ranking", () => ByGap(rank, evaluator, data));
+        foreach (var (name, ofGap) in gaps)
+        {
+            log.Line($"{name}: {Figures.Counted(ofGap!["queries"]!.GetValue<int>(), "query", "queries")}");
+            foreach (var line in RankingReport.Lines(ofGap.AsObject()))
+            {
+                log.Line(line);
+            }
         }
 
         if (json)
@@ -175,6 +202,11 @@ internal sealed class RankCommand
             report["queries"] = data.Queries.Count;
             report["droppedTestPairs"] = dropped;
             report["test"] = metrics;
+            if (data.Test.Times is not null)
+            {
+                report["testByGap"] = gaps;
+            }
+
             report["parseSeconds"] = parseSeconds;
             report["rankSeconds"] = rankSeconds;
             report["peakMemoryBytes"] = Report.PeakMemoryBytes();
@@ -183,9 +215,9 @@ internal sealed class RankCommand
     }
 
     /// <summary>Reads all files, and drops the test pairs that the rankings leave out: they could not come first.</summary>
-    private (RankingData Data, int DroppedTestPairs) Read(ParseResult parsed, Stream standardInput)
+    private (RankingData Data, int DroppedTestPairs) Read(ParseResult parsed, HistorySettings? history, Stream standardInput)
     {
-        var files = new RankingFiles(standardInput);
+        var files = new RankingFiles(standardInput, parsed.GetValue(_histories.Times));
         var train = files.ReadPairs(parsed.GetValue(_train)!);
         var (users, items, contexts) = (files.Users.Count, files.Items.Count, files.Contexts.Count);
         var valid = parsed.GetValue(_valid) is { } validFile ? files.ReadPairs(validFile) : null;
@@ -202,8 +234,22 @@ internal sealed class RankCommand
 
         var candidates = parsed.GetValue(_candidates) is { } candidatesFile ? files.ReadItems(candidatesFile) : null;
         var excluded = parsed.GetValue(_exclude) is { } excludeFile ? files.ReadKnownPairs(excludeFile) : null;
-        var known = RowSets.FromPairs(files.Users.Count, [.. train.Users, .. excluded?.Users ?? []], [.. train.Items, .. excluded?.Items ?? []]);
-        var ranked = test.Without(known);
+        var seen = _histories.ExcludeSeen.In(parsed)!.Value;
+        // What a history has is known when a test is.
+        var before = history is null || valid is null ? [train] : new[] { train, valid };
+        var known = RowSets.FromPairs(
+            files.Users.Count,
+            [.. before.SelectMany(choices => seen == SeenItems.OfUser ? choices.Users : []), .. excluded?.Users ?? []],
+            [.. before.SelectMany(choices => seen == SeenItems.OfUser ? choices.Items : []), .. excluded?.Items ?? []]
+        );
+        var knownInContext = before
+            .Where(_ => seen == SeenItems.OfUserAndContext)
+            .SelectMany(choices => choices.Users.Zip(choices.Contexts, choices.Items))
+            .ToLookup(choice => (choice.First, choice.Second), choice => choice.Third);
+        var ranked = test.Where(choice =>
+            !known.Contains(test.Users[choice], test.Items[choice])
+            && !knownInContext[(test.Users[choice], test.Contexts[choice])].Contains(test.Items[choice])
+        );
         if (ranked.Count == 0)
         {
             throw new CommandFailedException(
@@ -211,13 +257,47 @@ internal sealed class RankCommand
             );
         }
 
-        var rows = new RankingRows(files, users, items, contexts, _itemFeatureField.In(parsed)!.Value);
-        return (new(rows, train, valid, ranked, candidates, known), test.Count - ranked.Count);
+        var rows = new RankingRows(
+            files,
+            users,
+            items,
+            contexts,
+            new(_histories.UserIdsIn(parsed, history), _itemFeatureField.In(parsed)!.Value, history is not null, history is not null && HasRepeats(train))
+        );
+        return (new(rows, train, valid, ranked, candidates, known, knownInContext), test.Count - ranked.Count);
+    }
+
+    /// <summary>Whether a user chose an item again, so that it can be learned what that means.</summary>
+    private static bool HasRepeats(Choices choices) => choices.Users.Zip(choices.Items).Distinct().Count() < choices.Count;
+
+    /// <summary>The metrics of queries soon after the user's last choice, and long after it.</summary>
+    private static JsonObject ByGap(Ranking rank, RankingEvaluator evaluator, RankingData data)
+    {
+        const double Soon = 30;
+        const double Late = 3600;
+        var gaps = new JsonObject();
+        if (data.Test.Times is null)
+        {
+            return gaps;
+        }
+
+        foreach (var (name, holds) in new (string, Func<double, bool>)[] { ("up to 30 s", gap => gap <= Soon), ("above an hour", gap => gap > Late) })
+        {
+            RankingQuery[] queries = [.. data.Queries.Where(query => data.GapOf(query) is { } gap && holds(gap))];
+            if (queries.Length > 0)
+            {
+                var metrics = RankingReport.Of(rank(evaluator, queries)!);
+                metrics["queries"] = queries.Length;
+                gaps[name] = metrics;
+            }
+        }
+
+        return gaps;
     }
 
     private static bool NeedsNeighbours(int? baseline) => baseline is { } given && Baselines[given].Needs.HasFlag(BaselineNeeds.Neighbours);
 
-    private Func<RankingEvaluator, RankingFigures?> RankBy(int baseline, ParseResult parsed, RankingData data, JsonObject report)
+    private Ranking RankBy(int baseline, ParseResult parsed, RankingData data, JsonObject report)
     {
         var start = Stopwatch.GetTimestamp();
         var neighbours = _neighbours.In(parsed);
@@ -229,10 +309,10 @@ internal sealed class RankCommand
         report["epochs"] = new JsonArray();
         report["bestEpoch"] = null;
         report["trainSeconds"] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return evaluator => evaluator.Evaluate(data.Queries, score);
+        return (evaluator, queries) => evaluator.Evaluate(queries, score);
     }
 
-    private Func<RankingEvaluator, RankingFigures?> Train(
+    private Ranking Train(
         TrainingSettings settings,
         ParseResult parsed,
         RankingData data,
@@ -249,9 +329,9 @@ internal sealed class RankCommand
         var valid = data.ValidExamples(negatives, settings.Seed);
         var rows = loss.Rows switch
         {
-            LossRows.Single => positives.Count * (1L + negatives),
+            LossRows.Singles => positives.Count * (1L + negatives),
             LossRows.Pairs => (long)positives.Count * negatives,
-            LossRows.Choices => positives.Count,
+            LossRows.Blocks => positives.Count,
         };
         var start = Stopwatch.GetTimestamp();
         var result = log.Epochs(settings, rows, progress =>
@@ -278,22 +358,121 @@ internal sealed class RankCommand
         report["epochs"] = Report.Epochs(result, loss, rows);
         report["bestEpoch"] = result.BestEpoch;
         report["trainSeconds"] = trainSeconds;
-        return evaluator =>
+        var ranker = new ItemRanker(result.Model, data.Rows.Items, FactorizationKernel.ByName(settings.KernelName!));
+        return (evaluator, queries) => Ranked(() => evaluator.Evaluate(queries, ranker, data.Rows.Users, data.Rows.Contexts, cancellation));
+    }
+
+    /// <summary>Trains along what users chose, one after the other.</summary>
+    private Ranking TrainAlongSequences(
+        TrainingSettings settings,
+        HistorySettings? history,
+        ParseResult parsed,
+        RankingData data,
+        OutputFile? modelFile,
+        ProgressLog log,
+        JsonObject report,
+        CancellationToken cancellation
+    )
+    {
+        settings = _histories.Complete(settings, parsed) with { Negatives = parsed.GetValue(_negatives) };
+        var excludesSeen = _histories.ExcludeSeen.In(parsed) == SeenItems.OfUser;
+        var histories = new Histories(data.Rows, history, data.Train, data.Valid);
+        var train = histories.Train;
+        var start = Stopwatch.GetTimestamp();
+        JsonArray? trial = null;
+        TrainingResult result;
+        if (data.Valid is null && train.HoldOutLast(SampleOf(train)) is (var some, { } holdout))
         {
-            var ranker = new ItemRanker(result.Model, data.Rows.Items, FactorizationKernel.ByName(settings.KernelName!));
-            try
-            {
-                return evaluator.Evaluate(data.Queries, ranker, data.Rows.Users, data.Rows.Contexts, cancellation);
-            }
-            catch (ArithmeticException refusal) when (refusal is not (OverflowException or DivideByZeroException))
-            {
-                throw new CommandFailedException($"the model cannot rank: {refusal.Message}", refusal);
-            }
-        };
+            log.Line($"without the last pair of {Figures.Counted(holdout.SequenceCount, "user")}, to see how many epochs are best:");
+            var ofSome = Fit(settings, some, holdout);
+            trial = Report.Epochs(ofSome, settings.Loss.Function(), train.Count);
+            log.Line($"best epoch {ofSome.BestEpoch}; with all pairs:");
+            result = Fit(settings with { Epochs = ofSome.BestEpoch }, train, null);
+        }
+        else
+        {
+            result = Fit(settings, train, histories.Valid);
+        }
+
+        var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        log.Line($"best epoch {result.BestEpoch}");
+        _model.Write(parsed, modelFile, result.Model);
+
+        if (trial is not null)
+        {
+            report["trialEpochs"] = trial;
+        }
+
+        var described = _training.Describe(settings);
+        described["negatives"] = settings.Negatives;
+        described["itemFeatureField"] = parsed.GetValue(_itemFeatureField);
+        _histories.Describe(parsed, history, described);
+        report["settings"] = WithFiles(parsed, described);
+        report["epochs"] = Report.Epochs(result, settings.Loss.Function(), train.Count);
+        report["bestEpoch"] = result.BestEpoch;
+        report["trainSeconds"] = trainSeconds;
+        var ranker = new ItemRanker(result.Model, data.Rows.Items, FactorizationKernel.ByName(settings.KernelName!), data.Rows.Roles);
+        var pooling = history is null ? null : new HistoryPooling(history, data.Rows.Roles!);
+        return (evaluator, queries) =>
+            Ranked(() =>
+                evaluator.Evaluate(
+                    queries,
+                    (query, scores) =>
+                    {
+                        var request = new RowBuffer();
+                        request.Append(data.Rows.Users[query.User]);
+                        var pooled = pooling is null ? PooledHistory.None : histories.Pool(pooling, query, data.TimeOf(query));
+                        request.Append(pooled.Row);
+                        if (data.Rows.Contexts is { } contexts)
+                        {
+                            request.Append(contexts[query.Context]);
+                        }
+
+                        ranker.ScoreAll(request.Row, scores, pooled.Repeats);
+                    },
+                    cancellation
+                )
+            );
+
+        TrainingResult Fit(TrainingSettings settings, SequenceSet train, SequenceSet? valid) =>
+            log.Epochs(settings, train.Count, progress =>
+                TrainingOptions.Train(() =>
+                    new SequenceTrainer(settings, history) { ExcludesSeen = excludesSeen }.Train(
+                        data.Rows.Space,
+                        train,
+                        valid,
+                        data.Rows.Index,
+                        progress: progress,
+                        cancellationToken: cancellation
+                    )
+                )
+            );
+    }
+
+    /// <summary>Which users the number of epochs is chosen by: all, or as many as are enough, evenly spread.</summary>
+    private static Func<int, bool> SampleOf(SequenceSet train)
+    {
+        const int Most = 2_000;
+        var step = Math.Max(1, (train.SequenceCount + Most - 1) / Most);
+        return sequence => sequence % step == 0;
+    }
+
+    private static RankingFigures? Ranked(Func<RankingFigures?> rank)
+    {
+        try
+        {
+            return rank();
+        }
+        catch (ArithmeticException refusal) when (refusal is not (OverflowException or DivideByZeroException))
+        {
+            throw new CommandFailedException($"the model cannot rank: {refusal.Message}", refusal);
+        }
     }
 
     private JsonObject WithFiles(ParseResult parsed, JsonObject settings)
     {
+        settings["excludeSeen"] = parsed.GetValue(_histories.ExcludeSeen);
+        settings["times"] = parsed.GetValue(_histories.Times);
         foreach (var file in new[] { _train, _valid, _test, _itemFeatures, _userFeatures, _candidates, _exclude, _model })
         {
             settings[Options.KeyOf(file)] = parsed.GetValue(file);

@@ -9,7 +9,6 @@ using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Training;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Cli.Commands;
 
@@ -20,6 +19,9 @@ internal sealed class TrainCommand
         " or ",
         LossNames.All.Select(loss => loss.Function()).Where(loss => loss.Rows == LossRows.Pairs).Select(loss => loss.Word)
     );
+
+    /// <summary>Those that rows say enough for.</summary>
+    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().Rows != LossRows.Blocks)];
 
     private readonly Option<string?> _train = Options.RequiredFile(
         "--train",
@@ -42,8 +44,6 @@ internal sealed class TrainCommand
     private readonly Option<bool> _json = Options.Json();
     private readonly Option<string[]> _userFields = Options.UserFields();
     private readonly NumberOption<int> _negatives = Options.Negatives($"With --loss {OfPairs}: negatives drawn for each positive, in each epoch anew.", 1);
-    private static readonly Loss[] Losses = [.. LossNames.All.Where(loss => loss.Function().Rows != LossRows.Choices)];
-
     private readonly TrainingOptions _training = new(16, null, Loss.Squared, Losses);
 
     public static Command Create(StandardStreams streams)
@@ -99,13 +99,13 @@ internal sealed class TrainCommand
             CheckStart(from.Model, train, settings, streams);
         }
 
-        settings = settings with { Interaction = InteractionFor(train, parsed) };
+        settings = settings with { Crossing = CrossingFor(train, parsed) };
         var loss = settings.Loss.Function();
         var task = loss.Rows switch
         {
-            LossRows.Single => TaskOfRows(train, valid, test),
+            LossRows.Singles => TaskOfRows(train, valid, test),
             LossRows.Pairs => TaskOfPairs(parsed, train, valid, test, settings.Seed),
-            LossRows.Choices => throw new CommandFailedException($"--loss {loss.Word} is for histories, which `rank` reads"),
+            LossRows.Blocks => throw new InvalidOperationException($"There is no way to {loss.Word} from rows."),
         };
         start = Stopwatch.GetTimestamp();
         var result = log.Epochs(settings, task.RowsPerEpoch, progress =>
@@ -242,16 +242,16 @@ internal sealed class TrainCommand
         }
     }
 
-    private FeatureInteraction InteractionFor(DataSet train, ParseResult parsed)
+    private Crossing CrossingFor(DataSet train, ParseResult parsed)
     {
-        var interaction = _training.InteractionIn(parsed);
+        var crossing = _training.CrossingIn(parsed);
         if (train.Space.FieldCount > 1)
         {
-            return interaction ?? FeatureInteraction.FieldPooled;
+            return crossing ?? Crossing.FieldPooled;
         }
 
-        return interaction is null or FeatureInteraction.Plain
-            ? FeatureInteraction.Plain
+        return crossing is null or Crossing.Plain
+            ? Crossing.Plain
             : throw new CommandFailedException(
                 $"{train.Name}: all features are of one field, so that no fields cross: --interaction must be plain, or the rows must be of libffm"
             );

@@ -13,9 +13,12 @@ internal sealed class TrainingOptions
 {
     private const string ByLossAndSolver = "by default one that suits loss and solver";
 
+    /// <summary>Passes over rows at most unless somebody says how many.</summary>
+    private const int RowEpochs = 20;
+
     private static readonly TrainingSettings Defaults = new();
 
-    private readonly ChoiceOption<FeatureInteraction> _interaction;
+    private readonly ChoiceOption<Crossing> _crossing;
     private readonly ChoiceOption<Solver> _solver = new(
         "--solver",
         "How parameters step.",
@@ -26,7 +29,7 @@ internal sealed class TrainingOptions
     );
 
     private readonly NumberOption<int> _factors;
-    private readonly NumberOption<int> _epochs = Options.Count("--epochs", "Passes over the rows at most.", 20);
+    private readonly NumberOption<int> _epochs;
     private readonly NumberOption<float> _rate = Options.Positive("--rate", $"Learning rate, {ByLossAndSolver}.");
     private readonly ChoiceOption<RateSchedule> _schedule = new(
         "--schedule",
@@ -39,7 +42,7 @@ internal sealed class TrainingOptions
 
     private readonly NumberOption<float> _l2 = Options.NotNegative(
         "--l2",
-        "L2 regularisation per occurrence of a feature, of weights and factors alike, and of what pulls the weights of pairs of fields to 1."
+        "L2 regularisation per occurrence of a feature, or along sequences per step, of weights and factors alike, and of what pulls the weights of pairs of fields to 1."
     );
     private readonly NumberOption<float> _l2Linear = Options.NotNegative("--l2-linear", $"L2 of weights, {ByLossAndSolver}.");
     private readonly NumberOption<float> _l2Factors = Options.NotNegative("--l2-factors", $"L2 of factors, {ByLossAndSolver}.");
@@ -48,11 +51,7 @@ internal sealed class TrainingOptions
         "Standard deviation of the initial factors, by default one that suits the loss."
     );
 
-    private readonly NumberOption<int> _patience = Options.Count(
-        "--patience",
-        "With --valid: epochs without a better metric before training stops.",
-        Defaults.Patience
-    );
+    private readonly NumberOption<int> _patience;
     private readonly NumberOption<ulong> _seed = Options.Seed("Seed of initial factors, order of rows and negatives.");
     private readonly NumberOption<int> _threads = new(
         "--threads",
@@ -73,10 +72,10 @@ internal sealed class TrainingOptions
     };
 
     /// <param name="factors">k unless it is given.</param>
-    /// <param name="interaction">The interaction unless it is given; null when the data decide.</param>
+    /// <param name="crossing">What crosses unless it is given; null when the data decide.</param>
     /// <param name="loss">The loss unless it is given.</param>
     /// <param name="losses">The losses to choose from.</param>
-    public TrainingOptions(int factors, string? interaction, Loss loss, IEnumerable<Loss> losses)
+    public TrainingOptions(int factors, string? crossing, Loss loss, IEnumerable<Loss> losses)
     {
         _factors = new(
             "--k",
@@ -85,31 +84,46 @@ internal sealed class TrainingOptions
             "a whole number from 0 to 4096",
             factors
         );
+        _epochs = Options.Count("--epochs", $"Passes over the rows at most, by default {Default(RowEpochs, losses, of => of.Epochs)}.");
+        _patience = Options.Count(
+            "--patience",
+            $"Epochs without a better metric of what is held out before training stops, by default {Default(Defaults.Patience, losses, of => of.Patience)}."
+        );
         Loss = new(
             "--loss",
             "What is minimised.",
             loss.Function().Word,
             [.. losses.OrderBy(other => other != loss).Select(other => (other.Function().Word, other))]
         );
-        _interaction = new(
+        _crossing = new(
             "--interaction",
             "Which features cross: those of different fields, pooled by field; all with all; or as the first, with a learned weight for each two fields."
-                + (interaction is null ? " By default pooled where rows have several fields, else plain." : ""),
-            interaction,
-            ("pooled", FeatureInteraction.FieldPooled),
-            ("plain", FeatureInteraction.Plain),
-            ("weighted", FeatureInteraction.FieldWeighted)
+                + (crossing is null ? " By default pooled where rows have several fields, else plain." : ""),
+            crossing,
+            ("pooled", Crossing.FieldPooled),
+            ("plain", Crossing.Plain),
+            ("weighted", Crossing.FieldWeighted)
         );
     }
 
     /// <summary>What is minimised.</summary>
     public ChoiceOption<Loss> Loss { get; }
 
+    /// <summary>A default of losses of rows and, where they are to choose from, that of losses of blocks.</summary>
+    private static string Default(int ofRows, IEnumerable<Loss> losses, Func<LossDefaults, int> ofBlocks) =>
+        string.Join(
+            ", ",
+            losses
+                .Where(loss => loss.Function().Rows == LossRows.Blocks)
+                .Select(loss => FormattableString.Invariant($"{ofBlocks(loss.Function().Defaults)} with {loss.Function().Word}"))
+                .Prepend(FormattableString.Invariant($"{ofRows}"))
+        );
+
     /// <summary>All options but the threads, which are there for measuring, too.</summary>
     public IEnumerable<Option> OfModels =>
         [
             Loss,
-            _interaction,
+            _crossing,
             _solver,
             _factors,
             _epochs,
@@ -142,7 +156,7 @@ internal sealed class TrainingOptions
         });
     }
 
-    public FeatureInteraction? InteractionIn(ParseResult parsed) => _interaction.In(parsed);
+    public Crossing? CrossingIn(ParseResult parsed) => _crossing.In(parsed);
 
     public int ThreadsIn(ParseResult parsed) => _threads.In(parsed);
 
@@ -150,19 +164,20 @@ internal sealed class TrainingOptions
     public TrainingSettings SettingsIn(ParseResult parsed)
     {
         var defaults = TrainingSettings.For(Loss.In(parsed)!.Value, _solver.In(parsed)!.Value);
+        var isOfBlocks = defaults.Loss.Function().Rows == LossRows.Blocks;
         var l2 = parsed.GetValue(_l2);
         return defaults with
         {
-            Interaction = InteractionIn(parsed) ?? defaults.Interaction,
+            Crossing = CrossingIn(parsed) ?? defaults.Crossing,
             Factors = _factors.In(parsed),
-            Epochs = _epochs.In(parsed),
+            Epochs = parsed.GetValue(_epochs) ?? (isOfBlocks ? defaults.Epochs : RowEpochs),
             LearningRate = parsed.GetValue(_rate) ?? defaults.LearningRate,
             Schedule = _schedule.In(parsed)!.Value,
             L2Linear = parsed.GetValue(_l2Linear) ?? l2 ?? defaults.L2Linear,
             L2Factors = parsed.GetValue(_l2Factors) ?? l2 ?? defaults.L2Factors,
             L2FieldWeights = l2 ?? defaults.L2FieldWeights,
             InitialDeviation = parsed.GetValue(_initialDeviation) ?? defaults.InitialDeviation,
-            Patience = _patience.In(parsed),
+            Patience = parsed.GetValue(_patience) ?? defaults.Patience,
             Seed = _seed.In(parsed),
             Threads = _threads.In(parsed),
             Deterministic = parsed.GetValue(_deterministic),
@@ -207,7 +222,7 @@ internal sealed class TrainingOptions
         new()
         {
             ["loss"] = Loss.WordFor(settings.Loss),
-            ["interaction"] = _interaction.WordFor(settings.Interaction),
+            ["interaction"] = _crossing.WordFor(settings.Crossing),
             ["solver"] = _solver.WordFor(settings.Solver),
             ["k"] = settings.Factors,
             ["epochs"] = settings.Epochs,

@@ -1,7 +1,6 @@
 using RecService.Cli.Commands;
 using RecService.Engine.Losses;
 using RecService.Engine.Training;
-using RecService.Engine.Training.Passes;
 using Spectre.Console;
 
 namespace RecService.Cli.Output;
@@ -33,9 +32,8 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
         var loss = settings.Loss.Function();
         var speed = loss.Rows switch
         {
-            LossRows.Single => "M rows/s",
+            LossRows.Singles or LossRows.Blocks => "M rows/s",
             LossRows.Pairs => "M pairs/s",
-            LossRows.Choices => "M choices/s",
         };
         Line($"epoch  {"train " + loss.FigureName,15}  {"valid " + loss.FigureName,15}  seconds  {speed,9}");
         if (!isTerminal)
@@ -63,9 +61,12 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
             var trainLoss = Figures.Metric(loss.Reported(epoch.TrainLoss));
             var validLoss = Figures.Metric(epoch.HoldoutLoss is { } mean ? loss.Reported(mean) : null);
             var seconds = epoch.LearningTime.TotalSeconds;
-            return FormattableString.Invariant(
+            var text = FormattableString.Invariant(
                 $"{epoch.Epoch,5}  {trainLoss,15}  {validLoss,15}  {seconds,7:0.000}  {rows / seconds / 1e6,9:0.00}"
             );
+            return epoch.Ranking is { } ranking
+                ? text + FormattableString.Invariant($"  HR@10 {ranking.HitRate:0.0000}  NDCG@10 {ranking.Ndcg:0.0000}")
+                : text;
         }
     }
 

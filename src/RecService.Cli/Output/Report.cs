@@ -20,16 +20,25 @@ internal static class Report
     /// <param name="loss">Its loss.</param>
     /// <param name="rows">Rows, or pairs of rows, that an epoch learned from.</param>
     public static JsonArray Epochs(TrainingResult result, LossFunction loss, long rows) =>
-        [
-            .. result.Epochs.Select(epoch => new JsonObject
-            {
-                ["epoch"] = epoch.Epoch,
-                ["seconds"] = epoch.LearningTime.TotalSeconds,
-                ["examplesPerSecond"] = rows / epoch.LearningTime.TotalSeconds,
-                ["trainLoss"] = loss.Reported(epoch.TrainLoss),
-                ["validMetric"] = epoch.HoldoutLoss is { } holdout ? loss.Reported(holdout) : null,
-            }),
-        ];
+        [.. result.Epochs.Select(epoch => Epoch(epoch, loss, rows))];
+
+    private static JsonObject Epoch(EpochReport epoch, LossFunction loss, long rows)
+    {
+        var report = new JsonObject
+        {
+            ["epoch"] = epoch.Epoch,
+            ["seconds"] = epoch.LearningTime.TotalSeconds,
+            ["examplesPerSecond"] = rows / epoch.LearningTime.TotalSeconds,
+            ["trainLoss"] = loss.Reported(epoch.TrainLoss),
+            ["validMetric"] = epoch.HoldoutLoss is { } holdout ? loss.Reported(holdout) : null,
+        };
+        if (epoch.Ranking is { } ranking)
+        {
+            (report["validHr@10"], report["validNdcg@10"]) = (ranking.HitRate, ranking.Ndcg);
+        }
+
+        return report;
+    }
 
     /// <summary>The most physical memory that the process had at a time.</summary>
     public static long PeakMemoryBytes()

@@ -1,23 +1,28 @@
 using System.Globalization;
 using RecService.Cli.Commands;
-using RecService.Engine.Data;
 
 namespace RecService.Cli.Ranking;
 
-/// <summary>Who chose what in which context, by numbers.</summary>
+/// <summary>Who chose what in which context, by numbers, in the order of the file.</summary>
 internal sealed record Choices(int[] Users, int[] Items, int[] Contexts)
 {
+    /// <summary>When, in seconds; null where the file does not say.</summary>
+    public double[]? Times { get; init; }
+
     public int Count => Users.Length;
 
-    /// <summary>Those whose user and item are not in the sets.</summary>
-    public Choices Without(RowSets known)
+    /// <summary>Some of them.</summary>
+    public Choices Where(Func<int, bool> isKept)
     {
-        int[] kept = [.. Enumerable.Range(0, Count).Where(choice => !known.Contains(Users[choice], Items[choice]))];
+        int[] kept = [.. Enumerable.Range(0, Count).Where(isKept)];
         return new(
             [.. kept.Select(choice => Users[choice])],
             [.. kept.Select(choice => Items[choice])],
             [.. kept.Select(choice => Contexts[choice])]
-        );
+        )
+        {
+            Times = Times is null ? null : [.. kept.Select(choice => Times[choice])],
+        };
     }
 }
 
@@ -62,7 +67,8 @@ internal sealed class KnownFeatures
 
 /// <summary>What the files of a ranking say, with numbers for ids: those of the training pairs come first.</summary>
 /// <param name="standardInput">What <c>-</c> stands for.</param>
-internal sealed class RankingFiles(Stream standardInput)
+/// <param name="hasTimes">Whether the third cell of pairs is a time.</param>
+internal sealed class RankingFiles(Stream standardInput, bool hasTimes)
 {
     private int? _contextFields;
 
@@ -80,25 +86,34 @@ internal sealed class RankingFiles(Stream standardInput)
 
     public KnownFeatures ItemFeatures { get; } = new();
 
-    /// <summary>Reads pairs of user and item, with the parts of a context behind them; as many in every file and line.</summary>
+    /// <summary>Reads pairs of user and item, with their time, if any, and the parts of a context behind them; as many in every file and line.</summary>
     public Choices ReadPairs(string path)
     {
-        var (users, items, contexts) = (new List<int>(), new List<int>(), new List<int>());
-        using var reader = new TabReader(path, standardInput, 2, "user", "item", "context", "…");
+        var (users, items, contexts, times) = (new List<int>(), new List<int>(), new List<int>(), new List<double>());
+        var before = hasTimes ? 3 : 2;
+        using var reader = hasTimes
+            ? new TabReader(path, standardInput, before, "user", "item", "time", "context", "…")
+            : new TabReader(path, standardInput, before, "user", "item", "context", "…");
         while (reader.Read())
         {
-            _contextFields ??= reader.Count - 2;
-            if (reader.Count - 2 != _contextFields)
+            _contextFields ??= reader.Count - before;
+            if (reader.Count - before != _contextFields)
             {
                 throw reader.Refusal(
                     0,
-                    FormattableString.Invariant($"the line has {reader.Count} cells; the first line of the training pairs has {_contextFields + 2}.")
+                    FormattableString.Invariant(
+                        $"the line has {reader.Count} cells; the first line of the training pairs has {_contextFields + before}."
+                    )
                 );
             }
 
             users.Add(Users.Add(reader[0]));
             items.Add(Items.Add(reader[1]));
-            contexts.Add(Contexts.Add(reader.From(2)));
+            contexts.Add(Contexts.Add(reader.From(before)));
+            if (hasTimes)
+            {
+                times.Add(Number(reader, 2, "time"));
+            }
         }
 
         if (users.Count == 0)
@@ -106,7 +121,7 @@ internal sealed class RankingFiles(Stream standardInput)
             throw new CommandFailedException($"{path}: there are no pairs");
         }
 
-        return new([.. users], [.. items], [.. contexts]);
+        return new([.. users], [.. items], [.. contexts]) { Times = hasTimes ? [.. times] : null };
     }
 
     /// <summary>Reads pairs of user and item, whatever follows them, and leaves out those that are not known.</summary>
@@ -152,12 +167,11 @@ internal sealed class RankingFiles(Stream standardInput)
             float? value = null;
             if (reader.Count > 2)
             {
-                if (!float.TryParse(reader[2], NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !float.IsFinite(number))
+                value = (float)Number(reader, 2, "value");
+                if (!float.IsFinite(value.Value))
                 {
                     throw reader.Refusal(2, $"the value '{reader[2]}' is not a finite number.");
                 }
-
-                value = number;
             }
 
             if (!features.Add(entities.Add(reader[0]), reader[1], value))
@@ -166,4 +180,9 @@ internal sealed class RankingFiles(Stream standardInput)
             }
         }
     }
+
+    private static double Number(TabReader reader, int cell, string noun) =>
+        double.TryParse(reader[cell], NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
+            ? number
+            : throw reader.Refusal(cell, $"the {noun} '{reader[cell]}' is not a finite number.");
 }

@@ -35,6 +35,9 @@ public sealed class RankingQuery
     /// <summary>Row of the context.</summary>
     public int Context { get; }
 
+    /// <summary>Rows of items left out of this ranking, beside those that are left out for its user.</summary>
+    public IReadOnlyList<int> Excluded { get; init; } = [];
+
     /// <summary>Rows of the items that should come first, ascending and distinct.</summary>
     public ReadOnlySpan<int> Relevant => _relevant;
 

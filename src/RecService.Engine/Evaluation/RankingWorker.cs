@@ -32,6 +32,10 @@ internal sealed class RankingWorker(int itemCount, int[] unrankable, int[] cutof
         Mask(unrankable);
         var relevantScores = TakeRelevant(query.Relevant);
         Mask(excluded);
+        foreach (var item in query.Excluded)
+        {
+            _scores[item] = float.NegativeInfinity;
+        }
 
         // In the lists that a user would get, the relevant items compete like all others.
         for (var r = 0; r < relevantScores.Length; r++)

@@ -5,10 +5,10 @@ using RecService.Engine.Numerics;
 namespace RecService.Engine.Kernels;
 
 /// <summary>Learns from rows of every kind, each by itself.</summary>
-internal sealed unsafe class GroupedLearner<TVector, TLanes, TRegisters, TInteraction, TSolver> : RowLearner
+internal sealed unsafe class GroupedLearner<TVector, TLanes, TRegisters, TCrossing, TSolver> : RowLearner
     where TLanes : ILanes<TVector>
     where TRegisters : IRegisters
-    where TInteraction : IInteraction
+    where TCrossing : ICrossing
     where TSolver : struct, ISolver<TSolver>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -19,7 +19,7 @@ internal sealed unsafe class GroupedLearner<TVector, TLanes, TRegisters, TIntera
         float* scratch,
         int scratchOfRow,
         float* scores
-    ) => RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(rows, next, tables, scratch, scratchOfRow, scores);
+    ) => RowPass<TVector, TLanes, TRegisters, TCrossing>.Forward(rows, next, tables, scratch, scratchOfRow, scores);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override void Backward(
@@ -33,7 +33,7 @@ internal sealed unsafe class GroupedLearner<TVector, TLanes, TRegisters, TIntera
         Ownership ownership
     )
     {
-        var steps = new RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>(tables, context, ownership);
+        var steps = new RowSteps<TVector, TLanes, TRegisters, TCrossing, TSolver>(tables, context, ownership);
         for (var n = 0; n < rows.Count; n++)
         {
             steps.Row(rows[n], ref next, slopes[n], rows.Weights is null ? 1 : rows.Weights[n], scratch + (n * (nint)scratchOfRow));
@@ -42,10 +42,10 @@ internal sealed unsafe class GroupedLearner<TVector, TLanes, TRegisters, TIntera
 }
 
 /// <summary>Learns from pairs of rows, a positive and its negative, by the difference of their scores (Rendle et al., "BPR", UAI 2009).</summary>
-internal sealed unsafe class PairLearner<TVector, TLanes, TRegisters, TInteraction, TSolver> : RowLearner
+internal sealed unsafe class PairLearner<TVector, TLanes, TRegisters, TCrossing, TSolver> : RowLearner
     where TLanes : ILanes<TVector>
     where TRegisters : IRegisters
-    where TInteraction : IInteraction
+    where TCrossing : ICrossing
     where TSolver : struct, ISolver<TSolver>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -56,7 +56,7 @@ internal sealed unsafe class PairLearner<TVector, TLanes, TRegisters, TInteracti
         float* scratch,
         int scratchOfRow,
         float* scores
-    ) => RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(rows, next, tables, scratch, scratchOfRow, scores);
+    ) => RowPass<TVector, TLanes, TRegisters, TCrossing>.Forward(rows, next, tables, scratch, scratchOfRow, scores);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override void Backward(
@@ -70,7 +70,7 @@ internal sealed unsafe class PairLearner<TVector, TLanes, TRegisters, TInteracti
         Ownership ownership
     )
     {
-        var steps = new RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>(tables, context, ownership);
+        var steps = new RowSteps<TVector, TLanes, TRegisters, TCrossing, TSolver>(tables, context, ownership);
         for (var n = 0; n + 1 < rows.Count; n += 2)
         {
             var scratchOfPositive = scratch + (n * (nint)scratchOfRow);

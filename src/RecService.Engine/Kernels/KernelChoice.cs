@@ -2,22 +2,20 @@ using System.Runtime.Intrinsics;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
-using RecService.Engine.Scoring;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Kernels;
 
 /// <summary>What rows and latent vectors a kernel is made for.</summary>
 /// <param name="Kernel">The registers, by the name of a <see cref="FactorizationKernel"/>.</param>
-/// <param name="Interaction">Which entries cross.</param>
+/// <param name="Crossing">Which entries cross.</param>
 /// <param name="OneHot">Whether every entry is the only one of its field and has the value 1.</param>
 /// <param name="Stride">Floats of a latent vector, a multiple of 8.</param>
-internal readonly record struct KernelShape(string Kernel, FeatureInteraction Interaction, bool OneHot, int Stride)
+internal readonly record struct KernelShape(string Kernel, Crossing Crossing, bool OneHot, int Stride)
 {
     /// <summary>
     /// The same without what one-hot kernels take for granted. Where every entry is the only one of its field, pooling changes nothing.
     /// </summary>
-    public KernelShape General => OneHot ? this with { OneHot = false, Interaction = FeatureInteraction.Plain } : this;
+    public KernelShape General => OneHot ? this with { OneHot = false, Crossing = Crossing.Plain } : this;
 }
 
 /// <summary>Chooses the kernel of a shape. The combinations are spelled out as types, so that no reflection is needed.</summary>
@@ -51,9 +49,9 @@ internal static class KernelChoice
         where TSolver : struct, ISolver<TSolver> =>
         rows switch
         {
-            LossRows.Single => OfRegisters<LearnerMaker<TSolver>, RowLearner>(shape),
+            LossRows.Singles => OfRegisters<LearnerMaker<TSolver>, RowLearner>(shape),
             LossRows.Pairs => OfRegisters<PairLearnerMaker<TSolver>, RowLearner>(shape.General),
-            LossRows.Choices => throw new ArgumentException("Choices are learned along sequences.", nameof(rows)),
+            LossRows.Blocks => throw new ArgumentOutOfRangeException(nameof(rows), rows, "Blocks are not learned row by row."),
         };
 
     private static TKernel OfRegisters<TMaker, TKernel>(KernelShape shape)
@@ -74,19 +72,19 @@ internal static class KernelChoice
             (true, 1) => TMaker.OneHot<TVector, TLanes, OneRegister>(),
             (true, 2) => TMaker.OneHot<TVector, TLanes, TwoRegisters>(),
             (true, 4) => TMaker.OneHot<TVector, TLanes, FourRegisters>(),
-            (_, 1) => OfInteraction<TMaker, TKernel, TVector, TLanes, OneRegister>(shape.General),
-            _ => OfInteraction<TMaker, TKernel, TVector, TLanes, AnyRegisters>(shape.General),
+            (_, 1) => OfCrossing<TMaker, TKernel, TVector, TLanes, OneRegister>(shape.General),
+            _ => OfCrossing<TMaker, TKernel, TVector, TLanes, AnyRegisters>(shape.General),
         };
 
-    private static TKernel OfInteraction<TMaker, TKernel, TVector, TLanes, TRegisters>(KernelShape shape)
+    private static TKernel OfCrossing<TMaker, TKernel, TVector, TLanes, TRegisters>(KernelShape shape)
         where TMaker : IKernelMaker<TKernel>
         where TLanes : ILanes<TVector>
         where TRegisters : IRegisters =>
-        shape.Interaction switch
+        shape.Crossing switch
         {
-            FeatureInteraction.FieldWeighted => TMaker.Grouped<TVector, TLanes, TRegisters, WeightedInteraction>(),
-            FeatureInteraction.FieldPooled => TMaker.Grouped<TVector, TLanes, TRegisters, PooledInteraction>(),
-            FeatureInteraction.Plain => TMaker.Grouped<TVector, TLanes, TRegisters, PlainInteraction>(),
+            Crossing.FieldWeighted => TMaker.Grouped<TVector, TLanes, TRegisters, WeightedCrossing>(),
+            Crossing.FieldPooled => TMaker.Grouped<TVector, TLanes, TRegisters, PooledCrossing>(),
+            Crossing.Plain => TMaker.Grouped<TVector, TLanes, TRegisters, PlainCrossing>(),
         };
 
     private interface IKernelMaker<out TKernel>
@@ -95,10 +93,10 @@ internal static class KernelChoice
             where TLanes : ILanes<TVector>
             where TRegisters : IRegisters;
 
-        static abstract TKernel Grouped<TVector, TLanes, TRegisters, TInteraction>()
+        static abstract TKernel Grouped<TVector, TLanes, TRegisters, TCrossing>()
             where TLanes : ILanes<TVector>
             where TRegisters : IRegisters
-            where TInteraction : IInteraction;
+            where TCrossing : ICrossing;
     }
 
     private readonly struct LearnerMaker<TSolver> : IKernelMaker<RowLearner>
@@ -108,10 +106,10 @@ internal static class KernelChoice
             where TLanes : ILanes<TVector>
             where TRegisters : IRegisters => new OneHotLearner<TVector, TLanes, TRegisters, TSolver>();
 
-        public static RowLearner Grouped<TVector, TLanes, TRegisters, TInteraction>()
+        public static RowLearner Grouped<TVector, TLanes, TRegisters, TCrossing>()
             where TLanes : ILanes<TVector>
             where TRegisters : IRegisters
-            where TInteraction : IInteraction => new GroupedLearner<TVector, TLanes, TRegisters, TInteraction, TSolver>();
+            where TCrossing : ICrossing => new GroupedLearner<TVector, TLanes, TRegisters, TCrossing, TSolver>();
     }
 
     private readonly struct PairLearnerMaker<TSolver> : IKernelMaker<RowLearner>
@@ -119,12 +117,12 @@ internal static class KernelChoice
     {
         public static RowLearner OneHot<TVector, TLanes, TRegisters>()
             where TLanes : ILanes<TVector>
-            where TRegisters : IRegisters => Grouped<TVector, TLanes, TRegisters, PlainInteraction>();
+            where TRegisters : IRegisters => Grouped<TVector, TLanes, TRegisters, PlainCrossing>();
 
-        public static RowLearner Grouped<TVector, TLanes, TRegisters, TInteraction>()
+        public static RowLearner Grouped<TVector, TLanes, TRegisters, TCrossing>()
             where TLanes : ILanes<TVector>
             where TRegisters : IRegisters
-            where TInteraction : IInteraction => new PairLearner<TVector, TLanes, TRegisters, TInteraction, TSolver>();
+            where TCrossing : ICrossing => new PairLearner<TVector, TLanes, TRegisters, TCrossing, TSolver>();
     }
 
     private readonly struct ScorerMaker : IKernelMaker<RowScorer>
@@ -133,9 +131,9 @@ internal static class KernelChoice
             where TLanes : ILanes<TVector>
             where TRegisters : IRegisters => new OneHotScorer<TVector, TLanes, TRegisters>();
 
-        public static RowScorer Grouped<TVector, TLanes, TRegisters, TInteraction>()
+        public static RowScorer Grouped<TVector, TLanes, TRegisters, TCrossing>()
             where TLanes : ILanes<TVector>
             where TRegisters : IRegisters
-            where TInteraction : IInteraction => new GroupedScorer<TVector, TLanes, TRegisters, TInteraction>();
+            where TCrossing : ICrossing => new GroupedScorer<TVector, TLanes, TRegisters, TCrossing>();
     }
 }

@@ -34,7 +34,7 @@ internal readonly struct AnyRegisters : IRegisters
 /// <summary>
 /// Learns from rows in which every entry is the only one of its field and has the value 1, for latent vectors that fit into registers: the sum of a
 /// row's
-/// vectors does not leave them. What <see cref="GroupedLearner{TVector, TLanes, TRegisters, TInteraction, TSolver}"/> does for every kind of row.
+/// vectors does not leave them. What <see cref="GroupedLearner{TVector, TLanes, TRegisters, TCrossing, TSolver}"/> does for every kind of row.
 /// </summary>
 /// <remarks>There must be no call in the loops: a call makes the compiler spill all vector registers around it, wherever it stands.</remarks>
 internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver> : RowLearner

@@ -11,10 +11,10 @@ namespace RecService.Engine.Kernels;
 /// also
 /// t_g = Σ_h r_gh p_h; the backward pass takes ∂cross/∂p_g from there: S − p_g, or t_g.
 /// </summary>
-internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
+internal static unsafe class RowPass<TVector, TLanes, TRegisters, TCrossing>
     where TLanes : ILanes<TVector>
     where TRegisters : IRegisters
-    where TInteraction : IInteraction
+    where TCrossing : ICrossing
 {
     /// <summary>The scores of rows without the bias.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -44,8 +44,8 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
         var stride = TRegisters.Count == 0 ? tables.Stride : TLanes.Width * TRegisters.Count;
         return linear
             + (
-                TInteraction.IsPlain ? Plain(row, tables, scratch, stride)
-                : TInteraction.IsWeighted ? Weighted(row, tables, scratch, stride)
+                TCrossing.IsPlain ? Plain(row, tables, scratch, stride)
+                : TCrossing.IsWeighted ? Weighted(row, tables, scratch, stride)
                 : Pooled(row, tables, scratch, stride)
             );
     }
@@ -158,8 +158,8 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     /// <param name="d">The first component.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Opposite(in RowBatch.Row row, int entry, int group, int groups, TVector value, float* scratch, int stride, int d) =>
-        TInteraction.IsWeighted ? TLanes.Load(scratch + ((1 + groups + group) * stride) + d)
-        : TInteraction.IsPlain ? TLanes.Subtract(TLanes.Load(scratch + d), TLanes.Multiply(TLanes.Of(row.Value(entry)), value))
+        TCrossing.IsWeighted ? TLanes.Load(scratch + ((1 + groups + group) * stride) + d)
+        : TCrossing.IsPlain ? TLanes.Subtract(TLanes.Load(scratch + d), TLanes.Multiply(TLanes.Of(row.Value(entry)), value))
         : TLanes.Subtract(TLanes.Load(scratch + d), TLanes.Load(scratch + ((1 + group) * stride) + d));
 
     /// <summary>Number of groups of a row, which plain rows do not have.</summary>
@@ -167,7 +167,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TInteraction>
     public static int GroupsOf(in RowBatch.Row row)
     {
         var groups = 0;
-        if (!TInteraction.IsPlain)
+        if (!TCrossing.IsPlain)
         {
             for (var entry = 0; entry < row.Length; entry = NextGroup(row, entry))
             {

@@ -88,16 +88,16 @@ internal sealed unsafe class OneHotScorer<TVector, TLanes, TRegisters> : RowScor
 }
 
 /// <summary>Scores rows of every kind.</summary>
-internal sealed unsafe class GroupedScorer<TVector, TLanes, TRegisters, TInteraction> : RowScorer
+internal sealed unsafe class GroupedScorer<TVector, TLanes, TRegisters, TCrossing> : RowScorer
     where TLanes : ILanes<TVector>
     where TRegisters : IRegisters
-    where TInteraction : IInteraction
+    where TCrossing : ICrossing
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Score(in RowBatch batch, in ParameterTables tables, float* scratch, float* scores)
     {
         var bias = *tables.Bias;
-        RowPass<TVector, TLanes, TRegisters, TInteraction>.Forward(batch, default, tables, scratch, 0, scores);
+        RowPass<TVector, TLanes, TRegisters, TCrossing>.Forward(batch, default, tables, scratch, 0, scores);
         for (var n = 0; n < batch.Count; n++)
         {
             scores[n] += bias;

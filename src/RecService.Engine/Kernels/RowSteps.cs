@@ -5,13 +5,13 @@ using RecService.Engine.Numerics;
 namespace RecService.Engine.Kernels;
 
 /// <summary>
-/// The backward pass of a row: how its parameters step down a slope ∂L/∂y, after <see cref="RowPass{TVector, TLanes, TRegisters, TInteraction}"/>
+/// The backward pass of a row: how its parameters step down a slope ∂L/∂y, after <see cref="RowPass{TVector, TLanes, TRegisters, TCrossing}"/>
 /// went forward.
 /// </summary>
-internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInteraction, TSolver>
+internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TCrossing, TSolver>
     where TLanes : ILanes<TVector>
     where TRegisters : IRegisters
-    where TInteraction : IInteraction
+    where TCrossing : ICrossing
     where TSolver : struct, ISolver<TSolver>
 {
     private readonly ref readonly ParameterTables _tables;
@@ -41,9 +41,9 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
     {
         Bias(slope);
 
-        var groups = TInteraction.IsWeighted ? RowPass<TVector, TLanes, TRegisters, TInteraction>.GroupsOf(row) : 0;
+        var groups = TCrossing.IsWeighted ? RowPass<TVector, TLanes, TRegisters, TCrossing>.GroupsOf(row) : 0;
         Entries(row, ref next, 0, groups, slope, weight, scratch);
-        if (TInteraction.IsWeighted)
+        if (TCrossing.IsWeighted)
         {
             FieldWeights(row, slope, weight, scratch);
         }
@@ -83,8 +83,8 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
             shared++;
         }
 
-        var positiveGroups = RowPass<TVector, TLanes, TRegisters, TInteraction>.GroupsOf(positive);
-        var negativeGroups = RowPass<TVector, TLanes, TRegisters, TInteraction>.GroupsOf(negative);
+        var positiveGroups = RowPass<TVector, TLanes, TRegisters, TCrossing>.GroupsOf(positive);
+        var negativeGroups = RowPass<TVector, TLanes, TRegisters, TCrossing>.GroupsOf(negative);
         var group = 0;
         for (var entry = 0; entry < shared; entry++)
         {
@@ -103,7 +103,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
             {
                 var value = TLanes.Load(at + d);
                 var opposite = TLanes.Subtract(
-                    RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(
+                    RowPass<TVector, TLanes, TRegisters, TCrossing>.Opposite(
                         positive,
                         entry,
                         group,
@@ -113,7 +113,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
                         _stride,
                         d
                     ),
-                    RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(
+                    RowPass<TVector, TLanes, TRegisters, TCrossing>.Opposite(
                         negative,
                         entry,
                         group,
@@ -130,7 +130,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
 
         Entries(positive, ref next, shared, positiveGroups, slope, weight, positiveScratch);
         Entries(negative, ref next, shared, negativeGroups, -slope, weight, negativeScratch);
-        if (TInteraction.IsWeighted)
+        if (TCrossing.IsWeighted)
         {
             FieldWeights(positive, slope, weight, positiveScratch);
             FieldWeights(negative, -slope, weight, negativeScratch);
@@ -156,7 +156,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
         for (var entry = 0; entry < row.Length; entry++)
         {
             next.FetchSums(factors, factorBlock, (nuint)stride);
-            if (!TInteraction.IsPlain)
+            if (!TCrossing.IsPlain)
             {
                 group += entry > 0 && row.StartsGroup(entry) ? 1 : 0;
             }
@@ -193,7 +193,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
             for (var d = 0; d < stride; d += TLanes.Width)
             {
                 var value = TLanes.Load(at + d);
-                var opposite = RowPass<TVector, TLanes, TRegisters, TInteraction>.Opposite(row, entry, group, groups, value, scratch, stride, d);
+                var opposite = RowPass<TVector, TLanes, TRegisters, TCrossing>.Opposite(row, entry, group, groups, value, scratch, stride, d);
                 TSolver.Step<TVector, TLanes>(
                     value,
                     TLanes.MultiplyAdd(slopes, opposite, TLanes.Multiply(l2OfFactors, value)),
@@ -215,10 +215,10 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
         }
 
         var entryOfG = 0;
-        for (var g = 1; entryOfG < row.Length; g++, entryOfG = RowPass<TVector, TLanes, TRegisters, TInteraction>.NextGroup(row, entryOfG))
+        for (var g = 1; entryOfG < row.Length; g++, entryOfG = RowPass<TVector, TLanes, TRegisters, TCrossing>.NextGroup(row, entryOfG))
         {
-            var entryOfH = RowPass<TVector, TLanes, TRegisters, TInteraction>.NextGroup(row, entryOfG);
-            for (var h = g + 1; entryOfH < row.Length; h++, entryOfH = RowPass<TVector, TLanes, TRegisters, TInteraction>.NextGroup(row, entryOfH))
+            var entryOfH = RowPass<TVector, TLanes, TRegisters, TCrossing>.NextGroup(row, entryOfG);
+            for (var h = g + 1; entryOfH < row.Length; h++, entryOfH = RowPass<TVector, TLanes, TRegisters, TCrossing>.NextGroup(row, entryOfH))
             {
                 var product = TLanes.Zero;
                 for (var d = 0; d < _stride; d += TLanes.Width)
@@ -226,7 +226,7 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TInter
                     product = TLanes.MultiplyAdd(TLanes.Load(scratch + (g * _stride) + d), TLanes.Load(scratch + (h * _stride) + d), product);
                 }
 
-                var r = RowPass<TVector, TLanes, TRegisters, TInteraction>.FieldWeight(row, entryOfG, entryOfH, _tables);
+                var r = RowPass<TVector, TLanes, TRegisters, TCrossing>.FieldWeight(row, entryOfG, entryOfH, _tables);
                 TSolver.Step<float, Lanes1>(
                     *r,
                     (slope * TLanes.Sum(product)) + (weight * _context.L2FieldWeights * (*r - 1)),

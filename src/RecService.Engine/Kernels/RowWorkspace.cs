@@ -26,12 +26,12 @@ internal sealed class RowWorkspace
     private float[]? _requestSum;
     private float[]? _requestCross;
 
-    public RowWorkspace(FeatureSpace space, FeatureInteraction interaction, int factors, FactorizationKernel kernel)
+    public RowWorkspace(FeatureSpace space, Crossing crossing, int factors, FactorizationKernel kernel)
     {
         _space = space;
         _kernel = kernel;
         _stride = FactorizationModel.StrideOf(factors);
-        Interaction = interaction;
+        Crossing = crossing;
         _pooled = new float[space.FieldCount * _stride];
         _sum = new float[_stride];
         _cross = new float[_stride];
@@ -39,7 +39,7 @@ internal sealed class RowWorkspace
         _isPresent = new bool[space.FieldCount];
     }
 
-    public FeatureInteraction Interaction { get; }
+    public Crossing Crossing { get; }
 
     /// <summary>S = Σ_f p_f, padded; of no meaning in a field-weighted model.</summary>
     public ReadOnlySpan<float> Sum => _sum;
@@ -88,7 +88,7 @@ internal sealed class RowWorkspace
         _requestLinear = 0;
         Add(request, weights, factors, ref _requestLinear);
         _requestFields = _presentCount;
-        if (Interaction == FeatureInteraction.Plain)
+        if (Crossing == Crossing.Plain)
         {
             _sum.CopyTo(_requestSum ??= new float[_stride], 0);
             _cross.CopyTo(_requestCross ??= new float[_stride], 0);
@@ -118,7 +118,7 @@ internal sealed class RowWorkspace
     {
         KeepFields(_requestFields);
         linear = _requestLinear;
-        if (Interaction == FeatureInteraction.Plain)
+        if (Crossing == Crossing.Plain)
         {
             _requestSum!.CopyTo(_sum, 0);
             _requestCross!.CopyTo(_cross, 0);
@@ -154,7 +154,7 @@ internal sealed class RowWorkspace
             linear += weights[column] * x;
             var vector = factors.Slice(_space.FactorOf(column) * _stride, _stride);
             _kernel.Add(PooledOf(fields[column]), vector, x);
-            if (Interaction == FeatureInteraction.Plain)
+            if (Crossing == Crossing.Plain)
             {
                 _kernel.AddCrossed(_cross, _sum, vector, x);
             }
@@ -163,14 +163,14 @@ internal sealed class RowWorkspace
 
     private float CrossFields(ReadOnlySpan<float> fieldWeights)
     {
-        if (Interaction == FeatureInteraction.FieldPooled)
+        if (Crossing == Crossing.FieldPooled)
         {
             foreach (var field in PresentFields)
             {
                 _kernel.AddCrossed(_cross, _sum, Pooled(field), 1);
             }
         }
-        else if (Interaction == FeatureInteraction.FieldWeighted)
+        else if (Crossing == Crossing.FieldWeighted)
         {
             for (var f = 1; f < _presentCount; f++)
             {

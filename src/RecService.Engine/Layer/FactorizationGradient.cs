@@ -21,14 +21,14 @@ public sealed class FactorizationGradient
     private float[] _inputs = [];
     private int _inputCount;
 
-    internal FactorizationGradient(FeatureSpace space, int factors, FeatureInteraction interaction)
+    internal FactorizationGradient(FeatureSpace space, int factors, Crossing crossing)
     {
         _space = space;
         _factors = factors;
         _stride = FactorizationModel.StrideOf(factors);
         _columns = new(space.ColumnCount);
         _factorRows = new(space.FactorCount);
-        _fieldWeights = interaction == FeatureInteraction.FieldWeighted ? new float[checked(space.FieldCount * space.FieldCount)] : [];
+        _fieldWeights = crossing == Crossing.FieldWeighted ? new float[checked(space.FieldCount * space.FieldCount)] : [];
     }
 
     /// <summary>∂L/∂w0.</summary>

@@ -50,14 +50,14 @@ public sealed class FactorizationLayer
 
     /// <summary>A layer with weights 0, normal random latent vectors, and field weights 1 if it has any.</summary>
     /// <param name="space">The columns.</param>
-    /// <param name="interaction">Which features cross.</param>
+    /// <param name="crossing">Which features cross.</param>
     /// <param name="factors">k, 0 to 4096: the length of a cross vector.</param>
     /// <param name="initialDeviation">Standard deviation of the latent vectors, above 0.</param>
     /// <param name="seed">Seed of the latent vectors.</param>
     /// <param name="kernel">The kernel; the machine's own choice when absent.</param>
     public FactorizationLayer(
         FeatureSpace space,
-        FeatureInteraction interaction,
+        Crossing crossing,
         int factors,
         float initialDeviation = 0.1f,
         ulong seed = 1,
@@ -67,7 +67,7 @@ public sealed class FactorizationLayer
         ArgumentNullException.ThrowIfNull(space);
         new TrainingSettings
         {
-            Interaction = interaction,
+            Crossing = crossing,
             Factors = factors,
             InitialDeviation = initialDeviation,
         }.Validate();
@@ -75,12 +75,12 @@ public sealed class FactorizationLayer
         Factors = factors;
         _kernel = kernel ?? FactorizationKernel.Default;
         _stride = FactorizationModel.StrideOf(factors);
-        _workspace = new(space, interaction, factors, _kernel);
-        _gradient = new(space, factors, interaction);
+        _workspace = new(space, crossing, factors, _kernel);
+        _gradient = new(space, factors, crossing);
         _upstream = new float[_stride];
         _weights = new float[space.ColumnCount];
         _table = new float[checked(space.FactorCount * _stride)];
-        _fieldWeights = interaction == FeatureInteraction.FieldWeighted ? OnesOffDiagonal(space.FieldCount) : [];
+        _fieldWeights = crossing == Crossing.FieldWeighted ? OnesOffDiagonal(space.FieldCount) : [];
         var random = new RandomSource(seed);
         for (var row = 0; row < space.FactorCount; row++)
         {
@@ -93,7 +93,7 @@ public sealed class FactorizationLayer
 
     /// <summary>A layer that starts with the parameters of a trained model.</summary>
     public FactorizationLayer(FactorizationModel model, FactorizationKernel? kernel = null)
-        : this((model ?? throw new ArgumentNullException(nameof(model))).Space, model.Interaction, model.Factors, kernel: kernel)
+        : this((model ?? throw new ArgumentNullException(nameof(model))).Space, model.Crossing, model.Factors, kernel: kernel)
     {
         Bias = model.Bias;
         model.Weights.CopyTo(_weights);
@@ -105,7 +105,7 @@ public sealed class FactorizationLayer
     public FeatureSpace Space { get; }
 
     /// <summary>Which features cross.</summary>
-    public FeatureInteraction Interaction => _workspace.Interaction;
+    public Crossing Crossing => _workspace.Crossing;
 
     /// <summary>k, the length of a cross vector.</summary>
     public int Factors { get; }
@@ -164,7 +164,7 @@ public sealed class FactorizationLayer
             crossGradient.Slice(r * Factors, Factors).CopyTo(_upstream);
             _workspace.Forward(row, _weights, _table, out _, _fieldWeights);
             _gradient.Bias += affine;
-            if (Interaction == FeatureInteraction.FieldWeighted)
+            if (Crossing == Crossing.FieldWeighted)
             {
                 BackwardFieldWeights();
                 _workspace.SumNeighbours(_fieldWeights);
@@ -219,7 +219,7 @@ public sealed class FactorizationLayer
     }
 
     /// <summary>The factorization machine by itself, as a model: score = affine + Σ cross.</summary>
-    /// <inheritdoc cref="FactorizationModel(FeatureSpace, FeatureInteraction, Loss, int, float, float[], float[], float, float, FeatureIndex, float[], Data.Histories.HistorySettings)"/>
+    /// <inheritdoc cref="FactorizationModel(FeatureSpace, Crossing, Loss, int, float, float[], float[], float, float, FeatureIndex, float[], Data.Histories.HistorySettings)"/>
     public FactorizationModel ToModel(
         Loss loss,
         float targetMinimum = float.NegativeInfinity,
@@ -228,7 +228,7 @@ public sealed class FactorizationLayer
     ) =>
         new(
             Space,
-            Interaction,
+            Crossing,
             loss,
             Factors,
             Bias,
@@ -237,7 +237,7 @@ public sealed class FactorizationLayer
             targetMinimum,
             targetMaximum,
             features,
-            Interaction == FeatureInteraction.FieldWeighted ? [.. _fieldWeights] : null
+            Crossing == Crossing.FieldWeighted ? [.. _fieldWeights] : null
         );
 
     private float Backward(int column, float x, float affine)
@@ -248,10 +248,10 @@ public sealed class FactorizationLayer
         var gradient = _gradient.PaddedFactors(column);
         // What the entry crosses with is sum − share · own.
         return (affine * _weights[column])
-            + Interaction switch
+            + Crossing switch
             {
-                FeatureInteraction.Plain => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, factors, x, x),
-                FeatureInteraction.FieldPooled => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, _workspace.Pooled(field), 1, x),
+                Crossing.Plain => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, factors, x, x),
+                Crossing.FieldPooled => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, _workspace.Pooled(field), 1, x),
                 _ => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Neighbours(field), factors, 0, x),
             };
     }

@@ -1,6 +1,4 @@
 using System.Runtime.Intrinsics;
-using RecService.Engine.Data;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Losses;
 
@@ -28,14 +26,15 @@ internal interface ILoss
     static abstract double Reported(double mean);
 
     /// <summary>The scale on which targets are learned.</summary>
-    /// <param name="targets">The training targets; empty when all are 1.</param>
-    /// <param name="weights">Weight of each row; empty when all are 1.</param>
+    /// <param name="targets">The targets.</param>
+    /// <param name="weights">Weight of each; empty when all are 1.</param>
     static abstract TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights);
 
     /// <summary>The bias that is best without any feature, on that scale.</summary>
-    /// <param name="examples">The examples.</param>
-    /// <param name="negativesPerPositive">Negatives still to be drawn for each.</param>
-    static abstract float InitialBias(ExampleSet examples, int negativesPerPositive);
+    /// <param name="targets">The targets.</param>
+    /// <param name="weights">Weight of each; empty when all are 1.</param>
+    /// <param name="negativesPerPositive">How much the negatives that are still to be drawn for each count.</param>
+    static abstract float InitialBias(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float negativesPerPositive);
 
     /// <summary>What a score predicts.</summary>
     /// <param name="score">The score.</param>
@@ -70,12 +69,6 @@ internal interface IPairLoss : ILoss
     static abstract double Value(float margin);
 }
 
-/// <summary>
-/// A loss of a choice among many items: of the score of what was chosen and of those of what was not, in a block of rows that share their negatives.
-/// It is learned along sequences only.
-/// </summary>
-internal interface IChoiceLoss : ILoss;
-
 /// <summary>What a prediction is.</summary>
 public enum PredictionKind
 {
@@ -93,13 +86,13 @@ public enum PredictionKind
 public enum LossRows
 {
     /// <summary>Single ones, each with a target.</summary>
-    Single,
+    Singles,
 
     /// <summary>Pairs of a positive and a negative.</summary>
     Pairs,
 
-    /// <summary>Choices, each with the negatives of its block.</summary>
-    Choices,
+    /// <summary>Blocks of positives with the negatives that they share: along sequences only.</summary>
+    Blocks,
 }
 
 /// <summary>Settings to start from for a loss.</summary>
@@ -110,6 +103,8 @@ public enum LossRows
 /// <param name="InitialDeviation">Standard deviation of the initial factors.</param>
 /// <param name="InitialAccumulator">What AdaGrad's sums start from.</param>
 /// <param name="Factors">k.</param>
+/// <param name="Epochs">Passes over the rows at most.</param>
+/// <param name="Patience">Epochs without a better holdout: more where it is a ranking, which is noisier than a loss.</param>
 public sealed record LossDefaults(
     float AdaGradRate,
     float SgdRate,
@@ -117,7 +112,9 @@ public sealed record LossDefaults(
     float L2Factors,
     float InitialDeviation,
     float InitialAccumulator,
-    int Factors = 16
+    int Factors = 16,
+    int Epochs = 30,
+    int Patience = 3
 )
 {
     /// <summary>What suits noisy ratings, learned in units of their deviation.</summary>
@@ -125,4 +122,7 @@ public sealed record LossDefaults(
 
     /// <summary>What suits positives with sampled negatives, whose gradients are smaller.</summary>
     public static LossDefaults OfChoices { get; } = new(0.2f, 0.05f, 0.005f, 0.02f, 0.1f, 1);
+
+    /// <summary>What suits choices among all items: gradients are sums over a block of rows, and L2 acts once a block.</summary>
+    public static LossDefaults OfBlocks { get; } = new(0.05f, 0.05f, 0, 0, 0.05f, 1e-6f, Factors: 64, Epochs: 40, Patience: 10);
 }

@@ -1,11 +1,11 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using RecService.Engine.Data;
+using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Losses;
 
 /// <summary>Log loss of σ(y): ln(1 + e^−y) of a positive and ln(1 + e^y) of a negative.</summary>
-internal readonly struct LogisticLoss : IRowLoss
+internal readonly unsafe struct LogisticLoss : IRowLoss, IBlockLoss
 {
     public static string Word => "logistic";
 
@@ -22,17 +22,17 @@ internal readonly struct LogisticLoss : IRowLoss
     public static TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights) => TargetScale.Binary;
 
     /// <summary>The logit of the weighted share of positives.</summary>
-    public static float InitialBias(ExampleSet examples, int negativesPerPositive)
+    public static float InitialBias(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float negativesPerPositive)
     {
-        var (positives, weights) = (0.0, 0.0);
-        for (var example = 0; example < examples.Count; example++)
+        var (positives, total) = (0.0, 0.0);
+        for (var row = 0; row < targets.Length; row++)
         {
-            var weight = examples.WeightOf(example);
-            positives += examples.Targets[example] > 0 ? weight : 0;
-            weights += weight;
+            var weight = weights.IsEmpty ? 1 : weights[row];
+            positives += targets[row] > 0 ? weight : 0;
+            total += weight;
         }
 
-        var share = Math.Clamp(positives / (weights * (1 + negativesPerPositive)), 1e-4, 1 - 1e-4);
+        var share = Math.Clamp(positives / (total * (1 + negativesPerPositive)), 1e-4, 1 - 1e-4);
         return (float)Math.Log(share / (1 - share));
     }
 
@@ -51,4 +51,31 @@ internal readonly struct LogisticLoss : IRowLoss
     }
 
     public static double Value(float score, float target) => Sigmoid.NegativeLog(target > 0 ? score : -score);
+
+    public static BlockTraits Traits =>
+        new(HasNegatives: true, IsSum: true, HasConstants: true, SparesChosen: true, RanksHoldout: true, NegativeWeight: 8);
+
+    public static double Value(in BlockRow row) =>
+        (Sigmoid.NegativeLog((float)(row.Value > 0 ? row.Score : -row.Score)) + (row.NegativeWeight * row.Negatives)) / (1 + row.NegativeWeight);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static double Slopes<TVector, TLanes>(in BlockScores block)
+        where TLanes : ILanes<TVector>
+    {
+        var losses = 0.0;
+        for (var row = 0; row < block.PaddedRows; row += TLanes.Width)
+        {
+            for (var lane = row; lane < Math.Min(block.Rows, row + TLanes.Width); lane++)
+            {
+                losses += block.Weights[lane] * Value(block.Targets[lane], block.Values[lane]);
+            }
+
+            var slope = TLanes.Subtract(BlockSums<TVector, TLanes>.Sigmoid(TLanes.Load(block.Targets + row)), TLanes.Load(block.Values + row));
+            TLanes.Store(TLanes.Multiply(TLanes.Load(block.Weights + row), slope), block.Targets + row);
+            losses += BlockSums<TVector, TLanes>.Negatives(block, row, TLanes.Zero);
+        }
+
+        // Of a mean over the row and its negatives.
+        return losses / (1 + block.NegativeWeight);
+    }
 }

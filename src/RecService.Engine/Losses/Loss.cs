@@ -16,8 +16,8 @@ public enum Loss
     Bpr,
 
     /// <summary>
-    /// −ln of the share e^y of what was chosen in the sum of those of all items, or of a sample of them: which item next. Scores only order; the
-    /// prediction is the score.
+    /// −ln of the share e^y of what was chosen in the sum of those of all items, or of a sample of them: which item next, learned along sequences. Scores only
+    /// order; the prediction is the score.
     /// </summary>
     Softmax,
 }
@@ -35,6 +35,6 @@ public static class LossNames
             Loss.Squared => RowLossFunction<SquaredLoss>.Instance,
             Loss.Logistic => RowLossFunction<LogisticLoss>.Instance,
             Loss.Bpr => PairLossFunction<BprLoss>.Instance,
-            Loss.Softmax => ChoiceLossFunction<SoftmaxLoss>.Instance,
+            Loss.Softmax => BlockLossFunction<SoftmaxLoss>.Instance,
         };
 }

@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using RecService.Engine.Data;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Losses;
 
@@ -54,7 +52,10 @@ public abstract unsafe class LossFunction
     internal abstract TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights);
 
     /// <summary>The bias that is best without any feature, on that scale.</summary>
-    internal abstract float InitialBias(ExampleSet examples, int negativesPerPositive);
+    internal abstract float InitialBias(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float negativesPerPositive);
+
+    /// <summary>The loss of blocks of rows that share their negatives.</summary>
+    internal abstract BlockLoss OfBlocks { get; }
 
     /// <summary>∂L/∂y of rows times their weights.</summary>
     /// <param name="rows">The rows, with scores without the bias.</param>
@@ -72,8 +73,10 @@ public abstract unsafe class LossFunction
 
 /// <summary>What a type of loss says, as an object.</summary>
 internal abstract class LossFunction<TLoss> : LossFunction
-    where TLoss : struct, ILoss
+    where TLoss : struct, ILoss, IBlockLoss
 {
+    internal override BlockLoss OfBlocks => BlockLoss<TLoss>.Instance;
+
     public override string Word => TLoss.Word;
 
     public override PredictionKind Predicts => TLoss.Predicts;
@@ -90,16 +93,17 @@ internal abstract class LossFunction<TLoss> : LossFunction
 
     internal override TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights) => TLoss.ScaleOf(targets, weights);
 
-    internal override float InitialBias(ExampleSet examples, int negativesPerPositive) => TLoss.InitialBias(examples, negativesPerPositive);
+    internal override float InitialBias(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float negativesPerPositive) =>
+        TLoss.InitialBias(targets, weights, negativesPerPositive);
 }
 
 /// <summary>The loops over single rows.</summary>
 internal sealed unsafe class RowLossFunction<TLoss> : LossFunction<TLoss>
-    where TLoss : struct, IRowLoss
+    where TLoss : struct, IRowLoss, IBlockLoss
 {
     public static RowLossFunction<TLoss> Instance { get; } = new();
 
-    public override LossRows Rows => LossRows.Single;
+    public override LossRows Rows => LossRows.Singles;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal override void Slopes(ScoredRows rows, float bias, float* biased, float* slopes)
@@ -162,7 +166,7 @@ internal sealed unsafe class RowLossFunction<TLoss> : LossFunction<TLoss>
 
 /// <summary>The loops over pairs of rows, a positive followed by its negative; the weight of a pair is that of the positive.</summary>
 internal sealed unsafe class PairLossFunction<TLoss> : LossFunction<TLoss>
-    where TLoss : struct, IPairLoss
+    where TLoss : struct, IPairLoss, IBlockLoss
 {
     public static PairLossFunction<TLoss> Instance { get; } = new();
 
@@ -198,17 +202,17 @@ internal sealed unsafe class PairLossFunction<TLoss> : LossFunction<TLoss>
     }
 }
 
-/// <summary>What is known of a loss of choices; its loops go over the blocks of sequences.</summary>
-internal sealed unsafe class ChoiceLossFunction<TLoss> : LossFunction<TLoss>
-    where TLoss : struct, IChoiceLoss
+/// <summary>A loss that rows one by one have not.</summary>
+internal sealed unsafe class BlockLossFunction<TLoss> : LossFunction<TLoss>
+    where TLoss : struct, ILoss, IBlockLoss
 {
-    public static ChoiceLossFunction<TLoss> Instance { get; } = new();
+    public static BlockLossFunction<TLoss> Instance { get; } = new();
 
-    public override LossRows Rows => LossRows.Choices;
+    public override LossRows Rows => LossRows.Blocks;
 
     internal override void Slopes(ScoredRows rows, float bias, float* biased, float* slopes) => throw NotOfRows();
 
     internal override (double Loss, double Weight) Sum(ScoredRows rows, float minimum, float maximum) => throw NotOfRows();
 
-    private static InvalidOperationException NotOfRows() => new($"The loss '{TLoss.Word}' is of choices among items, not of rows.");
+    private static NotSupportedException NotOfRows() => new($"The loss '{TLoss.Word}' is of blocks of rows.");
 }

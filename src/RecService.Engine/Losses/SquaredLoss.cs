@@ -1,10 +1,10 @@
 using System.Runtime.Intrinsics;
-using RecService.Engine.Data;
+using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Losses;
 
 /// <summary>(y − t)². The slope is half its derivative: the other half is in the rates.</summary>
-internal readonly struct SquaredLoss : IRowLoss
+internal readonly unsafe struct SquaredLoss : IRowLoss, IBlockLoss
 {
     public static string Word => "squared";
 
@@ -20,7 +20,7 @@ internal readonly struct SquaredLoss : IRowLoss
 
     public static TargetScale ScaleOf(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights) => TargetScale.InDeviations(targets, weights);
 
-    public static float InitialBias(ExampleSet examples, int negativesPerPositive) => 0;
+    public static float InitialBias(ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float negativesPerPositive) => 0;
 
     public static float Predict(float score, float minimum, float maximum) => Math.Min(Math.Max(score, minimum), maximum);
 
@@ -38,5 +38,22 @@ internal readonly struct SquaredLoss : IRowLoss
     {
         var error = (double)score - target;
         return error * error;
+    }
+
+    public static BlockTraits Traits => new(HasNegatives: false, IsSum: false, HasConstants: true, SparesChosen: false, RanksHoldout: false);
+
+    public static double Value(in BlockRow row) => (row.Score - row.Value) * (row.Score - row.Value);
+
+    public static double Slopes<TVector, TLanes>(in BlockScores block)
+        where TLanes : ILanes<TVector>
+    {
+        var losses = 0.0;
+        for (var row = 0; row < block.PaddedRows; row++)
+        {
+            losses += block.Weights[row] * Value(block.Targets[row], block.Values[row]);
+            block.Targets[row] = block.Weights[row] * Slope(block.Targets[row], block.Values[row]);
+        }
+
+        return losses;
     }
 }

@@ -1,5 +1,3 @@
-using RecService.Engine.Data;
-
 namespace RecService.Engine.Losses;
 
 /// <summary>
@@ -23,23 +21,21 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
     public static TargetScale Binary { get; } = new(0, 1, 0, 1, Clips: false) { IsBinary = true };
 
     /// <summary>Units of the deviation from the mean, predictions within the range of the targets.</summary>
-    /// <param name="targets">The targets; empty when all are 1.</param>
-    /// <param name="rowWeights">Weight of each row; empty when all are 1.</param>
     public static TargetScale InDeviations(ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights)
     {
         var (weights, mean, squares) = (0.0, 0.0, 0.0);
         var (minimum, maximum) = (float.PositiveInfinity, float.NegativeInfinity);
-        for (var example = 0; example < targets.Length; example++)
+        for (var row = 0; row < targets.Length; row++)
         {
-            var weight = rowWeights.IsEmpty ? 1 : rowWeights[example];
+            var weight = rowWeights.IsEmpty ? 1 : rowWeights[row];
             if (weight > 0)
             {
                 // Weighted form of Welford's recurrence (West, 1979).
                 weights += weight;
-                var difference = targets[example] - mean;
+                var difference = targets[row] - mean;
                 mean += difference * weight / weights;
-                squares += weight * difference * (targets[example] - mean);
-                (minimum, maximum) = (Math.Min(minimum, targets[example]), Math.Max(maximum, targets[example]));
+                squares += weight * difference * (targets[row] - mean);
+                (minimum, maximum) = (Math.Min(minimum, targets[row]), Math.Max(maximum, targets[row]));
             }
         }
 

@@ -6,7 +6,7 @@ using RecService.Engine.Losses;
 namespace RecService.Engine.Model;
 
 /// <summary>Which features cross.</summary>
-public enum FeatureInteraction
+public enum Crossing
 {
     /// <summary>The features of a field are pooled into one vector p_f = Σ x_i v_i; the vectors of different fields cross.</summary>
     FieldPooled,
@@ -25,7 +25,7 @@ public enum FeatureInteraction
 }
 
 /// <summary>
-/// A factorization machine, immutable: y = w0 + Σ_i w_i x_i + Σ_d cross_d, where cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g is the k-dimensional interaction
+/// A factorization machine, immutable: y = w0 + Σ_i w_i x_i + Σ_d cross_d, where cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g is the k-dimensional cross
 /// vector of a row.
 /// </summary>
 public sealed class FactorizationModel
@@ -36,7 +36,7 @@ public sealed class FactorizationModel
     private readonly float[] _fieldWeights;
 
     /// <param name="space">The columns.</param>
-    /// <param name="interaction">Which features cross.</param>
+    /// <param name="crossing">Which features cross.</param>
     /// <param name="loss">What the scores mean.</param>
     /// <param name="factors">k, the length of a latent vector; 0 makes a linear model.</param>
     /// <param name="bias">w0.</param>
@@ -59,7 +59,7 @@ public sealed class FactorizationModel
     /// </exception>
     public FactorizationModel(
         FeatureSpace space,
-        FeatureInteraction interaction,
+        Crossing crossing,
         Loss loss,
         int factors,
         float bias,
@@ -78,7 +78,7 @@ public sealed class FactorizationModel
         ArgumentNullException.ThrowIfNull(factorTable);
         ArgumentOutOfRangeException.ThrowIfNegative(factors);
         Space = space;
-        Interaction = Enum.IsDefined(interaction) ? interaction : throw new ArgumentOutOfRangeException(nameof(interaction));
+        Crossing = Enum.IsDefined(crossing) ? crossing : throw new ArgumentOutOfRangeException(nameof(crossing));
         Loss = Enum.IsDefined(loss) ? loss : throw new ArgumentOutOfRangeException(nameof(loss));
         _lossFunction = loss.Function();
         Factors = factors;
@@ -111,7 +111,7 @@ public sealed class FactorizationModel
     public FeatureSpace Space { get; }
 
     /// <summary>Which features cross.</summary>
-    public FeatureInteraction Interaction { get; }
+    public Crossing Crossing { get; }
 
     /// <summary>What the scores mean.</summary>
     public Loss Loss { get; }
@@ -157,10 +157,10 @@ public sealed class FactorizationModel
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)f, (uint)Space.FieldCount, nameof(f));
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)g, (uint)Space.FieldCount, nameof(g));
-        return Interaction switch
+        return Crossing switch
         {
-            FeatureInteraction.FieldWeighted => _fieldWeights[(f * Space.FieldCount) + g],
-            FeatureInteraction.FieldPooled when f == g => 0,
+            Crossing.FieldWeighted => _fieldWeights[(f * Space.FieldCount) + g],
+            Crossing.FieldPooled when f == g => 0,
             _ => 1,
         };
     }
@@ -202,7 +202,7 @@ public sealed class FactorizationModel
 
         return new(
             Space,
-            Interaction,
+            Crossing,
             Loss,
             Factors,
             Bias,
@@ -211,7 +211,7 @@ public sealed class FactorizationModel
             TargetMinimum,
             TargetMaximum,
             index,
-            Interaction == FeatureInteraction.FieldWeighted ? _fieldWeights : null,
+            Crossing == Crossing.FieldWeighted ? _fieldWeights : null,
             History
         );
     }
@@ -266,11 +266,11 @@ public sealed class FactorizationModel
     private void CheckFieldWeights(float[]? fieldWeights)
     {
         var fields = Space.FieldCount;
-        if (Interaction != FeatureInteraction.FieldWeighted)
+        if (Crossing != Crossing.FieldWeighted)
         {
             if (fieldWeights is not null)
             {
-                throw new ArgumentException($"There are field weights, which a model of interaction {Interaction} has not.", nameof(fieldWeights));
+                throw new ArgumentException($"There are field weights, which a model that is {Crossing} has not.", nameof(fieldWeights));
             }
 
             return;

@@ -1,6 +1,5 @@
 using RecService.Engine.Data;
 using RecService.Engine.Files;
-using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
 
@@ -85,7 +84,7 @@ public static class ModelFile
         var fieldWeights = weighted ? reader.ReadNumbers<float>(checked(space.FieldCount * space.FieldCount)) : null;
         return new(
             space,
-            header.Interaction,
+            header.Crossing,
             header.Loss,
             header.Factors,
             header.Bias,
@@ -101,7 +100,7 @@ public static class ModelFile
 
     private static ModelHeader HeaderOf(FactorizationModel model) =>
         new(
-            model.Interaction,
+            model.Crossing,
             model.Loss,
             model.Factors,
             model.Bias,

@@ -1,12 +1,11 @@
 using System.Text.Json.Serialization;
 using RecService.Engine.Data.Histories;
-using RecService.Engine.Files;
 using RecService.Engine.Losses;
 
 namespace RecService.Engine.Model;
 
 /// <summary>What a model file says of itself before the numbers come.</summary>
-/// <param name="Interaction">Which features cross.</param>
+/// <param name="Crossing">Which features cross.</param>
 /// <param name="Loss">What the scores mean.</param>
 /// <param name="Factors">k.</param>
 /// <param name="Bias">w0.</param>
@@ -18,7 +17,7 @@ namespace RecService.Engine.Model;
 /// <param name="Sections">What follows, in this order.</param>
 /// <param name="History">How histories are pooled; left out of models without them.</param>
 internal sealed record ModelHeader(
-    FeatureInteraction Interaction,
+    [property: JsonPropertyName("interaction")] Crossing Crossing,
     Loss Loss,
     int Factors,
     float Bias,

@@ -12,7 +12,7 @@ namespace RecService.Engine.Model;
 /// <para>In this order, with names as JSON strings, and with numbers as the shortest decimals that read as the same float32:</para>
 /// <list type="bullet">
 /// <item><c>recservice-model VERSION</c>, which is 1;</item>
-/// <item><c>interaction NAME</c> and <c>loss NAME</c>, of <see cref="FeatureInteraction"/> and <see cref="Loss"/>; <c>factors K</c>;</item>
+/// <item><c>interaction NAME</c> and <c>loss NAME</c>, of <see cref="Crossing"/> and <see cref="Loss"/>; <c>factors K</c>;</item>
 /// <item><c>history JSON</c>, of a model of histories only, the <see cref="Data.Histories.HistorySettings"/>;</item>
 /// <item><c>targets MINIMUM MAXIMUM</c>, the range of the training targets, <c>-Infinity</c> and <c>Infinity</c> where there is no bound;</item>
 /// <item><c>field NUMBER NAME</c> for each field, from 0; <c>bias W0</c>;</item>
@@ -37,7 +37,7 @@ public static class ModelText
         var features = FeaturesOf(model);
         var culture = CultureInfo.InvariantCulture;
         var text = new StringBuilder();
-        text.Append(culture, $"recservice-model\t1\ninteraction\t{model.Interaction}\nloss\t{model.Loss}\nfactors\t{model.Factors}\n");
+        text.Append(culture, $"recservice-model\t1\ninteraction\t{model.Crossing}\nloss\t{model.Loss}\nfactors\t{model.Factors}\n");
         if (model.History is { } history)
         {
             text.Append(culture, $"history\t{JsonSerializer.Serialize(history, ModelHeaderJson.Default.HistorySettings)}\n");

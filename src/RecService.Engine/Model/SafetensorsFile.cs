@@ -26,7 +26,7 @@ namespace RecService.Engine.Model;
 /// </para>
 /// <para>
 /// The metadata: <c>format</c>, which is <c>recservice</c>; <c>format_version</c>, 1; <c>interaction</c> and <c>loss</c>, names of
-/// <see cref="FeatureInteraction"/> and <see cref="Loss"/>; <c>factors</c>, k; <c>fields</c>, the names of the fields as a JSON array;
+/// <see cref="Crossing"/> and <see cref="Loss"/>; <c>factors</c>, k; <c>fields</c>, the names of the fields as a JSON array;
 /// <c>target_minimum</c> and
 /// <c>target_maximum</c>, left out where there is no bound; <c>history</c>, the <see cref="Data.Histories.HistorySettings"/> as JSON, of a model of histories.
 /// </para>
@@ -109,7 +109,7 @@ public static class SafetensorsFile
         {
             ["format"] = Format,
             ["format_version"] = FormatVersion,
-            ["interaction"] = model.Interaction.ToString(),
+            ["interaction"] = model.Crossing.ToString(),
             ["loss"] = model.Loss.ToString(),
             ["factors"] = model.Factors.ToString(CultureInfo.InvariantCulture),
             ["fields"] = JsonSerializer.Serialize([.. space.Fields], SafetensorsJson.Default.StringArray),
@@ -232,7 +232,7 @@ public static class SafetensorsFile
 
         return new(
             space,
-            Named<FeatureInteraction>(metadata, "interaction"),
+            Named<Crossing>(metadata, "interaction"),
             Named<Loss>(metadata, "loss"),
             factors,
             floats[SafetensorsHeader.BiasName][0],

@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using RecService.Engine.Data;
 
 namespace RecService.Engine.Model;
 

@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-using RecService.Engine.Kernels;
 
 namespace RecService.Engine.Numerics;
 

@@ -14,9 +14,9 @@ internal static unsafe class ExampleScorer
     /// <summary>Fills in the score of each example.</summary>
     public static void Score(FactorizationModel model, string kernel, ExampleSet examples, Span<float> scores)
     {
-        var layout = RowLayout.Of(model.Space, examples, model.Interaction, oneHotAllowed: true);
+        var layout = RowLayout.Of(model.Space, examples, model.Crossing, oneHotAllowed: true);
         var stride = ParameterTables.StrideOf(model.Factors);
-        var scorer = KernelChoice.Scorer(new(kernel, model.Interaction, layout.OneHot, stride));
+        var scorer = KernelChoice.Scorer(new(kernel, model.Crossing, layout.OneHot, stride));
         using var scratch = new NativeArray<float>((nuint)RowLearner.ScratchOf(layout.MaximumGroups, stride));
         using var buffer = new BatchBuffer();
         var row = new RowBuffer();

@@ -376,7 +376,7 @@ public sealed class ItemRanker
     /// <summary>Entries of one field do not cross in a pooled model, so a request with fields of the items has no inner product of its own.</summary>
     private bool SharesFields(SparseRow request)
     {
-        if (Model.Interaction == FeatureInteraction.Plain)
+        if (Model.Crossing == Crossing.Plain)
         {
             return false;
         }

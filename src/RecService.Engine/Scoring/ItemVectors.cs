@@ -30,7 +30,7 @@ internal sealed class ItemVectors
         _model = model;
         _kernel = kernel;
         _itemFields = itemFields;
-        Parts = model.Interaction == FeatureInteraction.FieldWeighted ? itemFields.Length : 1;
+        Parts = model.Crossing == Crossing.FieldWeighted ? itemFields.Length : 1;
         Length = checked(Parts * model.Stride);
         _vectors = new float[checked(items * Length)];
         _likeness = Likeness();
@@ -49,7 +49,7 @@ internal sealed class ItemVectors
     public void Set(int item, RowWorkspace row)
     {
         var vector = _vectors.AsSpan(item * Length, Length);
-        if (_model.Interaction != FeatureInteraction.FieldWeighted)
+        if (_model.Crossing != Crossing.FieldWeighted)
         {
             row.Sum.CopyTo(vector);
             return;
@@ -68,7 +68,7 @@ internal sealed class ItemVectors
     public float[] Query(RowWorkspace row)
     {
         var query = new float[Length];
-        if (_model.Interaction != FeatureInteraction.FieldWeighted)
+        if (_model.Crossing != Crossing.FieldWeighted)
         {
             row.Sum.CopyTo(query);
             return query;
@@ -108,7 +108,7 @@ internal sealed class ItemVectors
     /// </summary>
     private float[] Likeness()
     {
-        if (_model.Interaction != FeatureInteraction.FieldWeighted)
+        if (_model.Crossing != Crossing.FieldWeighted)
         {
             return [1];
         }

@@ -1,5 +1,3 @@
-using RecService.Engine.Training.Passes;
-
 namespace RecService.Engine.Scoring;
 
 /// <summary>The parts of a score; bias, linear parts and pairs sum to the score within 1e-5 · (1 + Σ|parts|).</summary>

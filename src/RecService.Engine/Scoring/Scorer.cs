@@ -128,7 +128,7 @@ public sealed class Scorer
         var pairs = new List<PairContribution>();
         for (var f = 0; f < fields.Length; f++)
         {
-            if (Model.Interaction == FeatureInteraction.Plain && WithinField(row, fields[f]) is { } within)
+            if (Model.Crossing == Crossing.Plain && WithinField(row, fields[f]) is { } within)
             {
                 pairs.Add(new(space.Fields[fields[f]], space.Fields[fields[f]], within));
             }
@@ -180,7 +180,7 @@ public sealed class Scorer
     }
 
     /// <summary>A workspace that no other thread uses; one is kept between calls, so that a thread by itself allocates nothing.</summary>
-    internal RowWorkspace Rent() => Interlocked.Exchange(ref _idle, null) ?? new(Model.Space, Model.Interaction, Model.Factors, _kernel);
+    internal RowWorkspace Rent() => Interlocked.Exchange(ref _idle, null) ?? new(Model.Space, Model.Crossing, Model.Factors, _kernel);
 
     internal void Return(RowWorkspace workspace) => Volatile.Write(ref _idle, workspace);
 

@@ -1,4 +1,3 @@
-using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Synthetic;

@@ -1,7 +1,5 @@
 using RecService.Engine.Data;
-using RecService.Engine.Kernels;
 using RecService.Engine.Losses;
-using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Passes;
@@ -15,9 +13,6 @@ namespace RecService.Engine.Training;
 /// </summary>
 public sealed class Trainer
 {
-    /// <summary>Every pair of fields has a weight, and models keep them as a square.</summary>
-    private const int MostWeightedFields = 4096;
-
     private readonly TrainingSettings _settings;
     private readonly LossRows _rows;
     private readonly FactorizationKernel _kernel;
@@ -30,9 +25,9 @@ public sealed class Trainer
         settings.Validate();
         _settings = settings;
         _rows = settings.Loss.Function().Rows;
-        if (_rows == LossRows.Choices)
+        if (_rows == LossRows.Blocks)
         {
-            throw new ArgumentException($"The loss {settings.Loss} is learned along sequences: see {nameof(Sequences.SequenceTrainer)}.", nameof(settings));
+            throw new ArgumentException($"The loss {settings.Loss} is learned along sequences.", nameof(settings));
         }
 
         _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
@@ -102,15 +97,15 @@ public sealed class Trainer
             throw new ArgumentException("Every user has every item, so that there are no pairs to learn from.", nameof(negatives));
         }
 
-        CheckSize(space);
+        TrainingSize.Check(space, _settings, KeepsState);
         var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
         if (_rows == LossRows.Pairs)
         {
-            train = negatives is null ? Pairs.Of(train, nameof(train)) : train;
-            holdout = holdout is null ? null : Pairs.Of(holdout, nameof(holdout));
+            train = negatives is null ? PairedExamples.Of(train, nameof(train)) : train;
+            holdout = holdout is null ? null : PairedExamples.Of(holdout, nameof(holdout));
         }
 
-        using var fit = new Fit(_settings, _kernel, space, train, holdout, negatives, ThreadStarted);
+        using var fit = new ModelInTraining(_settings, _kernel, space, train, holdout, negatives, ThreadStarted);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
         var startLoss = start is null ? null : fit.Start(start, formerColumns, cancellationToken);
         var bestLoss = startLoss ?? double.PositiveInfinity;
@@ -138,28 +133,6 @@ public sealed class Trainer
 
         var model = fit.ToModel(features);
         return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
-    }
-
-    private void CheckSize(FeatureSpace space)
-    {
-        if (_settings.L2ByField?.Keys.FirstOrDefault(field => !space.Fields.Contains(field, StringComparer.Ordinal)) is { } unknown)
-        {
-            throw new ArgumentException($"{nameof(TrainingSettings.L2ByField)} names the field '{unknown}', which the space has not.", nameof(space));
-        }
-
-        if (_settings.Interaction == FeatureInteraction.FieldWeighted && space.FieldCount > MostWeightedFields)
-        {
-            throw new ArgumentException($"Field weights are for {MostWeightedFields} fields at most; there are {space.FieldCount}.", nameof(space));
-        }
-
-        var sums = KeepsState ? Math.Max(1, KernelChoice.PlanesOf(_settings.Solver) - 1) : 1;
-        if ((long)space.FactorCount * FactorizationModel.StrideOf(_settings.Factors) * sums > Array.MaxLength)
-        {
-            throw new ArgumentException(
-                $"A model{(KeepsState ? " with its state" : "")} of {space.FactorCount} latent vectors of {_settings.Factors} numbers is larger than can be kept.",
-                nameof(space)
-            );
-        }
     }
 
     private static void Check(FeatureSpace space, ExampleSet examples, string name)

@@ -13,7 +13,7 @@ public sealed record FieldL2(float Linear, float Factors);
 public sealed record TrainingSettings
 {
     /// <summary>Which features cross.</summary>
-    public FeatureInteraction Interaction { get; init; } = FeatureInteraction.FieldPooled;
+    public Crossing Crossing { get; init; } = Crossing.FieldPooled;
 
     /// <summary>What is minimised.</summary>
     public Loss Loss { get; init; } = Loss.Squared;
@@ -57,7 +57,7 @@ public sealed record TrainingSettings
 
     /// <summary>
     /// Of sequences: how many negatives, drawn anew for each block of rows, what was chosen is compared with; 0 for all items. Null takes all of catalogues that
-    /// are small enough, and else 256.
+    /// are small enough, and else 512.
     /// </summary>
     public int? Negatives { get; init; }
 
@@ -106,6 +106,8 @@ public sealed record TrainingSettings
         {
             Loss = loss,
             Factors = defaults.Factors,
+            Epochs = defaults.Epochs,
+            Patience = defaults.Patience,
             Solver = solver,
             LearningRate = solver switch
             {
@@ -124,7 +126,7 @@ public sealed record TrainingSettings
     /// <exception cref="ArgumentException">A setting is out of range; the message names it.</exception>
     public void Validate()
     {
-        Require(Enum.IsDefined(Interaction), nameof(Interaction), Interaction, "a known interaction");
+        Require(Enum.IsDefined(Crossing), nameof(Crossing), Crossing, "a known crossing");
         Require(Enum.IsDefined(Loss), nameof(Loss), Loss, "a known loss");
         Require(Factors is >= 0 and <= 4096, nameof(Factors), Factors, "0 to 4096");
         Require(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");

@@ -166,7 +166,7 @@ public sealed class TrainingState
     private static (int Sums, int Parameters, bool Touches) ShapeOf(FactorizationModel model, Solver? solver) =>
         (
             solver is null ? 0 : KernelChoice.PlanesOf(solver.Value) - 1,
-            model.Space.ColumnCount + ParameterTables.SpecialsOf(model.Space, model.Interaction),
+            model.Space.ColumnCount + ParameterTables.SpecialsOf(model.Space, model.Crossing),
             solver == Kernels.Solver.Adam
         );
 

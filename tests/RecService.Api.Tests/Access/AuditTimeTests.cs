@@ -13,7 +13,9 @@ public sealed class AuditTimeTests(KeyedService service) : IClassFixture<KeyedSe
     public async Task The_log_is_read_from_a_time_on_and_up_to_another_one()
     {
         var (_, prefix) = await service.NewKeyAsync("audited", Roles.Score);
-        var at = (await EntriesAsync("action=key.create")).Single(entry => TargetOf(entry).StartsWith(prefix, StringComparison.Ordinal)).GetProperty("at");
+        var at = (await EntriesAsync("action=key.create"))
+            .Single(entry => TargetOf(entry).StartsWith(prefix, StringComparison.Ordinal))
+            .GetProperty("at");
         var time = Uri.EscapeDataString(at.GetString()!);
         var later = Uri.EscapeDataString(at.GetDateTimeOffset().AddMicroseconds(1).UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
 

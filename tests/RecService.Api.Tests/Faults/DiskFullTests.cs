@@ -52,7 +52,7 @@ public sealed class DiskFullTests(ITestOutputHelper output)
     private static async Task<long> FillAsync(HttpClient client)
     {
         long acknowledged = 0;
-        for (var refusals = 0; refusals < 5; )
+        for (var refusals = 0; refusals < 5;)
         {
             try
             {

@@ -9,7 +9,14 @@ namespace RecService.Api.Tests.Http;
 
 public sealed class ImportSlotLimitTests
 {
-    private readonly ImportSlots _slots = new(Options.Create(new LoadOptions { Imports = new() { Concurrent = 3, PerKey = 2 } }));
+    private readonly ImportSlots _slots = new(
+        Options.Create(
+            new LoadOptions
+            {
+                Imports = new() { Concurrent = 3, PerKey = 2 },
+            }
+        )
+    );
 
     [Fact]
     public async Task A_key_has_its_number_of_imports_and_all_keys_have_theirs()
@@ -17,9 +24,9 @@ public sealed class ImportSlotLimitTests
         var ends = new TaskCompletionSource<object?>();
         Task<object?>[] going = [BeginAsync("a", ends.Task), BeginAsync("a", ends.Task), BeginAsync("b", ends.Task)];
 
-        Status(await BeginAsync("a", ends.Task)).ShouldBe(StatusCodes.Status429TooManyRequests);
-        Status(await BeginAsync("b", ends.Task)).ShouldBe(StatusCodes.Status503ServiceUnavailable);
-        Status(await BeginAsync("c", ends.Task)).ShouldBe(StatusCodes.Status503ServiceUnavailable);
+        (await RefusalAsync("a", ends.Task)).ShouldBe(StatusCodes.Status429TooManyRequests);
+        (await RefusalAsync("b", ends.Task)).ShouldBe(StatusCodes.Status503ServiceUnavailable);
+        (await RefusalAsync("c", ends.Task)).ShouldBe(StatusCodes.Status503ServiceUnavailable);
 
         ends.SetResult("done");
         (await Task.WhenAll(going)).ShouldAllBe(result => Equals(result, "done"));
@@ -43,5 +50,10 @@ public sealed class ImportSlotLimitTests
         return _slots.InvokeAsync(EndpointFilterInvocationContext.Create(http), _ => new(import)).AsTask();
     }
 
-    private static int Status(object? result) => result.ShouldBeOfType<ProblemHttpResult>().StatusCode;
+    private async Task<int> RefusalAsync(string key, Task<object?> import)
+    {
+        var answer = BeginAsync(key, import);
+        answer.IsCompleted.ShouldBeTrue("the import was let in");
+        return (await answer).ShouldBeOfType<ProblemHttpResult>().StatusCode;
+    }
 }

@@ -34,7 +34,12 @@ public sealed class LastPageTests(LastPageTests.Service service) : IClassFixture
     private Task<JsonElement> PageAsync(string list, int limit) => service.Client.GetJsonAsync($"/v1/{list}?limit={limit}");
 
     private static List<string> Elements(JsonElement page) =>
-        [.. page.EnumerateObject().Single(part => part.Value.ValueKind == JsonValueKind.Array).Value.EnumerateArray().Select(each => each.ToString())];
+        [
+            .. page.EnumerateObject()
+                .Single(part => part.Value.ValueKind == JsonValueKind.Array)
+                .Value.EnumerateArray()
+                .Select(each => each.ToString()),
+        ];
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {

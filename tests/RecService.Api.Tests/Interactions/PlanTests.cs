@@ -3,7 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using RecService.Api.Http.Bulk;
-using RecService.Api.Http;
 using RecService.Api.Interactions;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Embedded;

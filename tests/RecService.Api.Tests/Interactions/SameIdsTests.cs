@@ -9,7 +9,7 @@ using RecService.Api.Tests.Fixtures;
 namespace RecService.Api.Tests.Interactions;
 
 /// <summary>Writers of the same ids, each in an order of its own.</summary>
-public sealed class SameIdsTests(ServiceFixture service, ITestOutputHelper output) : IClassFixture<ServiceFixture>
+public sealed class SameIdsTests(SameIdsTests.Service service, ITestOutputHelper output) : IClassFixture<SameIdsTests.Service>
 {
     [Theory]
     [InlineData("direct", 30, false, false)]
@@ -60,7 +60,7 @@ public sealed class SameIdsTests(ServiceFixture service, ITestOutputHelper outpu
     {
         await using var replica = new RecServiceFactory(
             service.ConnectionString,
-            new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Enabled"] = "false" }
+            new Dictionary<string, string>(Service.Patient, StringComparer.Ordinal) { ["Training:Enabled"] = "false" }
         );
         using var other = replica.CreateClient();
         var shared = Enumerable.Range(0, 100).Select(i => Row($"mix-{i}", $"mix-u{i % 7}", $"mix-i{i % 11}")).ToArray();
@@ -124,6 +124,15 @@ public sealed class SameIdsTests(ServiceFixture service, ITestOutputHelper outpu
     }
 
     private static SentRow Row(string id, string user, string item) => new(id, user, item, "view");
+
+    public sealed class Service(DatabaseServer server) : ServiceFixture(server)
+    {
+        /// <summary>Writers wait for each other here, which on a busy machine takes its time.</summary>
+        public static IReadOnlyDictionary<string, string> Patient { get; } =
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["Database:CommandTimeout"] = "00:05:00" };
+
+        protected override IReadOnlyDictionary<string, string> Settings => Patient;
+    }
 
     private sealed record SentRow(string? interactionId, string userId, string itemId, string type);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Interactions;
@@ -39,6 +40,6 @@ public sealed class TimeRangeTests(ServiceFixture service) : IClassFixture<Servi
             .. (await service.Client.GetJsonAsync($"/v1/interactions?{query}"))
                 .GetProperty("interactions")
                 .EnumerateArray()
-                .Select(interaction => interaction.GetProperty("occurredAt").GetDateTimeOffset().ToString("yyyy-MM-ddTHH:mm:ss'Z'")),
+                .Select(interaction => interaction.GetProperty("occurredAt").GetDateTimeOffset().ToString("yyyy-MM-ddTHH:mm:ss'Z'", CultureInfo.InvariantCulture)),
         ];
 }

@@ -73,7 +73,7 @@ public sealed class PublisherTests(PublisherTests.Service service) : IClassFixtu
             overflowing,
             new FactorizationModel(
                 model.Space,
-                model.Interaction,
+                model.Crossing,
                 model.Loss,
                 model.Factors,
                 bias: float.MaxValue,
@@ -104,8 +104,7 @@ public sealed class PublisherTests(PublisherTests.Service service) : IClassFixtu
     private async Task<string?> SnapshotStatusAsync() =>
         (await service.Client.GetJsonAsync("/health/ready")).GetProperty("checks").GetProperty("snapshot").GetProperty("status").GetString();
 
-    private Task RefreshAsync() =>
-        service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+    private Task RefreshAsync() => service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {

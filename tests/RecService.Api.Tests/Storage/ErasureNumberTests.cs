@@ -1,4 +1,3 @@
-using Npgsql;
 using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Tests.Training;

@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using RecService.Api.Http.Errors;
-using RecService.Api.Http;
 using RecService.Api.Models;
 using RecService.Api.Telemetry;
 

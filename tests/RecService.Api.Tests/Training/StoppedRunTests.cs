@@ -68,7 +68,8 @@ public sealed class StoppedRunTests(StoppedRunTests.Service service) : IClassFix
 
         var ended = await service.Client.EndOfRunAsync(run.RunId);
         ended.GetProperty("status").GetString().ShouldBe("failed");
-        ended.GetProperty("error").GetString()!.ShouldContain("process ended");
+        // Whichever was first: the other process, or this one, which looks at its lock every second.
+        ended.GetProperty("error").GetString()!.ShouldMatch("process ended|right to train was lost");
         (await service.Client.TrainAsync()).GetProperty("status").GetString().ShouldBe("succeeded", "this process waits for its former run to end");
         await ShouldHaveNoModelAsync(run.RunId);
     }
@@ -104,6 +105,8 @@ public sealed class StoppedRunTests(StoppedRunTests.Service service) : IClassFix
                 ["Training:Enabled"] = "false",
                 ["Training:Objective"] = "rating",
                 ["Training:Epochs"] = "2",
+                // What a run stores waits for its test, however busy the machine is.
+                ["Database:CommandTimeout"] = "00:05:00",
             };
 
         protected override IReadOnlyDictionary<string, string> Settings => TrainingSettings;

@@ -6,7 +6,7 @@ public sealed class CommandLineTests : CliTest
     [InlineData("train", "--loss <squared|logistic|bpr>", "--solver <sgd|adagrad|adam>", "[default: 16]")]
     [InlineData("predict", "--scores")]
     [InlineData("evaluate", "--json")]
-    [InlineData("rank", "--loss <bpr|logistic>", "--candidates", "--baseline <popularity|item-knn>", "[default: 64]")]
+    [InlineData("rank", "--loss <softmax|logistic|bpr>", "--history <N|off>", "--candidates", "--baseline <popularity|item-knn>", "[default: 64]")]
     [InlineData("convert", "--in", "--out")]
     [InlineData("generate", "--fields", "--ratings", "--pairs")]
     public async Task Each_command_explains_itself_with_an_example(string command, params string[] parts)

@@ -10,11 +10,7 @@ public sealed class PairwiseRowsTests
     [Fact]
     public void Sides_with_the_same_entries_are_the_same_user_in_whatever_order_they_stand()
     {
-        var users = UsersOf(
-            [(0, 1f), (2, 0.5f), (3, 1f)],
-            [(3, 1f), (2, 0.5f), (0, 1f)],
-            [(2, 0.5f), (4, 1f), (0, 1f)]
-        );
+        var users = UsersOf([(0, 1f), (2, 0.5f), (3, 1f)], [(3, 1f), (2, 0.5f), (0, 1f)], [(2, 0.5f), (4, 1f), (0, 1f)]);
 
         users.ShouldBe([0, 0, 0]);
     }

@@ -92,6 +92,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
     [InlineData("--baseline", "popularity")]
     [InlineData("--baseline", "item-knn")]
     [InlineData("--epochs", "2")]
+    [InlineData("--loss", "bpr", "--epochs", "2")]
     public async Task Test_pairs_that_are_known_are_dropped_and_counted(params string[] options)
     {
         var train = Write("train.tsv", Drinks);
@@ -122,6 +123,9 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
     [InlineData("--valid", "valid.tsv")]
     [InlineData("--user-features", "features.tsv")]
     [InlineData("--deterministic")]
+    [InlineData("--history", "10")]
+    [InlineData("--user-ids", "on")]
+    [InlineData("--dropout", "0")]
     public async Task A_baseline_takes_no_options_of_models(params string[] options) =>
         (await FailureAsync(2, ["rank", "--train", "train.tsv", "--test", "test.tsv", "--baseline", "popularity", .. options])).ShouldContain(
             $"--baseline trains no model, which {options[0]} is for."
@@ -130,7 +134,11 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
     [Theory]
     [InlineData("--neighbours is for --baseline item-knn only.", "--neighbours", "5")]
     [InlineData("--neighbours is for --baseline item-knn only.", "--neighbours", "5", "--baseline", "popularity")]
-    [InlineData("--negatives is '2147483647'; it must be a whole number from 1 to 1000.", "--negatives", "2147483647")]
+    [InlineData("--negatives is '2147483647'; it must be a whole number from 0 to 100000.", "--negatives", "2147483647")]
+    [InlineData("--history is '0'; it must be a whole number from 1 to 10000, or off.", "--history", "0")]
+    [InlineData("--dropout is '1'; it must be a number from 0 to below 1.", "--dropout", "1")]
+    [InlineData("--history-half-life is for --times only.", "--history-half-life", "60")]
+    [InlineData("--exclude-seen is 'all'; it must be user, user+context or none.", "--exclude-seen", "all")]
     public async Task Wrong_options_end_with_2_before_anything_is_read(string message, params string[] options) =>
         (await FailureAsync(2, ["rank", "--train", "absent.tsv", "--test", "absent.tsv", .. options])).ShouldContain(message);
 
@@ -151,7 +159,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
     [InlineData("bpr", "weighted", "tag")]
     [InlineData("logistic", "pooled", "item")]
     [InlineData("logistic", "plain", "tag")]
-    public async Task A_model_ranks_items_that_training_has_not_by_their_features(string loss, string interaction, string field)
+    public async Task A_model_ranks_items_that_training_has_not_by_their_features(string loss, string crossing, string field)
     {
         // Even users choose even items, and parity is a feature of each item. Items 20 to 29 are in no pair of training.
         var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 30) where (user + item) % 2 == 0 select (user, item);
@@ -180,8 +188,10 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
             candidates,
             "--loss",
             loss,
+            "--history",
+            "off",
             "--interaction",
-            interaction,
+            crossing,
             "--item-feature-field",
             field,
             "--k",
@@ -213,8 +223,10 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         static string Line((int User, int Item) pair) => $"{pair.User}\t{pair.Item}\n";
     }
 
-    [Fact]
-    public async Task Features_of_users_make_up_for_users_that_training_has_not()
+    [Theory]
+    [InlineData("--loss", "bpr")]
+    [InlineData("--history", "off")]
+    public async Task Features_of_users_make_up_for_users_that_training_has_not(params string[] options)
     {
         var pairs = from user in Enumerable.Range(0, 20) from item in Enumerable.Range(0, 12) where (user + item) % 2 == 0 select $"{user}\t{item}\n";
         var train = Write("train.tsv", string.Concat(pairs));
@@ -222,7 +234,20 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         var known = Enumerable.Range(0, 20).Select(user => $"{user}\t{(user % 2 == 0 ? "even" : "odd")}\n");
         var features = Write("features.tsv", string.Concat(known) + "eve\teven\nolaf\todd\n");
 
-        var report = await ReportAsync("rank", "--train", train, "--test", test, "--user-features", features, "--k", "8", "--epochs", "40");
+        var report = await ReportAsync([
+            "rank",
+            "--train",
+            train,
+            "--test",
+            test,
+            "--user-features",
+            features,
+            "--k",
+            "8",
+            "--epochs",
+            "40",
+            .. options,
+        ]);
 
         Number(report["test"]!["ndcg@10"]).ShouldBe(1, 1e-12);
     }
@@ -246,7 +271,7 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         }
 
         var (trainFile, testFile, model) = (Write("train.tsv", train.ToString()), Write("test.tsv", test.ToString()), PathOf("model.rfm"));
-        var report = await ReportAsync("rank", "--train", trainFile, "--test", testFile, "--k", "4", "--epochs", "30", "--model", model);
+        var report = await ReportAsync("rank", "--train", trainFile, "--test", testFile, "--loss", "bpr", "--history", "off", "--k", "4", "--epochs", "30", "--model", model);
 
         report["queries"]!.GetValue<int>().ShouldBe(24);
         Number(report["test"]!["mrr"]).ShouldBe(1);
@@ -283,6 +308,10 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
             test,
             "--test",
             test,
+            "--loss",
+            "bpr",
+            "--history",
+            "off",
             "--epochs",
             "30",
             "--patience",
@@ -295,6 +324,117 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
 
         var valid = report["epochs"]!.AsArray().Select(epoch => Number(epoch!["validMetric"])).ToArray();
         report["bestEpoch"]!.GetValue<int>().ShouldBe(1 + Array.IndexOf(valid, valid.Min()));
+    }
+
+    [Fact]
+    public async Task What_comes_next_is_learned_from_what_came_before()
+    {
+        var (train, test) = Chain(users: 60, items: 20, length: 10, times: false);
+        var model = PathOf("model.rfm");
+
+        var report = await ReportAsync("rank", "--train", train, "--test", test, "--exclude-seen", "none", "--k", "8", "--epochs", "300", "--patience", "300", "--model", model);
+
+        // Without pairs to validate by, the last ones of training tell how many epochs are best.
+        Number(report["test"]!["mrr"]).ShouldBeGreaterThan(0.9);
+        Keys(report["trialEpochs"]![0]).ShouldContain("validNdcg@10");
+        Keys(report["epochs"]![0]).ShouldBe(["epoch", "seconds", "examplesPerSecond", "trainLoss", "validMetric"]);
+        var best = report["trialEpochs"]!.AsArray().MaxBy(epoch => Number(epoch!["validNdcg@10"]))!["epoch"]!.GetValue<int>();
+        report["bestEpoch"]!.GetValue<int>().ShouldBe(best);
+        report["epochs"]!.AsArray().Count.ShouldBe(best);
+        var settings = report["settings"]!;
+        settings["loss"]!.GetValue<string>().ShouldBe("softmax");
+        settings["history"]!.GetValue<int>().ShouldBe(200);
+        settings["userIds"]!.GetValue<bool>().ShouldBeFalse();
+        using var file = File.OpenRead(model);
+        var stored = ModelFile.Load(file);
+        stored.History!.Length.ShouldBe(200);
+        stored.Space.Fields.ShouldBe(["item", "history", "history.recent"]);
+
+        // Who asks alone does not tell.
+        var without = await ReportAsync("rank", "--train", train, "--test", test, "--exclude-seen", "none", "--k", "8", "--epochs", "300", "--patience", "300", "--history", "off");
+        Number(without["test"]!["mrr"]).ShouldBeLessThan(0.6);
+        without["settings"]!["history"].ShouldBeNull();
+        without["settings"]!["userIds"]!.GetValue<bool>().ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Times_put_choices_in_order_and_results_come_by_the_gap()
+    {
+        var (train, test) = Chain(users: 60, items: 20, length: 10, times: true);
+        // Backwards, which the times put right.
+        File.WriteAllLines(train, File.ReadAllLines(train).Reverse());
+
+        var report = await ReportAsync("rank", "--train", train, "--test", test, "--times", "--exclude-seen", "none", "--k", "8", "--epochs", "300", "--patience", "300");
+
+        Number(report["test"]!["mrr"]).ShouldBeGreaterThan(0.8);
+        Keys(report["testByGap"]).ShouldBe(["up to 30 s", "above an hour"]);
+        report["testByGap"]!["up to 30 s"]!["queries"]!.GetValue<int>().ShouldBe(20);
+        report["testByGap"]!["above an hour"]!["queries"]!.GetValue<int>().ShouldBe(20);
+        Number(report["testByGap"]!["up to 30 s"]!["mrr"]).ShouldBeGreaterThan(0.8);
+        (await FailureAsync(1, "rank", "--train", Write("bad.tsv", "ann\ttea\tnow\n"), "--test", test, "--times")).ShouldContain(
+            "bad.tsv(1,9): the time 'now' is not a finite number."
+        );
+    }
+
+    [Fact]
+    public async Task What_counts_as_seen_can_be_chosen()
+    {
+        // Everyone takes tea in the morning and wine in the evening, again and again, and each once something else.
+        var (train, test) = (new StringWriter(), new StringWriter());
+        for (var user = 0; user < 30; user++)
+        {
+            for (var day = 0; day < 4; day++)
+            {
+                train.Write($"{user}\ttea\tmorning\n{user}\twine\tevening\n");
+            }
+
+            train.Write($"{user}\tjuice{user % 5}\tmorning\n");
+            test.Write($"{user}\ttea\tmorning\n{user}\ttea\tevening\n");
+        }
+
+        string[] args = ["rank", "--train", Write("train.tsv", train.ToString()), "--test", Write("test.tsv", test.ToString()), "--k", "4", "--epochs", "10"];
+
+        (await FailureAsync(1, args)).ShouldContain("has every pair");
+        var inContext = await ReportAsync([.. args, "--exclude-seen", "user+context"]);
+        inContext["queries"]!.GetValue<int>().ShouldBe(30);
+        inContext["droppedTestPairs"]!.GetValue<int>().ShouldBe(30);
+        var none = await ReportAsync([.. args, "--exclude-seen", "none", "--model", PathOf("model.rfm")]);
+        none["queries"]!.GetValue<int>().ShouldBe(60);
+        Number(none["test"]!["hr@10"]).ShouldBe(1);
+        using var file = File.OpenRead(PathOf("model.rfm"));
+        ModelFile.Load(file).Space.Fields.ShouldContain("repeat");
+    }
+
+    [Theory]
+    [InlineData("bpr")]
+    [InlineData("logistic")]
+    public async Task Other_losses_take_histories_too(string loss)
+    {
+        var (train, test) = Chain(users: 80, items: 20, length: 10, times: false);
+
+        var report = await ReportAsync(
+            [.. "rank --loss".Split(' '), loss, "--train", train, "--test", test, "--history", "20", "--k", "8", "--epochs", "60", "--patience", "60", "--l2", "0"]
+        );
+
+        Number(report["test"]!["mrr"]).ShouldBeGreaterThan(0.7);
+        report["settings"]!["history"]!.GetValue<int>().ShouldBe(20);
+    }
+
+    /// <summary>Users who go from an item to the next, each from one of their own on; the last one is the test, at once or after a while.</summary>
+    private (string Train, string Test) Chain(int users, int items, int length, bool times)
+    {
+        var (train, test) = (new StringWriter(), new StringWriter());
+        for (var user = 0; user < users; user++)
+        {
+            var gap = new[] { 10, 100, 10_000 }[user % 3];
+            for (var e = 0; e <= length; e++)
+            {
+                var time = times ? $"\t{(20 * e) + (e == length ? gap - 20 : 0)}" : "";
+                (e == length ? test : train).Write($"{user}\t{((user * 5) + e) % items}{time}\n");
+            }
+        }
+
+        return (Write("chain-train.tsv", train.ToString()), Write("chain-test.tsv", test.ToString()));
     }
 
     [Fact]
@@ -338,9 +478,8 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
             "2",
             "--baseline",
         ];
-        var (popularity, nearest) = source == RatingFolders.MovieLens
-            ? ([0.0417, 0.0194, 0.0626, 0.0245], [0.0611, 0.0337, 0.1133, 0.0468])
-            : KnownFigures(folder);
+        var (popularity, nearest) =
+            source == RatingFolders.MovieLens ? ([0.0417, 0.0194, 0.0626, 0.0245], [0.0611, 0.0337, 0.1133, 0.0468]) : KnownFigures(folder);
 
         Figures(await ReportAsync([.. args, "popularity"])).ShouldBe(popularity, 5e-5);
         Figures(await ReportAsync([.. args, "item-knn"])).ShouldBe(nearest, 5e-5);
@@ -354,9 +493,6 @@ public sealed class RankCommandTests(RatingFolders folders) : CliTest
         var (train, test) = (PlainRanking.Read(folder, "train"), PlainRanking.Read(folder, "test"));
         var items = 1 + Math.Max(train.Items.Max(), test.Items.Max());
         var counts = PlainRanking.Popularity(items, train);
-        return (
-            PlainRanking.Figures(train, test, _ => counts),
-            PlainRanking.Figures(train, test, PlainRanking.Nearest(items, train))
-        );
+        return (PlainRanking.Figures(train, test, _ => counts), PlainRanking.Figures(train, test, PlainRanking.Nearest(items, train)));
     }
 }

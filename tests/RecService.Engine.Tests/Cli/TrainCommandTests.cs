@@ -313,9 +313,9 @@ public sealed class TrainCommandTests : CliTest
         report["settings"]!["interaction"]!.GetValue<string>().ShouldBe("plain");
         report["fields"]!.GetValue<int>().ShouldBe(1);
 
-        foreach (var interaction in new[] { "pooled", "weighted" })
+        foreach (var crossing in new[] { "pooled", "weighted" })
         {
-            (await FailureAsync(1, "train", "--train", train, "--interaction", interaction)).ShouldContain("all features are of one field");
+            (await FailureAsync(1, "train", "--train", train, "--interaction", crossing)).ShouldContain("all features are of one field");
         }
     }
 

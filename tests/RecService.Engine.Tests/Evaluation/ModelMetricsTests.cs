@@ -14,15 +14,15 @@ public sealed class ModelMetricsTests
     private const int Items = 40;
 
     [Theory]
-    [InlineData(FeatureInteraction.FieldPooled, 0)]
-    [InlineData(FeatureInteraction.FieldPooled, 1)]
-    [InlineData(FeatureInteraction.FieldPooled, 19)]
-    [InlineData(FeatureInteraction.Plain, 8)]
-    [InlineData(FeatureInteraction.Plain, 21)]
-    public void A_model_ranks_as_its_scores_do_one_by_one(FeatureInteraction interaction, int factors)
+    [InlineData(Crossing.FieldPooled, 0)]
+    [InlineData(Crossing.FieldPooled, 1)]
+    [InlineData(Crossing.FieldPooled, 19)]
+    [InlineData(Crossing.Plain, 8)]
+    [InlineData(Crossing.Plain, 21)]
+    public void A_model_ranks_as_its_scores_do_one_by_one(Crossing crossing, int factors)
     {
         // Users and items in fields of their own; each item also has a tag.
-        var model = Model(interaction, factors, ["user", "item", "tag"], c => c < Users ? 0
+        var model = Model(crossing, factors, ["user", "item", "tag"], c => c < Users ? 0
             : c < Users + Items ? 1
             : 2);
         AssertRanksAsScorer(model);
@@ -32,7 +32,7 @@ public sealed class ModelMetricsTests
     public void Squared_models_are_measured_by_clipped_predictions()
     {
         // Scores are 5 · x; the range of the targets is 0 to 2.
-        var model = new FactorizationModel(FeatureSpace.OfOneField(1), FeatureInteraction.Plain, Loss.Squared, 0, 0, [5f], [], 0, 2);
+        var model = new FactorizationModel(FeatureSpace.OfOneField(1), Crossing.Plain, Loss.Squared, 0, 0, [5f], [], 0, 2);
         var examples = new ExampleSet(
             SparseRows.FromDense(
                 new float[,]
@@ -55,7 +55,7 @@ public sealed class ModelMetricsTests
     [Fact]
     public void Logistic_models_are_measured_by_probabilities()
     {
-        var model = new FactorizationModel(FeatureSpace.OfOneField(1), FeatureInteraction.Plain, Loss.Logistic, 0, 0, [1f], []);
+        var model = new FactorizationModel(FeatureSpace.OfOneField(1), Crossing.Plain, Loss.Logistic, 0, 0, [1f], []);
         var examples = new ExampleSet(
             SparseRows.FromDense(
                 new float[,]
@@ -127,7 +127,7 @@ public sealed class ModelMetricsTests
         return builder.Build();
     }
 
-    private static FactorizationModel Model(FeatureInteraction interaction, int factors, string[] fields, Func<int, int> fieldOf)
+    private static FactorizationModel Model(Crossing crossing, int factors, string[] fields, Func<int, int> fieldOf)
     {
         const int Columns = Users + Items + 3;
         var random = new RandomSource(4);
@@ -142,6 +142,6 @@ public sealed class ModelMetricsTests
             }
         }
 
-        return new(space, interaction, Loss.Squared, factors, 1, [.. Enumerable.Range(0, Columns).Select(_ => (float)random.NextNormal())], table);
+        return new(space, crossing, Loss.Squared, factors, 1, [.. Enumerable.Range(0, Columns).Select(_ => (float)random.NextNormal())], table);
     }
 }

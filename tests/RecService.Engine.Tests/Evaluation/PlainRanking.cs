@@ -8,14 +8,11 @@ internal static class PlainRanking
     {
         var met = train.Users.Zip(train.Items).ToHashSet();
         var ranks = test
-            .Users.Zip(
-                test.Items,
-                (user, wanted) =>
-                {
-                    var of = scores(user);
-                    return 1 + Enumerable.Range(0, of.Length).Count(item => item != wanted && !met.Contains((user, item)) && of[item] >= of[wanted]);
-                }
-            )
+            .Users.Zip(test.Items, (user, wanted) =>
+            {
+                var of = scores(user);
+                return 1 + Enumerable.Range(0, of.Length).Count(item => item != wanted && !met.Contains((user, item)) && of[item] >= of[wanted]);
+            })
             .ToArray();
         return [HitRate(10), Gain(10), HitRate(20), Gain(20)];
 

@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-using RecService.Engine.Kernels;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -20,10 +19,10 @@ public sealed class KernelTests
         {
             for (var fields = 1; fields <= 6; fields++)
             {
-                foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+                foreach (var crossing in Enum.GetValues<Crossing>())
                 {
                     var space = RandomModels.Space(fields, shared: (k + fields) % 2 == 1);
-                    var model = RandomModels.Model(space, interaction, k, random);
+                    var model = RandomModels.Model(space, crossing, k, random);
                     var scorer = new Scorer(model, FactorizationKernel.ByName(kernel));
                     foreach (var numeric in new[] { false, true })
                     {
@@ -40,7 +39,7 @@ public sealed class KernelTests
     public void A_column_that_stands_twice_in_a_row_adds_up_and_crosses_with_itself_only_in_a_plain_model()
     {
         var random = new RandomSource(3);
-        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        foreach (var crossing in Enum.GetValues<Crossing>())
         {
             var space = RandomModels.Space(3, shared: true);
             var row = new Engine.Data.RowBuffer();
@@ -48,7 +47,7 @@ public sealed class KernelTests
             row.Add(7);
             row.Add(1, -2);
             row.Add(6);
-            Check(new(RandomModels.Model(space, interaction, 5, random)), row);
+            Check(new(RandomModels.Model(space, crossing, 5, random)), row);
         }
     }
 
@@ -59,12 +58,12 @@ public sealed class KernelTests
         var space = RandomModels.Space(2);
         var table = new float[space.FactorCount * 16];
         (table[0], table[5 * 16]) = (1e4f, 1e-8f);
-        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        foreach (var crossing in Enum.GetValues<Crossing>())
         {
-            float[]? fieldWeights = interaction == FeatureInteraction.FieldWeighted ? [0, 1, 1, 0] : null;
+            float[]? fieldWeights = crossing == Crossing.FieldWeighted ? [0, 1, 1, 0] : null;
             var model = new FactorizationModel(
                 space,
-                interaction,
+                crossing,
                 Loss.Squared,
                 1,
                 0,
@@ -122,11 +121,11 @@ public sealed class KernelTests
     {
         var random = new RandomSource(7);
         var space = RandomModels.Space(4, shared: true);
-        var pooled = RandomModels.Model(space, FeatureInteraction.FieldPooled, 21, random);
+        var pooled = RandomModels.Model(space, Crossing.FieldPooled, 21, random);
         float[] ones = [0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0];
         var weighted = new FactorizationModel(
             space,
-            FeatureInteraction.FieldWeighted,
+            Crossing.FieldWeighted,
             Loss.Squared,
             21,
             pooled.Bias,

@@ -1,5 +1,4 @@
 using RecService.Engine.Data;
-using RecService.Engine.Kernels;
 using RecService.Engine.Layer;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
@@ -10,16 +9,16 @@ namespace RecService.Engine.Tests.Layer;
 
 public sealed class FactorizationLayerTests
 {
-    public static TheoryData<FeatureInteraction, string> Cases
+    public static TheoryData<Crossing, string> Cases
     {
         get
         {
-            var cases = new TheoryData<FeatureInteraction, string>();
-            foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+            var cases = new TheoryData<Crossing, string>();
+            foreach (var crossing in Enum.GetValues<Crossing>())
             {
                 foreach (var kernel in FactorizationKernel.All)
                 {
-                    cases.Add(interaction, kernel.Name);
+                    cases.Add(crossing, kernel.Name);
                 }
             }
 
@@ -29,9 +28,9 @@ public sealed class FactorizationLayerTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Forward_gives_the_cross_vectors_of_the_model(FeatureInteraction interaction, string kernel)
+    public void Forward_gives_the_cross_vectors_of_the_model(Crossing crossing, string kernel)
     {
-        var (model, batch) = Problem(interaction, k: 19, seed: 1);
+        var (model, batch) = Problem(crossing, k: 19, seed: 1);
         var layer = new FactorizationLayer(model, FactorizationKernel.ByName(kernel));
         var (cross, affine) = (new float[batch.Count * 19], new float[batch.Count]);
         layer.Forward(batch, cross, affine);
@@ -51,20 +50,20 @@ public sealed class FactorizationLayerTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Gradients_by_parameters_and_inputs_equal_finite_differences(FeatureInteraction interaction, string kernel)
+    public void Gradients_by_parameters_and_inputs_equal_finite_differences(Crossing crossing, string kernel)
     {
         foreach (var k in new[] { 0, 1, 5, 16, 17 })
         {
-            var (model, batch) = Problem(interaction, k, seed: 2 + (ulong)k);
+            var (model, batch) = Problem(crossing, k, seed: 2 + (ulong)k);
             Check(model, batch, kernel, $"k = {k}");
         }
     }
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void A_dense_batch_has_gradients_by_its_zeros_too(FeatureInteraction interaction, string kernel)
+    public void A_dense_batch_has_gradients_by_its_zeros_too(Crossing crossing, string kernel)
     {
-        var (model, _) = Problem(interaction, k: 6, seed: 30);
+        var (model, _) = Problem(crossing, k: 6, seed: 30);
         var random = new RandomSource(31);
         var columns = model.Space.ColumnCount;
         var dense = new float[4, columns];
@@ -86,7 +85,7 @@ public sealed class FactorizationLayerTests
     {
         // Columns 1 and 2 are the same tag, on an item and in a request: one latent vector v, so cross = v ⊙ v and ∂/∂v = 2v.
         var space = new FeatureSpace(["user", "tag", "context.tags"], [0, 1, 2], [0, 1, 1]);
-        var layer = new FactorizationLayer(space, FeatureInteraction.FieldPooled, 3);
+        var layer = new FactorizationLayer(space, Crossing.FieldPooled, 3);
         var batch = SparseRows.FromDense(
             new float[,]
             {
@@ -106,7 +105,7 @@ public sealed class FactorizationLayerTests
     {
         foreach (var optimizer in Enum.GetValues<LayerOptimizer>())
         {
-            var (model, _) = Problem(FeatureInteraction.FieldPooled, k: 18, seed: 40);
+            var (model, _) = Problem(Crossing.FieldPooled, k: 18, seed: 40);
             var layer = new FactorizationLayer(model);
             var batch = SparseRows.FromDense(
                 new float[,]
@@ -161,7 +160,7 @@ public sealed class FactorizationLayerTests
     {
         foreach (var optimizer in Enum.GetValues<LayerOptimizer>())
         {
-            var layer = new FactorizationLayer(RandomModels.Space(3), FeatureInteraction.FieldWeighted, 18);
+            var layer = new FactorizationLayer(RandomModels.Space(3), Crossing.FieldWeighted, 18);
             layer.FieldWeights.ToArray().ShouldBe([0, 1, 1, 1, 0, 1, 1, 1, 0]);
             var batch = SparseRows.FromDense(
                 new float[,]
@@ -193,13 +192,13 @@ public sealed class FactorizationLayerTests
     }
 
     [Theory]
-    [InlineData(FeatureInteraction.FieldPooled)]
-    [InlineData(FeatureInteraction.FieldWeighted)]
-    public void Training_a_machine_through_the_layer_fits_as_the_trainer_does(FeatureInteraction interaction)
+    [InlineData(Crossing.FieldPooled)]
+    [InlineData(Crossing.FieldWeighted)]
+    public void Training_a_machine_through_the_layer_fits_as_the_trainer_does(Crossing crossing)
     {
-        var (model, batch) = Problem(interaction, k: 4, seed: 51, rows: 200, scale: 0.5);
+        var (model, batch) = Problem(crossing, k: 4, seed: 51, rows: 200, scale: 0.5);
         var targets = Enumerable.Range(0, batch.Count).Select(r => new Scorer(model).Score(batch[r])).ToArray();
-        var layer = new FactorizationLayer(model.Space, interaction, 4, seed: 3);
+        var layer = new FactorizationLayer(model.Space, crossing, 4, seed: 3);
         var (cross, affine, upstream, slope) = (
             new float[batch.Count * 4],
             new float[batch.Count],
@@ -229,7 +228,7 @@ public sealed class FactorizationLayerTests
     public void Wrong_arguments_are_refused()
     {
         var space = RandomModels.Space(2);
-        var layer = new FactorizationLayer(space, FeatureInteraction.FieldPooled, 3);
+        var layer = new FactorizationLayer(space, Crossing.FieldPooled, 3);
         var batch = SparseRows.FromDense(
             new float[,]
             {
@@ -247,10 +246,10 @@ public sealed class FactorizationLayerTests
         var gradient = layer.Backward(batch, new float[6]);
         Should.Throw<ArgumentException>(() => layer.Apply(gradient, 0)).Message.ShouldContain("LearningRate");
         Should
-            .Throw<ArgumentException>(() => new FactorizationLayer(space, FeatureInteraction.FieldPooled, 3).Apply(gradient, 1))
+            .Throw<ArgumentException>(() => new FactorizationLayer(space, Crossing.FieldPooled, 3).Apply(gradient, 1))
             .Message.ShouldContain("another layer");
         Should.Throw<ArgumentOutOfRangeException>(() => gradient.FactorsAt(2));
-        Should.Throw<ArgumentException>(() => new FactorizationLayer(space, FeatureInteraction.FieldPooled, -1)).Message.ShouldContain("Factors");
+        Should.Throw<ArgumentException>(() => new FactorizationLayer(space, Crossing.FieldPooled, -1)).Message.ShouldContain("Factors");
     }
 
     private static void Check(FactorizationModel model, SparseRows batch, string kernel, string what)
@@ -273,7 +272,7 @@ public sealed class FactorizationLayerTests
             gradient.FactorsAt(i).CopyTo(byFactor.AsSpan(gradient.FactorRows[i] * model.Stride));
         }
 
-        var fieldWeights = model.Interaction == FeatureInteraction.FieldWeighted ? model.FieldWeights.ToArray() : null;
+        var fieldWeights = model.Crossing == Crossing.FieldWeighted ? model.FieldWeights.ToArray() : null;
         Compare("bias", gradient.Bias, move => Objective(model.Bias + move, model.Weights.ToArray(), model.FactorTable.ToArray(), -1, 0));
         for (var at = 0; at < gradient.FieldWeights.Length; at++)
         {
@@ -325,7 +324,7 @@ public sealed class FactorizationLayerTests
         {
             var moved = new FactorizationModel(
                 model.Space,
-                model.Interaction,
+                model.Crossing,
                 Loss.Squared,
                 k,
                 bias,
@@ -363,7 +362,7 @@ public sealed class FactorizationLayerTests
     }
 
     private static (FactorizationModel Model, SparseRows Batch) Problem(
-        FeatureInteraction interaction,
+        Crossing crossing,
         int k,
         ulong seed,
         int rows = 4,
@@ -379,6 +378,6 @@ public sealed class FactorizationLayerTests
             builder.EndRow();
         }
 
-        return (RandomModels.Model(space, interaction, k, random, scale), builder.Build());
+        return (RandomModels.Model(space, crossing, k, random, scale), builder.Build());
     }
 }

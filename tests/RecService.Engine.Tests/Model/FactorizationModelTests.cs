@@ -12,7 +12,7 @@ public sealed class FactorizationModelTests
     [Fact]
     public void Field_weights_are_those_given()
     {
-        var model = Of(FeatureInteraction.FieldWeighted, [0, 0.5f, 0.5f, 0]);
+        var model = Of(Crossing.FieldWeighted, [0, 0.5f, 0.5f, 0]);
 
         model.FieldWeights.ToArray().ShouldBe([0, 0.5f, 0.5f, 0]);
         model.FieldWeight(0, 1).ShouldBe(0.5f);
@@ -24,27 +24,27 @@ public sealed class FactorizationModelTests
     [Fact]
     public void Other_models_cross_with_weight_1_and_within_a_field_only_plain_ones_do()
     {
-        foreach (var interaction in new[] { FeatureInteraction.FieldPooled, FeatureInteraction.Plain })
+        foreach (var crossing in new[] { Crossing.FieldPooled, Crossing.Plain })
         {
-            var model = Of(interaction, null);
+            var model = Of(crossing, null);
             model.FieldWeights.IsEmpty.ShouldBeTrue();
             model.FieldWeight(0, 1).ShouldBe(1);
-            model.FieldWeight(1, 1).ShouldBe(interaction == FeatureInteraction.Plain ? 1 : 0);
+            model.FieldWeight(1, 1).ShouldBe(crossing == Crossing.Plain ? 1 : 0);
         }
     }
 
     [Theory]
-    [InlineData(FeatureInteraction.FieldWeighted, null, "4 field weights are needed; 0")]
-    [InlineData(FeatureInteraction.FieldWeighted, new float[] { 0, 1, 1 }, "4 field weights are needed; 3")]
-    [InlineData(FeatureInteraction.FieldWeighted, new float[] { 0, 1, 2, 0 }, "'user' and 'item' is 1 and 2")]
-    [InlineData(FeatureInteraction.FieldWeighted, new float[] { 0, 1, 1, 3 }, "'item' and 'item' is 3")]
-    [InlineData(FeatureInteraction.FieldWeighted, new float[] { 0, float.NaN, float.NaN, 0 }, "NaN")]
-    [InlineData(FeatureInteraction.FieldWeighted, new float[] { 0, float.PositiveInfinity, float.PositiveInfinity, 0 }, "finite")]
-    [InlineData(FeatureInteraction.FieldPooled, new float[] { 0, 1, 1, 0 }, "FieldPooled")]
-    [InlineData(FeatureInteraction.Plain, new float[0], "Plain")]
-    public void Field_weights_that_do_not_fit_are_refused(FeatureInteraction interaction, float[]? weights, string reason)
+    [InlineData(Crossing.FieldWeighted, null, "4 field weights are needed; 0")]
+    [InlineData(Crossing.FieldWeighted, new float[] { 0, 1, 1 }, "4 field weights are needed; 3")]
+    [InlineData(Crossing.FieldWeighted, new float[] { 0, 1, 2, 0 }, "'user' and 'item' is 1 and 2")]
+    [InlineData(Crossing.FieldWeighted, new float[] { 0, 1, 1, 3 }, "'item' and 'item' is 3")]
+    [InlineData(Crossing.FieldWeighted, new float[] { 0, float.NaN, float.NaN, 0 }, "NaN")]
+    [InlineData(Crossing.FieldWeighted, new float[] { 0, float.PositiveInfinity, float.PositiveInfinity, 0 }, "finite")]
+    [InlineData(Crossing.FieldPooled, new float[] { 0, 1, 1, 0 }, "FieldPooled")]
+    [InlineData(Crossing.Plain, new float[0], "Plain")]
+    public void Field_weights_that_do_not_fit_are_refused(Crossing crossing, float[]? weights, string reason)
     {
-        Should.Throw<ArgumentException>(() => Of(interaction, weights)).Message.ShouldContain(reason);
+        Should.Throw<ArgumentException>(() => Of(crossing, weights)).Message.ShouldContain(reason);
     }
 
     [Fact]
@@ -63,13 +63,13 @@ public sealed class FactorizationModelTests
 
         Should
             .Throw<ArgumentException>(() =>
-                new FactorizationModel(Space, FeatureInteraction.Plain, Loss.Squared, 0, 0, new float[2], [], features: index)
+                new FactorizationModel(Space, Crossing.Plain, Loss.Squared, 0, 0, new float[2], [], features: index)
             )
             .Message.ShouldContain("columns up to 2");
     }
 
-    private static FactorizationModel Of(FeatureInteraction interaction, float[]? fieldWeights) =>
-        new(Space, interaction, Loss.Squared, 1, 0, new float[2], new float[2 * FactorizationKernel.Padding], fieldWeights: fieldWeights);
+    private static FactorizationModel Of(Crossing crossing, float[]? fieldWeights) =>
+        new(Space, crossing, Loss.Squared, 1, 0, new float[2], new float[2 * FactorizationKernel.Padding], fieldWeights: fieldWeights);
 
-    private static FactorizationModel Of(Loss loss) => new(Space, FeatureInteraction.Plain, loss, 0, 0, new float[2], [], 1, 5);
+    private static FactorizationModel Of(Loss loss) => new(Space, Crossing.Plain, loss, 0, 0, new float[2], [], 1, 5);
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Files;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
@@ -13,15 +14,15 @@ public sealed class ModelFileTests
     private const int PrefixLength = 12;
 
     [Theory]
-    [InlineData(FeatureInteraction.FieldPooled, Loss.Squared, 0)]
-    [InlineData(FeatureInteraction.Plain, Loss.Logistic, 1)]
-    [InlineData(FeatureInteraction.FieldPooled, Loss.Logistic, 16)]
-    [InlineData(FeatureInteraction.Plain, Loss.Squared, 37)]
-    [InlineData(FeatureInteraction.FieldWeighted, Loss.Bpr, 18)]
-    [InlineData(FeatureInteraction.FieldWeighted, Loss.Logistic, 0)]
-    public void A_model_comes_back_as_it_was(FeatureInteraction interaction, Loss loss, int factors)
+    [InlineData(Crossing.FieldPooled, Loss.Squared, 0)]
+    [InlineData(Crossing.Plain, Loss.Logistic, 1)]
+    [InlineData(Crossing.FieldPooled, Loss.Logistic, 16)]
+    [InlineData(Crossing.Plain, Loss.Squared, 37)]
+    [InlineData(Crossing.FieldWeighted, Loss.Bpr, 18)]
+    [InlineData(Crossing.FieldWeighted, Loss.Logistic, 0)]
+    public void A_model_comes_back_as_it_was(Crossing crossing, Loss loss, int factors)
     {
-        var model = Model(factors, interaction, loss);
+        var model = Model(factors, crossing, loss);
 
         ShouldBeSame(Load(Save(model)), model);
     }
@@ -29,7 +30,7 @@ public sealed class ModelFileTests
     [Fact]
     public void Bounds_of_the_target_may_be_absent_and_columns_may_have_factors_of_their_own()
     {
-        var model = new FactorizationModel(new FeatureSpace(["a"], [0, 0]), FeatureInteraction.Plain, Loss.Squared, 2, 0.1f, [1, 2], new float[32]);
+        var model = new FactorizationModel(new FeatureSpace(["a"], [0, 0]), Crossing.Plain, Loss.Squared, 2, 0.1f, [1, 2], new float[32]);
 
         var loaded = Load(Save(model));
 
@@ -59,10 +60,38 @@ public sealed class ModelFileTests
 
         var loaded = Load(file);
 
-        var model = Model(2, FeatureInteraction.FieldPooled, Loss.Logistic);
+        var model = Model(2, Crossing.FieldPooled, Loss.Logistic);
         ShouldBeSame(loaded, model);
         Save(loaded).ShouldBe(Save(model));
         loaded.FieldWeights.IsEmpty.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Only_a_model_of_histories_needs_version_3()
+    {
+        var history = new HistorySettings
+        {
+            Length = 77,
+            Alpha = 0.25f,
+            Gamma = 0.75f,
+            RecentHalfLife = TimeSpan.FromMinutes(10),
+            AgeHalfLife = TimeSpan.FromDays(30.5),
+            MeanWeight = 1.75,
+            Types = [new("purchase", 3), new("rating", 1, PositiveFrom: 3.5, NegativeTo: 1)],
+        };
+        var without = SampleModels.Create(Crossing.FieldPooled, Loss.Softmax, 3);
+        var model = SampleModels.WithHistory(without, history);
+
+        VersionOf(Save(without)).ShouldBe(2);
+        VersionOf(Save(model)).ShouldBe(3);
+        var loaded = Load(Save(model));
+        Save(loaded).ShouldBe(Save(model));
+        loaded.Loss.ShouldBe(Loss.Softmax);
+        loaded.History!.Types!.ShouldBe(history.Types);
+        (loaded.History with { Types = history.Types }).ShouldBe(history);
+        Load(Save(without)).History.ShouldBeNull();
+
+        static int VersionOf(byte[] file) => BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(8));
     }
 
     [Fact]
@@ -100,7 +129,7 @@ public sealed class ModelFileTests
             weight = (float)random.NextNormal();
         }
 
-        var model = new FactorizationModel(FeatureSpace.OfOneField(Columns), FeatureInteraction.Plain, Loss.Squared, 2, 3, weights, table);
+        var model = new FactorizationModel(FeatureSpace.OfOneField(Columns), Crossing.Plain, Loss.Squared, 2, 3, weights, table);
         using var file = new MemoryStream();
         using var reluctant = new ReluctantStream(file);
 
@@ -148,7 +177,7 @@ public sealed class ModelFileTests
     public void What_was_repeated_removed_swapped_or_added_is_detected()
     {
         // The rows of one field make chunks of equal length; a file of three full chunks and more.
-        var file = Save(new FactorizationModel(FeatureSpace.OfOneField(60_000), FeatureInteraction.Plain, Loss.Squared, 0, 0, new float[60_000], []));
+        var file = Save(new FactorizationModel(FeatureSpace.OfOneField(60_000), Crossing.Plain, Loss.Squared, 0, 0, new float[60_000], []));
         const int Frame = sizeof(int) + ChecksumFraming.ChunkSize + 32;
         byte[] Chunk(int n) => file[(PrefixLength + (n * Frame))..(PrefixLength + ((n + 1) * Frame))];
         byte[] Rest(int n) => file[(PrefixLength + (n * Frame))..];
@@ -261,13 +290,13 @@ public sealed class ModelFileTests
     {
         var file = Save(Model(2));
         var newer = file.ToArray();
-        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8), 3);
+        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8), ModelFile.FormatVersion + 1);
         var damaged = file.ToArray();
         damaged[^100] ^= 1;
 
         Refusal([]).ShouldContain("empty");
         Refusal("PK and so on, a ZIP file"u8.ToArray()).ShouldContain("no model file");
-        Refusal(newer).ShouldContain("version 3");
+        Refusal(newer).ShouldContain($"version {ModelFile.FormatVersion + 1}");
         Refusal(file[..^1]).ShouldContain("truncated");
         Refusal(damaged).ShouldContain("damaged");
         Refusal([.. file, .. file]).ShouldContain("follows");
@@ -320,12 +349,12 @@ public sealed class ModelFileTests
         return file.ToArray();
     }
 
-    private static FactorizationModel Model(int factors, FeatureInteraction interaction = FeatureInteraction.FieldPooled, Loss loss = Loss.Squared) =>
-        SampleModels.Create(interaction, loss, factors);
+    private static FactorizationModel Model(int factors, Crossing crossing = Crossing.FieldPooled, Loss loss = Loss.Squared) =>
+        SampleModels.Create(crossing, loss, factors);
 
     private static void ShouldBeSame(FactorizationModel actual, FactorizationModel expected)
     {
-        actual.Interaction.ShouldBe(expected.Interaction);
+        actual.Crossing.ShouldBe(expected.Crossing);
         actual.Loss.ShouldBe(expected.Loss);
         actual.Factors.ShouldBe(expected.Factors);
         actual.Bias.ShouldBe(expected.Bias);

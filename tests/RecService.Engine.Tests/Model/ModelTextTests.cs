@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Scoring;
@@ -9,6 +10,19 @@ namespace RecService.Engine.Tests.Model;
 
 public sealed class ModelTextTests
 {
+    [Fact]
+    public void A_model_of_histories_tells_how_they_are_pooled()
+    {
+        var history = new HistorySettings { Length = 9, Types = [new("view")] };
+        var model = SampleModels.WithHistory(SampleModels.Create(Crossing.FieldPooled, Loss.Softmax, 1), history);
+
+        var line = Export(model).Split('\n').Single(line => line.StartsWith("history\t", StringComparison.Ordinal));
+
+        line.ShouldStartWith("history\t{\"length\":9,\"alpha\":0.5,\"gamma\":0.8,");
+        line.ShouldContain("\"types\":[{\"type\":\"view\",\"weight\":1");
+        Export(SampleModels.Create(Crossing.FieldPooled, Loss.Softmax, 1)).ShouldNotContain("history\t");
+    }
+
     [Fact]
     public void A_small_model_reads_so()
     {
@@ -28,7 +42,7 @@ public sealed class ModelTextTests
 
         var model = new FactorizationModel(
             space,
-            FeatureInteraction.FieldWeighted,
+            Crossing.FieldWeighted,
             Loss.Squared,
             2,
             3.5f,
@@ -68,9 +82,9 @@ public sealed class ModelTextTests
     [Fact]
     public void Scores_can_be_computed_from_the_text_alone()
     {
-        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        foreach (var crossing in Enum.GetValues<Crossing>())
         {
-            var model = SampleModels.Create(interaction, Loss.Logistic, 5);
+            var model = SampleModels.Create(crossing, Loss.Logistic, 5);
             var row = new RowBuffer();
             model.Features!.AppendUser(EntityFeatures.FromJson("zoë 🎬", ["y"], """{"age": 27}"""), row);
             model.Features.AppendItem(EntityFeatures.FromJson("film", ["war"], "{}"), row);
@@ -87,7 +101,7 @@ public sealed class ModelTextTests
         foreach (var name in new[] { "", "\n\r\0\u2028\u0085", "half \uD800", "\uDC00 half", "a/b <c> 'd' \"e\" \\f", "日本語 🎬" })
         {
             var index = FeatureIndex.Of([new(0, "user.id", name)]);
-            var model = new FactorizationModel(FeatureSpace.OfOneField(1), FeatureInteraction.Plain, Loss.Squared, 0, 0, [0], [], features: index);
+            var model = new FactorizationModel(FeatureSpace.OfOneField(1), Crossing.Plain, Loss.Squared, 0, 0, [0], [], features: index);
 
             var lines = Export(model).Split('\n');
             var quoted = lines.Single(line => line.StartsWith("column\t", StringComparison.Ordinal)).Split('\t')[4];
@@ -109,7 +123,7 @@ public sealed class ModelTextTests
     [Fact]
     public void The_culture_of_the_machine_does_not_matter()
     {
-        var model = SampleModels.Create(FeatureInteraction.Plain, Loss.Squared, 3);
+        var model = SampleModels.Create(Crossing.Plain, Loss.Squared, 3);
         var expected = Export(model);
         var culture = CultureInfo.CurrentCulture;
         try
@@ -142,7 +156,7 @@ public sealed class ModelTextTests
     private static double Score(string text, SparseRow row)
     {
         var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t')).ToList();
-        var interaction = lines.Single(line => line[0] == "interaction")[1];
+        var crossing = lines.Single(line => line[0] == "interaction")[1];
         var score = Number(lines.Single(line => line[0] == "bias")[1]);
         var columns = lines.Where(line => line[0] == "column").ToArray();
         var pairs = lines.Where(line => line[0] == "fieldweight").ToDictionary(line => (line[1], line[2]), line => Number(line[3]));
@@ -154,9 +168,9 @@ public sealed class ModelTextTests
             {
                 var b = columns[row.Columns[j]];
                 var weight =
-                    interaction == "Plain" ? 1
+                    crossing == "Plain" ? 1
                     : a[2] == b[2] ? 0
-                    : interaction == "FieldPooled" ? 1
+                    : crossing == "FieldPooled" ? 1
                     : pairs.GetValueOrDefault((a[2], b[2])) + pairs.GetValueOrDefault((b[2], a[2]));
                 score += weight * row.ValueAt(i) * row.ValueAt(j) * a.Skip(6).Zip(b.Skip(6), (v, w) => Number(v) * Number(w)).Sum();
             }

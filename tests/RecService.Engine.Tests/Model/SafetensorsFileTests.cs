@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -29,18 +30,18 @@ public sealed class SafetensorsFileTests
         console.log(JSON.stringify({ metadata: __metadata__, tensors }));
         """;
 
-    public static TheoryData<FeatureInteraction, Loss, int, bool, bool> Models
+    public static TheoryData<Crossing, Loss, int, bool, bool> Models
     {
         get
         {
-            var models = new TheoryData<FeatureInteraction, Loss, int, bool, bool>();
-            foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+            var models = new TheoryData<Crossing, Loss, int, bool, bool>();
+            foreach (var crossing in Enum.GetValues<Crossing>())
             {
                 foreach (var (index, shared) in new[] { (true, true), (false, true), (false, false) })
                 {
-                    models.Add(interaction, Loss.Squared, 16, index, shared);
-                    models.Add(interaction, Loss.Logistic, 3, index, shared);
-                    models.Add(interaction, Loss.Bpr, 0, index, shared);
+                    models.Add(crossing, Loss.Squared, 16, index, shared);
+                    models.Add(crossing, Loss.Logistic, 3, index, shared);
+                    models.Add(crossing, Loss.Bpr, 0, index, shared);
                 }
             }
 
@@ -50,9 +51,9 @@ public sealed class SafetensorsFileTests
 
     [Theory]
     [MemberData(nameof(Models))]
-    public void A_model_comes_back_as_it_was(FeatureInteraction interaction, Loss loss, int factors, bool index, bool shared)
+    public void A_model_comes_back_as_it_was(Crossing crossing, Loss loss, int factors, bool index, bool shared)
     {
-        var model = SampleModels.Create(interaction, loss, factors, index, shared);
+        var model = SampleModels.Create(crossing, loss, factors, index, shared);
 
         var imported = Import(Export(model));
 
@@ -62,9 +63,21 @@ public sealed class SafetensorsFileTests
     }
 
     [Fact]
+    public void How_histories_are_pooled_comes_back_too()
+    {
+        var history = new HistorySettings { Length = 9, RecentHalfLife = TimeSpan.FromHours(1), Types = [new("view"), new("rating", 2, 4)] };
+        var model = SampleModels.WithHistory(SampleModels.Create(Crossing.FieldWeighted, Loss.Softmax, 3), history);
+
+        var imported = Import(Export(model));
+
+        SampleModels.Saved(imported).ShouldBe(SampleModels.Saved(model));
+        imported.History!.Types!.ShouldBe(history.Types);
+    }
+
+    [Fact]
     public void Bounds_of_the_target_may_be_absent()
     {
-        var model = new FactorizationModel(new FeatureSpace(["a"], [0, 0]), FeatureInteraction.Plain, Loss.Squared, 2, 0.1f, [1, 2], new float[32]);
+        var model = new FactorizationModel(new FeatureSpace(["a"], [0, 0]), Crossing.Plain, Loss.Squared, 2, 0.1f, [1, 2], new float[32]);
 
         SampleModels.Saved(Import(Export(model))).ShouldBe(SampleModels.Saved(model));
     }
@@ -72,7 +85,7 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void A_model_without_columns_comes_back_too()
     {
-        var model = new FactorizationModel(new FeatureSpace(["a"], []), FeatureInteraction.FieldPooled, Loss.Squared, 4, 0.1f, [], []);
+        var model = new FactorizationModel(new FeatureSpace(["a"], []), Crossing.FieldPooled, Loss.Squared, 4, 0.1f, [], []);
 
         SampleModels.Saved(Import(Export(model))).ShouldBe(SampleModels.Saved(model));
     }
@@ -80,9 +93,9 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void An_independent_program_reads_every_tensor()
     {
-        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        foreach (var crossing in Enum.GetValues<Crossing>())
         {
-            var model = SampleModels.Create(interaction, Loss.Logistic, 5);
+            var model = SampleModels.Create(crossing, Loss.Logistic, 5);
             var file = Path.GetTempFileName();
             try
             {
@@ -109,13 +122,13 @@ public sealed class SafetensorsFileTests
                     [model.Space.ColumnCount],
                     [.. model.Space.ColumnFactors.ToArray().Select(row => (float)row)]
                 );
-                if (interaction == FeatureInteraction.FieldWeighted)
+                if (crossing == Crossing.FieldWeighted)
                 {
                     Check(tensors["field_weights"], "F32", [model.Space.FieldCount, model.Space.FieldCount], model.FieldWeights.ToArray());
                 }
 
                 read["metadata"]!["format"]!.GetValue<string>().ShouldBe("recservice");
-                read["metadata"]!["interaction"]!.GetValue<string>().ShouldBe(interaction.ToString());
+                read["metadata"]!["interaction"]!.GetValue<string>().ShouldBe(crossing.ToString());
                 JsonNode
                     .Parse(read["metadata"]!["fields"]!.GetValue<string>())!
                     .AsArray()
@@ -151,7 +164,7 @@ public sealed class SafetensorsFileTests
     {
         for (var factors = 0; factors < 20; factors++)
         {
-            var file = Export(SampleModels.Create(FeatureInteraction.Plain, Loss.Squared, factors));
+            var file = Export(SampleModels.Create(Crossing.Plain, Loss.Squared, factors));
             var header = Header(file);
             (header.Length % 8).ShouldBe(0);
             header[0].ShouldBe('{');
@@ -163,7 +176,7 @@ public sealed class SafetensorsFileTests
     public void Tensors_may_stand_in_any_order()
     {
         // As the Python library writes them: by type, then by name.
-        var model = SampleModels.Create(FeatureInteraction.FieldWeighted, Loss.Squared, 5);
+        var model = SampleModels.Create(Crossing.FieldWeighted, Loss.Squared, 5);
         var file = Export(model);
         var header = JsonNode.Parse(Header(file))!.AsObject();
         var data = file[(8 + Header(file).Length)..];
@@ -195,7 +208,7 @@ public sealed class SafetensorsFileTests
         );
         var model = new FactorizationModel(
             FeatureSpace.OfOneField(Columns),
-            FeatureInteraction.Plain,
+            Crossing.Plain,
             Loss.Squared,
             2,
             3,
@@ -243,7 +256,7 @@ public sealed class SafetensorsFileTests
     [InlineData("\"format_version\":\"1\"", "\"format_version\":\"2\"", "format is recservice 2")]
     public void Headers_that_do_not_fit_are_refused_with_the_reason(string part, string replacement, string reason)
     {
-        var file = Export(SampleModels.Create(FeatureInteraction.FieldWeighted, Loss.Squared, 2));
+        var file = Export(SampleModels.Create(Crossing.FieldWeighted, Loss.Squared, 2));
         var header = Header(file);
         var at = header.IndexOf(part, StringComparison.Ordinal);
         at.ShouldBeGreaterThan(0);
@@ -254,11 +267,11 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void Files_that_are_something_else_or_end_early_or_go_on_are_refused_with_the_reason()
     {
-        var file = Export(SampleModels.Create(FeatureInteraction.FieldWeighted, Loss.Squared, 2));
+        var file = Export(SampleModels.Create(Crossing.FieldWeighted, Loss.Squared, 2));
         var dataStart = 8 + Header(file).Length;
 
         Refusal([]).ShouldContain("truncated");
-        Refusal(SampleModels.Saved(SampleModels.Create(FeatureInteraction.Plain, Loss.Squared, 2))).ShouldContain("header would have");
+        Refusal(SampleModels.Saved(SampleModels.Create(Crossing.Plain, Loss.Squared, 2))).ShouldContain("header would have");
         Refusal(file[..100]).ShouldContain("truncated");
         Refusal(file[..(dataStart + 10)]).ShouldContain("within 'linear.weight'");
         Refusal(file[..^1]).ShouldContain("within 'feature_index'");
@@ -281,7 +294,7 @@ public sealed class SafetensorsFileTests
     [InlineData("\"bob\"}\n", "\"bob\"}", "line")]
     public void Feature_indexes_that_do_not_fit_are_refused_with_the_reason(string part, string replacement, string reason)
     {
-        var file = Export(SampleModels.Create(FeatureInteraction.FieldPooled, Loss.Squared, 0));
+        var file = Export(SampleModels.Create(Crossing.FieldPooled, Loss.Squared, 0));
         var header = JsonNode.Parse(Header(file))!.AsObject();
         var offsets = header["feature_index"]!["data_offsets"]!.AsArray();
         var data = file[(8 + Header(file).Length)..];
@@ -340,8 +353,8 @@ public sealed class SafetensorsFileTests
         var random = new RandomSource(17);
         byte[][] files =
         [
-            Export(SampleModels.Create(FeatureInteraction.FieldWeighted, Loss.Squared, 2)),
-            Export(SampleModels.Create(FeatureInteraction.Plain, Loss.Logistic, 0, index: false, shared: false)),
+            Export(SampleModels.Create(Crossing.FieldWeighted, Loss.Squared, 2)),
+            Export(SampleModels.Create(Crossing.Plain, Loss.Logistic, 0, index: false, shared: false)),
         ];
         var tokens = "{}[],:\"0123456789-.eE\\nulltrue FI3264U8"u8.ToArray();
         var (imported, refused) = (0, 0);
@@ -400,7 +413,7 @@ public sealed class SafetensorsFileTests
     public void Names_that_are_no_text_are_refused_when_written()
     {
         var index = FeatureIndex.Of([new(0, "user.id", "half a pair \uD800")]);
-        var model = new FactorizationModel(FeatureSpace.OfOneField(1), FeatureInteraction.Plain, Loss.Squared, 0, 0, [0], [], features: index);
+        var model = new FactorizationModel(FeatureSpace.OfOneField(1), Crossing.Plain, Loss.Squared, 0, 0, [0], [], features: index);
 
         Should.Throw<ArgumentException>(() => Export(model)).Message.ShouldContain("half a pair");
     }

@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -8,12 +9,12 @@ namespace RecService.Engine.Tests.Model;
 /// <summary>Small models for the tests of files: ten columns in five fields, with a feature index of categories and a number.</summary>
 internal static class SampleModels
 {
-    /// <param name="interaction">Which features cross.</param>
+    /// <param name="crossing">Which features cross.</param>
     /// <param name="loss">What the scores mean.</param>
     /// <param name="factors">k.</param>
     /// <param name="index">Whether the model knows its features.</param>
     /// <param name="shared">Whether the tag of items and that of requests share factors.</param>
-    public static FactorizationModel Create(FeatureInteraction interaction, Loss loss, int factors, bool index = true, bool shared = true)
+    public static FactorizationModel Create(Crossing crossing, Loss loss, int factors, bool index = true, bool shared = true)
     {
         var builder = new FeatureIndexBuilder();
         builder.CountUser(EntityFeatures.FromJson("zoë 🎬", ["x", "y"], """{"age": 20, "city": "Rome"}"""), 2);
@@ -39,7 +40,7 @@ internal static class SampleModels
 
         return new(
             space,
-            interaction,
+            crossing,
             loss,
             factors,
             0.1f,
@@ -48,9 +49,26 @@ internal static class SampleModels
             0.5f,
             5,
             index ? features : null,
-            interaction == FeatureInteraction.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null
+            crossing == Crossing.FieldWeighted ? RandomModels.FieldWeights(space.FieldCount, random) : null
         );
     }
+
+    /// <summary>The same model with histories pooled in a way.</summary>
+    public static FactorizationModel WithHistory(FactorizationModel model, HistorySettings history) =>
+        new(
+            model.Space,
+            model.Crossing,
+            model.Loss,
+            model.Factors,
+            model.Bias,
+            [.. model.Weights],
+            [.. model.FactorTable],
+            model.TargetMinimum,
+            model.TargetMaximum,
+            model.Features,
+            model.FieldWeights.IsEmpty ? null : [.. model.FieldWeights],
+            history
+        );
 
     /// <summary>The model's file: equal models have equal files.</summary>
     public static byte[] Saved(FactorizationModel model)

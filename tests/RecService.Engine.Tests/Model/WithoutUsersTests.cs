@@ -1,5 +1,6 @@
 using System.Text;
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
@@ -15,12 +16,12 @@ public sealed class WithoutUsersTests
     private static readonly EntityFeatures Film = EntityFeatures.FromJson("film", ["drama"], """{"year": 1990}""");
 
     [Theory]
-    [InlineData(FeatureInteraction.FieldPooled)]
-    [InlineData(FeatureInteraction.Plain)]
-    [InlineData(FeatureInteraction.FieldWeighted)]
-    public void A_removed_user_scores_as_a_stranger_and_all_others_as_before(FeatureInteraction interaction)
+    [InlineData(Crossing.FieldPooled)]
+    [InlineData(Crossing.Plain)]
+    [InlineData(Crossing.FieldWeighted)]
+    public void A_removed_user_scores_as_a_stranger_and_all_others_as_before(Crossing crossing)
     {
-        var model = Model(interaction);
+        var model = Model(crossing);
 
         var without = model.WithoutUsers(new HashSet<string> { Ann.Id!, "nobody" });
 
@@ -28,6 +29,18 @@ public sealed class WithoutUsersTests
         Score(without, Ann).ShouldNotBe(Score(model, Ann));
         Score(without, Bob).ShouldBe(Score(model, Bob));
         without.FieldWeights.ToArray().ShouldBe(model.FieldWeights.ToArray());
+    }
+
+    [Fact]
+    public void A_model_of_histories_stays_one()
+    {
+        var model = SampleModels.WithHistory(Model(), new HistorySettings { Length = 3 });
+
+        var without = model.WithoutUsers(new HashSet<string> { Ann.Id! });
+
+        without.History.ShouldBe(model.History);
+        TrainingState.Of(model).WithoutUsers(new HashSet<string> { Ann.Id! }).Model.History.ShouldBe(model.History);
+        without.Features!.UserIds.ShouldBe(["bob"]);
     }
 
     [Fact]
@@ -59,7 +72,7 @@ public sealed class WithoutUsersTests
         model.WithoutUsers(new HashSet<string>()).ShouldBeSameAs(model);
         var nameless = new FactorizationModel(
             model.Space,
-            FeatureInteraction.FieldPooled,
+            Crossing.FieldPooled,
             Loss.Squared,
             0,
             0,
@@ -122,7 +135,7 @@ public sealed class WithoutUsersTests
         state.WithoutUsers(new HashSet<string> { "nobody" }).ShouldBeSameAs(state);
     }
 
-    private static FactorizationModel Model(FeatureInteraction interaction = FeatureInteraction.FieldPooled, int minimumCount = 1)
+    private static FactorizationModel Model(Crossing crossing = Crossing.FieldPooled, int minimumCount = 1)
     {
         var (space, index) = Index(minimumCount);
         var random = new Random(1);
@@ -134,7 +147,7 @@ public sealed class WithoutUsersTests
         }
 
         float[]? fieldWeights = null;
-        if (interaction == FeatureInteraction.FieldWeighted)
+        if (crossing == Crossing.FieldWeighted)
         {
             fieldWeights = new float[space.FieldCount * space.FieldCount];
             for (var f = 0; f < space.FieldCount; f++)
@@ -148,7 +161,7 @@ public sealed class WithoutUsersTests
 
         return new(
             space,
-            interaction,
+            crossing,
             Loss.Squared,
             3,
             0.5f,

@@ -1,4 +1,5 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
@@ -9,10 +10,10 @@ namespace RecService.Engine.Tests.Scoring;
 public sealed class ItemRankerTests
 {
     [Theory]
-    [InlineData(FeatureInteraction.FieldPooled)]
-    [InlineData(FeatureInteraction.Plain)]
-    [InlineData(FeatureInteraction.FieldWeighted)]
-    public void Ranking_equals_brute_force(FeatureInteraction interaction)
+    [InlineData(Crossing.FieldPooled)]
+    [InlineData(Crossing.Plain)]
+    [InlineData(Crossing.FieldWeighted)]
+    public void Ranking_equals_brute_force(Crossing crossing)
     {
         var random = new RandomSource(31);
         for (var trial = 0; trial < 600; trial++)
@@ -26,7 +27,7 @@ public sealed class ItemRankerTests
                 3 => 0,
                 _ => 0.5,
             };
-            var model = RandomModels.Model(space, interaction, random.Below(35), random, scale);
+            var model = RandomModels.Model(space, crossing, random.Below(35), random, scale);
             var items = Items(space, random, 1 + random.Below(200), numeric: trial % 4 < 2);
             var request = RandomModels.Row(space, random, share: 0.4, numeric: trial % 3 == 0, fields: field =>
                 trial % 5 == 0 ? field <= 2 : field < 2
@@ -49,8 +50,8 @@ public sealed class ItemRankerTests
         for (var trial = 0; trial < 60; trial++)
         {
             var space = RandomModels.Space(4);
-            var interaction = trial % 3 == 0 ? FeatureInteraction.FieldWeighted : FeatureInteraction.FieldPooled;
-            var model = RandomModels.Model(space, interaction, 8, random, scale: trial % 2 == 0 ? 1e18 : 1e25);
+            var crossing = trial % 3 == 0 ? Crossing.FieldWeighted : Crossing.FieldPooled;
+            var model = RandomModels.Model(space, crossing, 8, random, scale: trial % 2 == 0 ? 1e18 : 1e25);
             var items = Items(space, random, 60, numeric: false);
             var request = RandomModels.Row(space, random, fields: field => field < 2);
             var top = new ItemRanker(model, items).Top(request.Row, 10);
@@ -63,9 +64,9 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(33);
         int[] fields = [.. Enumerable.Range(0, 4_000).Select(c => c < 2_000 ? 0 : 1)];
-        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        foreach (var crossing in Enum.GetValues<Crossing>())
         {
-            var model = RandomModels.Model(new(["user", "item"], fields), interaction, 3, random);
+            var model = RandomModels.Model(new(["user", "item"], fields), crossing, 3, random);
             // Items that have nearly the same entries in another order differ by rounding only.
             var builder = new SparseRowsBuilder(4_000);
             var columns = Enumerable.Range(2_000, 2_000).ToArray();
@@ -90,7 +91,7 @@ public sealed class ItemRankerTests
     public void Items_of_equal_score_come_in_their_own_order()
     {
         var space = new FeatureSpace(["user", "item"], [0, 1, 1]);
-        var model = new FactorizationModel(space, FeatureInteraction.FieldPooled, Loss.Squared, 1, 0, [0, 1, 2], new float[3 * 16]);
+        var model = new FactorizationModel(space, Crossing.FieldPooled, Loss.Squared, 1, 0, [0, 1, 2], new float[3 * 16]);
         var builder = new SparseRowsBuilder(3);
         for (var item = 0; item < 100; item++)
         {
@@ -106,7 +107,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(34);
         var space = RandomModels.Space(4);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 16, random);
+        var model = RandomModels.Model(space, Crossing.FieldPooled, 16, random);
         var ranker = new ItemRanker(model, Items(space, random, 30, numeric: true));
         var request = RandomModels.Row(space, random, fields: field => field < 2);
         foreach (var (item, score) in ranker.Top(request.Row, 30))
@@ -119,10 +120,10 @@ public sealed class ItemRankerTests
     public void All_scores_at_once_are_those_of_the_joined_rows()
     {
         var random = new RandomSource(37);
-        foreach (var interaction in Enum.GetValues<FeatureInteraction>())
+        foreach (var crossing in Enum.GetValues<Crossing>())
         {
             var space = RandomModels.Space(4);
-            var ranker = new ItemRanker(RandomModels.Model(space, interaction, 16, random), Items(space, random, 30, numeric: true));
+            var ranker = new ItemRanker(RandomModels.Model(space, crossing, 16, random), Items(space, random, 30, numeric: true));
             foreach (var requestFields in new[] { 2, 3 })
             {
                 // A third field is one that items have, too.
@@ -144,7 +145,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(38);
         var space = RandomModels.Space(3);
-        var ranker = new ItemRanker(RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random), Items(space, random, 40, numeric: true));
+        var ranker = new ItemRanker(RandomModels.Model(space, Crossing.FieldPooled, 9, random), Items(space, random, 40, numeric: true));
         bool[] excluded = [.. Enumerable.Range(0, 40).Select(item => item % 3 == 0)];
         ranker.Similar(1, 5, excluded).ShouldBe(ranker.Similar(1, 40).Where(s => !excluded[s.Item]).Take(5));
         Should.Throw<ArgumentException>(() => ranker.Similar(1, 5, new bool[39]));
@@ -155,7 +156,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(35);
         var space = RandomModels.Space(3);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random);
+        var model = RandomModels.Model(space, Crossing.FieldPooled, 9, random);
         var ranker = new ItemRanker(model, Items(space, random, 80, numeric: true));
         for (var item = 0; item < ranker.Count; item++)
         {
@@ -185,7 +186,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(39);
         var space = RandomModels.Space(5);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldWeighted, 7, random);
+        var model = RandomModels.Model(space, Crossing.FieldWeighted, 7, random);
         var items = Items(space, random, 20, numeric: true);
         var ranker = new ItemRanker(model, items);
         for (var item = 0; item < items.Count; item++)
@@ -204,7 +205,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(40);
         var space = RandomModels.Space(4);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldWeighted, 3, random);
+        var model = RandomModels.Model(space, Crossing.FieldWeighted, 3, random);
         var ranker = new ItemRanker(model, Items(space, random, 12, numeric: true));
         var similar = ranker.Similar(0, 20).ToDictionary(s => s.Item, s => (double)s.Score);
         // Requests have fields 0 and 1, whose vectors point anywhere and are as long as those of their columns.
@@ -252,7 +253,7 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(41);
         var space = RandomModels.Space(4);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldWeighted, 6, random);
+        var model = RandomModels.Model(space, Crossing.FieldWeighted, 6, random);
         var items = Items(space, random, 30, numeric: true);
         float[] scales = [4, 0.5f, -8, 0.25f];
         var table = model.FactorTable.ToArray();
@@ -264,7 +265,7 @@ public sealed class ItemRankerTests
         float[] weights = [.. model.FieldWeights.ToArray().Select((r, i) => r / (scales[i / 4] * scales[i % 4]))];
         var same = new FactorizationModel(
             space,
-            FeatureInteraction.FieldWeighted,
+            Crossing.FieldWeighted,
             Loss.Squared,
             6,
             model.Bias,
@@ -282,10 +283,10 @@ public sealed class ItemRankerTests
     {
         var random = new RandomSource(42);
         var space = RandomModels.Space(4);
-        var pooled = RandomModels.Model(space, FeatureInteraction.FieldPooled, 9, random);
+        var pooled = RandomModels.Model(space, Crossing.FieldPooled, 9, random);
         var weighted = new FactorizationModel(
             space,
-            FeatureInteraction.FieldWeighted,
+            Crossing.FieldWeighted,
             Loss.Squared,
             9,
             pooled.Bias,
@@ -301,12 +302,101 @@ public sealed class ItemRankerTests
         }
     }
 
+    [Theory]
+    [InlineData(Crossing.FieldPooled)]
+    [InlineData(Crossing.Plain)]
+    [InlineData(Crossing.FieldWeighted)]
+    public void Items_that_come_again_are_ranked_with_their_term(Crossing crossing)
+    {
+        var random = new RandomSource(41);
+        for (var trial = 0; trial < 60; trial++)
+        {
+            var space = RandomModels.Space(5);
+            var model = RandomModels.Model(space, crossing, random.Below(20), random, trial % 3 == 0 ? 100 : 0.5);
+            // Items have fields 2 and 3; coming again is a matter of columns of field 4, which do not cross.
+            var (items, repeat) = (new SparseRowsBuilder(space.ColumnCount), new SparseRowsBuilder(space.ColumnCount));
+            int[] ofRepeat = [.. Enumerable.Range(0, space.ColumnCount).Where(column => space.ColumnFields[column] == 4)];
+            model = WithoutFactors(model, ofRepeat);
+            for (var item = 0; item < 50; item++)
+            {
+                items.AddRow(RandomModels.Row(space, random, share: 0.3, fields: field => field is 2 or 3).Row);
+                repeat.Add(ofRepeat[0]);
+                repeat.Add(ofRepeat[item % ofRepeat.Length], 0.5f);
+                repeat.EndRow();
+            }
+
+            var rows = items.Build();
+            var none = SparseRows.FromDense(new float[50, 0]);
+            var ranker = new ItemRanker(model, rows, roles: new(none, none, repeat.Build()));
+            var request = RandomModels.Row(space, random, share: 0.4, fields: field => field < 2);
+            RepeatedItem[] repeats = [.. Enumerable.Range(0, 50).Where(item => item % 7 == trial % 7).Select(item => new RepeatedItem(item, 0.5f + random.Below(3)))];
+            var scorer = new Scorer(model);
+            float ScoreOf(int item)
+            {
+                var row = new RowBuffer();
+                row.Append(ranker.Join(request.Row, item, repeats.FirstOrDefault(repeat => repeat.Item == item).Value));
+                return scorer.Score(row.Row);
+            }
+
+            RankedItem[] expected =
+            [
+                .. Enumerable.Range(0, 50).Select(item => new RankedItem(item, ScoreOf(item))).OrderByDescending(ranked => ranked.Score).ThenBy(ranked => ranked.Item),
+            ];
+
+            ranker.Top(request.Row, 10, repeats: repeats).ShouldBe(expected[..10]);
+            var scores = new float[50];
+            ranker.ScoreAll(request.Row, scores, repeats);
+            var scale = expected.Max(ranked => Math.Abs(ranked.Score)) + 1;
+            foreach (var (item, score) in expected)
+            {
+                scores[item].ShouldBe(score, 1e-4f * scale);
+            }
+        }
+
+        var small = new ItemRanker(RandomModels.Model(RandomModels.Space(3), crossing, 2, random), SparseRows.FromDense(new float[2, 0]));
+        // What a model has no columns for adds nothing.
+        small.Top(default, 2, repeats: [new(1, 5)]).Select(ranked => ranked.Item).ShouldBe([0, 1]);
+
+        static FactorizationModel WithoutFactors(FactorizationModel model, int[] columns)
+        {
+            var (table, stride) = (model.FactorTable.ToArray(), FactorizationModel.StrideOf(model.Factors));
+            foreach (var column in columns)
+            {
+                Array.Clear(table, model.Space.FactorOf(column) * stride, stride);
+            }
+
+            return new(
+                model.Space,
+                model.Crossing,
+                model.Loss,
+                model.Factors,
+                model.Bias,
+                [.. model.Weights],
+                table,
+                fieldWeights: model.FieldWeights.IsEmpty ? null : [.. model.FieldWeights]
+            );
+        }
+    }
+
+    [Fact]
+    public void Repeats_that_there_cannot_be_are_refused()
+    {
+        var random = new RandomSource(42);
+        var model = RandomModels.Model(RandomModels.Space(3), Crossing.FieldPooled, 2, random);
+        var rows = SparseRows.FromDense(new float[2, 3], keepZeros: true);
+        var ranker = new ItemRanker(model, rows, roles: new(rows, rows, rows));
+
+        Should.Throw<ArgumentException>(() => ranker.Top(default, 1, repeats: [new(2, 1)])).ParamName.ShouldBe("repeats");
+        Should.Throw<ArgumentException>(() => ranker.Top(default, 1, repeats: [new(0, float.NaN)])).ParamName.ShouldBe("repeats");
+        Should.Throw<ArgumentException>(() => new ItemRanker(model, rows, roles: new(rows, rows, SparseRows.FromDense(new float[3, 3])))).Message.ShouldContain("2 items");
+    }
+
     [Fact]
     public void Wrong_arguments_are_refused_and_an_empty_catalogue_is_not()
     {
         var random = new RandomSource(36);
         var space = RandomModels.Space(2);
-        var model = RandomModels.Model(space, FeatureInteraction.FieldPooled, 3, random);
+        var model = RandomModels.Model(space, Crossing.FieldPooled, 3, random);
         var ranker = new ItemRanker(model, Items(space, random, 5, numeric: false));
         Should.Throw<ArgumentException>(() => ranker.Top(default, 1, new bool[4]));
         Should.Throw<ArgumentOutOfRangeException>(() => ranker.Top(default, -1));

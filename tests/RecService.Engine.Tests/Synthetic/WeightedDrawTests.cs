@@ -1,5 +1,5 @@
-using RecService.Engine.Synthetic;
 using RecService.Engine.Numerics;
+using RecService.Engine.Synthetic;
 
 namespace RecService.Engine.Tests.Synthetic;
 

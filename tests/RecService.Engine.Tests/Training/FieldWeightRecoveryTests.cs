@@ -67,7 +67,7 @@ public sealed class FieldWeightRecoveryTests(ITestOutputHelper output)
     {
         var settings = new TrainingSettings
         {
-            Interaction = FeatureInteraction.FieldWeighted,
+            Crossing = Crossing.FieldWeighted,
             Factors = 4,
             Epochs = 25,
             LearningRate = 0.1f,
@@ -121,7 +121,7 @@ public sealed class FieldWeightRecoveryTests(ITestOutputHelper output)
         }
 
         float[] linear = [.. Enumerable.Range(0, space.ColumnCount).Select(_ => 0.3f * (float)random.NextNormal())];
-        return new(space, FeatureInteraction.FieldWeighted, Loss.Squared, k, 0, linear, table, fieldWeights: weights);
+        return new(space, Crossing.FieldWeighted, Loss.Squared, k, 0, linear, table, fieldWeights: weights);
     }
 
     private static ExampleSet Draw(FactorizationModel truth, int count, RandomSource random)

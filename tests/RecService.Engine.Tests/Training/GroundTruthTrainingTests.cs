@@ -84,9 +84,9 @@ public sealed class GroundTruthTrainingTests(ITestOutputHelper output)
             builder.CountItem(truth.Items[group.Key].ToFeatures(), group.Count());
         }
 
-        foreach (var interaction in seen)
+        foreach (var crossing in seen)
         {
-            builder.CountContext(interaction.ToContextFeatures(), 1);
+            builder.CountContext(crossing.ToContextFeatures(), 1);
         }
 
         var (space, index) = builder.Build(minimumCount: 1);
@@ -95,7 +95,7 @@ public sealed class GroundTruthTrainingTests(ITestOutputHelper output)
         return (space, interactions =>
         {
             GroundTruthInteraction[] some = [.. interactions];
-            var contexts = Rows(some, (interaction, row) => index.AppendContext(interaction.ToContextFeatures(), row));
+            var contexts = Rows(some, (crossing, row) => index.AppendContext(crossing.ToContextFeatures(), row));
             return new(
                 [users, items, contexts],
                 [

@@ -6,7 +6,6 @@ using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Tests.Training;
 
@@ -22,20 +21,20 @@ public sealed class NoiseFloorTests(ITestOutputHelper output)
     private static readonly Lazy<GeneratedRows> Numbers = new(() => new(rows: 300_000, binary: false));
     private static readonly Lazy<GeneratedRows> Events = new(() => new(rows: 500_000, binary: true));
 
-    public static TheoryData<Solver, FeatureInteraction> SolversAndInteractions =>
-        new MatrixTheoryData<Solver, FeatureInteraction>(Enum.GetValues<Solver>(), [FeatureInteraction.FieldPooled, FeatureInteraction.Plain]);
+    public static TheoryData<Solver, Crossing> SolversAndInteractions =>
+        new MatrixTheoryData<Solver, Crossing>(Enum.GetValues<Solver>(), [Crossing.FieldPooled, Crossing.Plain]);
 
     [Theory]
     [MemberData(nameof(SolversAndInteractions))]
-    public void On_unseen_pairs_each_solver_comes_within_two_percent_of_the_noise(Solver solver, FeatureInteraction interaction)
+    public void On_unseen_pairs_each_solver_comes_within_two_percent_of_the_noise(Solver solver, Crossing crossing)
     {
         var rows = Numbers.Value;
         var floor = rows.FloorRmse;
 
-        var machine = Rmse(rows, Settings(solver) with { Interaction = interaction });
+        var machine = Rmse(rows, Settings(solver) with { Crossing = crossing });
         output.WriteLine(
             FormattableString.Invariant(
-                $"{solver}, {interaction}: RMSE {machine:F4}, of the truth {floor:F4}, ratio {machine / floor:F4}; noise {Noise}"
+                $"{solver}, {crossing}: RMSE {machine:F4}, of the truth {floor:F4}, ratio {machine / floor:F4}; noise {Noise}"
             )
         );
 

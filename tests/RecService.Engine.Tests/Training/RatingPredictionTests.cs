@@ -22,7 +22,7 @@ public sealed class RatingPredictionTests(RatingFolders folders, ITestOutputHelp
         var data = Read(folder, "train.libfm");
         var (space, train) = (data.Space, data.Examples);
         var (valid, test) = (Read(folder, "valid.libfm", space).Examples, Read(folder, "test.libfm", space).Examples);
-        var settings = new TrainingSettings { Interaction = FeatureInteraction.Plain, Factors = 16 };
+        var settings = new TrainingSettings { Crossing = Crossing.Plain, Factors = 16 };
         var result = new Trainer(settings).Train(space, train, valid, cancellationToken: TestContext.Current.CancellationToken);
         var scorer = new Scorer(result.Model);
         var error = Math.Sqrt(

@@ -1,11 +1,14 @@
 using RecService.Engine.Data;
+using RecService.Engine.Data.Histories;
 using RecService.Engine.Data.Text;
 using RecService.Engine.Layer;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Scoring;
 using RecService.Engine.Synthetic;
 using RecService.Engine.Training;
+using RecService.Engine.Training.Sequences;
 
 namespace RecService.Engine.Tests.Training;
 
@@ -38,10 +41,93 @@ public sealed class ReadmeTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void What_comes_next_is_learned_along_sequences()
+    {
+        const int Items = 12;
+        const int Length = 8;
+        EntityFeatures[] items = [.. Enumerable.Range(0, Items).Select(item => EntityFeatures.Create($"film-{item}", [$"genre-{item % 3}"], []))];
+        var (itemRows, noFeatures) = (new SparseRowsBuilder(), new SparseRowsBuilder());
+        noFeatures.EndRow();
+        int[] starts = [.. Enumerable.Range(0, 81).Select(user => user * Length)];
+        var users = new int[80];
+        int[] chosen = [.. Enumerable.Range(0, 80 * Length).Select(e => ((e / Length) + (e % Length)) % Items)];
+#pragma warning disable xUnit1051 // The example has no test to be cancelled with.
+        var (index, roles, model, top, because) = Learn(items, itemRows, noFeatures.Build(), starts, users, chosen);
+#pragma warning restore xUnit1051
+        top[0].Item.ShouldBe(5);
+        model.History!.Length.ShouldBe(50);
+        because.Select(part => part.Event).Distinct().ShouldBe([0, 1]);
+        because.Sum(part => part.Value).ShouldBeGreaterThan(0);
+        roles.Count.ShouldBe(Items);
+        index.ShouldBeSameAs(model.Features);
+    }
+
+    private static (FeatureIndex Index, ItemRoles Roles, FactorizationModel Model, RankedItem[] Top, HistoryContribution[] Because) Learn(
+        EntityFeatures[] items,
+        SparseRowsBuilder builder,
+        SparseRows noFeatures,
+        int[] starts,
+        int[] users,
+        int[] chosen
+    )
+    {
+        var itemRows = RowsOf(items, builder);
+        // <sequences>
+        var features = new FeatureIndexBuilder();
+        foreach (var item in items)
+        {
+            features.CountItem(item, 1); // EntityFeatures: id and tags
+        }
+
+        var (space, index) = features.Build(minimumCount: 1, history: true);
+        var roles = ItemRoles.Of(index, items);
+        var sequences = new SequenceSet
+        {
+            Users = noFeatures, // rows of what is known of users; ids need not be features
+            Items = itemRows, // rows by index.AppendItem
+            Roles = roles,
+            Starts = starts, // first event of each user, and last the number of events
+            UserOf = users, // user row of each sequence
+            ItemOf = chosen, // item row of each event
+        };
+        var history = new HistorySettings { Length = 50 };
+        var (train, holdout) = sequences.HoldOutLast(user => user % 2 == 0); // the last event of every other user
+        var settings = TrainingSettings.For(Loss.Softmax) with { Factors = 16, Epochs = 10 };
+        var model = new SequenceTrainer(settings, history) { ExcludesSeen = false }.Train(space, train, holdout, index).Model;
+
+        var ranker = new ItemRanker(model, itemRows, roles: roles);
+        var pooled = new HistoryPooling(model.History!, roles).Pool([new(Item: 3, Time: 1), new(Item: 4, Time: 2)]); // without training again
+        var top = ranker.Top(pooled.Row, 3, repeats: pooled.Repeats);
+        var because = new Scorer(model).Because(pooled, itemRows[top[0].Item]); // what item 3 and item 4 add to the score
+        // </sequences>
+        return (index, roles, model, top, because);
+    }
+
+    /// <summary>The rows that the index of the example below makes, which is the same for the same items.</summary>
+    private static SparseRows RowsOf(EntityFeatures[] items, SparseRowsBuilder builder)
+    {
+        var features = new FeatureIndexBuilder();
+        foreach (var item in items)
+        {
+            features.CountItem(item, 1);
+        }
+
+        var index = features.Build(minimumCount: 1, history: true).Index;
+        foreach (var item in items)
+        {
+            var row = new RowBuffer();
+            index.AppendItem(item, row);
+            builder.AddRow(row.Row);
+        }
+
+        return builder.Build();
+    }
+
+    [Fact]
     public void A_model_goes_through_a_file()
     {
         var path = Path.GetTempFileName();
-        var model = RandomModels.Model(RandomModels.Space(3), FeatureInteraction.FieldWeighted, 4, new(1));
+        var model = RandomModels.Model(RandomModels.Space(3), Crossing.FieldWeighted, 4, new(1));
         var score = new Scorer(model).Score(new([0, 7, 12]));
         // <models>
         using (var file = File.Create(path))
@@ -107,7 +193,7 @@ public sealed class ReadmeTests(ITestOutputHelper output)
             Epochs = 300,
         };
         // <layer>
-        var layer = new FactorizationLayer(space, FeatureInteraction.FieldPooled, settings.K, initialDeviation: 0.5f);
+        var layer = new FactorizationLayer(space, Crossing.FieldPooled, settings.K, initialDeviation: 0.5f);
         var network = new HiddenLayer(settings.K, settings.Hidden);
         var cross = new float[batch.Count * settings.K];
         var affine = new float[batch.Count];

@@ -83,7 +83,7 @@ public sealed class RobustTrainingTests
 
         Should
             .Throw<ArgumentException>(() =>
-                new Trainer(new() { Interaction = FeatureInteraction.FieldWeighted }).Train(space, new(rows.Build(), [1f]), cancellationToken: Token)
+                new Trainer(new() { Crossing = Crossing.FieldWeighted }).Train(space, new(rows.Build(), [1f]), cancellationToken: Token)
             )
             .Message.ShouldContain("there are 65536");
     }

@@ -18,11 +18,11 @@ public sealed class ThreadTests(ITestOutputHelper output)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(Solver.Sgd, Loss.Squared, FeatureInteraction.FieldPooled)]
-    [InlineData(Solver.AdaGrad, Loss.Squared, FeatureInteraction.Plain)]
-    [InlineData(Solver.AdaGrad, Loss.Logistic, FeatureInteraction.FieldWeighted)]
-    [InlineData(Solver.Adam, Loss.Logistic, FeatureInteraction.FieldPooled)]
-    public void A_deterministic_model_is_the_same_to_the_byte_with_one_two_and_four_threads(Solver solver, Loss loss, FeatureInteraction interaction)
+    [InlineData(Solver.Sgd, Loss.Squared, Crossing.FieldPooled)]
+    [InlineData(Solver.AdaGrad, Loss.Squared, Crossing.Plain)]
+    [InlineData(Solver.AdaGrad, Loss.Logistic, Crossing.FieldWeighted)]
+    [InlineData(Solver.Adam, Loss.Logistic, Crossing.FieldPooled)]
+    public void A_deterministic_model_is_the_same_to_the_byte_with_one_two_and_four_threads(Solver solver, Loss loss, Crossing crossing)
     {
         var train = Truth.Draw(6_000, binary: loss == Loss.Logistic);
         var holdout = Truth.Draw(1_000, part: 1, binary: loss == Loss.Logistic);
@@ -30,7 +30,7 @@ public sealed class ThreadTests(ITestOutputHelper output)
         {
             Solver = solver,
             Loss = loss,
-            Interaction = interaction,
+            Crossing = crossing,
             Factors = 9,
             Epochs = 4,
             LearningRate = 0.01f,
@@ -70,11 +70,11 @@ public sealed class ThreadTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(FeatureInteraction.Plain, Solver.AdaGrad)]
-    [InlineData(FeatureInteraction.FieldPooled, Solver.Sgd)]
-    [InlineData(FeatureInteraction.FieldPooled, Solver.Adam)]
-    [InlineData(FeatureInteraction.FieldWeighted, Solver.AdaGrad)]
-    public void Several_threads_learn_as_well_as_one(FeatureInteraction interaction, Solver solver)
+    [InlineData(Crossing.Plain, Solver.AdaGrad)]
+    [InlineData(Crossing.FieldPooled, Solver.Sgd)]
+    [InlineData(Crossing.FieldPooled, Solver.Adam)]
+    [InlineData(Crossing.FieldWeighted, Solver.AdaGrad)]
+    public void Several_threads_learn_as_well_as_one(Crossing crossing, Solver solver)
     {
         // Enough rows for cells, with a third field whose features all threads meet.
         var train = Truth.Draw(80_000);
@@ -87,7 +87,7 @@ public sealed class ThreadTests(ITestOutputHelper output)
         };
         var settings = new TrainingSettings
         {
-            Interaction = interaction,
+            Crossing = crossing,
             Solver = solver,
             Factors = 8,
             Epochs = 12,
@@ -158,7 +158,7 @@ public sealed class ThreadTests(ITestOutputHelper output)
         double Loss(int threads) => new Trainer(
                 new()
                 {
-                    Interaction = FeatureInteraction.Plain,
+                    Crossing = Crossing.Plain,
                     Factors = 4,
                     Epochs = 8,
                     Threads = threads,

@@ -17,13 +17,13 @@ public sealed class TrainerTests
     [MemberData(nameof(Kernels))]
     public void Each_dimension_of_each_feature_moves_and_the_padding_stays_zero(string kernel)
     {
-        foreach (var interaction in new[] { FeatureInteraction.FieldPooled, FeatureInteraction.Plain })
+        foreach (var crossing in new[] { Crossing.FieldPooled, Crossing.Plain })
         {
             for (var k = 1; k <= 67; k++)
             {
                 var settings = new TrainingSettings
                 {
-                    Interaction = interaction,
+                    Crossing = crossing,
                     Factors = k,
                     Epochs = 1,
                     L2Factors = 0,
@@ -47,17 +47,17 @@ public sealed class TrainerTests
     }
 
     [Theory]
-    [InlineData(FeatureInteraction.FieldPooled, Loss.Squared)]
-    [InlineData(FeatureInteraction.FieldPooled, Loss.Logistic)]
-    [InlineData(FeatureInteraction.Plain, Loss.Squared)]
-    [InlineData(FeatureInteraction.Plain, Loss.Logistic)]
-    public void A_small_step_goes_down_the_numeric_gradient_of_the_loss(FeatureInteraction interaction, Loss loss)
+    [InlineData(Crossing.FieldPooled, Loss.Squared)]
+    [InlineData(Crossing.FieldPooled, Loss.Logistic)]
+    [InlineData(Crossing.Plain, Loss.Squared)]
+    [InlineData(Crossing.Plain, Loss.Logistic)]
+    public void A_small_step_goes_down_the_numeric_gradient_of_the_loss(Crossing crossing, Loss loss)
     {
         // With large sums of squared gradients AdaGrad is gradient descent with the rate η.
         const float Rate = 1e-4f;
         var settings = new TrainingSettings
         {
-            Interaction = interaction,
+            Crossing = crossing,
             Loss = loss,
             Factors = 3,
             Epochs = 1,
@@ -117,7 +117,7 @@ public sealed class TrainerTests
 
         double Objective(float bias, float[] weights, float[] table)
         {
-            var model = new FactorizationModel(space, interaction, loss, 3, bias, weights, table);
+            var model = new FactorizationModel(space, crossing, loss, 3, bias, weights, table);
             var total = 0.0;
             for (var example = 0; example < 2; example++)
             {
@@ -482,7 +482,7 @@ public sealed class TrainerTests
                 (good with { InitialAccumulator = 0 }, "InitialAccumulator"),
                 (good with { Patience = 0 }, "Patience"),
                 (good with { Loss = (Loss)9 }, "Loss"),
-                (good with { Interaction = (FeatureInteraction)9 }, "Interaction"),
+                (good with { Crossing = (Crossing)9 }, "Crossing"),
                 (good with { KernelName = "abacus" }, "scalar"),
             }
         )
@@ -522,7 +522,7 @@ public sealed class TrainerTests
         var examples = new ExampleSet(builder.Build(), RendleExample.Ratings);
         var settings = new TrainingSettings
         {
-            Interaction = FeatureInteraction.Plain,
+            Crossing = Crossing.Plain,
             Factors = 4,
             Epochs = 300,
             L2Factors = 0,

@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using RecService.Engine.Kernels.Rows;
-using RecService.Engine.Synthetic;
 
 namespace RecService.Engine.Data.Histories;
 

@@ -79,7 +79,7 @@ public sealed record HistorySettings
         {
             Require(names.Add(meaning.Type), nameof(Types), meaning.Type, "named once");
             Require(
-                double.IsFinite(meaning.Weight) && meaning.PositiveFrom is not { } from || double.IsFinite(meaning.PositiveFrom!.Value),
+                double.IsFinite(meaning.Weight) && double.IsFinite(meaning.PositiveFrom ?? 0) && double.IsFinite(meaning.NegativeTo ?? 0),
                 $"{nameof(Types)}['{meaning.Type}']",
                 meaning,
                 "finite"

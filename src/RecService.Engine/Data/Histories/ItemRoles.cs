@@ -1,5 +1,3 @@
-using RecService.Engine.Kernels.Rows;
-
 namespace RecService.Engine.Data.Histories;
 
 /// <summary>The columns that items have as part of a history, by item; rows of all have the same numbers.</summary>

@@ -8,7 +8,7 @@ namespace RecService.Engine.Data.Histories;
 /// The events of a sequence stand in the order of time. Where all of them, two at least, have one time, there is no order: then the history of each is all the
 /// others.
 /// </remarks>
-public sealed class SequenceSet
+public sealed record SequenceSet
 {
     /// <summary>Rows of users; those without features are empty.</summary>
     public required SparseRows Users { get; init; }
@@ -106,6 +106,72 @@ public sealed class SequenceSet
         }
 
         return false;
+    }
+
+    /// <summary>
+    /// Holds out what comes last: the sequences without the last event to be predicted of some of them, and that event of each of those, with all before it.
+    /// </summary>
+    /// <param name="isHeldOut">Whether a sequence is one of them; those with one event to be predicted stay whole.</param>
+    /// <returns>What to learn from, and the holdout; null where no sequence is long enough.</returns>
+    public (SequenceSet Train, SequenceSet? Holdout) HoldOutLast(Func<int, bool> isHeldOut)
+    {
+        ArgumentNullException.ThrowIfNull(isHeldOut);
+        float[] weights = [.. Enumerable.Range(0, Count).Select(WeightOf)];
+        float[] historyWeights = [.. Enumerable.Range(0, Count).Select(HistoryWeightOf)];
+        var (sequences, events, heldOut) = (new List<int>(), new List<int>(), new List<float>());
+        var starts = new List<int> { 0 };
+        for (var sequence = 0; sequence < SequenceCount; sequence++)
+        {
+            if (!isHeldOut(sequence))
+            {
+                continue;
+            }
+
+            var (last, predicted) = (-1, 0);
+            for (var e = Starts[sequence]; e < Starts[sequence + 1]; e++)
+            {
+                (last, predicted) = weights[e] > 0 ? (e, predicted + 1) : (last, predicted);
+            }
+
+            if (predicted < 2)
+            {
+                continue;
+            }
+
+            sequences.Add(sequence);
+            for (var e = Starts[sequence]; e <= last; e++)
+            {
+                events.Add(e);
+                heldOut.Add(e == last ? weights[e] : 0);
+            }
+
+            starts.Add(events.Count);
+            weights[last] = 0;
+            // Nothing that is to be predicted comes after it; but without order, it would be in the histories of others.
+            historyWeights[last] = 0;
+        }
+
+        return (
+            this with
+            {
+                Weights = weights,
+                HistoryWeights = historyWeights,
+            },
+            sequences.Count == 0
+                ? null
+                : this with
+                {
+                    Starts = [.. starts],
+                    UserOf = [.. sequences.Select(sequence => UserOf[sequence])],
+                    ItemOf = [.. events.Select(e => ItemOf[e])],
+                    ContextOf = ContextOf is null ? null : [.. events.Select(e => ContextOf[e])],
+                    HistoryWeights = HistoryWeights is null ? null : [.. events.Select(e => HistoryWeights[e])],
+                    Weights = [.. heldOut],
+                    Targets = Targets is null ? null : [.. events.Select(e => Targets[e])],
+                    Times = Times is null ? null : [.. events.Select(e => Times[e])],
+                    Dislikes = null,
+                }
+        );
     }
 
     /// <summary>Checks that the parts fit together.</summary>

@@ -6,6 +6,9 @@ namespace RecService.Engine.Evaluation.Baselines;
 [Flags]
 public enum BaselineNeeds
 {
+    /// <summary>Nothing.</summary>
+    None = 0,
+
     /// <summary>The items that each user has met.</summary>
     Histories = 1,
 
@@ -86,9 +89,10 @@ public sealed class RankingBaseline
     {
         ArgumentNullException.ThrowIfNull(data);
         var given =
-            (data.Histories is null ? 0 : BaselineNeeds.Histories)
-            | (data.Neighbours is null ? 0 : BaselineNeeds.Neighbours)
-            | (data.Ratings is null ? 0 : BaselineNeeds.Ratings);
-        return (Needs & ~given) == 0 ? _fit(data) : throw new ArgumentException($"The baseline {Word} needs {Needs & ~given}.", nameof(data));
+            (data.Histories is null ? BaselineNeeds.None : BaselineNeeds.Histories)
+            | (data.Neighbours is null ? BaselineNeeds.None : BaselineNeeds.Neighbours)
+            | (data.Ratings is null ? BaselineNeeds.None : BaselineNeeds.Ratings);
+        var missing = Needs & ~given;
+        return missing == BaselineNeeds.None ? _fit(data) : throw new ArgumentException($"The baseline {Word} needs {missing}.", nameof(data));
     }
 }

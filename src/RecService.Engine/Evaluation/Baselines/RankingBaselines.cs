@@ -8,5 +8,5 @@ public static class RankingBaselines
         [RankingBaseline.Of<PopularityRanker>(), RankingBaseline.Of<ItemKnnRanker>(), RankingBaseline.Of<BiasBaseline>()];
 
     /// <summary>Those that need nothing else than what is given.</summary>
-    public static IEnumerable<RankingBaseline> With(BaselineNeeds given) => All.Where(baseline => (baseline.Needs & ~given) == 0);
+    public static IEnumerable<RankingBaseline> With(BaselineNeeds given) => All.Where(baseline => given.HasFlag(baseline.Needs));
 }

@@ -1,7 +1,6 @@
 using RecService.Engine.Data;
 using RecService.Engine.Losses;
 using RecService.Engine.Scoring;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Evaluation.Metrics;
 

@@ -31,7 +31,7 @@ public static class ExampleMetrics
         var measures = new OrderedDictionary<string, double?>(StringComparer.Ordinal);
         foreach (var metric in All)
         {
-            if (metric.Measures == kind && (metric.Needs & ~given) == 0)
+            if (metric.Measures == kind && given.HasFlag(metric.Needs))
             {
                 measures.Add(metric.Name, metric.Of(examples));
             }

@@ -1,5 +1,4 @@
 using RecService.Engine.Losses;
-using RecService.Engine.Training.Passes;
 
 namespace RecService.Engine.Evaluation.Metrics;
 

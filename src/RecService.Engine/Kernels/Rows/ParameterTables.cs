@@ -45,8 +45,8 @@ internal unsafe struct ParameterTables
     public bool FetchNext;
 
     /// <summary>How many parameters no column has: the bias and the field weights.</summary>
-    public static int SpecialsOf(FeatureSpace space, FeatureInteraction interaction) =>
-        1 + (interaction == FeatureInteraction.FieldWeighted ? checked(space.FieldCount * space.FieldCount) : 0);
+    public static int SpecialsOf(FeatureSpace space, Crossing crossing) =>
+        1 + (crossing == Crossing.FieldWeighted ? checked(space.FieldCount * space.FieldCount) : 0);
 
     /// <summary>Floats that latent vectors of a length take in training.</summary>
     public static int StrideOf(int factors) => factors is > 0 and <= 8 ? 8 : FactorizationModel.StrideOf(factors);

@@ -16,9 +16,9 @@ internal readonly record struct RowLayout(bool OneHot, bool Grouped, int Maximum
     /// <summary>The layout of the rows that examples join.</summary>
     /// <param name="space">The columns.</param>
     /// <param name="examples">The examples.</param>
-    /// <param name="interaction">Which features cross.</param>
+    /// <param name="crossing">Which features cross.</param>
     /// <param name="oneHotAllowed">False where something else needs the general kernels.</param>
-    public static RowLayout Of(FeatureSpace space, ExampleSet examples, FeatureInteraction interaction, bool oneHotAllowed)
+    public static RowLayout Of(FeatureSpace space, ExampleSet examples, Crossing crossing, bool oneHotAllowed)
     {
         var (entries, uniform) = (0, true);
         var fields = new HashSet<int>();
@@ -32,14 +32,14 @@ internal readonly record struct RowLayout(bool OneHot, bool Grouped, int Maximum
             fields.UnionWith(ofBlock.Fields);
         }
 
-        var plain = interaction == FeatureInteraction.Plain;
+        var plain = crossing == Crossing.Plain;
         // The one-hot kernels go from the first entry of a row to its last, so that there has to be one.
         var oneHot =
             oneHotAllowed
             && entries > 0
             && space.ColumnFactors.IsEmpty
             && uniform
-            && (plain || (distinct && interaction == FeatureInteraction.FieldPooled));
+            && (plain || (distinct && crossing == Crossing.FieldPooled));
         return new(oneHot, !plain && !oneHot, entries, plain || oneHot ? 0 : Math.Min(entries, fields.Count));
     }
 

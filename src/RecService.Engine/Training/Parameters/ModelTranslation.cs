@@ -1,7 +1,6 @@
 using System.Numerics;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
-using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
@@ -15,7 +14,7 @@ namespace RecService.Engine.Training.Parameters;
 /// </summary>
 internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettings settings, RowNumbering numbering, TargetScale scale)
 {
-    private readonly int _specials = ParameterTables.SpecialsOf(space, settings.Interaction);
+    private readonly int _specials = ParameterTables.SpecialsOf(space, settings.Crossing);
 
     /// <summary>Whether every parameter of the model, and every sum that the solver keeps of one, is a finite number.</summary>
     public bool IsFinite(in ParameterSource source)
@@ -71,7 +70,7 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
 
         return new(
             space,
-            settings.Interaction,
+            settings.Crossing,
             settings.Loss,
             k,
             scale.Mean + (scale.Deviation * *source.Special(0)),
@@ -135,7 +134,7 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
         }
 
         Set(source, space.ColumnCount, (former.Bias - scale.Mean) / scale.Deviation, state, former.Space.ColumnCount, sums);
-        if (_specials == 1 || former.Interaction != FeatureInteraction.FieldWeighted)
+        if (_specials == 1 || former.Crossing != Crossing.FieldWeighted)
         {
             return;
         }

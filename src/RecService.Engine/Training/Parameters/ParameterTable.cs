@@ -45,7 +45,7 @@ internal sealed unsafe class ParameterTable : IDisposable
         _numbering = numbering;
         _threads = threads;
         _planes = KernelChoice.PlanesOf(settings.Solver);
-        _specials = ParameterTables.SpecialsOf(space, settings.Interaction);
+        _specials = ParameterTables.SpecialsOf(space, settings.Crossing);
         _specialRows = threads == 1 ? _specials : RowNumbering.Apart(_specials);
         var replicas = threads == 1 ? 0 : threads;
         var factorRows = (nuint)(space.FactorCount + ((long)replicas * RowNumbering.Apart(numbering.HotFactors)));
@@ -70,7 +70,7 @@ internal sealed unsafe class ParameterTable : IDisposable
             FillRegularisation(byField);
         }
 
-        if (settings.Interaction == FeatureInteraction.FieldWeighted)
+        if (settings.Crossing == Crossing.FieldWeighted)
         {
             _fields = new(weightRows);
             FillFields();

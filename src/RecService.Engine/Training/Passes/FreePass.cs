@@ -24,7 +24,7 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
     private readonly TrainingSettings _settings;
     private readonly LossFunction _loss;
     private readonly RowLearner _learner;
-    private readonly Replicas[] _replicas;
+    private readonly ParameterReplicas[] _replicas;
     private readonly Progress[] _progress;
     private StepContext _context;
     private ulong _seed;
@@ -53,7 +53,7 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
                 [
                     .. Enumerable
                         .Range(0, team.Size)
-                        .Select(thread => new Replicas(replicated, thread, team.Size, settings.Solver == Solver.AdaGrad, gate)),
+                        .Select(thread => new ParameterReplicas(replicated, thread, team.Size, settings.Solver == Solver.AdaGrad, gate)),
                 ];
         _progress = [.. Enumerable.Range(0, team.Size).Select(_ => new Progress())];
     }

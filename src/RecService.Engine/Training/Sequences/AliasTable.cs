@@ -5,8 +5,8 @@ namespace RecService.Engine.Training.Sequences;
 /// <summary>Draws whole numbers with given weights, each in constant time (Walker 1974; built as by Vose, 1991).</summary>
 internal sealed class AliasTable
 {
-    private readonly float[] _shares;
-    private readonly int[] _aliases;
+    // Side by side, as each draw reads both.
+    private readonly (float Share, int Alias)[] _places;
 
     /// <param name="weights">The weights: not negative, at least one above 0.</param>
     public AliasTable(ReadOnlySpan<double> weights)
@@ -17,8 +17,7 @@ internal sealed class AliasTable
             total += weight;
         }
 
-        _shares = new float[weights.Length];
-        _aliases = new int[weights.Length];
+        _places = new (float, int)[weights.Length];
         var scaled = new double[weights.Length];
         var (small, large) = (new Stack<int>(), new Stack<int>());
         for (var i = 0; i < scaled.Length; i++)
@@ -30,14 +29,14 @@ internal sealed class AliasTable
         while (small.Count > 0 && large.Count > 0)
         {
             var (less, more) = (small.Pop(), large.Pop());
-            (_shares[less], _aliases[less]) = ((float)scaled[less], more);
+            _places[less] = ((float)scaled[less], more);
             scaled[more] -= 1 - scaled[less];
             (scaled[more] < 1 ? small : large).Push(more);
         }
 
         foreach (var rest in small.Concat(large))
         {
-            (_shares[rest], _aliases[rest]) = (1, rest);
+            _places[rest] = (1, rest);
         }
     }
 
@@ -45,7 +44,8 @@ internal sealed class AliasTable
     {
         // The high bits choose the place, the low ones between it and its alias.
         var bits = random.Next();
-        var place = (int)((bits >> 32) * (ulong)_shares.Length >> 32);
-        return (uint)bits * (1f / (1UL << 32)) < _shares[place] ? place : _aliases[place];
+        var place = (int)((bits >> 32) * (ulong)_places.Length >> 32);
+        var (share, alias) = _places[place];
+        return (uint)bits * (1f / (1UL << 32)) < share ? place : alias;
     }
 }

@@ -1,6 +1,5 @@
-using RecService.Engine.Losses;
 using RecService.Engine.Data;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Sequences;
@@ -21,7 +20,7 @@ internal sealed unsafe class BlockNegatives<TVector, TLanes> : IDisposable
 {
     private readonly SequenceData _data;
     private readonly NegativeItems _negatives;
-    private readonly Loss _loss;
+    private readonly bool _isSum;
     private readonly ItemBlock<TVector, TLanes> _items;
     private readonly NativeArray<float> _offsets;
     private readonly NativeArray<float> _shares;
@@ -31,13 +30,13 @@ internal sealed unsafe class BlockNegatives<TVector, TLanes> : IDisposable
     private readonly bool[] _isOfDislike = new bool[SequencePlan.MostBlockRows];
     private int _shared;
 
-    public BlockNegatives(SequenceData data, NegativeItems negatives, Loss loss, ItemBlock<TVector, TLanes> items)
+    public BlockNegatives(SequenceData data, NegativeItems negatives, BlockTraits traits, ItemBlock<TVector, TLanes> items)
     {
         _data = data;
         _negatives = negatives;
-        _loss = loss;
+        _isSum = traits.IsSum;
         _items = items;
-        _chosen = BlockLoss.SparesChosen(loss) ? data.Chosen : null;
+        _chosen = traits.SparesChosen ? data.Chosen : null;
         var most = (nuint)(negatives.Most + BlockNegatives.MostDislikes);
         (_offsets, _shares) = (new(most), new(most));
     }
@@ -74,7 +73,7 @@ internal sealed unsafe class BlockNegatives<TVector, TLanes> : IDisposable
     {
         foreach (var (slot, from, to) in _dislikes)
         {
-            MaskDislike(scores, slot, from, to);
+            CountTwice(scores, slot, from, to);
         }
 
         for (var slot = _shared; slot < Count; slot++)
@@ -149,7 +148,7 @@ internal sealed unsafe class BlockNegatives<TVector, TLanes> : IDisposable
         for (var slot = 0; slot < _shared; slot++)
         {
             // What was drawn several times counts as often.
-            _offsets.Pointer[slot] = BlockLoss.HasShares(_loss) ? 0 : _offsets.Pointer[slot] + MathF.Log(_shares.Pointer[slot]);
+            _offsets.Pointer[slot] = _isSum ? 0 : _offsets.Pointer[slot] + MathF.Log(_shares.Pointer[slot]);
             _shares.Pointer[slot] *= _negatives.Weight / _negatives.Sampled;
         }
     }
@@ -185,7 +184,7 @@ internal sealed unsafe class BlockNegatives<TVector, TLanes> : IDisposable
             if (slot < 0 && Count - _shared < BlockNegatives.MostDislikes)
             {
                 slot = _items.Add(item);
-                _offsets.Pointer[slot] = BlockLoss.HasShares(_loss) ? 0 : MathF.Log(_data.Set.DislikeWeight);
+                _offsets.Pointer[slot] = _isSum ? 0 : MathF.Log(_data.Set.DislikeWeight);
                 _shares.Pointer[slot] = _data.Set.DislikeWeight;
                 Count = _items.Count;
             }
@@ -198,9 +197,9 @@ internal sealed unsafe class BlockNegatives<TVector, TLanes> : IDisposable
     }
 
     /// <summary>What is a negative of all counts once more for those who dislike it.</summary>
-    private void MaskDislike(in BlockScores scores, int slot, int from, int to)
+    private void CountTwice(in BlockScores scores, int slot, int from, int to)
     {
-        if (slot >= _shared || BlockLoss.HasShares(_loss))
+        if (slot >= _shared || _isSum)
         {
             return;
         }

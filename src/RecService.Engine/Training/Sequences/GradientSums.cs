@@ -24,6 +24,15 @@ internal sealed unsafe class GradientSums(int stride) : IDisposable
     /// <summary>The sums of latent vectors, in the order in which they came; valid until <see cref="Reserve"/>.</summary>
     public float* Vectors => _vectors.Pointer;
 
+    /// <summary>The rows of the latent vectors that have a sum, in the same order.</summary>
+    public ReadOnlySpan<int> FactorRows => _factorRows.AsSpan(0, _count);
+
+    /// <summary>The rows of the weights that have a sum.</summary>
+    public ReadOnlySpan<int> WeightRows => _weightRows.AsSpan(0, _weightCount);
+
+    /// <summary>The sums of those weights.</summary>
+    public ReadOnlySpan<float> Weights => _weights.AsSpan(0, _weightCount);
+
     /// <summary>Begins to sum up; there are no sums yet.</summary>
     public void Begin(GradientSlots slots) => _slots = slots;
 

@@ -210,7 +210,12 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
 
     /// <summary>Whether the positives so far have an order, which several of one time have not.</summary>
     private bool IsOrdered() =>
-        _count > 0 && (_count == 1 || _data.Set.Times is null || _times[Math.Max(0, _count - _settings.Length)] < _times[_count - 1]);
+        _count > 0
+        && (
+            Math.Min(_count, _settings.Length) == 1
+            || _data.Set.Times is null
+            || _times[Math.Max(0, _count - _settings.Length)] < _times[_count - 1]
+        );
 
     private void Enter(int e, float omega, double time, double since)
     {

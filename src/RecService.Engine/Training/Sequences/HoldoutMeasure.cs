@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using RecService.Engine.Losses;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 
@@ -42,7 +42,7 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
     private const int ChunkRows = 32;
 
     private readonly SequenceData _data;
-    private readonly TrainingSettings _settings;
+    private readonly BlockLoss _loss;
     private readonly TargetScale _scale;
     private readonly SequencePlan _plan;
     private readonly bool _excludesSeen;
@@ -59,16 +59,16 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
 
     public HoldoutMeasure(SequenceData data, TrainingSettings settings, TargetScale scale, float negativeWeight, int stride, bool excludesSeen)
     {
-        var weighted = settings.Interaction == FeatureInteraction.FieldWeighted;
+        var weighted = settings.Crossing == Crossing.FieldWeighted;
         _data = data;
-        _settings = settings;
+        _loss = settings.Loss.Function().OfBlocks;
         _scale = scale;
         _negativeWeight = negativeWeight;
         _excludesSeen = excludesSeen;
         _plan = new(data.Set, data.Settings.Length, 4 * SequencePlan.BlockRows);
         _plan.Deal(random: null);
         _rows = (int)Math.Min(_plan.Rows, Math.Clamp(MostScores / Math.Max(1, data.Items.Count), LeastRows, MostRows));
-        _requests = new(data, weighted, BlockLoss.HasConstants(settings.Loss), stride, _plan.MostRows);
+        _requests = new(data, weighted, _loss.Traits.HasConstants, stride, _plan.MostRows);
         _items = new(data, weighted, stride, data.Items.Count);
         for (var item = 0; item < data.Items.Count; item++)
         {
@@ -143,7 +143,7 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
         {
             Weight = set.WeightOf(e),
             Value = _data.Targets[e],
-            Constant = BlockLoss.HasConstants(_settings.Loss) ? _requests.ConstantOf(row, tables) : 0,
+            Constant = _loss.Traits.HasConstants ? _requests.ConstantOf(row, tables) : 0,
             Own = Score(target, query) + TermOf(target, tables),
             Target = target,
             Rank = 1,
@@ -233,9 +233,9 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
             AddApart(ref outcome, scores, first);
         }
 
-        if (_settings.Loss != Loss.Softmax)
+        AddSample(ref outcome, scores, count);
+        if (_loss.Traits.IsSum || !_loss.Traits.HasNegatives)
         {
-            AddSample(ref outcome, scores, count);
             return;
         }
 
@@ -269,29 +269,25 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
     private void AddSample(ref RowOutcome outcome, float* scores, int count)
     {
         const int Step = 16;
-        for (var item = 0; item < count && BlockLoss.HasNegatives(_settings.Loss); item += Step)
+        for (var item = 0; item < count && _loss.Traits.IsSum; item += Step)
         {
-            outcome.Negatives += Softplus(_settings.Loss == Loss.Bpr ? scores[item] - outcome.Own : scores[item] + outcome.Constant);
+            outcome.Negatives += Softplus(scores[item] + outcome.Constant);
+            outcome.Margins += Softplus(scores[item] - outcome.Own);
             outcome.Sampled++;
         }
     }
 
-    private double LossOf(in RowOutcome outcome)
-    {
-        var score = (double)outcome.Own + outcome.Constant;
-        switch (_settings.Loss)
-        {
-            case Loss.Softmax:
-                return Math.Log(outcome.Powers);
-            case Loss.Squared:
-                var error = Math.Clamp(score, _scale.LeastScore, _scale.GreatestScore) - outcome.Value;
-                return error * error;
-            case Loss.Bpr:
-                return outcome.Negatives / outcome.Sampled;
-            default:
-                return (Softplus(outcome.Value > 0 ? -score : score) + (_negativeWeight * outcome.Negatives / outcome.Sampled)) / (1 + _negativeWeight);
-        }
-    }
+    private double LossOf(in RowOutcome outcome) =>
+        _loss.Value(
+            new(
+                Math.Clamp((double)outcome.Own + outcome.Constant, _scale.LeastScore, _scale.GreatestScore),
+                outcome.Value,
+                outcome.Powers,
+                outcome.Negatives / outcome.Sampled,
+                outcome.Margins / outcome.Sampled,
+                _negativeWeight
+            )
+        );
 
     /// <summary>e^x as the vectors of scores have it.</summary>
     private static double Power(float x) => Math.Exp(Math.Clamp(x, -87, 87));
@@ -325,6 +321,8 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
         public double Powers;
 
         public double Negatives;
+
+        public double Margins;
 
         public int Sampled;
     }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Numerics;
 

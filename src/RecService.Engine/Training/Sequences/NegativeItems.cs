@@ -1,23 +1,25 @@
-using RecService.Engine.Losses;
 using RecService.Engine.Data.Histories;
-using RecService.Engine.Model;
+using RecService.Engine.Losses;
 
 namespace RecService.Engine.Training.Sequences;
 
 /// <summary>Which items what is to be predicted is compared with.</summary>
 internal sealed class NegativeItems
 {
-    /// <summary>Catalogues up to this size are compared with as a whole, unless it is told how many.</summary>
-    private const int MostOfAll = 0;
+    /// <summary>
+    /// Catalogues up to this size are compared with as a whole, unless it is told how many: of larger ones, a sample makes as good a ranking in less time.
+    /// </summary>
+    private const int MostOfAll = 2048;
 
-    private const int DefaultSample = 128;
+    private const int DefaultSample = 512;
 
     /// <param name="set">The sequences.</param>
     /// <param name="counts">How often each item is what is to be predicted; items that never are, and that nobody dislikes, stay unknown.</param>
     /// <param name="settings">The settings.</param>
     public NegativeItems(SequenceSet set, double[] counts, TrainingSettings settings)
     {
-        if (!BlockLoss.HasNegatives(settings.Loss))
+        var traits = settings.Loss.Function().OfBlocks.Traits;
+        if (!traits.HasNegatives)
         {
             (Items, Weight) = ([], 0);
             return;
@@ -33,7 +35,7 @@ internal sealed class NegativeItems
         }
 
         Items = [.. Enumerable.Range(0, counts.Length).Where(item => counts[item] > 0 || disliked[item])];
-        Weight = settings.NegativeWeight ?? (settings.Loss == Loss.Logistic ? 8 : 1);
+        Weight = settings.NegativeWeight ?? traits.NegativeWeight;
         Sampled = settings.Negatives ?? (Items.Length <= MostOfAll ? 0 : DefaultSample);
         if (Sampled > 0)
         {

@@ -1,5 +1,6 @@
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Sequences;

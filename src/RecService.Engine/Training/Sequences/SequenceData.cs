@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
-using RecService.Engine.Losses;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Sequences;
@@ -40,6 +40,11 @@ internal sealed class SequenceData
 
         HistoryField = FieldOf(HistoryRows);
         RecentField = FieldOf(RecentRows);
+        if (HistoryField >= 0 && HistoryField == RecentField)
+        {
+            throw new ArgumentException("The long history and the recent one must be of different fields.", nameof(set));
+        }
+
         (Omegas, RepeatWeights) = HistoryWeightsOf();
         Targets = new float[set.Count];
         for (var e = 0; e < set.Count; e++)
@@ -162,10 +167,18 @@ internal sealed class SequenceData
         return RowSets.FromPairs(Set.SequenceCount, [.. sequences], [.. items]);
     }
 
-    private int FieldOf(SparseRows? rows) =>
-        rows is null ? -1
-        : FieldsOf(rows) is [var field] ? Array.IndexOf(RequestFields, field)
-        : -1;
+    /// <exception cref="ArgumentException">The rows are not of one field.</exception>
+    private int FieldOf(SparseRows? rows)
+    {
+        if (rows is null)
+        {
+            return -1;
+        }
+
+        return FieldsOf(rows) is [var field]
+            ? Array.IndexOf(RequestFields, field)
+            : throw new ArgumentException("The columns of items as part of a history must be of one field, and those of the recent history of another.");
+    }
 
     private int[] FieldsOf(SparseRows rows)
     {

@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using RecService.Engine.Losses;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
-using RecService.Engine.Synthetic;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Threads;
 
@@ -51,7 +50,9 @@ internal sealed class SequenceFit : IDisposable
         _settings = settings;
         _history = history;
         _random = new(settings.Seed);
-        _scale = settings.Loss.Function().ScaleOf(train.Targets, train.Weights);
+        var loss = settings.Loss.Function();
+        float[] targets = [.. Enumerable.Range(0, train.Count).Select(train.TargetOf)];
+        _scale = loss.ScaleOf(targets, train.Weights);
         var data = new SequenceData(space, train, history, _scale);
         var counts = data.TargetCounts();
         var negatives = new NegativeItems(train, counts, settings);
@@ -64,8 +65,8 @@ internal sealed class SequenceFit : IDisposable
         var numbering = RowNumbering.Natural(space);
         _translation = new(space, settings, numbering, _scale);
         _table = new(space, settings, numbering, threads: 1);
-        _table.Initialise(InitialBias(data, negatives), SequenceOccurrences.Of(data), _random);
-        if (settings.Loss == Loss.Softmax)
+        _table.Initialise(loss.InitialBias(targets, train.Weights, negatives.Weight), SequenceOccurrences.Of(data), _random);
+        if (loss.Rows == LossRows.Blocks)
         {
             InitialisePopularity(data, counts);
         }
@@ -77,7 +78,7 @@ internal sealed class SequenceFit : IDisposable
         );
         try
         {
-            var weightRows = space.ColumnCount + ParameterTables.SpecialsOf(space, settings.Interaction);
+            var weightRows = space.ColumnCount + ParameterTables.SpecialsOf(space, settings.Crossing);
             _learners =
             [
                 .. Enumerable
@@ -219,24 +220,6 @@ internal sealed class SequenceFit : IDisposable
         {
             throw new TrainingDivergedException(epoch);
         }
-    }
-
-    /// <summary>The bias that is best without any feature: of logistic loss, the logit of the share of positives.</summary>
-    private float InitialBias(SequenceData data, NegativeItems negatives)
-    {
-        if (_settings.Loss != Loss.Logistic)
-        {
-            return 0;
-        }
-
-        var positives = 0.0;
-        for (var e = 0; e < data.Set.Count; e++)
-        {
-            positives += data.Targets[e] * data.Set.WeightOf(e);
-        }
-
-        var share = Math.Clamp(positives / (_weights * (1 + negatives.Weight)), 1e-4, 1 - 1e-4);
-        return (float)Math.Log(share / (1 - share));
     }
 
     /// <summary>The weights of items begin near where they would go: a part of the logarithm of how often the item is chosen.</summary>

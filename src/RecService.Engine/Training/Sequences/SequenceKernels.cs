@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
-using RecService.Engine.Losses;
 using RecService.Engine.Kernels;
+using RecService.Engine.Losses;
 using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Training.Sequences;

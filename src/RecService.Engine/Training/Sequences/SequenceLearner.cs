@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using RecService.Engine.Kernels;
 using RecService.Engine.Kernels.Rows;
+using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 
@@ -70,6 +71,8 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
 
     private readonly SequenceData _data;
     private readonly TrainingSettings _settings;
+    private readonly BlockLoss _loss;
+    private readonly float _negativeWeight;
     private readonly RequestRows<TVector, TLanes> _requests;
     private readonly ItemBlock<TVector, TLanes> _items;
     private readonly BlockNegatives<TVector, TLanes> _negatives;
@@ -91,12 +94,14 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
     public SequenceLearner(SequenceData data, SequencePlan plan, NegativeItems negatives, TrainingSettings settings, int stride, int weightRows)
     {
         const int Most = SequencePlan.MostBlockRows;
-        var weighted = settings.Interaction == FeatureInteraction.FieldWeighted;
+        var weighted = settings.Crossing == Crossing.FieldWeighted;
         _data = data;
         _settings = settings;
-        _requests = new(data, weighted, BlockLoss.HasConstants(settings.Loss), stride, plan.MostRows);
+        _loss = settings.Loss.Function().OfBlocks;
+        _negativeWeight = negatives.Weight;
+        _requests = new(data, weighted, _loss.Traits.HasConstants, stride, plan.MostRows);
         _items = new(data, weighted, stride, Math.Min(negatives.Most + BlockNegatives.MostDislikes + Most, data.Items.Count));
-        _negatives = new(data, negatives, settings.Loss, _items);
+        _negatives = new(data, negatives, _loss.Traits, _items);
         _repeats = data.Repeat is null ? null : new(data);
         _slots = new(data.Space.FactorCount, weightRows);
         _batchSlots = new(data.Space.FactorCount, weightRows);
@@ -204,7 +209,7 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
         new Span<float>(_queries.Pointer + ((nint)count * Length), (padded - count) * Length).Clear();
         Transpose(padded);
         var scores = Score(from, count, padded, tables);
-        var losses = BlockLoss<TVector, TLanes>.Slopes(_settings.Loss, scores);
+        var losses = _loss.Slopes<TVector, TLanes>(scores);
         BackItems(scores, ofItems);
         BackQueries(from, scores, ofBatch, tables);
         _repeats?.Backward(scores, ofItems);
@@ -221,13 +226,14 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
             Rows = count,
             PaddedRows = padded,
             Negatives = _negatives.Count,
+            NegativeWeight = _negativeWeight,
             Scores = _scores.Pointer,
             Shares = _negatives.Shares,
             Targets = _ofRows.Pointer,
             Weights = _ofRows.Pointer + Most,
             Values = _ofRows.Pointer + (2 * Most),
         };
-        var hasConstants = BlockLoss.HasConstants(_settings.Loss);
+        var hasConstants = _loss.Traits.HasConstants;
         var constants = _ofRows.Pointer + (3 * Most);
         for (var row = 0; row < padded; row++)
         {
@@ -383,7 +389,7 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
         }
 
         var constants = _ofRows.Pointer + (3 * SequencePlan.MostBlockRows);
-        if (BlockLoss.HasConstants(_settings.Loss))
+        if (_loss.Traits.HasConstants)
         {
             SumSlopes(scores, constants);
         }

@@ -1,6 +1,7 @@
-using RecService.Engine.Losses;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
+using RecService.Engine.Losses;
+using RecService.Engine.Model;
 using RecService.Engine.Numerics;
 using RecService.Engine.Training.Parameters;
 
@@ -25,6 +26,14 @@ public sealed class SequenceTrainer
         ArgumentNullException.ThrowIfNull(settings);
         settings.Validate();
         history?.Validate();
+        if (settings.Crossing == Crossing.Plain)
+        {
+            throw new ArgumentException(
+                $"{nameof(TrainingSettings.Crossing)} is {Crossing.Plain}: along sequences, fields cross, pooled or weighted.",
+                nameof(settings)
+            );
+        }
+
         _settings = settings;
         _history = history;
         _kernel = settings.KernelName is { } name ? FactorizationKernel.ByName(name) : FactorizationKernel.Default;
@@ -71,14 +80,15 @@ public sealed class SequenceTrainer
             Check(space, holdout, nameof(holdout));
         }
 
+        TrainingSize.Check(space, _settings, KeepsState);
         var formerColumns = start is null ? null : FormerColumns.Of(start, _settings, space, features);
         using var fit = new SequenceFit(_settings, _kernel, space, _history, train, holdout, ExcludesSeen);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
         var (bestEpoch, best) = (0, double.NegativeInfinity);
         double? startLoss = null;
-        if (start is not null && fit.Start(start, formerColumns, cancellationToken) is var (loss, ranking))
+        if (start is not null && fit.Start(start, formerColumns, cancellationToken) is var (loss, startRanking))
         {
-            (startLoss, best) = (loss, ranking.Ndcg);
+            (startLoss, best) = (loss, Merit(loss, startRanking));
             fit.Keep(KeepsState);
         }
 
@@ -86,13 +96,13 @@ public sealed class SequenceTrainer
         {
             epochs.Add(fit.Learn(epoch, cancellationToken));
             progress?.Invoke(epochs[^1]);
-            if (epochs[^1].Ranking is not { } measured)
+            if (epochs[^1].Ranking is not { } ranking)
             {
                 bestEpoch = epoch;
             }
-            else if (measured.Ndcg > best)
+            else if (Merit(epochs[^1].HoldoutLoss!.Value, ranking) is var merit && merit > best)
             {
-                (best, bestEpoch) = (measured.Ndcg, epoch);
+                (best, bestEpoch) = (merit, epoch);
                 fit.Keep(KeepsState);
             }
         }
@@ -100,6 +110,9 @@ public sealed class SequenceTrainer
         var model = fit.ToModel(features);
         return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
     }
+
+    /// <summary>What is to be as large as possible of a holdout.</summary>
+    private double Merit(double loss, HoldoutRanking ranking) => _settings.Loss.Function().OfBlocks.Traits.RanksHoldout ? ranking.Ndcg : -loss;
 
     private void Check(FeatureSpace space, SequenceSet set, string name)
     {

@@ -3,7 +3,7 @@ using RecService.Engine.Data;
 namespace RecService.Engine.Training.Passes;
 
 /// <summary>Pairs for pairwise learning.</summary>
-internal static class Pairs
+internal static class PairedExamples
 {
     /// <summary>For each example that is not positive, the positive before it and the example itself.</summary>
     /// <exception cref="ArgumentException">There is no pair, or the first example is not positive.</exception>

@@ -37,7 +37,7 @@ internal readonly unsafe struct ReplicatedRows(float* table, int planes, int len
 /// adds the mean
 /// share of what it has learned to the shared rows and goes on from there, as in parameter averaging (McDonald, Hall, Mann, NAACL 2010).
 /// </summary>
-internal sealed unsafe class Replicas : IDisposable
+internal sealed unsafe class ParameterReplicas : IDisposable
 {
     private readonly ReplicatedRows[] _rows;
     private readonly NativeArray<float>[] _bases;
@@ -51,7 +51,7 @@ internal sealed unsafe class Replicas : IDisposable
     /// <param name="threads">How many threads have replicas.</param>
     /// <param name="sumsAdd">Whether the solver's sums grow with every example, as AdaGrad's do; else they are means.</param>
     /// <param name="gate">Guards the shared rows.</param>
-    public Replicas(ReplicatedRows[] rows, int thread, int threads, bool sumsAdd, Lock gate)
+    public ParameterReplicas(ReplicatedRows[] rows, int thread, int threads, bool sumsAdd, Lock gate)
     {
         _rows = rows;
         _bases = [.. rows.Select(r => new NativeArray<float>(r.Floats))];

@@ -1,7 +1,7 @@
 namespace RecService.Engine.Kernels;
 
 /// <summary>Which entries cross. A type, so that kernels are compiled for each kind.</summary>
-internal interface IInteraction
+internal interface ICrossing
 {
     /// <summary>Every entry crosses with every other.</summary>
     static abstract bool IsPlain { get; }
@@ -10,21 +10,21 @@ internal interface IInteraction
     static abstract bool IsWeighted { get; }
 }
 
-internal readonly struct PlainInteraction : IInteraction
+internal readonly struct PlainCrossing : ICrossing
 {
     public static bool IsPlain => true;
 
     public static bool IsWeighted => false;
 }
 
-internal readonly struct PooledInteraction : IInteraction
+internal readonly struct PooledCrossing : ICrossing
 {
     public static bool IsPlain => false;
 
     public static bool IsWeighted => false;
 }
 
-internal readonly struct WeightedInteraction : IInteraction
+internal readonly struct WeightedCrossing : ICrossing
 {
     public static bool IsPlain => false;
 

@@ -5,7 +5,6 @@ using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
 using RecService.Engine.Numerics;
-using RecService.Engine.Scoring;
 using RecService.Engine.Training.Parameters;
 using RecService.Engine.Training.Passes;
 using RecService.Engine.Training.Threads;
@@ -13,7 +12,7 @@ using RecService.Engine.Training.Threads;
 namespace RecService.Engine.Training;
 
 /// <summary>A model in the making: parameters, examples as the kernels read them, and threads.</summary>
-internal sealed class Fit : IDisposable
+internal sealed class ModelInTraining : IDisposable
 {
     /// <summary>Rows that this share of the examples touches have replicas: threads would meet there too often.</summary>
     private const double HotShare = 1.0 / 512;
@@ -34,7 +33,7 @@ internal sealed class Fit : IDisposable
     private readonly ILearningPass _learning;
     private readonly MeasuringPass? _measuring;
 
-    public Fit(
+    public ModelInTraining(
         TrainingSettings settings,
         FactorizationKernel kernel,
         FeatureSpace space,
@@ -51,7 +50,7 @@ internal sealed class Fit : IDisposable
         var threads = settings.Deterministic ? settings.Threads : Math.Clamp(train.Count / LeastExamplesOfThread, 1, settings.Threads);
         var order = Order(train.Count, pairs: loss.Rows == LossRows.Pairs && negatives is null);
         var partition =
-            settings.Deterministic || loss.Rows != LossRows.Single || negatives is not null || train.Blocks.Count > 1
+            settings.Deterministic || loss.Rows != LossRows.Singles || negatives is not null || train.Blocks.Count > 1
                 ? null
                 : RowPartition.Of(train, order, occurrences, threads, ParameterTable.BytesOf(space, settings));
         var numbering =
@@ -66,21 +65,21 @@ internal sealed class Fit : IDisposable
                 );
         _translation = new(space, settings, numbering, _scale);
         _table = new(space, settings, numbering, threads);
-        _table.Initialise(loss.InitialBias(train, negatives?.PerPositive ?? 0), occurrences, _random);
+        _table.Initialise(loss.InitialBias(train.Targets, train.Weights, negatives?.PerPositive ?? 0), occurrences, _random);
         _team = new(threads, threadStarted);
 
         try
         {
-            var layout = RowLayout.Of(space, train, settings.Interaction, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
+            var layout = RowLayout.Of(space, train, settings.Crossing, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
             _rows = new(space, train, layout, numbering, loss.Rows, _scale, partition?.Order ?? order, negatives);
-            var shape = new KernelShape(kernel.Name, settings.Interaction, layout.OneHot, _table.Stride);
+            var shape = new KernelShape(kernel.Name, settings.Crossing, layout.OneHot, _table.Stride);
             var learner = KernelChoice.Learner(shape, settings.Solver, loss.Rows);
             _learning = settings.Deterministic
                 ? new DeterministicPass(_rows, _table, settings, _scale, learner, _team, Overlap(occurrences))
                 : new FreePass(_rows, _table, settings, _scale, learner, _team, Queue(partition));
             if (holdout is not null)
             {
-                var ofHoldout = RowLayout.Of(space, holdout, settings.Interaction, oneHotAllowed: true);
+                var ofHoldout = RowLayout.Of(space, holdout, settings.Crossing, oneHotAllowed: true);
                 _holdoutRows = new(space, holdout, ofHoldout, numbering, loss.Rows, _scale, order: null, negatives: null);
                 _measuring = new(_holdoutRows, _table, settings, _scale, KernelChoice.Scorer(shape with { OneHot = ofHoldout.OneHot }), _team);
             }
