@@ -83,7 +83,7 @@ public sealed class TrainingOptions
     public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(30);
 
     /// <summary>What to predict.</summary>
-    public TrainingObjective Objective { get; set; } = TrainingObjective.Implicit;
+    public TrainingObjective Objective { get; set; } = TrainingObjective.Next;
 
     /// <summary>Which features cross.</summary>
     public Engine.Model.Crossing Interaction { get; set; } = Engine.Model.Crossing.FieldPooled;
@@ -91,8 +91,8 @@ public sealed class TrainingOptions
     /// <summary>The number of latent factors k, 1 to 1,024; 16 when absent, 64 for objective <c>next</c>.</summary>
     public int? Factors { get; set; }
 
-    /// <summary>The most epochs of a fit, 1 to 10,000; 40 when absent.</summary>
-    public int? Epochs { get; set; }
+    /// <summary>The most epochs of a fit, 1 to 10,000.</summary>
+    public int Epochs { get; set; } = 40;
 
     /// <summary>How parameters step down the gradient.</summary>
     public Solver Solver { get; set; } = Solver.AdaGrad;
@@ -189,7 +189,7 @@ public sealed class TrainingOptions
         {
             Crossing = Interaction,
             Factors = Factors ?? defaults.Factors,
-            Epochs = Epochs ?? defaults.Epochs,
+            Epochs = Epochs,
             LearningRate = LearningRate ?? defaults.LearningRate,
             Schedule = RateSchedule,
             L2Linear = L2Linear ?? defaults.L2Linear,
@@ -207,7 +207,6 @@ public sealed class TrainingOptions
     {
         var defaults = TrainingSettings.For(LossOf(Objective), Solver);
         Factors ??= defaults.Factors;
-        Epochs ??= defaults.Epochs;
         Patience ??= defaults.Patience;
         Holdout ??= Objective == TrainingObjective.Next ? HoldoutKind.NewestOfUsers : HoldoutKind.Hash;
         if (Objective == TrainingObjective.Next)

@@ -33,7 +33,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
             "must be from 00:00:01 to 31.00:00:00 (write it as [days.]hours:minutes:seconds)"
         );
         Require(options.Factors is null or (>= 1 and <= 1024), "Factors", "must be from 1 to 1024");
-        Require(options.Epochs is null or (>= 1 and <= 10_000), "Epochs", "must be from 1 to 10000");
+        Require(options.Epochs is >= 1 and <= 10_000, "Epochs", "must be from 1 to 10000");
         Require(Enum.IsDefined(options.Solver), "Solver", "must be one of Sgd, AdaGrad, Adam");
         Require(Enum.IsDefined(options.RateSchedule), "RateSchedule", "must be one of Constant, InverseSquareRoot, Cosine");
         Require(options.Threads is >= 1 and <= 256, "Threads", "must be from 1 to 256");
