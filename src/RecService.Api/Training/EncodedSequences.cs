@@ -16,6 +16,7 @@ internal sealed class EncodedSequences
 
     private EncodedSequences(Cutoff cutoff, TrainingOptions options)
     {
+        Cutoff = cutoff;
         Rows = cutoff.Rows;
         _dislikes = cutoff.Dislikes.ToLookup(dislike => dislike.User);
         _dislikeWeight = cutoff.Dislikes.Count == 0 ? 1 : cutoff.Dislikes.Average(dislike => dislike.Weight);
@@ -36,6 +37,9 @@ internal sealed class EncodedSequences
         _contexts = EncodedRows.Encode(cutoff.Contexts, Index.AppendContext, row);
         Roles = History is null ? null : ItemRoles.Of(Index, cutoff.Items);
     }
+
+    /// <summary>What was read.</summary>
+    public Cutoff Cutoff { get; }
 
     public FeatureSpace Space { get; }
 
@@ -85,14 +89,6 @@ internal sealed class EncodedSequences
                 .Where(r => r != row)
                 .Select(r => new HistoryEvent(Rows[r].Item, RelativeWeight(r), Seconds(r))),
         ];
-    }
-
-    /// <summary>The row of a request: the user, the circumstances and what is given of a history.</summary>
-    public void AppendRequest(RowBuffer request, int row, SparseRow history)
-    {
-        request.Append(_users[Rows[row].User]);
-        request.Append(_contexts[Rows[row].Context]);
-        request.Append(history);
     }
 
     /// <summary>Time of an event in seconds since 1970.</summary>

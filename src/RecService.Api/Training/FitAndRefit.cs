@@ -15,6 +15,9 @@ internal static class FitAndRefit
     /// <summary>Why a run fails that found nothing to learn from.</summary>
     public const string NoUsableRows = "No interaction is usable for training; the run's rows tell by reason why each was dropped.";
 
+    /// <summary>The length of the lists that are measured.</summary>
+    public const int Depth = 10;
+
     public const string FitPhase = "fit";
     public const string RefitPhase = "refit";
 
@@ -132,7 +135,6 @@ internal static class FitAndRefit
             BaselineRmse =
                 options.Objective == TrainingObjective.Rating ? ExampleMetrics.Rmse.OfConstant(encoded.MeanTarget(encoded.FitRows), holdout) : null,
         };
-        const int Depth = 10;
         var queries = encoded.HeldOutQueries(options);
         var evaluator = new RankingEvaluator(encoded.Items.Count, encoded.ItemsByUser(encoded.AllRows))
         {

@@ -90,4 +90,11 @@ internal static partial class RunLog
         Message = "The connection that holds the right to train is lost; training run {RunId} stops"
     )]
     public static partial void LockLost(this ILogger logger, long runId, Exception exception);
+
+    [LoggerMessage(
+        EventId = 2020,
+        Level = LogLevel.Warning,
+        Message = "Training run {RunId} has decided that its model is served: {Published}. {Reason}"
+    )]
+    public static partial void Decided(this ILogger logger, long runId, bool published, string reason);
 }

@@ -50,6 +50,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.MinimumFeatureCount >= 1, "MinimumFeatureCount", "must be at least 1");
         Require(options.HoldoutShare is > 0 and <= 0.5, "HoldoutShare", "must be above 0 and at most 0.5");
         Require(options.RankingSample >= 1, "RankingSample", "must be at least 1");
+        Require(Enum.IsDefined(options.Gate), "Gate", "must be one of On, Off");
         Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must be from 1 to 1000");
         // The schedule goes by the last two runs.
         Require(options.KeepRuns is >= 2 and <= 100_000, "KeepRuns", "must be from 2 to 100000");
