@@ -29,9 +29,6 @@ internal sealed class Feedback(IEnumerable<FeedbackType> types)
     /// <summary>The types that say something, or are known to say nothing.</summary>
     public IReadOnlyCollection<FeedbackType> Types => _types.Values;
 
-    /// <summary>Whether there can be dislikes.</summary>
-    public bool HasNegatives => _types.Values.Any(type => type.Weight < 0 || type.NegativeTo is not null);
-
     /// <summary>What a type says; null when nobody has told.</summary>
     public FeedbackType? Of(string type) => _types.GetValueOrDefault(type);
 }

@@ -139,7 +139,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         catch (DatabaseAwayException)
         {
             Miss(UserFeatures);
-            if (seen is not null)
+            if (seen is { Types.Count: > 0 })
             {
                 Miss(SeenItems);
             }
