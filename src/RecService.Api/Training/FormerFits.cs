@@ -15,10 +15,11 @@ internal sealed record FormerFit(long RunId, TrainingState State);
 /// <summary>Finds the fit that a run may go on from.</summary>
 internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> logger)
 {
-    /// <summary>The fit that the model being served came from, to be compared with; null when there is none, or none that held out the same users.</summary>
+    /// <summary>The fit that the model being served came from, to be compared with; null when there is none, or none that held out the same rows.</summary>
     public async Task<FactorizationModel?> FindServedAsync(TrainingOptions options, CancellationToken cancellationToken)
     {
-        if (options is not { Objective: TrainingObjective.Next, Holdout: HoldoutKind.NewestOfUsers, Gate: PublishGate.On })
+        // What is held out as the newest of all moves on, past what the former fit has learned.
+        if (options.Gate == PublishGate.Off || options.Holdout is not (HoldoutKind.Hash or HoldoutKind.NewestOfUsers))
         {
             return null;
         }
@@ -28,7 +29,7 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
             "SELECT (SELECT run_id FROM models JOIN active_model USING (version))",
             cancellationToken
         ) as long?;
-        // Who was held out then must be who is held out now, or it has learned what it is compared by.
+        // What was held out then must be what is held out now, or it has learned what it is compared by.
         if (await StateStore.FindAsync(connection, cancellationToken) is not { } stored || stored.RunId != runId || !HoldsOutTheSame(stored, options))
         {
             return null;
@@ -48,7 +49,7 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
     private static bool HoldsOutTheSame(StoredState stored, TrainingOptions options) =>
         !RunJson
             .Differences(stored.Settings, RunJson.Write(options))
-            .Intersect([nameof(options.Objective), nameof(options.Holdout), nameof(options.HoldoutShare)], StringComparer.OrdinalIgnoreCase)
+            .Intersect([nameof(options.Objective), nameof(options.Holdout), nameof(options.HoldoutShare), nameof(options.Types)], StringComparer.OrdinalIgnoreCase)
             .Any();
 
     /// <summary>

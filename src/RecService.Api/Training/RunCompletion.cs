@@ -10,8 +10,8 @@ namespace RecService.Api.Training;
 internal sealed class RunCompletion(NpgsqlDataSource database, ActiveModelSignal activeModel, TimeProvider clock, ILogger<RunCompletion> logger)
 {
     /// <summary>
-    /// Stores the model, makes it the active one and stores the state, unless it is to be held back, and ends the run, all or nothing: nothing when the run has been cancelled, or
-    /// another process has the lock.
+    /// Stores the model, makes it the active one and stores the state, unless it is to be held back, and ends the run, all or nothing: nothing when the
+    /// run has been cancelled, or another process has the lock.
     /// </summary>
     public async Task StoreAsync(TrainingRun run, TrainingOptions options, Cutoff cutoff, FitOutcome outcome, CancellationToken cancellationToken)
     {
@@ -21,7 +21,7 @@ internal sealed class RunCompletion(NpgsqlDataSource database, ActiveModelSignal
         await RunLock.NoticeDeadClientAsync(connection, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var erased = await Erasures.SinceAsync(connection, cutoff.ErasureHorizon, cancellationToken);
-        outcome = outcome.Without(erased);
+        outcome = outcome.Without(erased) with { Decision = options.Gate == PublishGate.On ? outcome.Decision : null };
         var metrics = outcome.Metrics is null ? null : RunJson.Write(outcome.Metrics);
         var now = clock.GetUtcNow();
         var (version, size) = await ModelStore.InsertAsync(connection, run, metrics, outcome.Model, erased.Horizon, now, cancellationToken);

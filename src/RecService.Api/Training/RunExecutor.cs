@@ -60,7 +60,7 @@ internal sealed class RunExecutor(
             logger.StartsWarm(runId, former.RunId);
             try
             {
-                return FitAndRefit.Run(encoded, options, former.State, Report, cancellationToken) with { WarmStartedFrom = former.RunId };
+                return FitAndRefit.Run(encoded, options, former.State, served, Report, cancellationToken) with { WarmStartedFrom = former.RunId };
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
@@ -69,7 +69,7 @@ internal sealed class RunExecutor(
                 epochs.TryWrite(null);
             }
         }
-        return FitAndRefit.Run(encoded, options, start: null, Report, cancellationToken);
+        return FitAndRefit.Run(encoded, options, start: null, served, Report, cancellationToken);
 
         void Report(TrainingEpoch epoch)
         {

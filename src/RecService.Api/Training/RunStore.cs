@@ -246,11 +246,12 @@ internal sealed class RunStore(
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         context.Database.SetCommandTimeout(limit);
+        // One that was activated all the same is no longer held back.
         return await context
-                .TrainingRuns.Where(run => run.Status == TrainingRunStatus.Succeeded)
-                .OrderByDescending(run => run.RunId)
-                .Select(run => run.Published)
-                .FirstOrDefaultAsync(cancellationToken) == false;
+            .TrainingRuns.Where(run => run.Status == TrainingRunStatus.Succeeded)
+            .OrderByDescending(run => run.RunId)
+            .Take(1)
+            .AnyAsync(run => run.Published == false && !context.ActiveModels.Any(active => active.Version == run.ModelVersion), cancellationToken);
     }
 
     /// <summary>How many types of interactions the last run that succeeded had to leave out, as the settings do not name them.</summary>

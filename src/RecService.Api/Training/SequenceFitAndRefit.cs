@@ -32,7 +32,7 @@ internal static class SequenceFitAndRefit
         if (!encoded.HasHoldout)
         {
             var model = Train(encoded, settings, encoded.All(), holdout: null, FitAndRefit.FitPhase, progress, cancellationToken).Model;
-            return new(model, settings.Epochs, Metrics: null);
+            return new(model, settings.Epochs, Metrics: null, Decision: PublishDecision.Unmeasured);
         }
 
         var fit = Train(encoded, settings, encoded.Fit(), encoded.Held(), FitAndRefit.FitPhase, progress, cancellationToken);
@@ -41,7 +41,7 @@ internal static class SequenceFitAndRefit
         var refit = Train(encoded, refitted, encoded.All(), holdout: null, FitAndRefit.RefitPhase, progress, cancellationToken);
         // What the next run is compared with: the refit has learned most of the holdout. With ids of users it would have to be freed of the erased.
         var kept = options.UserIds == true ? null : TrainingState.Of(fit.Model);
-        return new(refit.Model, fit.BestEpoch, metrics, State: kept, Decision: options.Gate == PublishGate.On ? decision : null);
+        return new(refit.Model, fit.BestEpoch, metrics, State: kept, Decision: decision);
     }
 
     private static TrainingResult Train(

@@ -63,7 +63,7 @@ internal sealed class SequenceMeasurement
             ServedHitRate10 = HitRate(former),
             ServedNdcg10 = Ndcg(former),
         };
-        return (metrics, PublishDecision.Of(ranking, popularity, former));
+        return (metrics, PublishDecision.ByRanking(ranking, popularity, former));
     }
 
     private static double? HitRate(RankingFigures? figures) => figures?[RankingMetrics.HitRate, FitAndRefit.Depth].Mean;

@@ -116,9 +116,11 @@ internal sealed record TrainingEpoch(
 /// <param name="ItemKnnHitRate10">Objective <c>next</c>: the hit rate of a ranking by the items nearest to those of the user; null where these would
 /// take too long to find.</param>
 /// <param name="ItemKnnNdcg10">The same of NDCG.</param>
-/// <param name="ServedHitRate10">Objective <c>next</c>: the hit rate of the fit that the model being served came from, on the same rows; null when
+/// <param name="ServedHitRate10">The hit rate of the fit that the model being served came from, on the same rows; null when
 /// there was none to compare with.</param>
 /// <param name="ServedNdcg10">The same of NDCG.</param>
+/// <param name="BiasRmse">Root mean squared error of the biases of user and item alone (objective <c>rating</c>).</param>
+/// <param name="ServedRmse">That of the fit that the model being served came from, on the same rows; null when there was none to compare with.</param>
 internal sealed record TrainingMetrics(
     int HoldoutRows,
     double? Rmse = null,
@@ -138,7 +140,9 @@ internal sealed record TrainingMetrics(
     double? ItemKnnHitRate10 = null,
     double? ItemKnnNdcg10 = null,
     double? ServedHitRate10 = null,
-    double? ServedNdcg10 = null
+    double? ServedNdcg10 = null,
+    double? BiasRmse = null,
+    double? ServedRmse = null
 );
 
 /// <summary>A page of training runs, newest first.</summary>
