@@ -61,8 +61,7 @@ internal sealed class EncodedRows
     }
 
     /// <summary>The same rows and the same split, as a model with other features has them.</summary>
-    public EncodedRows EncodedBy(FeatureSpace space, FeatureIndex index) =>
-        new(_cutoff, space, index, Blocks(_cutoff, index), FitRows, HoldoutRows);
+    public EncodedRows EncodedBy(FeatureSpace space, FeatureIndex index) => new(_cutoff, space, index, Blocks(_cutoff, index), FitRows, HoldoutRows);
 
     /// <summary>The user of each of the given rows.</summary>
     public int[] UsersOf(int[] rows) => [.. rows.Select(r => _cutoff.Rows[r].User)];
@@ -93,10 +92,7 @@ internal sealed class EncodedRows
     /// </summary>
     public IReadOnlyList<RankingQuery> HeldOutQueries(TrainingOptions options)
     {
-        var threshold =
-            options.Objective == TrainingObjective.Rating
-                ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity
-                : 1;
+        var threshold = options.Objective == TrainingObjective.Rating ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity : 1;
         return
         [
             .. HoldoutRows

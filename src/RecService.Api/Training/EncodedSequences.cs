@@ -23,10 +23,7 @@ internal sealed class EncodedSequences
         _starts = [.. Enumerable.Range(0, Rows.Count).Where(r => r == 0 || Rows[r].User != Rows[r - 1].User), Rows.Count];
         _held = Holdout.Choose(cutoff, options);
         // Of each user, −1 where none is.
-        _lastHeld =
-        [
-            .. _starts.Skip(1).Zip(_starts, (end, start) => Array.LastIndexOf(_held, value: true, end - 1, end - start)),
-        ];
+        _lastHeld = [.. _starts.Skip(1).Zip(_starts, (end, start) => Array.LastIndexOf(_held, value: true, end - 1, end - start))];
         History = HistoryOf(cutoff, options);
         Repeats = HasRepeats();
         var userIds = options.UserIds ?? History is null;

@@ -186,7 +186,9 @@ internal static class FitAndRefit
             metrics with
             {
                 BiasRmse = ErrorOf(biases, holdout),
-                ServedRmse = formerHoldout is null ? null : ExampleMetrics.Measure(new Scorer(served!), formerHoldout).GetValueOrDefault(ExampleMetrics.Rmse.Name),
+                ServedRmse = formerHoldout is null
+                    ? null
+                    : ExampleMetrics.Measure(new Scorer(served!), formerHoldout).GetValueOrDefault(ExampleMetrics.Rmse.Name),
             },
             decision
         );

@@ -16,7 +16,7 @@ internal sealed record FormerFit(long RunId, TrainingState State);
 internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> logger)
 {
     /// <summary>The fit that the model being served came from, to be compared with; null when there is none, or none that held out the same rows.</summary>
-    public async Task<FactorizationModel?> FindServedAsync(TrainingOptions options, CancellationToken cancellationToken)
+    public async Task<FactorizationModel?> FindServedAsync(long runId, TrainingOptions options, CancellationToken cancellationToken)
     {
         // What is held out as the newest of all moves on, past what the former fit has learned.
         if (options.Gate == PublishGate.Off || options.Holdout is not (HoldoutKind.Hash or HoldoutKind.NewestOfUsers))
@@ -25,12 +25,14 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
         }
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var runId = await connection.ScalarAsync<object>(
-            "SELECT (SELECT run_id FROM models JOIN active_model USING (version))",
-            cancellationToken
-        ) as long?;
+        var servedRun =
+            await connection.ScalarAsync<object>("SELECT (SELECT run_id FROM models JOIN active_model USING (version))", cancellationToken) as long?;
         // What was held out then must be what is held out now, or it has learned what it is compared by.
-        if (await StateStore.FindAsync(connection, cancellationToken) is not { } stored || stored.RunId != runId || !HoldsOutTheSame(stored, options))
+        if (
+            await StateStore.FindAsync(connection, cancellationToken) is not { } stored
+            || stored.RunId != servedRun
+            || !HoldsOutTheSame(stored, options)
+        )
         {
             return null;
         }
@@ -41,7 +43,7 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            logger.StateUnreadable(runId.Value, stored.RunId, exception.Discreet());
+            logger.NotCompared(runId, stored.RunId, exception.Discreet());
             return null;
         }
     }
@@ -49,7 +51,10 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
     private static bool HoldsOutTheSame(StoredState stored, TrainingOptions options) =>
         !RunJson
             .Differences(stored.Settings, RunJson.Write(options))
-            .Intersect([nameof(options.Objective), nameof(options.Holdout), nameof(options.HoldoutShare), nameof(options.Types)], StringComparer.OrdinalIgnoreCase)
+            .Intersect(
+                [nameof(options.Objective), nameof(options.Holdout), nameof(options.HoldoutShare), nameof(options.Types)],
+                StringComparer.OrdinalIgnoreCase
+            )
             .Any();
 
     /// <summary>

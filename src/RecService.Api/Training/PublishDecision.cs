@@ -30,7 +30,9 @@ internal sealed record PublishDecision(bool Publish, string? Reason = null)
             return Unmeasured;
         }
 
-        return fit.Queries < FewestRows ? TooFew(fit.Queries) : Against(popularity, "popularity") ?? Against(served, "the fit of the model that is served") ?? new(Publish: true);
+        return fit.Queries < FewestRows
+            ? TooFew(fit.Queries)
+            : Against(popularity, "popularity") ?? Against(served, "the fit of the model that is served") ?? new(Publish: true);
 
         PublishDecision? Against(RankingFigures? other, string name)
         {
@@ -43,7 +45,12 @@ internal sealed record PublishDecision(bool Publish, string? Reason = null)
             double[] losses = [.. theirs.Values.ToArray().Zip(ours.Values.ToArray(), (their, our) => their - our)];
             var interval = Bootstrap.Interval(losses, ours.Weights);
             return interval.Low > 0
-                ? new(Publish: false, Text($"NDCG@10 on {fit.Queries} held-out rows is {ours.Mean:0.0000}; that of {name} is {theirs.Mean:0.0000}, higher by {interval.Low:0.0000} to {interval.High:0.0000} (95 % interval)."))
+                ? new(
+                    Publish: false,
+                    Text(
+                        $"NDCG@10 on {fit.Queries} held-out rows is {ours.Mean:0.0000}; that of {name} is {theirs.Mean:0.0000}, higher by {interval.Low:0.0000} to {interval.High:0.0000} (95 % interval)."
+                    )
+                )
                 : null;
         }
     }
@@ -74,11 +81,21 @@ internal sealed record PublishDecision(bool Publish, string? Reason = null)
             [
                 .. byUser
                     .Where((_, user) => user % step == 0)
-                    .Select(rows => (rows.Sum(row => holdout.WeightOf(row) * (Error(other, row) - Error(fit, row))), rows.Sum(row => (double)holdout.WeightOf(row)))),
+                    .Select(rows =>
+                        (
+                            rows.Sum(row => holdout.WeightOf(row) * (Error(other, row) - Error(fit, row))),
+                            rows.Sum(row => (double)holdout.WeightOf(row))
+                        )
+                    ),
             ];
             var interval = Bootstrap.Interval([.. losses.Select(user => user.Loss / user.Weight)], [.. losses.Select(user => user.Weight)]);
             return interval.High < 0
-                ? new(Publish: false, Text($"The mean squared error on {holdout.Count} held-out rows is higher than that of {name} by {-interval.High:0.0000} to {-interval.Low:0.0000} (95 % interval)."))
+                ? new(
+                    Publish: false,
+                    Text(
+                        $"The mean squared error on {holdout.Count} held-out rows is higher than that of {name} by {-interval.High:0.0000} to {-interval.Low:0.0000} (95 % interval)."
+                    )
+                )
                 : null;
         }
 

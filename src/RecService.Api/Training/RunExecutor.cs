@@ -20,7 +20,7 @@ internal sealed class RunExecutor(
         var cutoff = await reader.ReadAsync(options, cancellationToken);
         await runs.RecordCutoffAsync(run.RunId, cutoff, cancellationToken);
         var former = await formerFits.FindAsync(run.RunId, options, cancellationToken);
-        var served = await formerFits.FindServedAsync(options, cancellationToken);
+        var served = await formerFits.FindServedAsync(run.RunId, options, cancellationToken);
         var epochs = Channel.CreateUnbounded<TrainingEpoch?>(new() { SingleReader = true });
         var recording = RecordEpochsAsync(run.RunId, epochs.Reader);
         FitOutcome outcome;

@@ -264,7 +264,9 @@ internal sealed class RunStore(
             .OrderByDescending(run => run.RunId)
             .Select(run => run.Rows)
             .FirstOrDefaultAsync(cancellationToken);
-        return RunJson.Read<TrainingRowCounts>(rows)?.Dropped.Keys.Count(reason => reason.StartsWith(RowCollector.TypeNotMapped, StringComparison.Ordinal))
+        return RunJson
+            .Read<TrainingRowCounts>(rows)
+            ?.Dropped.Keys.Count(reason => reason.StartsWith(RowCollector.TypeNotMapped, StringComparison.Ordinal))
             ?? 0;
     }
 

@@ -1,5 +1,4 @@
 using RecService.Api.Telemetry;
-using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Model;
 using RecService.Engine.Training;

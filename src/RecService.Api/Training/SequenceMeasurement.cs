@@ -45,7 +45,10 @@ internal sealed class SequenceMeasurement
         using var span = Spans.Start("measure");
         var ranking = Rank(fit, _encoded.Index, _encoded.Items, _encoded.Roles);
         var popularity = Rank(new PopularityRanker(_encoded.Items.Count, FittedItems()).Score);
-        var knn = NeighbourPairs() <= MostNeighbourPairs ? Rank(new ItemKnnRanker(_encoded.Items.Count, ItemsByQuery(_held.Length, FittedItems())).Score) : null;
+        var knn =
+            NeighbourPairs() <= MostNeighbourPairs
+                ? Rank(new ItemKnnRanker(_encoded.Items.Count, ItemsByQuery(_held.Length, FittedItems())).Score)
+                : null;
         var former = served is null ? null : RankAnew(served);
         var metrics = new TrainingMetrics(_held.Length)
         {
@@ -125,10 +128,7 @@ internal sealed class SequenceMeasurement
                 .. _histories.SelectMany((history, query) => history.Select(_ => query)),
                 .. Enumerable.Range(0, rest).SelectMany(row => Enumerable.Repeat(count + row, others![row].Length)),
             ],
-            [
-                .. _histories.SelectMany(history => history.Select(e => e.Item)),
-                .. Enumerable.Range(0, rest).SelectMany(row => others![row].ToArray()),
-            ]
+            [.. _histories.SelectMany(history => history.Select(e => e.Item)), .. Enumerable.Range(0, rest).SelectMany(row => others![row].ToArray())]
         );
     }
 

@@ -17,11 +17,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
 
         Require(Enum.IsDefined(options.Objective), "Objective", "must be one of Implicit, Rating, Next");
         Require(Enum.IsDefined(options.Interaction), "Interaction", "must be one of FieldPooled, Plain, FieldWeighted");
-        Require(
-            options.Holdout is not { } holdout || Enum.IsDefined(holdout),
-            "Holdout",
-            "must be one of Hash, Newest, NewestOfUsers, None"
-        );
+        Require(options.Holdout is not { } holdout || Enum.IsDefined(holdout), "Holdout", "must be one of Hash, Newest, NewestOfUsers, None");
         Require(
             options.Schedule is null || RunSchedule.TryParse(options.Schedule, out _),
             "Schedule",

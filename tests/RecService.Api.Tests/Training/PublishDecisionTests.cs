@@ -72,13 +72,10 @@ public sealed class PublishDecisionTests
     /// <summary>Figures of a ranking that puts the right item first but for a share of the queries, where it comes last.</summary>
     private static RankingFigures Ranking(int queries, double misses) =>
         new RankingEvaluator(Items, RowSets.FromPairs(queries, [], [])) { Cutoffs = [10] }
-            .Evaluate(
-                [.. Enumerable.Range(0, queries).Select(query => new RankingQuery(query, 0, query % Items))],
-                (query, scores) =>
-                {
-                    scores.Clear();
-                    scores[query.Item] = query.User < misses * queries ? -1 : 1;
-                }
-            )
+            .Evaluate([.. Enumerable.Range(0, queries).Select(query => new RankingQuery(query, 0, query % Items))], (query, scores) =>
+            {
+                scores.Clear();
+                scores[query.User % Items] = query.User < misses * queries ? -1 : 1;
+            })
             .ShouldNotBeNull();
 }
