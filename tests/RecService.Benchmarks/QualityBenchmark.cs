@@ -75,11 +75,19 @@ internal static class QualityBenchmark
 
         if (folds > 0)
         {
-            Figures all = new([.. ofFolds.SelectMany(each => each.Ranks)]);
+            // In the order of the test users again, as those of the seeds are.
+            Figures all = new([.. data.Test.Select((_, i) => ofFolds[i % folds].Ranks[i / folds])]);
             Print("unseen, all folds", all);
-            Console.WriteLine(
-                $"Unseen users have {all.HitRate.Mean / hitRate:P1} of the median HR@10 and {all.Ndcg.Mean / ndcg:P1} of the median NDCG@10."
-            );
+            var (ofHits, ofGains) = (Ratio(figures => figures.Hits, hitRate), Ratio(figures => figures.Gains, ndcg));
+            Console.WriteLine($"Unseen users have {ofHits} of the median HR@10 and {ofGains} of the median NDCG@10 (± of the differences by user).");
+
+            string Ratio(Func<Figures, double[]> figure, double median)
+            {
+                var ratio = figure(all).Average() / median;
+                var seen = ofSeeds.Select(figure).ToArray();
+                var margin = Figures.Estimate([.. figure(all).Select((unseen, i) => unseen - (ratio * seen.Average(each => each[i])))]).Margin;
+                return $"{ratio:P1} ± {margin / median:P1}";
+            }
         }
 
         return 0;
@@ -214,18 +222,22 @@ internal static class QualityBenchmark
     /// <param name="Latencies">Of the requests, in milliseconds, sorted.</param>
     private sealed record Figures(int[] Ranks, int ByHistory = 0, TimeSpan Load = default, Training? Training = null, double[]? Latencies = null)
     {
-        public (double Mean, double Margin) HitRate => Estimate(rank => 1);
+        public double[] Hits => [.. Ranks.Select(rank => rank == 0 ? 0.0 : 1)];
 
-        public (double Mean, double Margin) Ndcg => Estimate(rank => 1 / Math.Log2(rank + 1));
+        public double[] Gains => [.. Ranks.Select(rank => rank == 0 ? 0 : 1 / Math.Log2(rank + 1))];
+
+        public (double Mean, double Margin) HitRate => Estimate(Hits);
+
+        public (double Mean, double Margin) Ndcg => Estimate(Gains);
 
         public double Latency(double share) => Latencies![(int)(share * (Latencies.Length - 1))];
 
-        private (double Mean, double Margin) Estimate(Func<int, double> gain)
+        /// <summary>The mean, and half of its 95 % interval.</summary>
+        public static (double Mean, double Margin) Estimate(double[] values)
         {
-            double[] gains = [.. Ranks.Select(rank => rank == 0 ? 0 : gain(rank))];
-            var mean = gains.Average();
-            var variance = gains.Sum(each => Math.Pow(each - mean, 2)) / (gains.Length - 1);
-            return (mean, 1.96 * Math.Sqrt(variance / gains.Length));
+            var mean = values.Average();
+            var variance = values.Sum(value => Math.Pow(value - mean, 2)) / (values.Length - 1);
+            return (mean, 1.96 * Math.Sqrt(variance / values.Length));
         }
     }
 
