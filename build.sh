@@ -254,7 +254,7 @@ demo() {
   say "Starting the service on http://localhost:$port (data in $data, log in $log) …"
   key=${Access__BootstrapKey:-$(new_key)}
   local server client status=0
-  ASPNETCORE_ENVIRONMENT=Development ASPNETCORE_URLS=http://localhost:$port Database__DataDirectory=$data Training__Objective=rating Access__BootstrapKey=$key \
+  ASPNETCORE_ENVIRONMENT=Development ASPNETCORE_URLS=http://localhost:$port Database__DataDirectory=$data Access__BootstrapKey=$key \
     start dotnet "$(release_of "$service" RecService.Api)" </dev/null >"$log" 2>&1
   server=$started
   # By the environment, as arguments can be read by everybody on the machine.

@@ -125,6 +125,38 @@ internal sealed record InteractionResponse
         };
 }
 
+/// <summary>The types of the interactions that are stored.</summary>
+/// <param name="Types">The types, the most frequent first.</param>
+internal sealed record InteractionTypesResponse(IReadOnlyList<InteractionTypeResponse> Types);
+
+/// <summary>A type of interactions.</summary>
+/// <param name="Type">The type, as it was sent.</param>
+/// <param name="Count">How many interactions have it.</param>
+/// <param name="Newest">When the newest of them occurred.</param>
+/// <param name="Meaning">What <c>Training:Types</c> makes of it: <c>positive</c> (a threshold of values may hold besides), <c>negative</c>,
+/// <c>none</c>, or <c>unknown</c> where it is not named there.</param>
+internal sealed record InteractionTypeResponse(
+    string Type,
+    long Count,
+    DateTimeOffset Newest,
+    [property: AllowedValues("positive", "negative", "none", "unknown")] string Meaning
+)
+{
+    public static InteractionTypeResponse From(string type, long count, DateTimeOffset newest, Feedback feedback) =>
+        new(
+            type,
+            count,
+            newest,
+            feedback.Of(type)?.Weight switch
+            {
+                null => "unknown",
+                > 0 => "positive",
+                < 0 => "negative",
+                _ => "none",
+            }
+        );
+}
+
 /// <summary>A page of interactions, the last stored first.</summary>
 /// <param name="Interactions">The interactions of this page.</param>
 /// <param name="NextCursor">The cursor of the next page; null on the last one.</param>

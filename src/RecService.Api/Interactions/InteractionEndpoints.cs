@@ -70,6 +70,15 @@ internal static class InteractionEndpoints
             .Requires(Roles.Ingest)
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`), the last stored first.")
             .WithTimes();
+        interactions
+            .MapGet("/types", ListTypesAsync)
+            .WithName("listInteractionTypes")
+            .WithSummary("List the types of interactions")
+            .Requires(Roles.Ingest)
+            .WithDescription(
+                "Every type that is stored, the most frequent first, with what the settings say of it. A type that they do not name is stored and not "
+                    + "trained on: often a slip of the pen. All interactions are counted, which takes seconds for millions."
+            );
 
         // One request may empty the store, which the key of an application that ingests must not.
         interactions
@@ -208,6 +217,29 @@ internal static class InteractionEndpoints
         var page = rows.Take(size).Select(row => InteractionResponse.From(row.interaction, row.UserId, row.ItemId));
         return TypedResults.Ok(
             new InteractionPage([.. page], rows.Count > size ? Paging.Cursor(ListName, rows[size - 1].interaction.InteractionKey) : null)
+        );
+    }
+
+    private static async Task<Ok<InteractionTypesResponse>> ListTypesAsync(
+        RecServiceDbContext context,
+        Feedback feedback,
+        CancellationToken cancellationToken
+    )
+    {
+        var types = await context
+            .Interactions.AsNoTracking()
+            .GroupBy(interaction => interaction.Type)
+            .Select(group => new
+            {
+                Type = group.Key,
+                Count = group.LongCount(),
+                Newest = group.Max(interaction => interaction.OccurredAt),
+            })
+            .OrderByDescending(type => type.Count)
+            .ThenBy(type => type.Type)
+            .ToListAsync(cancellationToken);
+        return TypedResults.Ok(
+            new InteractionTypesResponse([.. types.Select(type => InteractionTypeResponse.From(type.Type, type.Count, type.Newest, feedback))])
         );
     }
 

@@ -42,6 +42,7 @@ internal static class OperationExamples
         ["postInteractions"] = new([], $$$"""{"interactions": [{{{InteractionJson}}}]}"""),
         ["importInteractions"] = new([], InteractionJson + "\n", "application/x-ndjson"),
         ["listInteractions"] = new([new("userId", User), new("limit", 10)]),
+        ["listInteractionTypes"] = new([]),
         ["deleteInteractions"] = new([new("userId", NewUser), new("type", "rating")]),
         ["exportInteractions"] = new([]),
         ["exportUsers"] = new([]),
@@ -52,6 +53,7 @@ internal static class OperationExamples
         ),
         ["listPopularItems"] = new([new("count", 5)]),
         ["listSimilarItems"] = new([new("itemId", Item), new("count", 5)]),
+        ["listNextItems"] = new([new("itemId", Item), new("count", 5)]),
         ["scoreItems"] = new(
             [],
             $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "itemIds": ["item-0001", "item-0002", "item-0003"], "include": ["crossVector"]}"""

@@ -19,8 +19,14 @@ internal sealed class TrainingCheck(RunStore runs, TimeProvider clock) : SharedC
             TrainingRunStatus.Cancelled => "The last run was cancelled.",
             _ => "The last run failed.",
         };
-        return failures == 0
-            ? HealthCheckResult.Healthy(outcome)
-            : HealthCheckResult.Degraded($"{outcome} Failed since the last one that succeeded: {failures}.");
+        if (failures > 0)
+        {
+            return HealthCheckResult.Degraded($"{outcome} Failed since the last one that succeeded: {failures}.");
+        }
+
+        // A sentence that names the types would show anonymous callers what the store holds.
+        return await runs.UnknownTypesAsync(DatabaseLimit, cancellationToken) is > 0 and var types
+            ? HealthCheckResult.Degraded($"{outcome} Types of interactions that Training:Types does not name, and that are not trained on: {types}.")
+            : HealthCheckResult.Healthy(outcome);
     }
 }

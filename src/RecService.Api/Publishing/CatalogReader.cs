@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Domain;
 using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Engine.Data;
@@ -14,7 +15,7 @@ namespace RecService.Api.Publishing;
 internal sealed record CatalogState(ItemCatalog Catalog, IReadOnlyList<EntityFeatures> Features, string DatabaseSnapshot);
 
 /// <summary>Reads the current catalogue by binary COPY, with how many users have interacted with each item.</summary>
-internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider clock)
+internal sealed class CatalogReader(NpgsqlDataSource database, Feedback feedback, TimeProvider clock)
 {
     /// <summary>
     /// To count users takes at most one part in so many of the time: as interactions grow, it is what keeps the database from other work.
@@ -93,11 +94,20 @@ internal sealed class CatalogReader(NpgsqlDataSource database, TimeProvider cloc
     {
         var start = clock.GetTimestamp();
         // Item by item along an index. A hash of all pairs may spill, and two million of them then take minutes when the planner divides the work.
-        await using var command = new NpgsqlCommand("SELECT item_key, count(DISTINCT user_key)::int FROM interactions GROUP BY item_key", connection)
+        await using var command = new NpgsqlCommand(
+            $"""
+            SELECT i.item_key, count(DISTINCT i.user_key)::int
+            FROM interactions i
+            WHERE EXISTS (SELECT FROM {FeedbackParameters.Table(1)} WHERE lower(m.type) = lower(i.type) AND {Feedback.IsPositiveSql})
+            GROUP BY i.item_key
+            """,
+            connection
+        )
         {
             // As long as the interactions take; the caller's token ends it.
             CommandTimeout = 0,
         };
+        FeedbackParameters.Add(command.Parameters, feedback);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var users = new Dictionary<long, int>();
         while (await reader.ReadAsync(cancellationToken))

@@ -38,14 +38,20 @@ internal sealed record RecentItem(string? ItemId, string? Type = null, DateTimeO
 /// <param name="NoTags">Items that carry none of these tags.</param>
 /// <param name="ItemIds">These items only.</param>
 /// <param name="ExcludeItemIds">Not these items.</param>
-/// <param name="ExcludeSeen">Not the items that the user has interacted with; true when absent.</param>
+/// <param name="ExcludeSeen">Not the items that the user has seen; true when absent. What the user dislikes is left out in any case.</param>
+/// <param name="SeenTypes">By which types of interactions an item counts as seen; by those of positive weight when absent, unless
+/// <c>Scoring:SeenTypes</c> names others.</param>
+/// <param name="SeenWithin">For how long an item counts as seen, as [days.]hours:minutes:seconds; for ever when absent, unless
+/// <c>Scoring:SeenWithin</c> is set.</param>
 internal sealed record ItemFilter(
     string[]? AnyTags = null,
     string[]? AllTags = null,
     string[]? NoTags = null,
     string[]? ItemIds = null,
     string[]? ExcludeItemIds = null,
-    bool? ExcludeSeen = null
+    bool? ExcludeSeen = null,
+    string[]? SeenTypes = null,
+    string? SeenWithin = null
 );
 
 /// <summary>Ranked items.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RecService.Api.Domain;
 using RecService.Api.Http;
@@ -28,7 +29,7 @@ internal static class RecommendationEndpoints
             .WithName("listPopularItems")
             .WithSummary("List the most popular items")
             .Requires(Roles.Score)
-            .WithDescription("By the number of users who have interacted with an item.");
+            .WithDescription("By the number of users of whom an item has a positive interaction.");
         routes
             .MapGet("/v1/items/{itemId}/similar", SimilarAsync)
             .WithTags("Scoring")
@@ -38,6 +39,17 @@ internal static class RecommendationEndpoints
             .WithDescription("By the cosine of the vectors that the model has learned for the items and their tags.")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
+        routes
+            .MapGet("/v1/items/{itemId}/next", NextAsync)
+            .WithTags("Scoring")
+            .WithName("listNextItems")
+            .WithSummary("List what is taken after an item")
+            .Requires(Roles.Score)
+            .WithDescription(
+                "By the model, for somebody of whom no more is known than that the item was taken just now; by popularity, and `source` says so, "
+                    + "before the first model. A model without histories makes nothing of the item."
+            )
+            .ProducesProblem(StatusCodes.Status404NotFound);
         return routes;
     }
 
@@ -45,6 +57,7 @@ internal static class RecommendationEndpoints
         RecommendationRequest request,
         Publisher publisher,
         StoreReader store,
+        SeenRules seenRules,
         Recommender recommender,
         ServiceMetrics metrics,
         TimeProvider clock,
@@ -58,6 +71,7 @@ internal static class RecommendationEndpoints
         RequestValidation.Include(errors, request.Include);
         var context = RequestValidation.Context(errors, "", request.Context, request.Tags);
         var filter = CandidateFilter.Compile(errors, "filter", request.Filter);
+        var seen = seenRules.Compile(errors, "filter", request.Filter);
         RecentItems.Check(errors, request.RecentItems, request.HistoryMode);
         var snapshot = publisher.Current;
         var history = snapshot.Model?.Model.History;
@@ -72,12 +86,12 @@ internal static class RecommendationEndpoints
         var recent = await RecentItems.FindAsync(snapshot, request.RecentItems, request.HistoryMode, store, cancellationToken);
         var user = request.UserId is null
             ? null
-            : await store.FindUserAsync(request.UserId, excludeSeen, recent.Replaces ? null : history, cancellationToken);
+            : await store.FindUserAsync(request.UserId, seen, recent.Replaces ? null : history, cancellationToken);
         var events = recent.After(user?.History ?? [], history, now);
         var pooling = await RequestPooling.CreateAsync(snapshot, snapshot.Model, events, store, now, cancellationToken);
         var ranking = RecommendationSources.Rank(snapshot, new(user?.Features, context, pooling.Pool(events)));
-        long[] seen = excludeSeen ? [.. user?.SeenItems ?? [], .. recent.SeenKeys] : [];
-        var top = await recommender.TopAsync(ranking, filter.Without(seen), count, cancellationToken);
+        long[] leftOut = [.. user?.LeftOutItems ?? [], .. excludeSeen ? recent.SeenKeys : []];
+        var top = await recommender.TopAsync(ranking, filter.Without(leftOut), count, cancellationToken);
         metrics.Recommended(ranking.Source);
         return TypedResults.Ok(
             new RecommendationResponse(
@@ -91,6 +105,33 @@ internal static class RecommendationEndpoints
                 recent.Unknown
             )
         );
+    }
+
+    private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> NextAsync(
+        ExternalId itemId,
+        Publisher publisher,
+        StoreReader store,
+        SeenRules seenRules,
+        Recommender recommender,
+        ServiceMetrics metrics,
+        TimeProvider clock,
+        CancellationToken cancellationToken,
+        int count = RequestValidation.DefaultCount
+    )
+    {
+        if (publisher.Current.Catalog.IndexOf(itemId.Value) is null && (await store.FindItemKeysAsync([itemId.Value], cancellationToken)).Count == 0)
+        {
+            return Problems.NotFound("item", itemId.Value);
+        }
+
+        var request = new RecommendationRequest(Count: count, RecentItems: [new(itemId.Value)]);
+        var answer = await RecommendAsync(request, publisher, store, seenRules, recommender, metrics, clock, cancellationToken);
+        return answer.Result switch
+        {
+            Ok<RecommendationResponse> next => next,
+            ValidationProblem problem => problem,
+            _ => throw new UnreachableException(),
+        };
     }
 
     private static async Task<Results<Ok<PopularItemsResponse>, ValidationProblem>> PopularAsync(

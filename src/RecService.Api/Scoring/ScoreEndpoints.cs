@@ -61,7 +61,7 @@ internal static class ScoreEndpoints
         var recent = await RecentItems.FindAsync(snapshot, request.RecentItems, request.HistoryMode, store, cancellationToken);
         var user = request.UserId is null
             ? null
-            : await store.FindUserAsync(request.UserId, withSeenItems: false, recent.Replaces ? null : history, cancellationToken);
+            : await store.FindUserAsync(request.UserId, seen: null, recent.Replaces ? null : history, cancellationToken);
         var events = recent.After(user?.History ?? [], history, now);
         var pooling = await RequestPooling.CreateAsync(snapshot, model, events, store, now, cancellationToken);
         var row = RequestRows.ForRequest(model, user?.Features, context, pooling.Pool(events));

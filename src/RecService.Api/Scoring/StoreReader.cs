@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Domain;
 using RecService.Api.Publishing;
 using RecService.Api.Storage;
 using RecService.Engine.Data;
@@ -10,9 +11,9 @@ namespace RecService.Api.Scoring;
 
 /// <summary>A user as stored now.</summary>
 /// <param name="Features">Id, tags and attributes.</param>
-/// <param name="SeenItems">Keys of the items that the user has interacted with; empty when not asked for.</param>
+/// <param name="LeftOutItems">Keys of the items that the user has seen or dislikes; empty when not asked for.</param>
 /// <param name="History">The user's newest positives, the newest last; empty when not asked for.</param>
-internal sealed record StoredUser(EntityFeatures Features, IReadOnlyList<long> SeenItems, IReadOnlyList<PastEvent> History);
+internal sealed record StoredUser(EntityFeatures Features, IReadOnlyList<long> LeftOutItems, IReadOnlyList<PastEvent> History);
 
 /// <summary>An item as stored now.</summary>
 internal sealed record StoredItem(ItemFacts Facts, JsonElement? Metadata);
@@ -21,7 +22,7 @@ internal sealed record StoredItem(ItemFacts Facts, JsonElement? Metadata);
 /// What scoring reads from the store in the course of a request, so that the newest state counts. While the database is away, what can be told
 /// without it is told, and the rest is named in <see cref="Missing"/>.
 /// </summary>
-internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker reads)
+internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker reads, Feedback feedback)
 {
     private const string UserFeatures = "userFeatures";
     private const string SeenItems = "seenItems";
@@ -38,22 +39,22 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
 
     /// <summary>The user, or null when nobody has named the id. While the database is away, of every id no more is known than the id.</summary>
     /// <param name="userId">The id.</param>
-    /// <param name="withSeenItems">Whether to read what the user has interacted with.</param>
+    /// <param name="seen">Which items count as seen; null to read neither these nor what the user dislikes.</param>
     /// <param name="history">What to read of the user's history, as the model has it; null to read none.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async Task<StoredUser?> FindUserAsync(
         string userId,
-        bool withSeenItems,
+        SeenRule? seen,
         HistorySettings? history,
         CancellationToken cancellationToken
-    ) => (await FindUsersAsync([userId], withSeenItems, history, cancellationToken)).GetValueOrDefault(userId);
+    ) => (await FindUsersAsync([userId], seen, history, cancellationToken)).GetValueOrDefault(userId);
 
     /// <summary>The users among the ids that are known. While the database is away, all of them, by their ids alone.</summary>
     public Task<Dictionary<string, StoredUser>> FindUsersAsync(
         string[] userIds,
         HistorySettings? history,
         CancellationToken cancellationToken
-    ) => FindUsersAsync(userIds, withSeenItems: false, history, cancellationToken);
+    ) => FindUsersAsync(userIds, seen: null, history, cancellationToken);
 
     /// <summary>The keys of the items among the ids that are known; of none while the database is away.</summary>
     public async Task<Dictionary<string, long>> FindItemKeysAsync(string[] itemIds, CancellationToken cancellationToken)
@@ -121,7 +122,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
 
     private async Task<Dictionary<string, StoredUser>> FindUsersAsync(
         string[] userIds,
-        bool withSeenItems,
+        SeenRule? seen,
         HistorySettings? history,
         CancellationToken cancellationToken
     )
@@ -133,12 +134,12 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
 
         try
         {
-            return await reads.ReadAsync(limited => ReadUsersAsync(userIds, withSeenItems, history, limited), cancellationToken);
+            return await reads.ReadAsync(limited => ReadUsersAsync(userIds, seen, history, limited), cancellationToken);
         }
         catch (DatabaseAwayException)
         {
             Miss(UserFeatures);
-            if (withSeenItems)
+            if (seen is { Types.Count: > 0 })
             {
                 Miss(SeenItems);
             }
@@ -154,16 +155,22 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
 
     private async Task<Dictionary<string, StoredUser>> ReadUsersAsync(
         string[] userIds,
-        bool withSeenItems,
+        SeenRule? seen,
         HistorySettings? history,
         CancellationToken cancellationToken
     )
     {
         // What a positive is, the model says: EventMeaning in SQL, but that a type with a threshold needs a value, as in training.
         await using var command = database.CreateCommand(
-            """
+            $"""
             SELECT u.user_id, u.tags, u.attributes::text,
-                   CASE WHEN $2 THEN ARRAY(SELECT DISTINCT i.item_key FROM interactions i WHERE i.user_key = u.user_key) ELSE '{}' END,
+                   CASE WHEN $2 THEN ARRAY(
+                       SELECT DISTINCT i.item_key
+                       FROM interactions i
+                       WHERE i.user_key = u.user_key
+                           AND ((lower(i.type) = ANY($7) AND ($8 IS NULL OR i.occurred_at >= $8))
+                               OR EXISTS (SELECT FROM {FeedbackParameters.Table(9)} WHERE lower(m.type) = lower(i.type) AND {Feedback.IsNegativeSql})))
+                   ELSE ARRAY[]::bigint[] END,
                    h.items, h.types, h.times
             FROM users u
             LEFT JOIN LATERAL (
@@ -188,11 +195,14 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         );
         EventMeaning[]? meanings = history?.Types?.Where(meaning => meaning.Weight > 0).ToArray();
         command.Parameters.Add(new() { Value = userIds, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        command.Parameters.Add(new() { Value = withSeenItems, NpgsqlDbType = NpgsqlDbType.Boolean });
+        command.Parameters.Add(new() { Value = seen is not null, NpgsqlDbType = NpgsqlDbType.Boolean });
         command.Parameters.Add(new() { Value = history?.Length ?? 0, NpgsqlDbType = NpgsqlDbType.Integer });
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Type).ToArray(), NpgsqlDbType.Text));
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.PositiveFrom).ToArray(), NpgsqlDbType.Double));
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.NegativeTo).ToArray(), NpgsqlDbType.Double));
+        command.Parameters.Add(Array(seen?.Types.Select(type => type.ToLowerInvariant()).ToArray() ?? [], NpgsqlDbType.Text));
+        command.Parameters.Add(new() { Value = (object?)seen?.Since ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        FeedbackParameters.Add(command.Parameters, feedback);
         var users = new Dictionary<string, StoredUser>(StringComparer.Ordinal);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

@@ -17,6 +17,9 @@ internal sealed class Cutoff
     /// <summary>The rows, by user, item and context; with objective <c>next</c>, the events of each user in the order of time.</summary>
     public required IReadOnlyList<CutoffRow> Rows { get; init; }
 
+    /// <summary>Objective <c>next</c>: the items that users dislike and never liked, by user and item.</summary>
+    public IReadOnlyList<Dislike> Dislikes { get; init; } = [];
+
     /// <summary>The types of the interactions that were read, as they are written in the store.</summary>
     public IReadOnlyCollection<string> Types { get; init; } = [];
 

@@ -30,9 +30,10 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             cancellationToken
         );
         var contexts = new ContextTable();
-        var rows = new RowCollector(options.Objective, options.Types);
+        var rows = new RowCollector(options.Objective, options.Types, options.Saturation, options.UserShare);
         var types = await InteractionsAsync(connection, userIndex, itemIndex, contexts, rows, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
+        var dislikes = rows.Dislikes();
         return new()
         {
             Users = users,
@@ -40,6 +41,7 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             Contexts = contexts.InOrder(out var contextOrder),
             Rows = rows.Rows(contextOrder),
             Types = types,
+            Dislikes = dislikes,
             Dropped = rows.Dropped,
             At = at,
             ErasureHorizon = erasureHorizon,

@@ -4,7 +4,18 @@ namespace RecService.Api.Training;
 /// <param name="User">Index into <see cref="Cutoff.Users"/>.</param>
 /// <param name="Item">Index into <see cref="Cutoff.Items"/>.</param>
 /// <param name="Context">Index into <see cref="Cutoff.Contexts"/>.</param>
-/// <param name="Target">The value to predict; 1 for a positive.</param>
-/// <param name="Weight">The weight in the loss, above 0.</param>
+/// <param name="Target">The value to predict; 1 for a positive, 0 for a dislike.</param>
+/// <param name="Weight">The weight, above 0.</param>
 /// <param name="Time">When it happened, in UTC ticks.</param>
-internal readonly record struct CutoffRow(int User, int Item, int Context, float Target, float Weight, long Time);
+/// <param name="Share">What is left of the weight in the loss once repeats saturate and no user outweighs the others; in histories all of it counts.</param>
+internal readonly record struct CutoffRow(int User, int Item, int Context, float Target, float Weight, long Time, float Share = 1)
+{
+    /// <summary>The weight in the loss.</summary>
+    public float TargetWeight => Weight * Share;
+}
+
+/// <summary>An item that a user dislikes.</summary>
+/// <param name="User">Index into <see cref="Cutoff.Users"/>.</param>
+/// <param name="Item">Index into <see cref="Cutoff.Items"/>.</param>
+/// <param name="Weight">How much it counts, above 0.</param>
+internal readonly record struct Dislike(int User, int Item, float Weight);

@@ -71,7 +71,7 @@ internal sealed class EncodedRows
     public ExampleSet Examples(int[] rows)
     {
         var all = _cutoff.Rows;
-        float[] weights = [.. rows.Select(r => all[r].Weight)];
+        float[] weights = [.. rows.Select(r => all[r].TargetWeight)];
         return new(
             _blocks,
             [
@@ -86,7 +86,7 @@ internal sealed class EncodedRows
 
     /// <summary>The weighted mean target of the given rows.</summary>
     public float MeanTarget(int[] rows) =>
-        (float)(rows.Sum(r => (double)_cutoff.Rows[r].Weight * _cutoff.Rows[r].Target) / rows.Sum(r => (double)_cutoff.Rows[r].Weight));
+        (float)(rows.Sum(r => (double)_cutoff.Rows[r].TargetWeight * _cutoff.Rows[r].Target) / rows.Sum(r => (double)_cutoff.Rows[r].TargetWeight));
 
     /// <summary>
     /// A query for each held-out pair that a ranking should put first: all positives, or the ratings of at least the positive threshold.
@@ -96,7 +96,7 @@ internal sealed class EncodedRows
         var threshold =
             options.Objective == TrainingObjective.Rating
                 ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity
-                : double.NegativeInfinity;
+                : 1;
         return
         [
             .. HoldoutRows
@@ -110,6 +110,9 @@ internal sealed class EncodedRows
     /// <summary>Per user the distinct items of the given rows.</summary>
     public RowSets ItemsByUser(int[] rows) =>
         RowSets.FromPairs(_cutoff.Users.Count, [.. rows.Select(r => _cutoff.Rows[r].User)], [.. rows.Select(r => _cutoff.Rows[r].Item)]);
+
+    /// <summary>Those of the rows that are no dislikes.</summary>
+    public int[] Positives(int[] rows) => [.. rows.Where(r => _cutoff.Rows[r].Target > 0)];
 
     /// <summary>Counts the features of users, items and contexts by their rows, and gives each a column.</summary>
     /// <param name="cutoff">The rows.</param>

@@ -11,10 +11,14 @@ internal sealed class EncodedSequences
     private readonly bool[] _held;
     private readonly int[] _starts;
     private readonly int[] _lastHeld;
+    private readonly ILookup<int, Dislike> _dislikes;
+    private readonly float _dislikeWeight;
 
     private EncodedSequences(Cutoff cutoff, TrainingOptions options)
     {
         Rows = cutoff.Rows;
+        _dislikes = cutoff.Dislikes.ToLookup(dislike => dislike.User);
+        _dislikeWeight = cutoff.Dislikes.Count == 0 ? 1 : cutoff.Dislikes.Average(dislike => dislike.Weight);
         _starts = [.. Enumerable.Range(0, Rows.Count).Where(r => r == 0 || Rows[r].User != Rows[r - 1].User), Rows.Count];
         _held = Holdout.Choose(cutoff, options);
         // Of each user, −1 where none is.
@@ -110,7 +114,12 @@ internal sealed class EncodedSequences
                         .Types.Keys.Concat(cutoff.Types.Where(options.Types.ContainsKey))
                         .Distinct(StringComparer.Ordinal)
                         .Order(StringComparer.Ordinal)
-                        .Select(type => new EventMeaning(type, options.Types[type].Weight, options.Types[type].PositiveFrom)),
+                        .Select(type => new EventMeaning(
+                            type,
+                            options.Types[type].Weight,
+                            options.Types[type].PositiveFrom,
+                            options.Types[type].NegativeTo
+                        )),
                 ],
             };
     }
@@ -150,6 +159,7 @@ internal sealed class EncodedSequences
         }
 
         float[] weights = [.. rows.Select(RelativeWeight)];
+        (int Sequence, int Item)[] dislikes = [.. users.SelectMany((user, sequence) => _dislikes[user].Select(dislike => (sequence, dislike.Item)))];
         return new()
         {
             Users = _users,
@@ -161,8 +171,13 @@ internal sealed class EncodedSequences
             ItemOf = [.. rows.Select(r => Rows[r].Item)],
             ContextOf = [.. rows.Select(r => Rows[r].Context)],
             HistoryWeights = weights,
-            Weights = predicts is null ? weights : [.. rows.Select(r => predicts(r) ? 1f : 0)],
+            Weights = predicts is null ? [.. rows.Select(r => RelativeWeight(r) * Rows[r].Share)] : [.. rows.Select(r => predicts(r) ? 1f : 0)],
             Times = [.. rows.Select(Seconds)],
+            Dislikes =
+                dislikes.Length == 0
+                    ? null
+                    : RowSets.FromPairs(users.Count, [.. dislikes.Select(pair => pair.Sequence)], [.. dislikes.Select(pair => pair.Item)]),
+            DislikeWeight = _dislikeWeight / (float)(History?.MeanWeight ?? 1),
         };
     }
 

@@ -144,7 +144,7 @@ internal static class FitAndRefit
         var ranking = evaluator.Evaluate(queries, new ItemRanker(model, encoded.Items), encoded.Users, encoded.Contexts, cancellationToken);
         var popularity = evaluator.Evaluate(
             queries,
-            new PopularityRanker(encoded.Items.Count, encoded.ItemsByUser(encoded.FitRows)).Score,
+            new PopularityRanker(encoded.Items.Count, encoded.ItemsByUser(encoded.Positives(encoded.FitRows))).Score,
             cancellationToken
         );
         return metrics with

@@ -239,6 +239,20 @@ internal sealed class RunStore(
         return (last, await context.TrainingRuns.CountAsync(run => run.RunId > success && run.Status == TrainingRunStatus.Failed, cancellationToken));
     }
 
+    /// <summary>How many types of interactions the last run that succeeded had to leave out, as the settings do not name them.</summary>
+    public async Task<int> UnknownTypesAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.Database.SetCommandTimeout(limit);
+        var rows = await context
+            .TrainingRuns.Where(run => run.Status == TrainingRunStatus.Succeeded)
+            .OrderByDescending(run => run.RunId)
+            .Select(run => run.Rows)
+            .FirstOrDefaultAsync(cancellationToken);
+        return RunJson.Read<TrainingRowCounts>(rows)?.Dropped.Keys.Count(reason => reason.StartsWith(RowCollector.TypeNotMapped, StringComparison.Ordinal))
+            ?? 0;
+    }
+
     /// <summary>Records the end of runs whose process has died; does nothing while some process trains.</summary>
     public async Task FailOrphansAsync(CancellationToken cancellationToken)
     {

@@ -13,6 +13,7 @@ internal static class TrainingExtensions
             .PostConfigure(options => options.SetDefaultsOfObjective())
             .ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<TrainingOptions>, TrainingOptionsValidation>();
+        builder.Services.AddSingleton(provider => provider.GetRequiredService<IOptions<TrainingOptions>>().Value.ToFeedback());
         builder.Services.AddSingleton<CutoffReader>();
         builder.Services.AddSingleton<FormerFits>();
         builder.Services.AddSingleton<RunStore>();

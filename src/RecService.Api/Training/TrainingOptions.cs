@@ -1,3 +1,4 @@
+using RecService.Api.Domain;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels;
 using RecService.Engine.Losses;
@@ -42,12 +43,15 @@ public sealed class InteractionTypeOptions
 
     /// <summary>
     /// The weight of a row; with objective <c>implicit</c> the weights of repeats add up, with <c>next</c> it also counts in histories. 0 leaves the
-    /// type out.
+    /// type out. Negative: the user dislikes the item, so that it is not recommended to that user again, and training takes it for a negative.
     /// </summary>
     public double Weight { get; set; } = 1;
 
     /// <summary>Objectives <c>implicit</c> and <c>next</c>: a row whose value is lower is no positive.</summary>
     public double? PositiveFrom { get; set; }
+
+    /// <summary>A row whose value is at most this one is a dislike, as if the weight were negative; below <see cref="PositiveFrom"/>.</summary>
+    public double? NegativeTo { get; set; }
 }
 
 /// <summary>Section <c>Training</c> of the configuration.</summary>
@@ -138,6 +142,15 @@ public sealed class TrainingOptions
     /// <summary>Objective <c>next</c>: whether the ids of users are features; when absent, only of a model without histories.</summary>
     public bool? UserIds { get; set; }
 
+    /// <summary>Objectives <c>implicit</c> and <c>next</c>: how much repeats of a user and an item count as what is to be predicted.</summary>
+    public RepeatSaturation Saturation { get; set; } = RepeatSaturation.Log;
+
+    /// <summary>
+    /// Objectives <c>implicit</c> and <c>next</c>: the largest share that one user may have of the weight of an item that at least 20 users have, above 0;
+    /// 1 for no limit.
+    /// </summary>
+    public double UserShare { get; set; } = 0.05;
+
     /// <summary>Objective <c>implicit</c>: sampled negatives for each positive, 1 to 100.</summary>
     public int NegativesPerPositive { get; set; } = 8;
 
@@ -170,15 +183,18 @@ public sealed class TrainingOptions
     /// <summary>
     /// What each interaction type means; types that are not listed are not trained on. Upper and lower case are the same, as in all configuration.
     /// </summary>
-    /// <remarks>The defaults suit both objectives: <c>rating</c> carries a value, the others are positives of growing weight.</remarks>
+    /// <remarks>The defaults suit all objectives: <c>rating</c> carries a value, a <c>like</c> may be taken back by one of 0 or below,
+    /// <c>impression</c> and <c>dislike</c> are no positives, and the others are of growing weight.</remarks>
     public Dictionary<string, InteractionTypeOptions> Types { get; set; } =
         new(StringComparer.OrdinalIgnoreCase)
         {
             ["view"] = new() { Weight = 1 },
             ["click"] = new() { Weight = 2 },
-            ["like"] = new() { Weight = 4 },
+            ["like"] = new() { Weight = 4, NegativeTo = 0 },
             ["purchase"] = new() { Weight = 5 },
             ["rating"] = new() { Weight = 4, PositiveFrom = 4 },
+            ["dislike"] = new() { Weight = -4 },
+            ["impression"] = new() { Weight = 0 },
         };
 
     /// <summary>The settings that the engine trains with.</summary>
@@ -215,6 +231,10 @@ public sealed class TrainingOptions
             UserIds ??= HistoryLength == 0;
         }
     }
+
+    /// <summary>What the types of interactions say.</summary>
+    internal Feedback ToFeedback() =>
+        new(Types.Select(type => new FeedbackType(type.Key, type.Value.Weight, type.Value.PositiveFrom, type.Value.NegativeTo)));
 
     /// <summary>The names of the settings, as they are recorded, that differ from those of a former run and may make another model.</summary>
     internal IReadOnlyList<string> DifferencesForTraining(string formerSettings) =>

@@ -44,6 +44,8 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.Seed >= 0, "Seed", "must not be negative");
         Require(options.Patience is null or >= 1, "Patience", "must be at least 1");
         Require(options.HistoryLength is null or (>= 0 and <= 10_000), "HistoryLength", "must be from 0 to 10000");
+        Require(Enum.IsDefined(options.Saturation), "Saturation", "must be one of Log, None");
+        Require(options.UserShare is > 0 and <= 1, "UserShare", "must be above 0 and at most 1");
         Require(options.NegativesPerPositive is >= 1 and <= 100, "NegativesPerPositive", "must be from 1 to 100");
         Require(options.MinimumFeatureCount >= 1, "MinimumFeatureCount", "must be at least 1");
         Require(options.HoldoutShare is > 0 and <= 0.5, "HoldoutShare", "must be above 0 and at most 0.5");
@@ -54,10 +56,11 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         foreach (var (type, settings) in options.Types)
         {
             Require(
-                (settings.Weight == 0 || (float)settings.Weight > 0) && float.IsFinite((float)settings.Weight),
+                (settings.Weight == 0 || (float)settings.Weight != 0) && float.IsFinite((float)settings.Weight),
                 $"Types:{type}:Weight",
-                "must be 0 or a positive number within single precision"
+                "must be a number within single precision"
             );
+            Require(!(settings.NegativeTo >= settings.PositiveFrom), $"Types:{type}:NegativeTo", "must be below PositiveFrom");
         }
 
         return errors.Build();

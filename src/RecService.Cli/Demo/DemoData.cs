@@ -22,6 +22,6 @@ internal sealed record DemoData
     /// <summary>How many interactions there are, for the progress bar; a guess will do.</summary>
     public required long InteractionCount { get; init; }
 
-    /// <summary>The RMSE that no model can get below, where the truth is known.</summary>
-    public double? NoiseFloor { get; init; }
+    /// <summary>The hit rate @10 that no model can be expected to exceed, where the truth is known.</summary>
+    public double? BestHitRate { get; init; }
 }

@@ -1,15 +1,16 @@
 using System.Globalization;
-using System.Text.Json;
 using RecService.Cli.Commands;
 using RecService.Cli.Service;
 using static RecService.Cli.Demo.DemoOutput;
 
 namespace RecService.Cli.Demo;
 
-/// <summary>The whole way of the data through a running service: load, train, recommend, explain.</summary>
+/// <summary>The whole way of the data through a running service: load, train, recommend, explain, and answer to what the user does next.</summary>
 internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutput output)
 {
     private const int BatchSize = 5_000;
+    private const int Count = 10;
+    private const int MostBecause = 5;
     private static readonly TimeSpan ReadyLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan PublicationLimit = TimeSpan.FromMinutes(1);
 
@@ -31,6 +32,7 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         {
             PrintExplanation(first);
             await PrintCrossVectorAsync(userId, first, answer.ModelVersion!.Value, cancellation);
+            await ClickAsync(userId, answer, cancellation);
         }
 
         output.Heading("Explore");
@@ -156,39 +158,45 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
             metrics.GetValueOrDefault("holdoutRows") is { } holdoutRows ? $"Holdout metrics, {Number((long)holdoutRows)} rows" : "Holdout metrics"
         );
         var shown = new List<string[]>();
-        Add("RMSE", "rmse", "baselineRmse", "by the mean rating");
-        if (data.NoiseFloor is { } floor && metrics.GetValueOrDefault("rmse") is not null)
-        {
-            shown.Add(["RMSE, noise floor", Number(floor), "the noise of the data, which no model can beat"]);
-        }
-
+        Add("RMSE", "rmse", ("baselineRmse", "by the mean rating"));
         Add("MAE", "mae");
         Add("log loss", "logLoss");
         Add("AUC", "auc");
-        Add("hit rate @10", "hitRate10", "popularityHitRate10", "by popularity");
-        Add("NDCG @10", "ndcg10", "popularityNdcg10", "by popularity");
+        Add("hit rate @10", "hitRate10", ("popularityHitRate10", "by popularity"), ("itemKnnHitRate10", "by item-kNN"));
+        if (data.BestHitRate is { } best && metrics.GetValueOrDefault("hitRate10") is not null)
+        {
+            shown.Add(["hit rate @10, best attainable", Number(best), "by the probabilities that the data were drawn from"]);
+        }
+
+        Add("NDCG @10", "ndcg10", ("popularityNdcg10", "by popularity"), ("itemKnnNdcg10", "by item-kNN"));
         output.Table(["metric", ">value", "compare"], shown);
 
-        void Add(string name, string key, string? baseline = null, string? by = null)
+        void Add(string name, string key, params ReadOnlySpan<(string Key, string By)> baselines)
         {
-            if (metrics.GetValueOrDefault(key) is { } value)
+            if (metrics.GetValueOrDefault(key) is not { } value)
             {
-                shown.Add([
-                    name,
-                    Number(value),
-                    baseline is not null && metrics.GetValueOrDefault(baseline) is { } other ? $"{Number(other)} {by}" : "",
-                ]);
+                return;
             }
+
+            var compare = new List<string>();
+            foreach (var baseline in baselines)
+            {
+                if (metrics.GetValueOrDefault(baseline.Key) is { } other)
+                {
+                    compare.Add($"{Number(other)} {baseline.By}");
+                }
+            }
+
+            shown.Add([name, Number(value), string.Join(", ", compare)]);
         }
     }
 
     /// <summary>Asks until the run's model, or a newer one, is what answers.</summary>
     private async Task<Recommendations> RecommendAsync(string userId, long modelVersion, CancellationToken cancellation)
     {
-        var query = new RecommendationQuery(userId, data.Context, Count: 10, Include: ["explanation"]);
         for (var waited = TimeSpan.Zero; waited < PublicationLimit; waited += TimeSpan.FromMilliseconds(200))
         {
-            var answer = await service.RecommendAsync(query, cancellation);
+            var answer = await service.RecommendAsync(Query(userId), cancellation);
             if (answer.Source == "model" && answer.ModelVersion >= modelVersion)
             {
                 return answer;
@@ -202,25 +210,65 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         );
     }
 
+    private RecommendationQuery Query(string userId) => new(userId, data.Context, Count, Include: ["explanation"]);
+
     private void PrintItems(string userId, Recommendations answer)
     {
         var context = data.Context is null ? "" : $" ({string.Join(", ", data.Context.Select(entry => $"{entry.Key} {entry.Value}"))})";
         output.Heading($"Recommendations for user {userId}{context}, model {answer.ModelVersion}");
+        PrintItems(answer.Items);
+    }
+
+    private void PrintItems(IReadOnlyList<RecommendedItem> items)
+    {
+        // Scores of the objective `next` compare, but predict nothing.
+        string[] prediction = items.Any(item => item.Prediction is not null) ? [">prediction"] : [];
+        output.Table([">rank", "item", "title", ">score", .. prediction, "tags"], [.. items.Select(Cells)]);
+
+        string[] Cells(RecommendedItem item)
+        {
+            string[] predicted = prediction is [] ? [] : [item.Prediction is { } value ? Number(value) : ""];
+            var rank = item.Rank.ToString(CultureInfo.InvariantCulture);
+            return [rank, item.ItemId, TitleOf(item.Metadata), Number(item.Score), .. predicted, string.Join(", ", item.Tags ?? [])];
+        }
+    }
+
+    /// <summary>Lets the user click on the lowest of the recommended items, and shows that the next answer knows of it without a training.</summary>
+    private async Task ClickAsync(string userId, Recommendations before, CancellationToken cancellation)
+    {
+        var clicked = before.Items[^1].ItemId;
+        // The id is fixed: whoever repeats a demo that was interrupted here sends a duplicate.
+        var click = new InteractionLine(
+            $"demo-click-{clicked}",
+            userId,
+            clicked,
+            "click",
+            Value: null,
+            TimeProvider.System.GetUtcNow(),
+            Context: data.Context?.ToDictionary(entry => entry.Key, object (entry) => entry.Value, StringComparer.Ordinal)
+        );
+        ThrowIfRejected("clicks", await service.AddInteractionsAsync([click], cancellation));
+
+        var after = await service.RecommendAsync(Query(userId), cancellation);
+        var changed = after.Items.Select(item => item.ItemId).Except(before.Items.Select(item => item.ItemId), StringComparer.Ordinal).Count();
+        output.Heading($"After a click on item {clicked}, model {after.ModelVersion}: {changed} of the {after.Items.Count} items are others");
+        PrintItems(after.Items);
+        if (after.Items is [{ Explanation.Because: { Count: > 0 } because } first, ..])
+        {
+            PrintBecause(first.ItemId, because);
+        }
+    }
+
+    private void PrintBecause(string itemId, IReadOnlyList<BecausePart> because)
+    {
+        var shown = because.Take(MostBecause).ToList();
+        var titles = data
+            .Items.Where(item => shown.Exists(part => part.ItemId == item.ItemId))
+            .ToDictionary(item => item.ItemId, item => TitleOf(item.Metadata), StringComparer.Ordinal);
+        output.Heading($"Which earlier items add most to the score of item {itemId}");
         output.Table(
-            [">rank", "item", "title", ">score", ">prediction", "tags"],
-            [
-                .. answer.Items.Select(item =>
-                    new[]
-                    {
-                        item.Rank.ToString(CultureInfo.InvariantCulture),
-                        item.ItemId,
-                        TitleOf(item),
-                        Number(item.Score),
-                        item.Prediction is { } prediction ? Number(prediction) : "",
-                        string.Join(", ", item.Tags ?? []),
-                    }
-                ),
-            ]
+            ["earlier item", "title", ">value"],
+            [.. shown.Select(part => new[] { part.ItemId, titles.GetValueOrDefault(part.ItemId, ""), Number(part.Value) })]
         );
     }
 
@@ -272,9 +320,12 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         }
     }
 
-    private static string TitleOf(RecommendedItem item)
+    private static string TitleOf<T>(IReadOnlyDictionary<string, T>? metadata)
     {
-        var title = item.Metadata?.GetValueOrDefault("title") is { ValueKind: JsonValueKind.String } text ? text.GetString()! : "";
-        return item.Metadata?.GetValueOrDefault("year") is { ValueKind: JsonValueKind.Number } year ? $"{title} ({year})" : title;
+        var title = Of("title");
+        var year = Of("year");
+        return year.Length > 0 ? $"{title} ({year})" : title;
+
+        string Of(string key) => metadata is not null && metadata.TryGetValue(key, out var value) ? $"{value}" : "";
     }
 }

@@ -4,13 +4,12 @@ using RecService.Engine.Synthetic;
 
 namespace RecService.Cli.Demo;
 
-/// <summary>Data drawn from a known factorization machine, so that the demo can say how close the trained model comes to the truth.</summary>
+/// <summary>What users take one after the other, by known probabilities, so that the demo can say how close the trained model comes to the best.</summary>
 internal static class GeneratedData
 {
     public static DemoData Create(int seed)
     {
-        var options = new GroundTruthOptions { Seed = (ulong)seed };
-        var truth = GroundTruth.Create(options);
+        var truth = SequenceTruth.Create(new() { Seed = (ulong)seed });
         return new DemoData
         {
             Name = string.Create(CultureInfo.InvariantCulture, $"generated, {truth.Users.Count:N0} users, {truth.Items.Count:N0} items, seed {seed}"),
@@ -26,19 +25,19 @@ internal static class GeneratedData
                     Attributes(("title", item.Title), ("year", item.Year))
                 )),
             ],
-            Interactions = truth.Interactions().Select(ToLine),
-            InteractionCount = options.Interactions,
-            NoiseFloor = truth.NoiseDeviation,
+            Interactions = truth.Interactions.Select(ToLine),
+            InteractionCount = truth.Interactions.Count,
+            BestHitRate = truth.BestHitRate,
         };
     }
 
     private static InteractionLine ToLine(GroundTruthInteraction interaction) =>
         new(
-            $"rating-{interaction.ItemId}",
+            $"{interaction.Type}-{interaction.ItemId}",
             interaction.UserId,
             interaction.ItemId,
             interaction.Type,
-            interaction.Value!.Value,
+            interaction.Value,
             interaction.OccurredAt,
             interaction.Tags,
             Attributes(("device", interaction.Device))

@@ -14,7 +14,7 @@ internal sealed record InteractionLine(
     string UserId,
     string ItemId,
     string Type,
-    double Value,
+    double? Value,
     DateTimeOffset OccurredAt,
     IReadOnlyList<string>? Tags = null,
     IReadOnlyDictionary<string, object>? Context = null
@@ -56,7 +56,14 @@ internal sealed record RecommendedItem(
     Explanation? Explanation
 );
 
-internal sealed record Explanation(double Bias, IReadOnlyList<LinearPart> Linear, IReadOnlyList<PairPart> Pairs);
+internal sealed record Explanation(
+    double Bias,
+    IReadOnlyList<LinearPart> Linear,
+    IReadOnlyList<PairPart> Pairs,
+    IReadOnlyList<BecausePart>? Because
+);
+
+internal sealed record BecausePart(string ItemId, double Value);
 
 internal sealed record LinearPart(string Field, double Value);
 

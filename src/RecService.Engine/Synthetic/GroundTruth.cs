@@ -28,8 +28,8 @@ public sealed class GroundTruth
         _options = options;
         _userDraw = WeightedDraw.Zipf(options.Users, 0.1 * options.Users, Stream(1));
         _itemDraw = WeightedDraw.Zipf(options.Items, 0.03 * options.Items, Stream(2));
-        Users = DrawUsers(Stream(3));
-        Items = DrawItems(Stream(4));
+        Users = GroundTruthDraw.Users(options.Users, Stream(3));
+        Items = GroundTruthDraw.Items(options.Items, Stream(4));
         _ratedPairs = [];
         _rated = [.. Draw(options.Interactions, _ratedPairs, Stream(5))];
         _parameters = new(options, Users, Items, _rated.Select(e => (e.User, e.Item)), Stream(6));
@@ -113,45 +113,6 @@ public sealed class GroundTruth
 
     // What is drawn from one stream must not depend on how much was drawn from another.
     private RandomSource Stream(ulong number) => new(_options.Seed + (number << 56));
-
-    private GroundTruthUser[] DrawUsers(RandomSource random)
-    {
-        var countries = WeightedDraw.Zipf(GroundTruthWords.Countries.Length, 1, ranks: null);
-        return
-        [
-            .. Enumerable
-                .Range(1, _options.Users)
-                .Select(number => new GroundTruthUser(
-                    FormattableString.Invariant($"user-{number:0000}"),
-                    Several(GroundTruthWords.UserTags, random.Below(3), random),
-                    (int)Math.Clamp(Math.Round(38 + (13 * random.NextNormal())), 16, 90),
-                    GroundTruthWords.Countries[countries.Next(random)]
-                )),
-        ];
-    }
-
-    private GroundTruthItem[] DrawItems(RandomSource random) =>
-        [
-            .. Enumerable
-                .Range(1, _options.Items)
-                .Select(number => new GroundTruthItem(
-                    FormattableString.Invariant($"item-{number:0000}"),
-                    GroundTruthWords.Title(number - 1),
-                    Several(GroundTruthWords.ItemTags, 1 + random.Below(3), random),
-                    2024 - (int)(50 * Math.Pow(random.NextDouble(), 2))
-                )),
-        ];
-
-    private static string[] Several(string[] words, int count, RandomSource random)
-    {
-        var chosen = new SortedSet<int>();
-        while (chosen.Count < count)
-        {
-            chosen.Add(random.Below(words.Length));
-        }
-
-        return [.. chosen.Select(w => words[w])];
-    }
 
     private IEnumerable<Event> Draw(int count, HashSet<long> taken, RandomSource random)
     {

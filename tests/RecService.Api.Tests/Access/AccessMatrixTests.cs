@@ -27,6 +27,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["POST /v1/scores"] = Roles.Score,
         ["POST /v1/cross-features"] = Roles.Score,
         ["GET /v1/items/{itemId}/similar"] = Roles.Score,
+        ["GET /v1/items/{itemId}/next"] = Roles.Score,
 
         ["PUT /v1/users/{userId}"] = Roles.Ingest,
         ["GET /v1/users/{userId}"] = Roles.Ingest,
@@ -41,6 +42,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["POST /v1/interactions"] = Roles.Ingest,
         ["POST /v1/interactions/import"] = Roles.Ingest,
         ["GET /v1/interactions"] = Roles.Ingest,
+        ["GET /v1/interactions/types"] = Roles.Ingest,
 
         ["DELETE /v1/interactions"] = Roles.Admin,
         ["GET /v1/interactions/export"] = Roles.Admin,

@@ -23,7 +23,7 @@ public sealed class ModelRegistryTests(DatabaseServer server)
     public async Task Before_the_first_model_popularity_answers_and_says_so()
     {
         await using var service = await StartAsync();
-        await service.Client.PostRatingsAsync(users: 3, items: 4);
+        await service.Client.PostRatingsAsync(users: 3, items: 4, type: "view");
         await service.Client.PostJsonAsync(
             "/v1/interactions",
             new JsonObject

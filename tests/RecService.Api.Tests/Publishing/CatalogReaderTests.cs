@@ -1,4 +1,5 @@
 using RecService.Api.Publishing;
+using RecService.Api.Training;
 using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Publishing;
@@ -9,7 +10,7 @@ public sealed class CatalogReaderTests(ServiceFixture service) : IClassFixture<S
     public async Task Users_are_counted_anew_when_it_is_asked_for_and_only_interactions_make_it_due()
     {
         // Of its own, as the service's counts when it likes.
-        var reader = new CatalogReader(service.Database, TimeProvider.System);
+        var reader = new CatalogReader(service.Database, new TrainingOptions().ToFeedback(), TimeProvider.System);
         await InteractAsync("first");
         var read = await reader.ReadAsync(count: false, CancellationToken.None);
         Users(read).ShouldBe(1);

@@ -21,12 +21,13 @@ public sealed class FailedRunTests(FailedRunTests.Service service) : IClassFixtu
         var bad = await service.Client.TrainAsync();
         bad.GetProperty("status").GetString().ShouldBe("failed", bad.ToString());
         bad.GetProperty("error").GetString()!.ShouldContain("No interaction is usable");
-        bad.GetProperty("rows").GetProperty("dropped").GetProperty("type-not-mapped").GetInt32().ShouldBe(4);
+        bad.GetProperty("rows").GetProperty("dropped").GetProperty("type-not-mapped:view-without-meaning").GetInt32().ShouldBe(4);
         (await ServedVersionAsync()).ShouldBe(good.GetProperty("modelVersion").GetInt64());
 
         (await service.Client.TrainAsync()).GetProperty("status").GetString().ShouldBe("failed");
         await UntilReadyTellsAsync("Degraded", "The last run failed. Failed since the last one that succeeded: 2.");
 
+        await service.Client.DeleteJsonAsync("/v1/interactions?type=view-without-meaning");
         await service.Client.PostRatingsAsync(users: 10, items: 10);
         var again = await service.Client.TrainAsync();
         again.GetProperty("status").GetString().ShouldBe("succeeded", again.ToString());

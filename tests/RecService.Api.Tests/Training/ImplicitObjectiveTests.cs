@@ -55,6 +55,6 @@ public sealed class ImplicitObjectiveTests(ImplicitObjectiveTests.Service servic
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {
         protected override IReadOnlyDictionary<string, string> Settings { get; } =
-            new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Enabled"] = "false" };
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["Training:Enabled"] = "false", ["Training:Objective"] = "implicit" };
     }
 }

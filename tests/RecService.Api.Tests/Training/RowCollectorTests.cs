@@ -1,4 +1,5 @@
 using RecService.Api.Training;
+using RecService.Engine.Data.Histories;
 
 namespace RecService.Api.Tests.Training;
 
@@ -33,7 +34,7 @@ public sealed class RowCollectorTests
         rows.Add(1, 2, 0, "view", null, 20, 3);
         rows.Add(1, 2, 1, "view", null, 5, 4);
 
-        rows.Rows([0, 1]).ShouldBe([new CutoffRow(1, 2, 0, 1, 7, 30), new CutoffRow(1, 2, 1, 1, 1, 5)]);
+        rows.Rows([0, 1]).ShouldBe([new CutoffRow(1, 2, 0, 1, 7 / 3f * (1 + MathF.Log(3)), 30), new CutoffRow(1, 2, 1, 1, 1, 5)]);
         rows.Dropped.ShouldBe(new Dictionary<string, long> { ["merged"] = 2 });
     }
 
@@ -63,7 +64,7 @@ public sealed class RowCollectorTests
             new Dictionary<string, long>
             {
                 ["no-value"] = 1,
-                ["type-not-mapped"] = 1,
+                ["type-not-mapped:unheard-of"] = 1,
                 ["value-out-of-range"] = 1,
             }
         );
@@ -83,7 +84,7 @@ public sealed class RowCollectorTests
             .ShouldBe([
                 new CutoffRow(1, 3, 1, 1, 1, 10),
                 new CutoffRow(1, 2, 0, 1, 1, 10),
-                new CutoffRow(1, 2, 0, 1, 5, 20),
+                new CutoffRow(1, 2, 0, 1, 5, 20, HistorySettings.SaturationOf(2)),
                 new CutoffRow(2, 1, 1, 1, 1, 5),
             ]);
         rows.Dropped.ShouldBe(new Dictionary<string, long> { ["below-positive-threshold"] = 1 });
@@ -98,5 +99,88 @@ public sealed class RowCollectorTests
         rows.Add(1, 9, 2, "view", null, 1, 3);
 
         rows.Rows([0, 2, 1]).Select(r => (r.User, r.Item, r.Context)).ShouldBe([(1, 9, 1), (1, 9, 2), (2, 1, 0)]);
+    }
+
+    [Theory]
+    [InlineData("dislike", null)]
+    [InlineData("like", -1.0)]
+    [InlineData("like", 0.0)]
+    public void Dislikes_have_the_target_0_and_are_apart_where_what_comes_next_is_predicted(string type, double? value)
+    {
+        var types = new TrainingOptions().Types;
+        var implicitly = new RowCollector(TrainingObjective.Implicit, types);
+        var next = new RowCollector(TrainingObjective.Next, types);
+        foreach (var rows in new[] { implicitly, next })
+        {
+            rows.Add(1, 1, 0, "view", null, 1, 1);
+            rows.Add(1, 2, 0, type, value, 2, 2);
+            rows.Add(1, 3, 0, type, value, 3, 3);
+            rows.Add(1, 3, 0, "like", 1, 4, 4);
+        }
+
+        implicitly.Rows([0]).Select(r => (r.Item, r.Target, r.Weight)).ShouldBe([(1, 1, 1), (2, 0, 4), (3, 1, 4)]);
+        implicitly.Dislikes().ShouldBeEmpty();
+        next.Rows([0]).Select(r => (r.Item, r.Target)).ShouldBe([(1, 1), (3, 1)]);
+        next.Dislikes().ShouldBe([new Dislike(1, 2, 4)]);
+    }
+
+    [Fact]
+    public void Impressions_say_nothing_and_are_no_slip_of_the_pen()
+    {
+        var rows = new RowCollector(TrainingObjective.Next, new TrainingOptions().Types);
+        rows.Add(1, 1, 0, "impression", null, 1, 1);
+        rows.Add(1, 1, 0, "purchse", null, 1, 2);
+
+        rows.Rows([0]).ShouldBeEmpty();
+        rows.Dropped.ShouldBe(new Dictionary<string, long> { ["type-not-mapped:purchse"] = 1, ["type-not-trained-on"] = 1 });
+    }
+
+    [Fact]
+    public void Repeats_saturate_as_targets_and_count_in_full_in_histories()
+    {
+        var rows = new RowCollector(TrainingObjective.Next, Types);
+        for (var n = 0; n < 5_000; n++)
+        {
+            rows.Add(1, 2, 0, "view", null, n, n);
+        }
+
+        var events = rows.Rows([0]);
+
+        events.ShouldAllBe(row => row.Weight == 1);
+        events[0].TargetWeight.ShouldBe(1);
+        events.Sum(row => row.TargetWeight).ShouldBe(1 + MathF.Log(5_000), tolerance: 1e-2);
+        var inFull = new RowCollector(TrainingObjective.Next, Types, RepeatSaturation.None);
+        inFull.Add(1, 2, 0, "view", null, 1, 1);
+        inFull.Add(1, 2, 0, "view", null, 2, 2);
+        inFull.Rows([0]).Sum(row => row.TargetWeight).ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData(TrainingObjective.Implicit)]
+    [InlineData(TrainingObjective.Next)]
+    public void No_user_has_more_than_a_share_of_an_item_that_many_have(object objective)
+    {
+        var rows = new RowCollector((TrainingObjective)objective, Types, RepeatSaturation.None, userShare: 0.05);
+        for (var user = 0; user < 40; user++)
+        {
+            for (var n = 0; n < (user < 2 ? 1_000 : 1); n++)
+            {
+                rows.Add(user, 2, 0, "view", null, n, (user * 1_000) + n);
+            }
+
+            // Of an item with few users, each may have any share.
+            if (user < 5)
+            {
+                rows.Add(user, 3, 0, user == 0 ? "purchase" : "view", null, 2_000, 50_000 + user);
+            }
+        }
+
+        var byUser = rows.Rows([0]).GroupBy(row => (row.Item, row.User)).ToDictionary(group => group.Key, group => group.Sum(row => row.TargetWeight));
+
+        // c = 0.05 (38 + 2 c), so c = 1.9 / 0.9.
+        byUser[(2, 0)].ShouldBe(1.9f / 0.9f, tolerance: 1e-3);
+        byUser[(2, 1)].ShouldBe(1.9f / 0.9f, tolerance: 1e-3);
+        byUser[(2, 2)].ShouldBe(1);
+        byUser[(3, 0)].ShouldBe(5);
     }
 }

@@ -28,7 +28,7 @@ public sealed class TrainingOptionsTests
     [InlineData("KeepRuns", "1")]
     [InlineData("Types:view:Weight", "1e200")]
     [InlineData("Types:view:Weight", "1e-60")]
-    [InlineData("Types:view:Weight", "-1")]
+    [InlineData("Types:rating:NegativeTo", "4")]
     public void A_setting_out_of_range_is_named(string key, string value) =>
         Errors([new(key, value)]).ShouldHaveSingleItem().ShouldContain($"Training:{key}");
 

@@ -128,6 +128,7 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
         {
             Objective = TrainingObjective.Rating,
             WarmStart = true,
+            Holdout = HoldoutKind.Hash,
             HoldoutShare = 0.3,
             Epochs = 2,
             Factors = 4,
@@ -162,7 +163,7 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
         [
             .. Enumerable.Range(0, 300).Select(row => new CutoffRow(row / 15, row % 15, 0, 1 + (((row / 15) + (row % 15)) % 5), 1, row)),
         ];
-        var held = Holdout.Choose(Data(rows), new() { HoldoutShare = 0.3 });
+        var held = Holdout.Choose(Data(rows), new() { Holdout = HoldoutKind.Hash, HoldoutShare = 0.3 });
         return Data([.. rows.Select((row, r) => held[r] ? row with { Target = heldOutTarget } : row)]);
     }
 

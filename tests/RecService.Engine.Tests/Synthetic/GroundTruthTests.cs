@@ -14,7 +14,7 @@ public sealed class GroundTruthTests(ITestOutputHelper output)
     };
 
     [Fact]
-    public void Default_sizes_are_those_of_the_demo()
+    public void Default_sizes_are_those_of_the_options()
     {
         Default.Users.Count.ShouldBe(1_000);
         Default.Items.Count.ShouldBe(800);

@@ -1,0 +1,34 @@
+namespace RecService.Api.Domain;
+
+/// <summary>What interactions of a type say.</summary>
+/// <param name="Type">The type, in whatever case.</param>
+/// <param name="Weight">How much one counts; negative where it says that the user dislikes the item, 0 where it says nothing.</param>
+/// <param name="PositiveFrom">It is a positive from this value on only; null when every value is, and none.</param>
+/// <param name="NegativeTo">With a value up to this one it is a dislike; null when no value is.</param>
+internal sealed record FeedbackType(string Type, double Weight, double? PositiveFrom, double? NegativeTo)
+{
+    /// <summary>Whether an interaction says that the user likes the item.</summary>
+    public bool IsPositive(double? value) => Weight > 0 && (PositiveFrom is null || value >= PositiveFrom) && !(value <= NegativeTo);
+
+    /// <summary>Whether an interaction says that the user dislikes the item.</summary>
+    public bool IsNegative(double? value) => Weight < 0 || (Weight > 0 && value <= NegativeTo);
+}
+
+/// <summary>What the types of interactions say: one meaning for training, popularity, and what users have seen or dislike.</summary>
+internal sealed class Feedback(IEnumerable<FeedbackType> types)
+{
+    /// <summary>SQL: whether the interaction <c>i</c> is a positive, by the columns <c>m</c> of <see cref="Types"/>.</summary>
+    public const string IsPositiveSql =
+        "m.weight > 0 AND (m.positive_from IS NULL OR i.value >= m.positive_from) AND (m.negative_to IS NULL OR i.value IS NULL OR i.value > m.negative_to)";
+
+    /// <summary>SQL: whether the interaction <c>i</c> is a dislike, by the columns <c>m</c> of <see cref="Types"/>.</summary>
+    public const string IsNegativeSql = "(m.weight < 0 OR (m.weight > 0 AND i.value <= m.negative_to))";
+
+    private readonly Dictionary<string, FeedbackType> _types = types.ToDictionary(type => type.Type, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The types that say something, or are known to say nothing.</summary>
+    public IReadOnlyCollection<FeedbackType> Types => _types.Values;
+
+    /// <summary>What a type says; null when nobody has told.</summary>
+    public FeedbackType? Of(string type) => _types.GetValueOrDefault(type);
+}
