@@ -37,7 +37,7 @@ internal static class QualityBenchmark
             $"The best {Count} of all items that the user has not had, with the service's own settings; ± is half of the 95 % interval."
         );
         Console.WriteLine(
-            $"{"", -24}{"users", 7}{"HR@10", 9}{"±", 7}{"NDCG@10", 9}{"±", 7}{"by history", 12}{"load s", 8}{"training s", 12}{"epochs", 8}{"p50 ms", 9}{"p99 ms", 9}"
+            $"{"",-24}{"users",7}{"HR@10",9}{"±",7}{"NDCG@10",9}{"±",7}{"by history",12}{"load s",8}{"training s",12}{"epochs",8}{"p50 ms",9}{"p99 ms",9}"
         );
 
         var ofSeeds = new List<Figures>();
@@ -57,7 +57,7 @@ internal static class QualityBenchmark
 
         double hitRate = EngineBenchmark.Median(ofSeeds.Select(each => each.HitRate.Mean)),
             ndcg = EngineBenchmark.Median(ofSeeds.Select(each => each.Ndcg.Mean));
-        Console.WriteLine($"{"median of the seeds", -24}{data.Test.Length, 7:N0}{hitRate, 9:F4}{"", 7}{ndcg, 9:F4}");
+        Console.WriteLine($"{"median of the seeds",-24}{data.Test.Length,7:N0}{hitRate,9:F4}{"",7}{ndcg,9:F4}");
 
         var ofFolds = new List<Figures>();
         for (var fold = 0; fold < folds; fold++)
@@ -201,12 +201,12 @@ internal static class QualityBenchmark
 
     private static void Print(string name, Figures figures)
     {
-        var quality = $"{figures.HitRate.Mean, 9:F4}{figures.HitRate.Margin, 7:F4}{figures.Ndcg.Mean, 9:F4}{figures.Ndcg.Margin, 7:F4}";
+        var quality = $"{figures.HitRate.Mean,9:F4}{figures.HitRate.Margin,7:F4}{figures.Ndcg.Mean,9:F4}{figures.Ndcg.Margin,7:F4}";
         var run = figures.Training is { } training
-            ? $"{figures.ByHistory, 12:N0}{figures.Load.TotalSeconds, 8:F1}{training.Time.TotalSeconds, 12:F1}{training.Epochs, 8}"
-                + $"{figures.Latency(0.5), 9:F2}{figures.Latency(0.99), 9:F2}"
+            ? $"{figures.ByHistory,12:N0}{figures.Load.TotalSeconds,8:F1}{training.Time.TotalSeconds,12:F1}{training.Epochs,8}"
+                + $"{figures.Latency(0.5),9:F2}{figures.Latency(0.99),9:F2}"
             : "";
-        Console.WriteLine($"{name, -24}{figures.Ranks.Length, 7:N0}{quality}{run}");
+        Console.WriteLine($"{name,-24}{figures.Ranks.Length,7:N0}{quality}{run}");
     }
 
     private readonly record struct Row(string User, string Item, DateTimeOffset Time);

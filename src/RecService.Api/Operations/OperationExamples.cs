@@ -51,9 +51,9 @@ internal static class OperationExamples
             [],
             $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "count": 5, "filter": {"excludeSeen": true}, "include": ["explanation"]}"""
         ),
-        ["listPopularItems"] = new([new("count", 5)]),
-        ["listSimilarItems"] = new([new("itemId", Item), new("count", 5)]),
-        ["listNextItems"] = new([new("itemId", Item), new("count", 5)]),
+        ["listPopularItems"] = new([new("count", 5), new("since", "2026-01-01T00:00:00Z"), new("userId", User)]),
+        ["listSimilarItems"] = new([new("itemId", Item), new("count", 5), new("userId", User)]),
+        ["listNextItems"] = new([new("itemId", Item), new("count", 5), new("userId", User)]),
         ["scoreItems"] = new(
             [],
             $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "itemIds": ["item-0001", "item-0002", "item-0003"], "include": ["crossVector"]}"""

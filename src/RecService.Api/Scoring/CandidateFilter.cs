@@ -26,8 +26,8 @@ internal sealed class CandidateFilter
     /// <summary>Allows whatever is available.</summary>
     public static CandidateFilter None { get; } = new([new IsAvailable()], onlyIds: null, exceptIds: [], exceptKeys: []);
 
-    /// <summary>The filter of a request; errors name its parts below <paramref name="field"/>.</summary>
-    public static CandidateFilter Compile(FieldErrors errors, string field, ItemFilter? filter)
+    /// <summary>The filter of a request; errors name its parts after <paramref name="prefix"/>.</summary>
+    public static CandidateFilter Compile(FieldErrors errors, string prefix, ItemFilter? filter)
     {
         if (filter is null)
         {
@@ -37,17 +37,17 @@ internal sealed class CandidateFilter
         var conditions = new List<Condition>(None._conditions);
         if (filter.AnyTags is { } any)
         {
-            conditions.Add(new HasTag(Features.Tags(errors, $"{field}.anyTags", any)));
+            conditions.Add(new HasTag(Features.Tags(errors, $"{prefix}anyTags", any)));
         }
 
-        conditions.AddRange(Features.Tags(errors, $"{field}.allTags", filter.AllTags).Select(tag => new HasTag([tag])));
+        conditions.AddRange(Features.Tags(errors, $"{prefix}allTags", filter.AllTags).Select(tag => new HasTag([tag])));
         if (filter.NoTags is { } no)
         {
-            conditions.Add(new HasNoTag(Features.Tags(errors, $"{field}.noTags", no)));
+            conditions.Add(new HasNoTag(Features.Tags(errors, $"{prefix}noTags", no)));
         }
 
-        RequestValidation.Ids(errors, $"{field}.itemIds", filter.ItemIds, MaximumIds);
-        RequestValidation.Ids(errors, $"{field}.excludeItemIds", filter.ExcludeItemIds, MaximumIds);
+        RequestValidation.Ids(errors, $"{prefix}itemIds", filter.ItemIds, MaximumIds);
+        RequestValidation.Ids(errors, $"{prefix}excludeItemIds", filter.ExcludeItemIds, MaximumIds);
         return new([.. conditions], filter.ItemIds, filter.ExcludeItemIds ?? [], exceptKeys: []);
     }
 

@@ -48,15 +48,21 @@ internal sealed class ModelRanking(ItemCatalog catalog, RankingModel model, Requ
     }
 }
 
-/// <summary>By the number of users who have interacted with an item.</summary>
-internal sealed class PopularityRanking(ItemCatalog catalog) : Ranking(SourceName, catalog)
+/// <summary>By a number of users.</summary>
+internal abstract class CountRanking(ItemCatalog catalog) : Ranking(SourceName, catalog)
 {
     public const string SourceName = "popularity";
+
+    /// <summary>Indices of the items that can come, most users first.</summary>
+    protected abstract IEnumerable<int> InOrder { get; }
+
+    /// <summary>The number of an item.</summary>
+    public abstract int UsersOf(int item);
 
     public override IReadOnlyList<RankedItem> Top(int count, ReadOnlySpan<bool> excluded)
     {
         var top = new List<RankedItem>(Math.Min(count, Catalog.Count));
-        foreach (var item in Catalog.ByPopularity)
+        foreach (var item in InOrder)
         {
             if (top.Count == count)
             {
@@ -65,12 +71,46 @@ internal sealed class PopularityRanking(ItemCatalog catalog) : Ranking(SourceNam
 
             if (!excluded[item])
             {
-                top.Add(new(item, Catalog.Items[item].Users));
+                top.Add(new(item, UsersOf(item)));
             }
         }
 
         return top;
     }
+}
+
+/// <summary>By the number of users of whom an item has a positive interaction, at whatever time.</summary>
+internal sealed class PopularityRanking(ItemCatalog catalog) : CountRanking(catalog)
+{
+    protected override IEnumerable<int> InOrder => Catalog.ByPopularity;
+
+    public override int UsersOf(int item) => Catalog.Items[item].Users;
+}
+
+/// <summary>By the number of users in a time; items without any are left out.</summary>
+internal sealed class TrendRanking : CountRanking
+{
+    private readonly Dictionary<int, int> _users = [];
+
+    /// <param name="catalog">The items.</param>
+    /// <param name="users">Users by item key.</param>
+    public TrendRanking(ItemCatalog catalog, IReadOnlyDictionary<long, int> users)
+        : base(catalog)
+    {
+        foreach (var (key, count) in users)
+        {
+            if (catalog.IndexOf(key) is { } item)
+            {
+                _users.Add(item, count);
+            }
+        }
+
+        InOrder = [.. _users.OrderByDescending(item => item.Value).ThenBy(item => item.Key).Select(item => item.Key)];
+    }
+
+    protected override IEnumerable<int> InOrder { get; }
+
+    public override int UsersOf(int item) => _users[item];
 }
 
 /// <summary>By the cosine of the items' vectors to that of an item, itself left out.</summary>

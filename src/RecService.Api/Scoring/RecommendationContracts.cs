@@ -60,7 +60,7 @@ internal sealed record ItemFilter(
 /// <param name="Source"><c>model</c>, or <c>popularity</c> before the first model.</param>
 /// <param name="Items">The items, best first.</param>
 /// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
-/// <c>seenItems</c> (not left out), <c>history</c> (what the user did does not count), <c>items</c> (as of the snapshot, without metadata; unknown to
+/// <c>seenItems</c> (not left out, nor is what the user dislikes), <c>history</c> (what the user did does not count), <c>items</c> (as of the snapshot, without metadata; unknown to
 /// it: not known at all). Empty when all is well.</param>
 /// <param name="Personalization">What the ranking rests on: <c>history</c>, what the user did before; <c>attributes</c>, what else is known of the
 /// user; <c>context</c>, the circumstances alone; or <c>none</c> of them.</param>
@@ -69,7 +69,7 @@ internal sealed record ItemFilter(
 internal sealed record RecommendationResponse(
     string RecommendationId,
     long? ModelVersion,
-    [property: AllowedValues(ModelRanking.SourceName, PopularityRanking.SourceName)] string Source,
+    [property: AllowedValues(ModelRanking.SourceName, CountRanking.SourceName)] string Source,
     IReadOnlyList<RecommendedItem> Items,
     IReadOnlyList<string> Degraded,
     [property: AllowedValues(RequestRow.ByHistory, RequestRow.ByAttributes, RequestRow.ByContext, RequestRow.ByNothing)] string Personalization,
@@ -114,9 +114,8 @@ internal sealed record RecommendedItem(
 /// <summary>Items like an item.</summary>
 /// <param name="ModelVersion">The model whose vectors were compared.</param>
 /// <param name="Items">The items, most similar first.</param>
-/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
-/// <c>seenItems</c> (not left out), <c>history</c> (what the user did does not count), <c>items</c> (as of the snapshot, without metadata; unknown to
-/// it: not known at all). Empty when all is well.</param>
+/// <param name="Degraded">What the answer does without, as the database was away: <c>seenItems</c> (not left out, nor is what the user dislikes),
+/// <c>items</c> (as of the snapshot, without metadata). Empty when all is well.</param>
 internal sealed record SimilarItemsResponse(long ModelVersion, IReadOnlyList<SimilarItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>An item like another.</summary>
@@ -133,19 +132,18 @@ internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IR
 
 /// <summary>Popular items.</summary>
 /// <param name="Items">The items, most users first.</param>
-/// <param name="Degraded">What the answer does without, as the database was away: <c>userFeatures</c> (users count by their ids alone),
-/// <c>seenItems</c> (not left out), <c>history</c> (what the user did does not count), <c>items</c> (as of the snapshot, without metadata; unknown to
-/// it: not known at all). Empty when all is well.</param>
+/// <param name="Degraded">What the answer does without, as the database was away: <c>trend</c> (users of any time are counted), <c>seenItems</c> (not
+/// left out, nor is what the user dislikes), <c>items</c> (as of the snapshot, without metadata). Empty when all is well.</param>
 internal sealed record PopularItemsResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A popular item.</summary>
 /// <param name="Rank">From 1; equal numbers are ordered by id.</param>
 /// <param name="ItemId">The item.</param>
-/// <param name="Users">How many users have interacted with it.</param>
+/// <param name="Users">Of how many users it has a positive interaction, since the time that was asked for.</param>
 /// <param name="Tags">The item's tags.</param>
 /// <param name="Metadata">The item's metadata, as stored.</param>
 internal sealed record PopularItem(int Rank, string ItemId, int Users, IReadOnlyList<string> Tags, JsonElement? Metadata)
 {
-    public static PopularItem From(Candidate candidate) =>
-        new(candidate.Rank, candidate.Item.ItemId, candidate.Item.Users, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);
+    public static PopularItem From(Candidate candidate, int users) =>
+        new(candidate.Rank, candidate.Item.ItemId, users, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);
 }

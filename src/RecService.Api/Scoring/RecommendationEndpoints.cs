@@ -1,10 +1,11 @@
-using System.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RecService.Api.Domain;
 using RecService.Api.Http;
 using RecService.Api.Http.Errors;
+using RecService.Api.Http.Queries;
 using RecService.Api.Publishing;
-using RecService.Api.Telemetry;
+using RecService.Api.Storage;
+using RecService.Engine.Data;
 
 namespace RecService.Api.Scoring;
 
@@ -29,14 +30,21 @@ internal static class RecommendationEndpoints
             .WithName("listPopularItems")
             .WithSummary("List the most popular items")
             .Requires(Roles.Score)
-            .WithDescription("By the number of users of whom an item has a positive interaction.");
+            .WithDescription(
+                "By the number of users of whom an item has a positive interaction: at any time, or from the minute of `since` on, which are counted at "
+                    + "most a minute ago. With `userId`, what the user has seen or dislikes is left out."
+            )
+            .WithTimes();
         routes
             .MapGet("/v1/items/{itemId}/similar", SimilarAsync)
             .WithTags("Scoring")
             .WithName("listSimilarItems")
             .WithSummary("List items like an item")
             .Requires(Roles.Score)
-            .WithDescription("By the cosine of the vectors that the model has learned for the items and their tags.")
+            .WithDescription(
+                "By the cosine of the vectors that the model has learned for the items and their tags. With `userId`, what the user has seen or "
+                    + "dislikes is left out."
+            )
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
         routes
@@ -47,7 +55,8 @@ internal static class RecommendationEndpoints
             .Requires(Roles.Score)
             .WithDescription(
                 "By the model, for somebody of whom no more is known than that the item was taken just now; by popularity, and `source` says so, "
-                    + "before the first model. A model without histories makes nothing of the item."
+                    + "before the first model. A model without histories makes nothing of the item. With `userId`, what the user has seen or dislikes is "
+                    + "left out; else the user does not count."
             )
             .ProducesProblem(StatusCodes.Status404NotFound);
         return routes;
@@ -55,12 +64,7 @@ internal static class RecommendationEndpoints
 
     private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem>> RecommendAsync(
         RecommendationRequest request,
-        Publisher publisher,
-        StoreReader store,
-        SeenRules seenRules,
-        Recommender recommender,
-        ServiceMetrics metrics,
-        TimeProvider clock,
+        [AsParameters] RankingServices services,
         CancellationToken cancellationToken
     )
     {
@@ -70,10 +74,10 @@ internal static class RecommendationEndpoints
         RequestValidation.Id(errors, "userId", request.UserId);
         RequestValidation.Include(errors, request.Include);
         var context = RequestValidation.Context(errors, "", request.Context, request.Tags);
-        var filter = CandidateFilter.Compile(errors, "filter", request.Filter);
-        var seen = seenRules.Compile(errors, "filter", request.Filter);
+        var filter = CandidateFilter.Compile(errors, "filter.", request.Filter);
+        var seen = services.SeenRules.Compile(errors, "filter.", request.Filter);
         RecentItems.Check(errors, request.RecentItems, request.HistoryMode);
-        var snapshot = publisher.Current;
+        var snapshot = services.Publisher.Current;
         var history = snapshot.Model?.Model.History;
         errors.Check("recentItems", RecentItems.TooMany(request.RecentItems, history));
         if (errors.Any)
@@ -81,96 +85,131 @@ internal static class RecommendationEndpoints
             return errors.ToProblem();
         }
 
-        var now = clock.GetUtcNow();
-        var excludeSeen = request.Filter?.ExcludeSeen ?? true;
-        var recent = await RecentItems.FindAsync(snapshot, request.RecentItems, request.HistoryMode, store, cancellationToken);
+        var recent = await RecentItems.FindAsync(snapshot, request.RecentItems, request.HistoryMode, services.Store, cancellationToken);
         var user = request.UserId is null
             ? null
-            : await store.FindUserAsync(request.UserId, seen, recent.Replaces ? null : history, cancellationToken);
-        var events = recent.After(user?.History ?? [], history, now);
-        var pooling = await RequestPooling.CreateAsync(snapshot, snapshot.Model, events, store, now, cancellationToken);
-        var ranking = RecommendationSources.Rank(snapshot, new(user?.Features, context, pooling.Pool(events)));
-        long[] leftOut = [.. user?.LeftOutItems ?? [], .. excludeSeen ? recent.SeenKeys : []];
-        var top = await recommender.TopAsync(ranking, filter.Without(leftOut), count, cancellationToken);
-        metrics.Recommended(ranking.Source);
-        return TypedResults.Ok(
-            new RecommendationResponse(
-                Guid.CreateVersion7().ToString(),
-                ranking.Model?.Version,
-                ranking.Source,
-                [.. top.Select(candidate => RecommendedItem.From(candidate, ranking.Details(candidate.Ranked, request.Include)))],
-                store.Missing,
-                ranking.Personalization,
-                store.KnowsUsers ? user is not null : null,
-                recent.Unknown
-            )
-        );
+            : await services.Store.FindUserAsync(request.UserId, seen, recent.Replaces ? null : history, cancellationToken);
+        var allowed = filter.Without([.. user?.LeftOutItems ?? [], .. request.Filter?.ExcludeSeen ?? true ? recent.SeenKeys : []]);
+        return TypedResults.Ok(await RankAsync(services, snapshot, user, context, recent, allowed, count, request.Include, cancellationToken));
     }
 
     private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> NextAsync(
         ExternalId itemId,
-        Publisher publisher,
-        StoreReader store,
-        SeenRules seenRules,
-        Recommender recommender,
-        ServiceMetrics metrics,
-        TimeProvider clock,
-        CancellationToken cancellationToken,
-        int count = RequestValidation.DefaultCount
+        [AsParameters] ItemListQuery query,
+        [AsParameters] RankingServices services,
+        CancellationToken cancellationToken
     )
     {
-        if (publisher.Current.Catalog.IndexOf(itemId.Value) is null && (await store.FindItemKeysAsync([itemId.Value], cancellationToken)).Count == 0)
+        var errors = new FieldErrors();
+        var complete = query.Compile(errors, services.SeenRules);
+        if (errors.Any)
+        {
+            return errors.ToProblem();
+        }
+
+        var snapshot = services.Publisher.Current;
+        var recent = await RecentItems.FindAsync(snapshot, [new(itemId.Value)], mode: null, services.Store, cancellationToken);
+        if (recent.Unknown.Count > 0)
         {
             return Problems.NotFound("item", itemId.Value);
         }
 
-        var request = new RecommendationRequest(Count: count, RecentItems: [new(itemId.Value)]);
-        var answer = await RecommendAsync(request, publisher, store, seenRules, recommender, metrics, clock, cancellationToken);
-        return answer.Result switch
-        {
-            Ok<RecommendationResponse> next => next,
-            ValidationProblem problem => problem,
-            _ => throw new UnreachableException(),
-        };
+        var filter = (await complete(services.Store, cancellationToken)).Without([.. recent.SeenKeys]);
+        return TypedResults.Ok(
+            await RankAsync(services, snapshot, user: null, EntityFeatures.None, recent, filter, query.HowMany, include: null, cancellationToken)
+        );
+    }
+
+    private static async Task<RecommendationResponse> RankAsync(
+        RankingServices services,
+        Snapshot snapshot,
+        StoredUser? user,
+        EntityFeatures context,
+        RecentItems recent,
+        CandidateFilter filter,
+        int count,
+        string[]? include,
+        CancellationToken cancellationToken
+    )
+    {
+        var (store, now) = (services.Store, services.Clock.GetUtcNow());
+        var events = recent.After(user?.History ?? [], snapshot.Model?.Model.History, now);
+        var pooling = await RequestPooling.CreateAsync(snapshot, snapshot.Model, events, store, now, cancellationToken);
+        var ranking = RecommendationSources.Rank(snapshot, new(user?.Features, context, pooling.Pool(events)));
+        var top = await services.Recommender.TopAsync(ranking, filter, count, cancellationToken);
+        services.Metrics.Recommended(ranking.Source);
+        return new(
+            Guid.CreateVersion7().ToString(),
+            ranking.Model?.Version,
+            ranking.Source,
+            [.. top.Select(candidate => RecommendedItem.From(candidate, ranking.Details(candidate.Ranked, include)))],
+            store.Missing,
+            ranking.Personalization,
+            store.KnowsUsers ? user is not null : null,
+            recent.Unknown
+        );
     }
 
     private static async Task<Results<Ok<PopularItemsResponse>, ValidationProblem>> PopularAsync(
-        Publisher publisher,
-        StoreReader store,
-        Recommender recommender,
-        CancellationToken cancellationToken,
-        int count = RequestValidation.DefaultCount
+        [AsParameters] ItemListQuery query,
+        string? since,
+        [AsParameters] RankingServices services,
+        CancellationToken cancellationToken
     )
     {
         var errors = new FieldErrors();
-        RequestValidation.Count(errors, count);
+        var complete = query.Compile(errors, services.SeenRules);
+        var from = TimeParameters.Read(errors, "since", since);
         if (errors.Any)
         {
             return errors.ToProblem();
         }
 
-        var ranking = new PopularityRanking(publisher.Current.Catalog);
-        var popular = await recommender.TopAsync(ranking, CandidateFilter.None, count, cancellationToken);
-        return TypedResults.Ok(new PopularItemsResponse([.. popular.Select(PopularItem.From)], store.Missing));
+        var catalog = services.Publisher.Current.Catalog;
+        CountRanking ranking = from is null ? new PopularityRanking(catalog) : await TrendAsync(services, catalog, from.Value, cancellationToken);
+        var filter = await complete(services.Store, cancellationToken);
+        var popular = await services.Recommender.TopAsync(ranking, filter, query.HowMany, cancellationToken);
+        return TypedResults.Ok(
+            new PopularItemsResponse(
+                [.. popular.Select(candidate => PopularItem.From(candidate, ranking.UsersOf(candidate.Ranked.Item)))],
+                services.Store.Missing
+            )
+        );
+    }
+
+    private static async Task<CountRanking> TrendAsync(
+        RankingServices services,
+        ItemCatalog catalog,
+        DateTimeOffset since,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            return new TrendRanking(catalog, await services.Trends.ReadAsync(since, cancellationToken));
+        }
+        catch (DatabaseAwayException)
+        {
+            services.Store.Miss(StoreReader.Trend);
+            return new PopularityRanking(catalog);
+        }
     }
 
     private static async Task<Results<Ok<SimilarItemsResponse>, ValidationProblem, ProblemHttpResult>> SimilarAsync(
         ExternalId itemId,
-        Publisher publisher,
-        StoreReader store,
-        Recommender recommender,
-        CancellationToken cancellationToken,
-        int count = RequestValidation.DefaultCount
+        [AsParameters] ItemListQuery query,
+        [AsParameters] RankingServices services,
+        CancellationToken cancellationToken
     )
     {
         var errors = new FieldErrors();
-        RequestValidation.Count(errors, count);
+        var complete = query.Compile(errors, services.SeenRules);
         if (errors.Any)
         {
             return errors.ToProblem();
         }
 
-        var snapshot = publisher.Current;
+        var (store, snapshot) = (services.Store, services.Publisher.Current);
         if (snapshot.Model is not { } model)
         {
             return ModelProblems.NoModel();
@@ -185,7 +224,7 @@ internal static class RecommendationEndpoints
         }
 
         var ranking = new SimilarityRanking(snapshot.Catalog, model, item);
-        var similar = await recommender.TopAsync(ranking, CandidateFilter.None, count, cancellationToken);
+        var similar = await services.Recommender.TopAsync(ranking, await complete(store, cancellationToken), query.HowMany, cancellationToken);
         return TypedResults.Ok(new SimilarItemsResponse(model.Version, [.. similar.Select(SimilarItem.From)], store.Missing));
     }
 }

@@ -11,6 +11,7 @@ internal static class ScoringExtensions
             .Validate(options => options.SeenWithin is null || options.SeenWithin > TimeSpan.Zero, "Scoring:SeenWithin: must be above 00:00:00")
             .ValidateOnStart();
         builder.Services.AddSingleton<SeenRules>();
+        builder.Services.AddSingleton<TrendReader>();
         builder.Services.AddScoped<StoreReader>();
         builder.Services.AddScoped<Recommender>();
         return builder;

@@ -14,8 +14,8 @@ internal sealed class SeenRules(IOptions<ScoringOptions> options, Feedback feedb
 {
     private const int MostTypes = 100;
 
-    /// <summary>The rule; errors name the parts of the filter below <paramref name="field"/>.</summary>
-    public SeenRule Compile(FieldErrors errors, string field, ItemFilter? filter)
+    /// <summary>The rule; errors name the parts of the filter after <paramref name="prefix"/>.</summary>
+    public SeenRule Compile(FieldErrors errors, string prefix, ItemFilter? filter)
     {
         var within = options.Value.SeenWithin;
         if (filter?.SeenWithin is { } text)
@@ -26,7 +26,7 @@ internal sealed class SeenRules(IOptions<ScoringOptions> options, Feedback feedb
             }
             else
             {
-                errors.Add($"{field}.seenWithin", "must be a duration above 0, such as 30.00:00:00 ([days.]hours:minutes:seconds)");
+                errors.Add($"{prefix}seenWithin", "must be a duration above 0, such as 30.00:00:00 ([days.]hours:minutes:seconds)");
             }
         }
 
@@ -34,12 +34,12 @@ internal sealed class SeenRules(IOptions<ScoringOptions> options, Feedback feedb
         {
             if (types.Length > MostTypes)
             {
-                errors.Add($"{field}.seenTypes", $"must hold at most {MostTypes} types");
+                errors.Add($"{prefix}seenTypes", $"must hold at most {MostTypes} types");
             }
 
             for (var i = 0; i < types.Length; i++)
             {
-                errors.Check($"{field}.seenTypes[{i}]", types[i] is null ? "is required" : Features.NameProblem(types[i]));
+                errors.Check($"{prefix}seenTypes[{i}]", types[i] is null ? "is required" : Features.NameProblem(types[i]));
             }
         }
 

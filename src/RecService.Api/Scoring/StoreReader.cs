@@ -24,6 +24,9 @@ internal sealed record StoredItem(ItemFacts Facts, JsonElement? Metadata);
 /// </summary>
 internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker reads, Feedback feedback)
 {
+    /// <summary>How many users there are of each item since a time.</summary>
+    public const string Trend = "trend";
+
     private const string UserFeatures = "userFeatures";
     private const string SeenItems = "seenItems";
     private const string History = "history";
@@ -42,19 +45,27 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     /// <param name="seen">Which items count as seen; null to read neither these nor what the user dislikes.</param>
     /// <param name="history">What to read of the user's history, as the model has it; null to read none.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<StoredUser?> FindUserAsync(
-        string userId,
-        SeenRule? seen,
-        HistorySettings? history,
-        CancellationToken cancellationToken
-    ) => (await FindUsersAsync([userId], seen, history, cancellationToken)).GetValueOrDefault(userId);
+    public async Task<StoredUser?> FindUserAsync(string userId, SeenRule? seen, HistorySettings? history, CancellationToken cancellationToken) =>
+        (await FindUsersAsync([userId], seen, history, cancellationToken)).GetValueOrDefault(userId);
+
+    /// <summary>The keys of the items that a user has seen or dislikes; of none while the database is away.</summary>
+    public async Task<IReadOnlyList<long>> FindLeftOutItemsAsync(string userId, SeenRule seen, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var users = await reads.ReadAsync(limited => ReadUsersAsync([userId], seen, history: null, limited), cancellationToken);
+            return users.GetValueOrDefault(userId)?.LeftOutItems ?? [];
+        }
+        catch (DatabaseAwayException)
+        {
+            Miss(SeenItems);
+            return [];
+        }
+    }
 
     /// <summary>The users among the ids that are known. While the database is away, all of them, by their ids alone.</summary>
-    public Task<Dictionary<string, StoredUser>> FindUsersAsync(
-        string[] userIds,
-        HistorySettings? history,
-        CancellationToken cancellationToken
-    ) => FindUsersAsync(userIds, seen: null, history, cancellationToken);
+    public Task<Dictionary<string, StoredUser>> FindUsersAsync(string[] userIds, HistorySettings? history, CancellationToken cancellationToken) =>
+        FindUsersAsync(userIds, seen: null, history, cancellationToken);
 
     /// <summary>The keys of the items among the ids that are known; of none while the database is away.</summary>
     public async Task<Dictionary<string, long>> FindItemKeysAsync(string[] itemIds, CancellationToken cancellationToken)
@@ -112,7 +123,8 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         }
     }
 
-    private void Miss(string part)
+    /// <summary>Notes that the request has to do without a part.</summary>
+    public void Miss(string part)
     {
         if (!_missing.Contains(part, StringComparer.Ordinal))
         {
@@ -139,7 +151,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         catch (DatabaseAwayException)
         {
             Miss(UserFeatures);
-            if (seen is { Types.Count: > 0 })
+            if (seen is not null)
             {
                 Miss(SeenItems);
             }
@@ -169,7 +181,9 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
                        FROM interactions i
                        WHERE i.user_key = u.user_key
                            AND ((lower(i.type) = ANY($7) AND ($8 IS NULL OR i.occurred_at >= $8))
-                               OR EXISTS (SELECT FROM {FeedbackParameters.Table(9)} WHERE lower(m.type) = lower(i.type) AND {Feedback.IsNegativeSql})))
+                               OR EXISTS (SELECT FROM {FeedbackParameters.Table(
+                9
+            )} WHERE lower(m.type) = lower(i.type) AND {Feedback.IsNegativeSql})))
                    ELSE ARRAY[]::bigint[] END,
                    h.items, h.types, h.times
             FROM users u

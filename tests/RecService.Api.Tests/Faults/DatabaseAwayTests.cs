@@ -61,7 +61,10 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
             Degraded(await client.PostJsonAsync("/v1/cross-features", new { rows = new[] { new { userId = "u1", itemId = "i1" } } }))
                 .ShouldBe(["userFeatures"]);
             Degraded(await client.GetJsonAsync("/v1/recommendations/popular")).ShouldBe(["items"]);
+            Degraded(await client.GetJsonAsync("/v1/recommendations/popular?since=2026-01-01T00:00:00Z&userId=u1"))
+                .ShouldBe(["trend", "seenItems", "items"]);
             Degraded(await client.GetJsonAsync("/v1/items/i1/similar")).ShouldBe(["items"]);
+            Degraded(await client.GetJsonAsync("/v1/items/i1/similar?userId=u1")).ShouldBe(["items", "seenItems"]);
         }
         finally
         {
@@ -89,7 +92,7 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
 
             // The user has neither tags nor attributes, so the ranking is the same.
             Items(silent).ShouldBe(Items(before));
-            Degraded(silent).ShouldBe(["userFeatures", "items"]);
+            Degraded(silent).ShouldBe(["userFeatures", "seenItems", "items"]);
         }
 
         // Waited for each, the connection or the answer would take minutes.

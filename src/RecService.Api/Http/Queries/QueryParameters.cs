@@ -5,7 +5,7 @@ using RecService.Api.Http.Errors;
 namespace RecService.Api.Http.Queries;
 
 /// <summary>
-/// Refuses query parameters that the endpoint does not declare, or that are given twice. Binding would ignore the former and join the latter
+/// Refuses query parameters that the endpoint does not declare, or that are given twice and are no lists. Binding would ignore the former and join the latter
 /// by a comma, and a request to delete with a misspelt condition would delete more than was asked for.
 /// </summary>
 internal static class QueryParameters
@@ -28,11 +28,11 @@ internal static class QueryParameters
                 var errors = new FieldErrors();
                 foreach (var (name, values) in query)
                 {
-                    if (!declared.Contains(name))
+                    if (!declared.TryGetValue(name, out var repeats))
                     {
                         errors.Add(name, "is not a known query parameter");
                     }
-                    else if (values.Count > 1)
+                    else if (values.Count > 1 && !repeats)
                     {
                         errors.Add(name, "is given twice");
                     }
@@ -42,14 +42,12 @@ internal static class QueryParameters
             }
         );
 
-    // Binding takes names in any case. Parameters that are no text are services or the body.
-    private static HashSet<string> Declared(RouteEndpoint endpoint) =>
+    // By name, whether it may come several times. Binding takes names in any case. Parameters that are no text are services or the body.
+    private static Dictionary<string, bool> Declared(RouteEndpoint endpoint) =>
         endpoint
             .Metadata.GetOrderedMetadata<IParameterBindingMetadata>()
-            .Where(parameter =>
-                (parameter.HasTryParse || parameter.ParameterInfo.ParameterType == typeof(string))
-                && endpoint.RoutePattern.GetParameter(parameter.Name) is null
-            )
-            .Select(parameter => parameter.Name)
-            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+            .Select(parameter => (parameter.Name, parameter.HasTryParse, Type: parameter.ParameterInfo.ParameterType))
+            .Where(parameter => parameter.HasTryParse || parameter.Type == typeof(string) || parameter.Type == typeof(string[]))
+            .Where(parameter => endpoint.RoutePattern.GetParameter(parameter.Name) is null)
+            .ToDictionary(parameter => parameter.Name, parameter => parameter.Type.IsArray, StringComparer.OrdinalIgnoreCase);
 }

@@ -23,7 +23,7 @@ internal static class TimeParameters
         return null;
     }
 
-    /// <summary>Says of the parameters <c>from</c> and <c>to</c> of an operation that they are times.</summary>
+    /// <summary>Says of the parameters <c>from</c>, <c>to</c> and <c>since</c> of an operation that they are times.</summary>
     public static TBuilder WithTimes<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder =>
         endpoint.AddOpenApiOperationTransformer(
@@ -31,7 +31,7 @@ internal static class TimeParameters
             {
                 foreach (var parameter in operation.Parameters ?? [])
                 {
-                    if (parameter is { Name: "from" or "to", Schema: OpenApiSchema schema })
+                    if (parameter is { Name: "from" or "to" or "since", Schema: OpenApiSchema schema })
                     {
                         schema.Format = "date-time";
                     }
