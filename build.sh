@@ -30,8 +30,8 @@ usage: ./build.sh COMMAND
                  in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), an hour or so of
                  mixed load with a training run every minute (`bench load MINUTES`), and how well it recommends, also to
                  users whom its model has not seen (`bench quality DIR [--seeds N] [--folds N]`; DIR has train.tsv and
-                 test.tsv: user, tab and item a line, of each user in order of time); `bench access URL` times refusals
-                 of a running service
+                 test.tsv: user, tab and item a line, of each user in order of time), and how soon it knows what a user
+                 has just done (`bench freshness DIR`); `bench access URL` times refusals of a running service
   help           this text
 
 environment:
@@ -337,7 +337,7 @@ check() {
 
 bench() {
   need_dotnet
-  case ${1:-} in ingest | load | quality) need_postgres ;; esac
+  case ${1:-} in ingest | load | quality | freshness) need_postgres ;; esac
   build "$root/tests/RecService.Benchmarks"
   attend dotnet "$(release_of "$root/tests/RecService.Benchmarks" RecService.Benchmarks)" "$@"
 }

@@ -21,9 +21,11 @@ switch (args)
         return await LoadBenchmark.RunAsync(count);
     case ["quality", var folder, .. var options] when IsQuality(options, out var seeds, out var folds):
         return await QualityBenchmark.RunAsync(folder, seeds, folds);
+    case ["freshness", var folder]:
+        return await FreshnessBenchmark.RunAsync(folder);
     default:
         Console.Error.WriteLine(
-            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | load MINUTES | quality DIR [--seeds N] [--folds N]]"
+            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | load MINUTES | quality DIR [--seeds N] [--folds N] | freshness DIR]"
         );
         return 2;
 }

@@ -12,13 +12,14 @@ namespace RecService.Benchmarks;
 internal sealed class ServiceProcess : IDisposable
 {
     private const int LinesToKeep = 20;
+    private const string Account = "recservice";
     private const string Listening = "Now listening on: ";
 
     private static readonly string[] WarningLevels = ["Warning", "Error", "Critical"];
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
 
-    private readonly string _key = $"rs_bootstrap_{RandomNumberGenerator.GetHexString(64, lowercase: true)}";
+    private readonly string _key;
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Queue<string> _log = [];
     private readonly Lock _stopping = new();
@@ -26,8 +27,12 @@ internal sealed class ServiceProcess : IDisposable
     private readonly PosixSignalRegistration[] _signals;
     private bool _stopped;
 
-    private ServiceProcess((string Key, string Value)[] settings)
+    /// <param name="settings">Settings of the service.</param>
+    /// <param name="key">Its bootstrap key.</param>
+    /// <param name="connectionString">Of a database that runs; with null it starts one of its own.</param>
+    private ServiceProcess((string Key, string Value)[] settings, string key, string? connectionString)
     {
+        _key = key;
         // The database may run under another account, which has to reach the folder: the service makes it.
         Folder = Path.Combine(Path.GetTempPath(), $"recservice-bench-{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
         var service = Path.GetFullPath(
@@ -51,12 +56,13 @@ internal sealed class ServiceProcess : IDisposable
             ("ASPNETCORE_ENVIRONMENT", "Production"),
             ("ASPNETCORE_URLS", "http://127.0.0.1:0"),
             ("Access:BootstrapKey", _key),
-            ("Database:Embedded", "true"),
-            ("Database:DataDirectory", Folder),
+            .. connectionString is null
+                ? new[] { ("Database:Embedded", "true"), ("Database:DataDirectory", Folder) }
+                : [("ConnectionStrings:RecService", connectionString)],
         ];
-        foreach (var (key, value) in own.Concat(settings))
+        foreach (var (name, value) in own.Concat(settings))
         {
-            start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+            start.Environment[name.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
 
         _process = Process.Start(start)!;
@@ -73,9 +79,15 @@ internal sealed class ServiceProcess : IDisposable
     /// <summary>What the service logged at Warning and above.</summary>
     public ConcurrentQueue<string> Warnings { get; } = [];
 
-    public static async Task<ServiceProcess> StartAsync(params (string Key, string Value)[] settings)
+    public static Task<ServiceProcess> StartAsync(params (string Key, string Value)[] settings) =>
+        StartAsync(new ServiceProcess(settings, $"rs_bootstrap_{RandomNumberGenerator.GetHexString(64, lowercase: true)}", connectionString: null));
+
+    /// <summary>Starts another process on the database of this one, which has to stop later.</summary>
+    public async Task<ServiceProcess> StartAnotherAsync(params (string Key, string Value)[] settings) =>
+        await StartAsync(new ServiceProcess(settings, _key, $"Host={await SocketAsync()};Username={Account};Database={Account}"));
+
+    private static async Task<ServiceProcess> StartAsync(ServiceProcess service)
     {
-        var service = new ServiceProcess(settings);
         var ended = service._process.WaitForExitAsync();
         if (await Task.WhenAny(service._address.Task, ended, Task.Delay(StartLimit)) == service._address.Task)
         {
@@ -105,20 +117,19 @@ internal sealed class ServiceProcess : IDisposable
     /// <summary>Runs psql's commands in one session and returns what they print.</summary>
     public async Task<string> PsqlAsync(params string[] commands)
     {
-        // The first file begins with the path of the server, the fifth line of the second is the folder of its socket.
+        // It begins with the path of the server.
         var server = (await File.ReadAllTextAsync(Path.Combine(Folder, "pgdata/postmaster.opts"))).Split(" \"")[0];
-        var socket = (await File.ReadAllLinesAsync(Path.Combine(Folder, "pgdata/postmaster.pid")))[4];
         string[] arguments =
         [
             "-XqAt",
             "-v",
             "ON_ERROR_STOP=1",
             "-h",
-            socket,
+            await SocketAsync(),
             "-U",
-            "recservice",
+            Account,
             "-d",
-            "recservice",
+            Account,
             .. commands.SelectMany(command => new[] { "-c", command }),
         ];
         var start = new ProcessStartInfo(Path.Combine(Path.GetDirectoryName(server)!, "psql"), arguments)
@@ -160,6 +171,9 @@ internal sealed class ServiceProcess : IDisposable
 
         _process.Dispose();
     }
+
+    /// <summary>The folder of the database's socket.</summary>
+    private async Task<string> SocketAsync() => (await File.ReadAllLinesAsync(Path.Combine(Folder, "pgdata/postmaster.pid")))[4];
 
     private static long Kibibytes(string file, string name)
     {
