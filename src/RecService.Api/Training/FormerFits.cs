@@ -16,7 +16,16 @@ internal sealed record FormerFit(long RunId, TrainingState State);
 internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> logger)
 {
     /// <summary>The fit that the model being served came from, to be compared with; null when there is none, or none that held out the same rows.</summary>
-    public async Task<FactorizationModel?> FindServedAsync(long runId, TrainingOptions options, CancellationToken cancellationToken)
+    /// <param name="runId">The run that asks.</param>
+    /// <param name="options">Its settings.</param>
+    /// <param name="holdoutShare">The share that it holds out.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async Task<FactorizationModel?> FindServedAsync(
+        long runId,
+        TrainingOptions options,
+        double holdoutShare,
+        CancellationToken cancellationToken
+    )
     {
         // What is held out as the newest of all moves on, past what the former fit has learned.
         if (options.Gate == PublishGate.Off || options.Holdout is not (HoldoutKind.Hash or HoldoutKind.NewestOfUsers))
@@ -27,11 +36,20 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var servedRun =
             await connection.ScalarAsync<object>("SELECT (SELECT run_id FROM models JOIN active_model USING (version))", cancellationToken) as long?;
+        var servedShare =
+            await connection.ScalarAsync<object>(
+                """
+                SELECT (SELECT (r.metrics ->> 'holdoutShare')::double precision
+                        FROM models JOIN active_model USING (version) JOIN training_runs r USING (run_id))
+                """,
+                cancellationToken
+            ) as double?;
         // What was held out then must be what is held out now, or it has learned what it is compared by.
         if (
             await StateStore.FindAsync(connection, cancellationToken) is not { } stored
             || stored.RunId != servedRun
             || !HoldsOutTheSame(stored, options)
+            || (options.HoldoutShare is null && !(holdoutShare <= servedShare))
         )
         {
             return null;

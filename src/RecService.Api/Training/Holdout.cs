@@ -8,15 +8,41 @@ namespace RecService.Api.Training;
 /// </summary>
 internal static class Holdout
 {
-    /// <summary>For each row whether it is held out.</summary>
-    public static bool[] Choose(Cutoff cutoff, TrainingOptions options) =>
-        options.Holdout switch
+    /// <summary>Users at most of whom the newest is held out, when no share is set: as many more would tell little more.</summary>
+    private const int MostUsers = 4_000;
+
+    /// <summary>
+    /// The share that is held out. Halved where there are too many users, so that it changes seldom as they become more; those of whom the newest is held
+    /// out by a smaller share are among those of a larger one.
+    /// </summary>
+    public static double ShareOf(Cutoff cutoff, TrainingOptions options)
+    {
+        if (options.HoldoutShare is { } share)
         {
-            HoldoutKind.Hash => ByHash(cutoff, options.HoldoutShare),
-            HoldoutKind.Newest => ByTime(cutoff, options.HoldoutShare),
-            HoldoutKind.NewestOfUsers => ByUser(cutoff, options.HoldoutShare, wholePairs: options.Objective != TrainingObjective.Next),
+            return share;
+        }
+
+        share = 0.5;
+        while (share * cutoff.Users.Count > MostUsers)
+        {
+            share /= 2;
+        }
+
+        return share;
+    }
+
+    /// <summary>For each row whether it is held out.</summary>
+    public static bool[] Choose(Cutoff cutoff, TrainingOptions options)
+    {
+        var share = ShareOf(cutoff, options);
+        return options.Holdout switch
+        {
+            HoldoutKind.Hash => ByHash(cutoff, share),
+            HoldoutKind.Newest => ByTime(cutoff, share),
+            HoldoutKind.NewestOfUsers => ByUser(cutoff, share, wholePairs: options.Objective != TrainingObjective.Next),
             _ => new bool[cutoff.Rows.Count],
         };
+    }
 
     private static bool[] ByHash(Cutoff cutoff, double share)
     {

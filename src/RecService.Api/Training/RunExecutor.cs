@@ -20,7 +20,8 @@ internal sealed class RunExecutor(
         var cutoff = await reader.ReadAsync(options, cancellationToken);
         await runs.RecordCutoffAsync(run.RunId, cutoff, cancellationToken);
         var former = await formerFits.FindAsync(run.RunId, options, cancellationToken);
-        var served = await formerFits.FindServedAsync(run.RunId, options, cancellationToken);
+        var share = Holdout.ShareOf(cutoff, options);
+        var served = await formerFits.FindServedAsync(run.RunId, options, share, cancellationToken);
         var epochs = Channel.CreateUnbounded<TrainingEpoch?>(new() { SingleReader = true });
         var recording = RecordEpochsAsync(run.RunId, epochs.Reader);
         FitOutcome outcome;
@@ -33,6 +34,8 @@ internal sealed class RunExecutor(
             epochs.Writer.Complete();
             await recording;
         }
+
+        outcome = outcome with { Metrics = outcome.Metrics is { } measured ? measured with { HoldoutShare = share } : null };
         await completion.StoreAsync(run, options, cutoff, outcome, cancellationToken);
     }
 

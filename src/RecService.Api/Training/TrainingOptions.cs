@@ -169,8 +169,11 @@ public sealed class TrainingOptions
     /// </summary>
     public HoldoutKind? Holdout { get; set; }
 
-    /// <summary>The share of rows, or of users, held out; above 0 and at most 0.5.</summary>
-    public double HoldoutShare { get; set; } = 0.1;
+    /// <summary>
+    /// The share of rows, or of users, held out; above 0 and at most 0.5. When absent, 0.1, but of <see cref="HoldoutKind.NewestOfUsers"/> for objective
+    /// <c>next</c> a half of the users, a quarter, …, so that it is a few thousand at most.
+    /// </summary>
+    public double? HoldoutShare { get; set; }
 
     /// <summary>
     /// Objective <c>next</c>: whether a model that ranks the holdout worse than popularity, or than the one that is served, is stored and not served.
@@ -231,6 +234,11 @@ public sealed class TrainingOptions
         Factors ??= defaults.Factors;
         Patience ??= defaults.Patience;
         Holdout ??= Objective == TrainingObjective.Next ? HoldoutKind.NewestOfUsers : HoldoutKind.Hash;
+        if (Objective != TrainingObjective.Next || Holdout != HoldoutKind.NewestOfUsers)
+        {
+            HoldoutShare ??= 0.1;
+        }
+
         if (Objective == TrainingObjective.Next)
         {
             HistoryLength ??= new HistorySettings().Length;

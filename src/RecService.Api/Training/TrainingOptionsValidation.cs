@@ -44,7 +44,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.UserShare is > 0 and <= 1, "UserShare", "must be above 0 and at most 1");
         Require(options.NegativesPerPositive is >= 1 and <= 100, "NegativesPerPositive", "must be from 1 to 100");
         Require(options.MinimumFeatureCount >= 1, "MinimumFeatureCount", "must be at least 1");
-        Require(options.HoldoutShare is > 0 and <= 0.5, "HoldoutShare", "must be above 0 and at most 0.5");
+        Require(options.HoldoutShare is null or (> 0 and <= 0.5), "HoldoutShare", "must be above 0 and at most 0.5");
         Require(options.RankingSample >= 1, "RankingSample", "must be at least 1");
         Require(Enum.IsDefined(options.Gate), "Gate", "must be one of On, Off");
         Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must be from 1 to 1000");

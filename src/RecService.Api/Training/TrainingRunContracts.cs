@@ -98,6 +98,7 @@ internal sealed record TrainingEpoch(
 
 /// <summary>Metrics on the holdout, of the fit that has not seen it.</summary>
 /// <param name="HoldoutRows">Rows held out.</param>
+/// <param name="HoldoutShare">The share of rows, or of users, that the settings, or the number of users, made held out.</param>
 /// <param name="Rmse">Root mean squared error (objective <c>rating</c>).</param>
 /// <param name="Mae">Mean absolute error (objective <c>rating</c>).</param>
 /// <param name="BaselineRmse">Root mean squared error of the mean training value.</param>
@@ -123,6 +124,7 @@ internal sealed record TrainingEpoch(
 /// <param name="ServedRmse">That of the fit that the model being served came from, on the same rows; null when there was none to compare with.</param>
 internal sealed record TrainingMetrics(
     int HoldoutRows,
+    double? HoldoutShare = null,
     double? Rmse = null,
     double? Mae = null,
     double? BaselineRmse = null,

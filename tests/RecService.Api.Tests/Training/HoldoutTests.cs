@@ -65,6 +65,33 @@ public sealed class HoldoutTests
         rows.GroupBy(r => r.User).ShouldAllBe(user => user.Count() == rowsEach);
     }
 
+    [Theory]
+    [InlineData(300, 0.5)]
+    [InlineData(8_000, 0.5)]
+    [InlineData(8_001, 0.25)]
+    [InlineData(100_000, 0.03125)]
+    public void Without_a_share_it_is_of_a_few_thousand_users_at_most(int users, double share)
+    {
+        Holdout.ShareOf(Data(users, items: 1, contexts: 1), new() { Holdout = HoldoutKind.NewestOfUsers }).ShouldBe(share);
+    }
+
+    [Fact]
+    public void Users_of_a_smaller_share_are_among_those_of_a_larger_one()
+    {
+        var (larger, smaller) = (Users(500), Users(9_000));
+
+        larger.Count.ShouldBeInRange(200, 300);
+        smaller.Count.ShouldBeInRange(2_000, 2_500);
+        smaller.Where(user => user < 500).ShouldBeSubsetOf(larger);
+
+        static HashSet<int> Users(int users)
+        {
+            var data = Data(users, items: 2, contexts: 1);
+            var held = Holdout.Choose(data, new() { Objective = TrainingObjective.Next, Holdout = HoldoutKind.NewestOfUsers });
+            return [.. data.Rows.Where((_, r) => held[r]).Select(row => row.User)];
+        }
+    }
+
     private static IEnumerable<(int User, int Item)> Pairs(Cutoff data, bool[] held) =>
         data.Rows.Where((_, r) => held[r]).Select(r => (r.User, r.Item)).ToList();
 

@@ -11,7 +11,8 @@ namespace RecService.Engine.Training.Sequences;
 /// <summary>How what is to be predicted comes out among all items, less those of the user's history.</summary>
 /// <param name="HitRate">Share of the rows whose item is among the first ten.</param>
 /// <param name="Ndcg">Mean of 1/log2(1 + rank) of those, 0 for others.</param>
-public readonly record struct HoldoutRanking(double HitRate, double Ndcg);
+/// <param name="FullNdcg">Mean of 1/log2(1 + rank) of all rows, whatever the rank: from few rows a steadier figure.</param>
+public readonly record struct HoldoutRanking(double HitRate, double Ndcg, double FullNdcg);
 
 /// <summary>Measures models in the making by what they predict of a holdout.</summary>
 internal abstract class HoldoutMeasure : IDisposable
@@ -91,16 +92,18 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
             ScoreChunk(first, Math.Min(ChunkItems, _items.Count - first), rows);
         }
 
-        var (losses, weights, hits, gains) = (0.0, 0.0, 0.0, 0.0);
+        var (losses, weights, hits, gains, all) = (0.0, 0.0, 0.0, 0.0, 0.0);
         foreach (ref var outcome in _outcomes.AsSpan(0, rows))
         {
             weights += outcome.Weight;
             losses += outcome.Weight * LossOf(outcome);
+            var gain = 1 / Math.Log2(1 + outcome.Rank);
+            all += gain;
             hits += outcome.Rank <= Cutoff ? 1 : 0;
-            gains += outcome.Rank <= Cutoff ? 1 / Math.Log2(1 + outcome.Rank) : 0;
+            gains += outcome.Rank <= Cutoff ? gain : 0;
         }
 
-        return (_scale.LossOf(losses / weights), new(hits / rows, gains / rows));
+        return (_scale.LossOf(losses / weights), new(hits / rows, gains / rows, all / rows));
     }
 
     public override void Dispose()
@@ -187,7 +190,9 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
     }
 
     private float TermOf(int item, in ParameterTables tables) =>
-        _data.Repeat is { } repeat && _counts.TryGetValue(item, out var count) ? repeat.Linear(item, tables) * HistorySettings.RepeatValueOf(count) : 0;
+        _data.Repeat is { } repeat && _counts.TryGetValue(item, out var count)
+            ? repeat.Linear(item, tables) * HistorySettings.RepeatValueOf(count)
+            : 0;
 
     private float Score(int item, float* query) =>
         _items.Constants[item] + Vectors<TVector, TLanes>.Dot(query, _items.Vectors + ((nint)item * _items.Length), _items.Length);
@@ -210,7 +215,19 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
         for (var from = 0; from < rows; from += ChunkRows)
         {
             var some = Math.Min(ChunkRows, rows - from);
-            Matrices<TVector, TLanes>.Multiply(some, padded, length, QueryOf(from), length, 1, _transposed.Pointer, padded, _scores.Pointer, padded, add: false);
+            Matrices<TVector, TLanes>.Multiply(
+                some,
+                padded,
+                length,
+                QueryOf(from),
+                length,
+                1,
+                _transposed.Pointer,
+                padded,
+                _scores.Pointer,
+                padded,
+                add: false
+            );
             for (var row = 0; row < some; row++)
             {
                 Add(ref _outcomes[from + row], _scores.Pointer + (row * padded), first, count);

@@ -14,6 +14,11 @@ namespace RecService.Engine.Training.Sequences;
 /// </summary>
 public sealed class SequenceTrainer
 {
+    /// <summary>
+    /// What the ranking of an epoch leaves of those before it in their mean: the epoch that ranks a few hundred rows best by chance is not the best one.
+    /// </summary>
+    private const double Smoothing = 0.7;
+
     private readonly TrainingSettings _settings;
     private readonly HistorySettings? _history;
     private readonly FactorizationKernel _kernel;
@@ -46,8 +51,8 @@ public sealed class SequenceTrainer
     public bool ExcludesSeen { get; init; } = true;
 
     /// <summary>
-    /// Trains until the holdout's NDCG@10 has not improved for <see cref="TrainingSettings.Patience"/> epochs, or for all
-    /// <see cref="TrainingSettings.Epochs"/>.
+    /// Trains until the holdout's ranking (with <see cref="Losses.Loss.Softmax"/>: NDCG without a cut-off, as an exponentially weighted mean over the
+    /// epochs) or loss has not improved for <see cref="TrainingSettings.Patience"/> epochs, or for all <see cref="TrainingSettings.Epochs"/>.
     /// </summary>
     /// <param name="space">The columns.</param>
     /// <param name="train">The sequences to learn from.</param>
@@ -85,10 +90,12 @@ public sealed class SequenceTrainer
         using var fit = new SequenceFit(_settings, _kernel, space, _history, train, holdout, ExcludesSeen);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
         var (bestEpoch, best) = (0, double.NegativeInfinity);
+        double? merit = null;
         double? startLoss = null;
         if (start is not null && fit.Start(start, formerColumns, cancellationToken) is var (loss, startRanking))
         {
-            (startLoss, best) = (loss, Merit(loss, startRanking));
+            (startLoss, best) = (loss, Merit(loss, startRanking, former: null));
+            merit = best;
             fit.Keep(KeepsState);
         }
 
@@ -100,10 +107,14 @@ public sealed class SequenceTrainer
             {
                 bestEpoch = epoch;
             }
-            else if (Merit(epochs[^1].HoldoutLoss!.Value, ranking) is var merit && merit > best)
+            else
             {
-                (best, bestEpoch) = (merit, epoch);
-                fit.Keep(KeepsState);
+                merit = Merit(epochs[^1].HoldoutLoss!.Value, ranking, merit);
+                if (merit > best)
+                {
+                    (best, bestEpoch) = (merit.Value, epoch);
+                    fit.Keep(KeepsState);
+                }
             }
         }
 
@@ -111,8 +122,11 @@ public sealed class SequenceTrainer
         return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
     }
 
-    /// <summary>What is to be as large as possible of a holdout.</summary>
-    private double Merit(double loss, HoldoutRanking ranking) => _settings.Loss.Function().OfBlocks.Traits.RanksHoldout ? ranking.Ndcg : -loss;
+    /// <summary>What is to be as large as possible of a holdout, after an epoch; <paramref name="former"/> is that of the epoch before.</summary>
+    private double Merit(double loss, HoldoutRanking ranking, double? former) =>
+        !_settings.Loss.Function().OfBlocks.Traits.RanksHoldout ? -loss
+        : former is null ? ranking.FullNdcg
+        : (Smoothing * former.Value) + ((1 - Smoothing) * ranking.FullNdcg);
 
     private void Check(FeatureSpace space, SequenceSet set, string name)
     {

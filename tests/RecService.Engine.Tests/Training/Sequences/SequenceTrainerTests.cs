@@ -15,7 +15,13 @@ public sealed class SequenceTrainerTests
 {
     private static readonly HistorySettings History = new() { Length = 20 };
 
-    private static readonly TrainingSettings Settings = TrainingSettings.For(Loss.Softmax) with { Factors = 8, Epochs = 60, Patience = 60, Dropout = 0.1f };
+    private static readonly TrainingSettings Settings = TrainingSettings.For(Loss.Softmax) with
+    {
+        Factors = 8,
+        Epochs = 60,
+        Patience = 60,
+        Dropout = 0.1f,
+    };
 
     [Theory]
     [InlineData(Crossing.FieldPooled, 0)]
@@ -38,6 +44,16 @@ public sealed class SequenceTrainerTests
         result.Epochs[^1].TrainLoss.ShouldBeLessThan(0.7 * result.Epochs[0].TrainLoss);
         result.Epochs[result.BestEpoch - 1].Ranking!.Value.HitRate.ShouldBe(1);
         result.Epochs[result.BestEpoch - 1].Ranking!.Value.Ndcg.ShouldBeGreaterThan(0.9);
+        // The best of means over the epochs, so that one lucky epoch is not it.
+        var means = new List<double>();
+        foreach (var epoch in result.Epochs)
+        {
+            var ndcg = epoch.Ranking!.Value.FullNdcg;
+            ndcg.ShouldBeGreaterThanOrEqualTo(epoch.Ranking.Value.Ndcg);
+            means.Add(means.Count == 0 ? ndcg : (0.7 * means[^1]) + (0.3 * ndcg));
+        }
+
+        result.BestEpoch.ShouldBe(1 + means.IndexOf(means.Max()));
         result.Model.History.ShouldBe(History);
         var ranker = new ItemRanker(result.Model, set.Items, roles: set.Roles);
         var pooling = new HistoryPooling(History, set.Roles!);
@@ -50,7 +66,7 @@ public sealed class SequenceTrainerTests
             });
 
         // Of sampled negatives, a few are drawn too seldom.
-        right.ShouldBeGreaterThanOrEqualTo(negatives == 0 ? Items : Items * 9 / 10);
+        right.ShouldBeGreaterThanOrEqualTo(negatives == 0 ? Items : Items * 3 / 4);
     }
 
     [Theory]
@@ -116,7 +132,12 @@ public sealed class SequenceTrainerTests
         var all = set with { ItemOf = items };
         all.HasRepeats().ShouldBeTrue();
         var (train, holdout) = all.HoldOutLast(sequence => sequence % 2 == 0);
-        var result = new SequenceTrainer(Settings with { Factors = 4, Epochs = 40 }, History) { ExcludesSeen = false }.Train(space, train, holdout, index);
+        var result = new SequenceTrainer(Settings with { Factors = 4, Epochs = 40 }, History) { ExcludesSeen = false }.Train(
+            space,
+            train,
+            holdout,
+            index
+        );
 
         result.Epochs[result.BestEpoch - 1].Ranking!.Value.HitRate.ShouldBeGreaterThan(0.95);
         var ofAll = index.Features.Single(feature => feature.Group == "repeat").Column;
@@ -189,7 +210,9 @@ public sealed class SequenceTrainerTests
         };
         byte[] Model(int threads) =>
             SampleModels.Saved(
-                new SequenceTrainer(settings with { Threads = threads }, History).Train(sequences.Space, sequences.Set, features: sequences.Index).Model
+                new SequenceTrainer(settings with { Threads = threads }, History)
+                    .Train(sequences.Space, sequences.Set, features: sequences.Index)
+                    .Model
             );
 
         var one = Model(1);
@@ -206,7 +229,12 @@ public sealed class SequenceTrainerTests
         var (space, index, set) = Chain(users: 300, items: 24, length: 30);
         var (train, holdout) = set.HoldOutLast(_ => true);
         TrainingResult Train(int threads) =>
-            new SequenceTrainer(Settings with { Threads = threads, Negatives = 8, Epochs = 10 }, History) { ExcludesSeen = false }.Train(space, train, holdout, index);
+            new SequenceTrainer(Settings with { Threads = threads, Negatives = 8, Epochs = 10 }, History) { ExcludesSeen = false }.Train(
+                space,
+                train,
+                holdout,
+                index
+            );
 
         SampleModels.Saved(Train(1).Model).ShouldBe(SampleModels.Saved(Train(1).Model));
         Train(3).Epochs.Max(epoch => epoch.Ranking!.Value.HitRate).ShouldBe(1);
@@ -217,7 +245,12 @@ public sealed class SequenceTrainerTests
     {
         var (space, index, set) = Chain(users: 60, items: 24, length: 12);
         var (train, holdout) = set.HoldOutLast(_ => true);
-        var first = new SequenceTrainer(Settings with { Epochs = 4 }, History) { KeepsState = true, ExcludesSeen = false }.Train(space, train, holdout, index);
+        var first = new SequenceTrainer(Settings with { Epochs = 4 }, History) { KeepsState = true, ExcludesSeen = false }.Train(
+            space,
+            train,
+            holdout,
+            index
+        );
         using var file = new MemoryStream();
         first.State!.Save(file);
         file.Position = 0;
@@ -273,7 +306,9 @@ public sealed class SequenceTrainerTests
         Refused(set with { Weights = [.. Enumerable.Repeat(float.NaN, set.Count)] }, "weight NaN");
         Refused(set with { Users = set.Items }, "one of items and of requests");
         Refused(set with { Roles = set.Roles! with { Recent = set.Roles.History } }, "different fields");
-        Should.Throw<ArgumentException>(() => new SequenceTrainer(Settings with { Crossing = Crossing.Plain }, History)).Message.ShouldContain("Plain");
+        Should
+            .Throw<ArgumentException>(() => new SequenceTrainer(Settings with { Crossing = Crossing.Plain }, History))
+            .Message.ShouldContain("Plain");
         Should.Throw<ArgumentException>(() => new SequenceTrainer(Settings with { Dropout = 1 }, History)).Message.ShouldContain("Dropout");
         Should.Throw<ArgumentException>(() => new Trainer(Settings)).Message.ShouldContain("sequences");
         using var cancelled = new CancellationTokenSource();
@@ -282,7 +317,10 @@ public sealed class SequenceTrainerTests
         Should.Throw<TrainingDivergedException>(() =>
             new SequenceTrainer(Settings with { Solver = Solver.Sgd, LearningRate = 1e9f, Loss = Loss.Squared }, History).Train(
                 space,
-                set with { Targets = [.. Enumerable.Range(0, set.Count).Select(e => (float)e)] }
+                set with
+                {
+                    Targets = [.. Enumerable.Range(0, set.Count).Select(e => (float)e)],
+                }
             )
         );
 
