@@ -17,13 +17,7 @@ internal sealed class BatchWriter(NpgsqlDataSource database, IOptions<Interactio
         return Transactions.RetryAsync(
             async attempt =>
             {
-                await using var writer = await InteractionWriter.BeginAsync(
-                    database,
-                    options.Value,
-                    batch.ReceivedAt,
-                    metrics,
-                    cancellationToken
-                );
+                await using var writer = await InteractionWriter.BeginAsync(database, options.Value, batch.ReceivedAt, metrics, cancellationToken);
                 if (key is not null && await IdempotencyKeys.ClaimAsync(writer.Connection, key, batch.ReceivedAt, cancellationToken) is { } former)
                 {
                     return JsonSerializer.Deserialize<InteractionBatchResponse>(former, ApiJson.Options)!;

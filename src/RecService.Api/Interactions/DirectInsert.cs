@@ -59,7 +59,7 @@ internal sealed class DirectInsert(NpgsqlConnection connection, InteractionsOpti
         var entries = await InOrderAsync(rows, cancellationToken);
 
         // Mostly all of them are new, and their users and items are known.
-        if (await InsertAsync([new(Statements.WithoutJit), new(Save)], entries, cancellationToken))
+        if (await InsertAsync([new(Statements.WithoutJit), new(Save)], [], entries, cancellationToken))
         {
             return Findings(entries);
         }
@@ -74,7 +74,7 @@ internal sealed class DirectInsert(NpgsqlConnection connection, InteractionsOpti
                 return Findings(entries);
             }
 
-            if (await InsertAsync([.. Creations(fresh)], fresh, cancellationToken))
+            if (await InsertAsync([], [.. Creations(fresh)], fresh, cancellationToken))
             {
                 await FindAsync([], [.. entries.Where(entry => entry.Finding is Finding.New).Except(fresh)], cancellationToken);
                 return Findings(entries);
@@ -121,17 +121,18 @@ internal sealed class DirectInsert(NpgsqlConnection connection, InteractionsOpti
 
     /// <summary>Says whether all of them went in, and none of the items was deleted.</summary>
     private async Task<bool> InsertAsync(
-        IReadOnlyCollection<NpgsqlBatchCommand> before,
+        IEnumerable<NpgsqlBatchCommand> before,
+        IReadOnlyCollection<NpgsqlBatchCommand> creations,
         IReadOnlyCollection<Entry> entries,
         CancellationToken cancellationToken
     )
     {
         NpgsqlBatchCommand[] insertions = [.. entries.Select(Insertion)];
-        await using var batch = LookingUp(before, insertions);
+        await using var batch = LookingUp(before, creations.Concat(insertions));
         await batch.PrepareAsync(cancellationToken);
         await batch.ExecuteNonQueryAsync(cancellationToken);
         return Array.TrueForAll(insertions, insertion => insertion.RecordsAffected == 1)
-            && !before.Any(command => command is { CommandText: FindDeleted, Rows: > 0 });
+            && !creations.Any(command => command is { CommandText: FindDeleted, Rows: > 0 });
     }
 
     /// <summary>Finds out what is there of each: the user, the item, the interaction itself.</summary>
