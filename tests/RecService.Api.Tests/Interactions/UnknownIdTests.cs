@@ -1,5 +1,4 @@
 using System.Net;
-using RecService.Api.Interactions;
 using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Interactions;
