@@ -155,7 +155,7 @@ internal sealed partial class Retention(
         }
 
         var deleted = 0L;
-        for (long[] batch = [BatchSize, 0]; batch[0] == BatchSize; )
+        for (long[] batch = [BatchSize, 0]; batch[0] == BatchSize;)
         {
             if (deleted > 0)
             {
