@@ -4,11 +4,18 @@ using RecService.Api.Storage;
 namespace RecService.Api.Catalog;
 
 /// <summary>The statements that take rows through a temporary table with the columns <c>line</c> and <c>id</c> into a table.</summary>
+/// <param name="Create">Makes the temporary table.</param>
+/// <param name="Copy">Fills it.</param>
+/// <param name="DropUnchanged">Takes out of it what is stored already.</param>
+/// <param name="Upsert">Stores the rest, as of the time in its parameter.</param>
+/// <param name="Restore">Has ids that were deleted count as deleted no longer; null where none do.</param>
+/// <param name="Write">Writes a row under its line.</param>
 internal sealed record ImportTable<TRow>(
     string Create,
     string Copy,
     string DropUnchanged,
     string Upsert,
+    string? Restore,
     Func<NpgsqlBinaryImporter, long, TRow, CancellationToken, Task> Write
 );
 
@@ -78,9 +85,18 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
             async cancellation =>
             {
                 await _connection.ExecuteUnhurriedAsync(_table.DropUnchanged, cancellation);
-                return await _connection.ScalarUnhurriedAsync<bool>("SELECT EXISTS (SELECT FROM incoming)", cancellation)
-                    ? await _connection.ExecuteUnhurriedAsync(_table.Upsert, cancellation, _now)
-                    : 0;
+                if (!await _connection.ScalarUnhurriedAsync<bool>("SELECT EXISTS (SELECT FROM incoming)", cancellation))
+                {
+                    return 0;
+                }
+
+                var stored = await _connection.ExecuteUnhurriedAsync(_table.Upsert, cancellation, _now);
+                if (_table.Restore is not null)
+                {
+                    await _connection.ExecuteUnhurriedAsync(_table.Restore, cancellation);
+                }
+
+                return stored;
             },
             cancellationToken
         );

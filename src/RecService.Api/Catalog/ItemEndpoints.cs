@@ -22,7 +22,9 @@ internal static class ItemEndpoints
             .MapPut("/{itemId}", PutAsync)
             .WithName("putItem")
             .WithSummary("Store an item")
-            .WithDescription("Replaces tags, attributes, availability and metadata. Items that are only named by interactions need not be stored.")
+            .WithDescription(
+                "Replaces tags, attributes, availability and metadata. Items that are only named by interactions need not be stored. Brings an item back that was deleted."
+            )
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
         items.MapGet("/{itemId}", GetAsync).WithName("getItem").WithSummary("Read an item").ProducesProblem(StatusCodes.Status404NotFound);
         items
@@ -30,7 +32,10 @@ internal static class ItemEndpoints
             .WithName("deleteItem")
             .WithSummary("Delete an item")
             .ProducesProblem(StatusCodes.Status404NotFound)
-            .WithDescription("Removes the item and all interactions with it. To keep them, store it with `available` false.")
+            .WithDescription(
+                "Removes the item and all interactions with it. To keep them, store it with `available` false. Interactions that come late do not bring the item "
+                    + "back: they are rejected for as long as `Interactions:RefuseDeletedItemsFor` says, unless it is stored again by PUT or import."
+            )
             .WithoutTimeLimit();
         items.MapGet("", ListAsync).WithName("listItems").WithSummary("List items").WithDescription("In the order of their ids, by code point.");
         items

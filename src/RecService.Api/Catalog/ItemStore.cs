@@ -28,6 +28,7 @@ internal sealed class ItemStore(NpgsqlDataSource database, RecServiceDbContext c
         ON CONFLICT (item_id) DO UPDATE SET tags = excluded.tags, attributes = excluded.attributes, available = excluded.available,
             metadata = excluded.metadata, updated_at = excluded.updated_at
         """,
+        Restore: "DELETE FROM deleted_items AS d USING incoming AS i WHERE d.item_id = i.id",
         WriteAsync
     );
 
@@ -66,7 +67,13 @@ internal sealed class ItemStore(NpgsqlDataSource database, RecServiceDbContext c
                 await using var command = new NpgsqlCommand(upsert, connection);
                 AddParameters(command, row);
                 command.Parameters.Add(new() { Value = clock.GetUtcNow() });
-                return (bool)(await command.ExecuteScalarAsync(cancellation))!;
+                var isNew = (bool)(await command.ExecuteScalarAsync(cancellation))!;
+                if (isNew)
+                {
+                    await DeletedItems.ForgetAsync(connection, row.ItemId, cancellation);
+                }
+
+                return isNew;
             },
             cancellationToken
         );
@@ -84,7 +91,7 @@ internal sealed class ItemStore(NpgsqlDataSource database, RecServiceDbContext c
         return (item, created);
     }
 
-    /// <summary>Deletes an item with its interactions; false when there is no such item.</summary>
+    /// <summary>Deletes an item with its interactions, and records that it was deleted; false when there is no such item.</summary>
     public async Task<bool> DeleteAsync(string itemId, CancellationToken cancellationToken) =>
         await context.Items.AnyAsync(item => item.ItemId == itemId, cancellationToken)
         && await Transactions.RunAsync(
@@ -94,7 +101,13 @@ internal sealed class ItemStore(NpgsqlDataSource database, RecServiceDbContext c
                 await connection.ExecuteAsync(Statements.WithoutJit, cancellation);
 
                 // Interactions go with it, as many as there are.
-                return await connection.ExecuteUnhurriedAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) > 0;
+                if (await connection.ExecuteUnhurriedAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) == 0)
+                {
+                    return false;
+                }
+
+                await DeletedItems.RecordAsync(connection, itemId, clock.GetUtcNow(), cancellation);
+                return true;
             },
             cancellationToken
         );

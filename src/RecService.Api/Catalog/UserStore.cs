@@ -27,6 +27,7 @@ internal sealed class UserStore(NpgsqlDataSource database, RecServiceDbContext c
         SELECT id, tags, attributes, $1, $1 FROM incoming ORDER BY id
         ON CONFLICT (user_id) DO UPDATE SET tags = excluded.tags, attributes = excluded.attributes, updated_at = excluded.updated_at
         """,
+        Restore: null,
         WriteAsync
     );
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using RecService.Api.Http.Json;
 using RecService.Api.Storage;
@@ -7,7 +8,7 @@ using RecService.Api.Telemetry;
 namespace RecService.Api.Interactions;
 
 /// <summary>Stores a batch in one transaction, and tries again after an error of the moment where that cannot count anything twice.</summary>
-internal sealed class BatchWriter(NpgsqlDataSource database, ServiceMetrics metrics)
+internal sealed class BatchWriter(NpgsqlDataSource database, IOptions<InteractionsOptions> options, ServiceMetrics metrics)
 {
     /// <exception cref="IdempotencyKeyReusedException">The key came with another body before.</exception>
     public Task<InteractionBatchResponse> StoreAsync(Batch batch, IdempotencyKey? key, CancellationToken cancellationToken)
@@ -16,7 +17,7 @@ internal sealed class BatchWriter(NpgsqlDataSource database, ServiceMetrics metr
         return Transactions.RetryAsync(
             async attempt =>
             {
-                await using var writer = await InteractionWriter.BeginAsync(database, batch.ReceivedAt, metrics, cancellationToken);
+                await using var writer = await InteractionWriter.BeginAsync(database, options.Value, batch.ReceivedAt, metrics, cancellationToken);
                 if (key is not null && await IdempotencyKeys.ClaimAsync(writer.Connection, key, batch.ReceivedAt, cancellationToken) is { } former)
                 {
                     return JsonSerializer.Deserialize<InteractionBatchResponse>(former, ApiJson.Options)!;
@@ -56,21 +57,20 @@ internal sealed class BatchWriter(NpgsqlDataSource database, ServiceMetrics metr
             await writer.AddAsync(index, row, cancellationToken);
         }
 
-        return await writer.StoreAsync(maxConflicts: batch.Rows.Count, cancellationToken);
+        return await writer.StoreAsync(maxRejected: batch.Rows.Count, cancellationToken);
     }
 
     private static InteractionBatchResponse Response(Batch batch, WriteOutcome outcome)
     {
-        var conflicts = outcome.Conflicts.Select(index => new ElementError(
-            (int)index,
-            InteractionConflict.Error.Field,
-            InteractionConflict.Error.Reason
-        ));
+        var rejected = outcome.Rejected.SelectMany(
+            row => row.Finding.Errors(),
+            (row, error) => new ElementError((int)row.Line, error.Field, error.Reason)
+        );
         return new(
             outcome.Accepted,
             outcome.Duplicates,
             batch.Count - outcome.Accepted - outcome.Duplicates,
-            [.. batch.Errors.Concat(conflicts).OrderBy(error => error.Index)]
+            [.. batch.Errors.Concat(rejected).OrderBy(error => error.Index)]
         );
     }
 }

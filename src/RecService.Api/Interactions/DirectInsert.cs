@@ -4,21 +4,8 @@ using RecService.Api.Storage;
 
 namespace RecService.Api.Interactions;
 
-/// <summary>What a row turns out to be.</summary>
-internal enum Finding
-{
-    /// <summary>It was not stored before, and is now.</summary>
-    New,
-
-    /// <summary>The same was stored before.</summary>
-    Duplicate,
-
-    /// <summary>Its interactionId belongs to another event.</summary>
-    Conflict,
-}
-
 /// <summary>Stores a few interactions row by row, by prepared statements, which takes less time than to make a temporary table for them.</summary>
-internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset now)
+internal sealed class DirectInsert(NpgsqlConnection connection, InteractionsOptions options, DateTimeOffset now)
 {
     /// <summary>Up to how many rows.</summary>
     public const int MaxRows = 64;
@@ -40,12 +27,15 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
     private static readonly string KeyParameter = FormattableString.Invariant($"${InteractionColumns.All.Count + 1}");
     private static readonly string TimeParameter = FormattableString.Invariant($"${InteractionColumns.All.Count + 2}");
 
+    private static readonly string DeletionParameter = FormattableString.Invariant($"${InteractionColumns.All.Count + 1}");
+
     private static readonly string InsertInteraction = InteractionColumns.Insert(
         $"SELECT {Parameters}, {KeyParameter}::bigint AS interaction_key, {TimeParameter}::timestamptz AS received_at"
     );
 
     private static readonly string FindInteraction = $"""
-        SELECT u.user_key IS NOT NULL, m.item_key IS NOT NULL, s.interaction_key IS NOT NULL, {InteractionColumns.IsConflict}
+        SELECT u.user_key IS NOT NULL, m.item_key IS NOT NULL, s.interaction_key IS NOT NULL, {InteractionColumns.IsConflict},
+            m.item_key IS NULL AND EXISTS (SELECT FROM deleted_items AS d WHERE d.item_id = i.item_id AND d.deleted_at > {DeletionParameter})
         FROM (SELECT {Parameters}) AS i LEFT JOIN users AS u ON u.user_id = i.user_id LEFT JOIN items AS m ON m.item_id = i.item_id
         LEFT JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
         """;
@@ -56,6 +46,11 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
     private const string InsertItems =
         "INSERT INTO items (item_id, created_at, updated_at) SELECT unnest($1), $2, $2 ON CONFLICT (item_id) DO NOTHING";
 
+    // Of items that are this transaction's by then: others may have created and deleted them after they were looked for.
+    private const string FindDeleted = "SELECT FROM deleted_items WHERE item_id = ANY ($1) AND deleted_at > $2";
+
+    private readonly DateTimeOffset _deletionsAfter = options.DeletionsAfter(now);
+
     /// <summary>
     /// Stores the rows that are new, and their users and items; answers what became of each row. Null, with nothing done, when others are in the way.
     /// </summary>
@@ -64,7 +59,7 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
         var entries = await InOrderAsync(rows, cancellationToken);
 
         // Mostly all of them are new, and their users and items are known.
-        if (await InsertAsync([new(Statements.WithoutJit), new(Save)], entries, cancellationToken))
+        if (await InsertAsync([new(Statements.WithoutJit), new(Save)], [], entries, cancellationToken))
         {
             return Findings(entries);
         }
@@ -79,7 +74,7 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
                 return Findings(entries);
             }
 
-            if (await InsertAsync(Creations(fresh), fresh, cancellationToken))
+            if (await InsertAsync([], [.. Creations(fresh)], fresh, cancellationToken))
             {
                 await FindAsync([], [.. entries.Where(entry => entry.Finding is Finding.New).Except(fresh)], cancellationToken);
                 return Findings(entries);
@@ -124,18 +119,20 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
         return inOrder;
     }
 
-    /// <summary>Says whether all of them went in.</summary>
+    /// <summary>Says whether all of them went in, and none of the items was deleted.</summary>
     private async Task<bool> InsertAsync(
         IEnumerable<NpgsqlBatchCommand> before,
+        IReadOnlyCollection<NpgsqlBatchCommand> creations,
         IReadOnlyCollection<Entry> entries,
         CancellationToken cancellationToken
     )
     {
         NpgsqlBatchCommand[] insertions = [.. entries.Select(Insertion)];
-        await using var batch = LookingUp(before, insertions);
+        await using var batch = LookingUp(before, creations.Concat(insertions));
         await batch.PrepareAsync(cancellationToken);
         await batch.ExecuteNonQueryAsync(cancellationToken);
-        return Array.TrueForAll(insertions, insertion => insertion.RecordsAffected == 1);
+        return Array.TrueForAll(insertions, insertion => insertion.RecordsAffected == 1)
+            && !creations.Any(command => command is { CommandText: FindDeleted, Rows: > 0 });
     }
 
     /// <summary>Finds out what is there of each: the user, the item, the interaction itself.</summary>
@@ -155,12 +152,20 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
             entry.HasUser = reader.GetBoolean(0);
             entry.HasItem = reader.GetBoolean(1);
             entry.Finding =
-                !reader.GetBoolean(2) ? Finding.New
+                !reader.GetBoolean(2) ? Refusal(entry, isDeleted: reader.GetBoolean(4))
                 : reader.GetBoolean(3) ? Finding.Conflict
                 : Finding.Duplicate;
             await reader.NextResultAsync(cancellationToken);
         }
     }
+
+    private Finding Refusal(Entry entry, bool isDeleted) =>
+        (entry.HasUser || options.CreateUsers ? Finding.New : Finding.UnknownUser)
+        | (
+            isDeleted ? Finding.DeletedItem
+            : entry.HasItem || options.CreateItems ? Finding.New
+            : Finding.UnknownItem
+        );
 
     /// <summary>What is to be stored: of an id that is not stored yet, the first that came.</summary>
     private static List<Entry> Fresh(IEnumerable<Entry> entries)
@@ -172,17 +177,23 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
         ];
     }
 
-    private IEnumerable<NpgsqlBatchCommand> Creations(List<Entry> entries) =>
-        [
-            .. Creation(InsertUsers, entries.Where(entry => !entry.HasUser).Select(entry => entry.Row.UserId)),
-            .. Creation(InsertItems, entries.Where(entry => !entry.HasItem).Select(entry => entry.Row.ItemId)),
-        ];
-
-    private IEnumerable<NpgsqlBatchCommand> Creation(string sql, IEnumerable<string> missing)
+    private IEnumerable<NpgsqlBatchCommand> Creations(List<Entry> entries)
     {
-        string[] ids = [.. missing.Distinct(StringComparer.Ordinal).Order(CollationC.Instance)];
-        return ids.Length == 0 ? [] : [new(sql) { Parameters = { TextArray(ids), Time(now) } }];
+        var users = InOrder(entries.Where(entry => !entry.HasUser).Select(entry => entry.Row.UserId));
+        if (users.Length > 0)
+        {
+            yield return new(InsertUsers) { Parameters = { TextArray(users), Time(now) } };
+        }
+
+        var items = InOrder(entries.Where(entry => !entry.HasItem).Select(entry => entry.Row.ItemId));
+        if (items.Length > 0)
+        {
+            yield return new(InsertItems) { Parameters = { TextArray(items), Time(now) } };
+            yield return new(FindDeleted) { Parameters = { TextArray(items), Time(_deletionsAfter) } };
+        }
     }
+
+    private static string[] InOrder(IEnumerable<string> ids) => [.. ids.Distinct(StringComparer.Ordinal).Order(CollationC.Instance)];
 
     private NpgsqlBatch LookingUp(IEnumerable<NpgsqlBatchCommand> before, IEnumerable<NpgsqlBatchCommand> commands)
     {
@@ -197,16 +208,22 @@ internal sealed class DirectInsert(NpgsqlConnection connection, DateTimeOffset n
 
     private NpgsqlBatchCommand Insertion(Entry entry)
     {
-        var command = Search(entry);
-        command.CommandText = InsertInteraction;
+        var command = Command(InsertInteraction, entry);
         command.Parameters.Add(new() { Value = entry.Key ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
         command.Parameters.Add(Time(now));
         return command;
     }
 
-    private static NpgsqlBatchCommand Search(Entry entry)
+    private NpgsqlBatchCommand Search(Entry entry)
     {
-        var command = new NpgsqlBatchCommand(FindInteraction);
+        var command = Command(FindInteraction, entry);
+        command.Parameters.Add(Time(_deletionsAfter));
+        return command;
+    }
+
+    private static NpgsqlBatchCommand Command(string sql, Entry entry)
+    {
+        var command = new NpgsqlBatchCommand(sql);
         foreach (var column in InteractionColumns.All)
         {
             command.Parameters.Add(column.Parameter(entry.Row));

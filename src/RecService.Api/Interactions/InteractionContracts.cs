@@ -11,11 +11,14 @@ internal sealed record InteractionInput
     /// <summary>The caller's id of this event, unique for the user. Sent again, the event is not counted again.</summary>
     public string? InteractionId { get; init; }
 
-    /// <summary>The user, 1 to 256 characters, case-sensitive; created when unknown.</summary>
+    /// <summary>The user, 1 to 256 characters, case-sensitive; created when unknown, unless <c>Interactions:CreateUsers</c> is false.</summary>
     [Required]
     public string UserId { get; init; } = "";
 
-    /// <summary>The item, 1 to 256 characters, case-sensitive; created when unknown.</summary>
+    /// <summary>
+    /// The item, 1 to 256 characters, case-sensitive; created when unknown, unless it was deleted not long ago or <c>Interactions:CreateItems</c> is
+    /// false.
+    /// </summary>
     [Required]
     public string ItemId { get; init; } = "";
 

@@ -21,6 +21,11 @@ internal static class InteractionEndpoints
 {
     private const string ListName = "interactions";
 
+    private const string Creations =
+        "Unknown users and items are created, unless the settings `Interactions:CreateUsers` and `Interactions:CreateItems` say otherwise: an interaction with "
+        + "one that is not known is rejected then. So is one with an item that was deleted within `Interactions:RefuseDeletedItemsFor`, 30 days by default, "
+        + "also when the item's deletion took the same interaction with it.";
+
     public static IEndpointRouteBuilder MapInteractionEndpoints(this IEndpointRouteBuilder routes)
     {
         var interactions = routes.MapGroup("/v1/interactions").WithTags("Interactions");
@@ -33,7 +38,8 @@ internal static class InteractionEndpoints
             .WithDescription(
                 "Stores the valid interactions in one transaction and names the invalid ones. With an `interactionId` a retry is harmless, "
                     + "and so it is with an `Idempotency-Key`, a text of the caller's for this request: sent again within a day with the same body, the request is answered as before and not counted again. "
-                    + "When all are rejected, the answer is 400. Unknown users and items are created."
+                    + "When all are rejected, the answer is 400. "
+                    + Creations
             )
             .Accepts<InteractionBatchRequest>("application/json")
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
@@ -46,7 +52,8 @@ internal static class InteractionEndpoints
             .Requires(Roles.Ingest)
             .WithDescription(
                 $"NDJSON (one interaction a line) or CSV (with a header row of {CsvInteractions.Header}, in any order; tags separated by `|`), streamed, of any size. "
-                    + "Valid lines are committed together; a broken connection stores none."
+                    + "Valid lines are committed together; a broken connection stores none. "
+                    + Creations
             )
             .Accepts<InteractionInput>(NdJson.MediaType, CsvInteractions.MediaType)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)

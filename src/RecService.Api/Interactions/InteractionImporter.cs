@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using CsvHelper;
+using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
 using RecService.Api.Domain;
@@ -9,7 +10,12 @@ using RecService.Api.Telemetry;
 namespace RecService.Api.Interactions;
 
 /// <summary>Takes NDJSON or CSV row by row from a request into the database.</summary>
-internal sealed class InteractionImporter(NpgsqlDataSource database, ServiceMetrics metrics, TimeProvider clock)
+internal sealed class InteractionImporter(
+    NpgsqlDataSource database,
+    IOptions<InteractionsOptions> options,
+    ServiceMetrics metrics,
+    TimeProvider clock
+)
 {
     public async Task<InteractionImportResponse> RunAsync(FieldErrors errors, HttpRequest request, CancellationToken cancellationToken)
     {
@@ -20,7 +26,7 @@ internal sealed class InteractionImporter(NpgsqlDataSource database, ServiceMetr
             MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             && type.MediaType.Equals(CsvInteractions.MediaType, StringComparison.OrdinalIgnoreCase);
         var rejected = new RejectedLines();
-        await using var writer = await InteractionWriter.BeginAsync(database, now, metrics, cancellationToken);
+        await using var writer = await InteractionWriter.BeginAsync(database, options.Value, now, metrics, cancellationToken);
         if (isCsv)
         {
             await ReadCsvAsync(errors, request, writer, now, rejected, cancellationToken);
@@ -37,12 +43,12 @@ internal sealed class InteractionImporter(NpgsqlDataSource database, ServiceMetr
 
         var outcome = await writer.StoreAsync(rejected.Room, cancellationToken);
         await writer.CommitAsync(cancellationToken);
-        foreach (var line in outcome.Conflicts)
+        foreach (var (line, finding) in outcome.Rejected)
         {
-            rejected.Add(line, InteractionConflict.Error);
+            rejected.Add(line, finding.Errors());
         }
 
-        rejected.AddUnlisted(outcome.ConflictCount - outcome.Conflicts.Count);
+        rejected.AddUnlisted(outcome.RejectedCount - outcome.Rejected.Count);
         metrics.ImportEnded("interactions", start, outcome.Accepted, outcome.Duplicates, rejected.Count);
         return new(outcome.Accepted, outcome.Duplicates, rejected.Count, rejected.Errors, rejected.Truncated);
     }
@@ -105,10 +111,4 @@ internal sealed class InteractionImporter(NpgsqlDataSource database, ServiceMetr
             rejected.Add(line, errors.All);
         }
     }
-}
-
-/// <summary>The error of an interactionId that was given to two different events.</summary>
-internal static class InteractionConflict
-{
-    public static FieldError Error { get; } = new("interactionId", "was used for another interaction of this user");
 }

@@ -8,9 +8,14 @@ namespace RecService.Api.Interactions;
 /// <summary>What was stored. Rows are named by the numbers they were added under.</summary>
 /// <param name="Accepted">The number of rows stored.</param>
 /// <param name="Duplicates">The number of rows that were stored before.</param>
-/// <param name="ConflictCount">The number of rows whose interactionId belongs to another event.</param>
-/// <param name="Conflicts">The first of those rows.</param>
-internal readonly record struct WriteOutcome(long Accepted, long Duplicates, long ConflictCount, IReadOnlyList<long> Conflicts);
+/// <param name="RejectedCount">The number of rows that cannot be stored.</param>
+/// <param name="Rejected">The first of those rows, and why.</param>
+internal readonly record struct WriteOutcome(
+    long Accepted,
+    long Duplicates,
+    long RejectedCount,
+    IReadOnlyList<(long Line, Finding Finding)> Rejected
+);
 
 /// <summary>
 /// The one way of interactions into the database: COPY to a temporary table, then a few statements over the whole set; a few are inserted directly.
@@ -31,14 +36,16 @@ internal sealed class InteractionWriter : IAsyncDisposable
     private static readonly string CopyIncoming = $"COPY incoming (line, {InteractionColumns.Names}) FROM STDIN (FORMAT BINARY)";
 
     // Repeats are rows whose interactionId is stored, or was seen further up. They must create neither users nor items.
-    private const string CreateRepeats = "CREATE TEMPORARY TABLE repeats (LIKE incoming) ON COMMIT DROP";
-
-    private const string InsertRepeats = """
+    private const string FindStored = """
+        CREATE TEMPORARY TABLE repeats (LIKE incoming) ON COMMIT DROP;
         INSERT INTO repeats
         SELECT i.* FROM incoming AS i JOIN users AS u ON u.user_id = i.user_id
         JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
         WHERE i.interaction_id IS NOT NULL
-        UNION
+        """;
+
+    private const string FindRepeated = """
+        INSERT INTO repeats
         SELECT i.* FROM incoming AS i
         JOIN (SELECT ctid, row_number() OVER (PARTITION BY user_id, interaction_id ORDER BY line) AS place
               FROM incoming WHERE interaction_id IS NOT NULL) AS r ON r.ctid = i.ctid
@@ -64,11 +71,40 @@ internal sealed class InteractionWriter : IAsyncDisposable
             SELECT FROM items AS m WHERE m.item_id IN (SELECT item_id FROM incoming) ORDER BY m.item_id FOR KEY SHARE) AS locked)
         """;
 
+    private const string CreateCreated = """CREATE TEMPORARY TABLE IF NOT EXISTS created (item_id text COLLATE "C") ON COMMIT DROP""";
+
     private const string InsertItems = """
-        INSERT INTO items (item_id, created_at, updated_at)
-        SELECT DISTINCT i.item_id, $1::timestamptz, $1::timestamptz FROM incoming AS i WHERE NOT EXISTS (SELECT FROM items AS m WHERE m.item_id = i.item_id)
-        ORDER BY i.item_id ON CONFLICT (item_id) DO NOTHING
+        WITH new AS (
+            INSERT INTO items (item_id, created_at, updated_at)
+            SELECT DISTINCT i.item_id, $1::timestamptz, $1::timestamptz FROM incoming AS i
+            WHERE NOT EXISTS (SELECT FROM items AS m WHERE m.item_id = i.item_id)
+            ORDER BY i.item_id ON CONFLICT (item_id) DO NOTHING
+            RETURNING item_id)
+        INSERT INTO created SELECT item_id FROM new
         """;
+
+    // What was created is this transaction's: whether it was deleted is for certain now.
+    private const string AnyDeleted = """
+        SELECT EXISTS (SELECT FROM created AS c JOIN deleted_items AS d ON d.item_id = c.item_id WHERE d.deleted_at > $1)
+        """;
+
+    // In a statement after the locks: it sees the deletions that they have waited for.
+    private static readonly string RefuseRows = FormattableString.Invariant(
+        $"""
+        WITH refused AS (
+            DELETE FROM incoming AS i
+            USING (
+                SELECT n.line,
+                    CASE WHEN u.user_key IS NULL AND NOT $2 THEN {(int)Finding.UnknownUser} ELSE 0 END
+                    | CASE WHEN m.item_key IS NOT NULL THEN 0 WHEN d.item_id IS NOT NULL THEN {(int)Finding.DeletedItem}
+                        WHEN NOT $3 THEN {(int)Finding.UnknownItem} ELSE 0 END AS finding
+                FROM incoming AS n LEFT JOIN users AS u ON u.user_id = n.user_id LEFT JOIN items AS m ON m.item_id = n.item_id
+                LEFT JOIN deleted_items AS d ON d.item_id = n.item_id AND d.deleted_at > $4
+                WHERE (u.user_key IS NULL AND NOT $2) OR (m.item_key IS NULL AND (d.item_id IS NOT NULL OR NOT $3))) AS f
+            WHERE f.line = i.line RETURNING i.line, i.type, f.finding)
+        SELECT type, finding, count(*), (array_agg(line ORDER BY line))[:$1] FROM refused GROUP BY type, finding
+        """
+    );
 
     private const string IncomingNow = "SELECT *, $1::timestamptz AS received_at FROM incoming";
 
@@ -79,37 +115,49 @@ internal sealed class InteractionWriter : IAsyncDisposable
     private static readonly string InsertNamed = InteractionColumns.Insert(IncomingNow, "ORDER BY i.user_id, i.interaction_id");
 
     // Duplicates and conflicts, by type.
-    private static readonly string SelectLeft = $"""
-        SELECT type, conflict, count(*), (array_agg(line ORDER BY line) FILTER (WHERE conflict))[:$1]
+    private static readonly string SelectLeft = FormattableString.Invariant(
+        $"""
+        SELECT type, finding, count(*), (array_agg(line ORDER BY line) FILTER (WHERE finding <> {(int)Finding.Duplicate}))[:$1]
         FROM (
-            SELECT i.line, i.type, {InteractionColumns.IsConflict} AS conflict
+            SELECT i.line, i.type, CASE WHEN {InteractionColumns.IsConflict} THEN {(int)Finding.Conflict} ELSE {(int)Finding.Duplicate} END AS finding
             FROM (SELECT * FROM repeats UNION ALL SELECT * FROM incoming WHERE interaction_id IS NOT NULL) AS i
             JOIN users AS u ON u.user_id = i.user_id
             JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
             LEFT JOIN items AS m ON m.item_id = i.item_id
             WHERE s.interaction_key <> i.interaction_key) AS remaining
-        GROUP BY type, conflict
-        """;
+        GROUP BY type, finding
+        """
+    );
 
     private readonly NpgsqlTransaction _transaction;
+    private readonly InteractionsOptions _options;
     private readonly DateTimeOffset _now;
+    private readonly DateTimeOffset _deletionsAfter;
     private readonly ServiceMetrics _metrics;
     private readonly long[] _rowsByType;
     private readonly long[] _duplicatesByType;
-    private readonly long[] _conflictsByType;
+    private readonly long[] _rejectedByType;
     private NpgsqlBinaryImporter? _importer;
     private long _rows;
     private bool _anyIds;
 
-    private InteractionWriter(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, ServiceMetrics metrics)
+    private InteractionWriter(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        InteractionsOptions options,
+        DateTimeOffset now,
+        ServiceMetrics metrics
+    )
     {
         Connection = connection;
         _transaction = transaction;
+        _options = options;
         _now = now;
+        _deletionsAfter = options.DeletionsAfter(now);
         _metrics = metrics;
         _rowsByType = new long[metrics.TypeCount];
         _duplicatesByType = new long[metrics.TypeCount];
-        _conflictsByType = new long[metrics.TypeCount];
+        _rejectedByType = new long[metrics.TypeCount];
     }
 
     /// <summary>The connection, for what belongs into the same transaction: before the first row, or after they are stored.</summary>
@@ -117,6 +165,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
     public static async Task<InteractionWriter> BeginAsync(
         NpgsqlDataSource database,
+        InteractionsOptions options,
         DateTimeOffset now,
         ServiceMetrics metrics,
         CancellationToken cancellationToken
@@ -125,7 +174,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
         var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
-            return new(connection, await connection.BeginTransactionAsync(cancellationToken), now, metrics);
+            return new(connection, await connection.BeginTransactionAsync(cancellationToken), options, now, metrics);
         }
         catch
         {
@@ -137,12 +186,12 @@ internal sealed class InteractionWriter : IAsyncDisposable
     /// <summary>Stores a few rows without a temporary table. When that cannot be done, it answers null and nothing has happened.</summary>
     public async Task<WriteOutcome?> TryStoreDirectlyAsync(IReadOnlyList<(int Index, InteractionRow Row)> rows, CancellationToken cancellationToken)
     {
-        if (await new DirectInsert(Connection, _now).TryAsync([.. rows.Select(row => row.Row)], cancellationToken) is not { } findings)
+        if (await new DirectInsert(Connection, _options, _now).TryAsync([.. rows.Select(row => row.Row)], cancellationToken) is not { } findings)
         {
             return null;
         }
 
-        var conflicts = new List<long>();
+        var rejected = new List<(long Line, Finding Finding)>();
         var duplicates = 0;
         foreach (var ((index, row), finding) in rows.Zip(findings))
         {
@@ -154,14 +203,14 @@ internal sealed class InteractionWriter : IAsyncDisposable
                     _duplicatesByType[type]++;
                     duplicates++;
                     break;
-                case Finding.Conflict:
-                    _conflictsByType[type]++;
-                    conflicts.Add(index);
+                case not Finding.New:
+                    _rejectedByType[type]++;
+                    rejected.Add((index, finding));
                     break;
             }
         }
 
-        return new(rows.Count - duplicates - conflicts.Count, duplicates, conflicts.Count, conflicts);
+        return new(rows.Count - duplicates - rejected.Count, duplicates, rejected.Count, rejected);
     }
 
     public async Task AddAsync(long line, InteractionRow row, CancellationToken cancellationToken)
@@ -180,9 +229,9 @@ internal sealed class InteractionWriter : IAsyncDisposable
     }
 
     /// <summary>Stores the rows added, for <see cref="CommitAsync"/> to make it last.</summary>
-    /// <param name="maxConflicts">How many conflicts are to be named at most.</param>
+    /// <param name="maxRejected">How many rejected rows are to be named at most.</param>
     /// <param name="cancellationToken">Ends the waiting; nothing is stored then.</param>
-    public async Task<WriteOutcome> StoreAsync(int maxConflicts, CancellationToken cancellationToken)
+    public async Task<WriteOutcome> StoreAsync(int maxRejected, CancellationToken cancellationToken)
     {
         if (_importer is null)
         {
@@ -198,7 +247,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
             await Connection.ExecuteUnhurriedAsync("SET LOCAL random_page_cost = 1.1", cancellationToken);
         }
 
-        return await Transactions.RunFromSavepointAsync(_transaction, cancellation => StoreRowsAsync(maxConflicts, cancellation), cancellationToken);
+        return await Transactions.RunFromSavepointAsync(_transaction, cancellation => StoreRowsAsync(maxRejected, cancellation), cancellationToken);
     }
 
     public async Task CommitAsync(CancellationToken cancellationToken)
@@ -235,80 +284,163 @@ internal sealed class InteractionWriter : IAsyncDisposable
     {
         for (var type = 0; type < _rowsByType.Length; type++)
         {
-            _metrics.CountInteractions(type, Outcome.Accepted, _rowsByType[type] - _duplicatesByType[type] - _conflictsByType[type]);
+            _metrics.CountInteractions(type, Outcome.Accepted, _rowsByType[type] - _duplicatesByType[type] - _rejectedByType[type]);
             _metrics.CountInteractions(type, Outcome.Duplicate, _duplicatesByType[type]);
-            _metrics.CountInteractions(type, Outcome.Rejected, _conflictsByType[type]);
+            _metrics.CountInteractions(type, Outcome.Rejected, _rejectedByType[type]);
         }
     }
 
-    private async Task<WriteOutcome> StoreRowsAsync(int maxConflicts, CancellationToken cancellationToken)
-    {
-        long repeats = 0;
-        if (_anyIds)
-        {
-            await Connection.ExecuteUnhurriedAsync(CreateRepeats, cancellationToken);
-            repeats = await Connection.ExecuteUnhurriedAsync(InsertRepeats, cancellationToken);
-            if (repeats > 0)
-            {
-                await Connection.ExecuteUnhurriedAsync(DropRepeats, cancellationToken);
-            }
-        }
-
-        // Statements that would change nothing are not run: the change log would take them for changes.
-        long accepted = 0;
-        if (repeats < _rows)
-        {
-            await EnsureAsync(LockUsers, InsertUsers, cancellationToken);
-            await EnsureAsync(LockItems, InsertItems, cancellationToken);
-            accepted = await Connection.ExecuteUnhurriedAsync(_anyIds ? InsertNamed : InsertUnnamed, cancellationToken, _now);
-        }
-
-        var left = _rows - accepted;
-        if (left == 0)
-        {
-            return new(accepted, 0, 0, []);
-        }
-
-        // What is left was stored before, or by another writer in this very moment.
-        var (count, conflicts) = await ConflictsAsync(maxConflicts, cancellationToken);
-        return new(accepted, left - count, count, conflicts);
-    }
-
-    /// <summary>Locks the rows that the incoming ones refer to, and creates those that are not there.</summary>
-    private async Task EnsureAsync(string lockAndCountMissing, string insertMissing, CancellationToken cancellationToken)
-    {
-        // A row that another writer is creating is waited for, and locked in the next round, unless it was deleted by then.
-        for (var round = 0; await Connection.ScalarUnhurriedAsync<long>(lockAndCountMissing, cancellationToken) > 0; round++)
-        {
-            if (round == MaxRounds)
-            {
-                throw new RowVanishedException();
-            }
-
-            await Connection.ExecuteUnhurriedAsync(insertMissing, cancellationToken, _now);
-        }
-    }
-
-    /// <summary>Tells the rows that were not stored apart, and names the first of the conflicts.</summary>
-    private async Task<(long Count, List<long> Lines)> ConflictsAsync(int limit, CancellationToken cancellationToken)
+    private async Task<WriteOutcome> StoreRowsAsync(int maxRejected, CancellationToken cancellationToken)
     {
         // The step may be run again.
         Array.Clear(_duplicatesByType);
-        Array.Clear(_conflictsByType);
-        var lines = new List<long>();
-        await using var command = new NpgsqlCommand(SelectLeft, Connection) { CommandTimeout = 0, Parameters = { new() { Value = limit } } };
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
+        Array.Clear(_rejectedByType);
+        var rejected = new List<(long Line, Finding Finding)>();
+        var repeats = _anyIds ? await SetAsideAsync(FindStored, cancellationToken) : 0;
+
+        // Statements that would change nothing are not run: the change log would take them for changes.
+        long accepted = 0;
+        long refused = 0;
+        if (repeats < _rows)
         {
-            var isConflict = reader.GetBoolean(1);
-            (isConflict ? _conflictsByType : _duplicatesByType)[_metrics.TypeOf(reader.GetString(0))] += reader.GetInt64(2);
-            if (isConflict)
+            var missingUsers = await CountAsync(LockUsers, cancellationToken);
+            var missingItems = await CountAsync(LockItems, cancellationToken);
+            if ((missingUsers > 0 && !_options.CreateUsers) || (missingItems > 0 && _options.MayRefuseItems))
             {
-                lines.AddRange(reader.GetFieldValue<long[]>(3));
+                refused = await RefuseAsync(maxRejected, rejected, cancellationToken);
+            }
+
+            // What is refused makes nothing of the same id a repeat.
+            var repeated = _anyIds && repeats + refused < _rows ? await SetAsideAsync(FindRepeated, cancellationToken) : 0;
+            if (repeats + refused + repeated < _rows)
+            {
+                if (refused + repeated > 0)
+                {
+                    missingUsers = missingUsers > 0 ? await CountAsync(LockUsers, cancellationToken) : 0;
+                    missingItems = missingItems > 0 ? await CountAsync(LockItems, cancellationToken) : 0;
+                }
+
+                await EnsureUsersAsync(missingUsers, cancellationToken);
+                await EnsureItemsAsync(missingItems, cancellationToken);
+                accepted = await Connection.ExecuteUnhurriedAsync(_anyIds ? InsertNamed : InsertUnnamed, cancellationToken, _now);
             }
         }
 
-        lines.Sort();
-        return (_conflictsByType.Sum(), [.. lines.Take(limit)]);
+        var left = _rows - accepted - refused;
+        if (left > 0)
+        {
+            // What is left was stored before, or by another writer in this very moment.
+            left -= await FindLeftAsync(maxRejected, rejected, cancellationToken);
+        }
+
+        return new(accepted, left, _rejectedByType.Sum(), [.. rejected.OrderBy(row => row.Line).Take(maxRejected)]);
+    }
+
+    /// <summary>Takes repeats out of the incoming rows; returns how many.</summary>
+    private async Task<long> SetAsideAsync(string findRepeats, CancellationToken cancellationToken)
+    {
+        long repeats = await Connection.ExecuteUnhurriedAsync(findRepeats, cancellationToken);
+        if (repeats > 0)
+        {
+            await Connection.ExecuteUnhurriedAsync(DropRepeats, cancellationToken);
+        }
+
+        return repeats;
+    }
+
+    private Task<long> CountAsync(string lockAndCountMissing, CancellationToken cancellationToken) =>
+        Connection.ScalarUnhurriedAsync<long>(lockAndCountMissing, cancellationToken);
+
+    /// <summary>Creates the users that are missing, and locks them.</summary>
+    private async Task EnsureUsersAsync(long missing, CancellationToken cancellationToken)
+    {
+        for (var round = 0; missing > 0; round++)
+        {
+            GiveUpWhere(round == MaxRounds || !_options.CreateUsers);
+            await Connection.ExecuteUnhurriedAsync(InsertUsers, cancellationToken, _now);
+
+            // A row that another writer is creating is waited for, and locked in the next round, unless it was deleted by then.
+            missing = await CountAsync(LockUsers, cancellationToken);
+        }
+    }
+
+    /// <summary>Creates the items that are missing, and locks them.</summary>
+    private async Task EnsureItemsAsync(long missing, CancellationToken cancellationToken)
+    {
+        for (var round = 0; missing > 0; round++)
+        {
+            GiveUpWhere(round == MaxRounds || !_options.CreateItems);
+            await using var batch = new NpgsqlBatch(Connection)
+            {
+                Timeout = 0,
+                BatchCommands =
+                {
+                    new(CreateCreated),
+                    new(InsertItems) { Parameters = { new() { Value = _now } } },
+                    new(AnyDeleted) { Parameters = { new() { Value = _deletionsAfter } } },
+                },
+            };
+
+            // Others have created and deleted one of them since the incoming rows were looked through.
+            GiveUpWhere((bool)(await batch.ExecuteScalarAsync(cancellationToken))!);
+            missing = await CountAsync(LockItems, cancellationToken);
+        }
+    }
+
+    /// <summary>The step is run again then.</summary>
+    private static void GiveUpWhere(bool rowsVanish)
+    {
+        if (rowsVanish)
+        {
+            throw new RowVanishedException();
+        }
+    }
+
+    /// <summary>Takes rows whose user or item must not be created out of the incoming ones; returns how many.</summary>
+    private async Task<long> RefuseAsync(int limit, List<(long Line, Finding Finding)> rejected, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(RefuseRows, Connection)
+        {
+            CommandTimeout = 0,
+            Parameters =
+            {
+                new() { Value = limit },
+                new() { Value = _options.CreateUsers },
+                new() { Value = _options.CreateItems },
+                new() { Value = _deletionsAfter },
+            },
+        };
+        return await ReadAsync(command, rejected, cancellationToken);
+    }
+
+    /// <summary>Tells the rows apart that are left; returns how many of them are conflicts.</summary>
+    private async Task<long> FindLeftAsync(int limit, List<(long Line, Finding Finding)> rejected, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(SelectLeft, Connection) { CommandTimeout = 0, Parameters = { new() { Value = limit } } };
+        return await ReadAsync(command, rejected, cancellationToken);
+    }
+
+    /// <summary>Counts rows by type and finding, and names the first of those that are rejected; returns how many are.</summary>
+    private async Task<long> ReadAsync(NpgsqlCommand command, List<(long Line, Finding Finding)> rejected, CancellationToken cancellationToken)
+    {
+        var count = 0L;
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var type = _metrics.TypeOf(reader.GetString(0));
+            var finding = (Finding)reader.GetInt32(1);
+            var rows = reader.GetInt64(2);
+            if (finding == Finding.Duplicate)
+            {
+                _duplicatesByType[type] += rows;
+                continue;
+            }
+
+            _rejectedByType[type] += rows;
+            count += rows;
+            rejected.AddRange(reader.GetFieldValue<long[]>(3).Select(line => (line, finding)));
+        }
+
+        return count;
     }
 }

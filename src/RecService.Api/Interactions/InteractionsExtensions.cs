@@ -11,6 +11,11 @@ internal static class InteractionsExtensions
         builder.Services.AddSingleton<BatchWriter>();
         builder.Services.AddHostedService<IdempotencyKeys>();
         builder
+            .Services.AddOptions<InteractionsOptions>()
+            .BindConfiguration(InteractionsOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<InteractionsOptions>, InteractionsOptionsValidation>();
+        builder
             .Services.AddOptions<RetentionOptions>()
             .BindConfiguration(RetentionOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
             .ValidateOnStart();

@@ -18,7 +18,7 @@ internal sealed class RetentionOptions
     /// </summary>
     public Dictionary<string, TimeSpan> Types { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>How often interactions are looked through.</summary>
+    /// <summary>How often it is looked for what is too old.</summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromHours(1);
 }
 
@@ -51,10 +51,14 @@ internal sealed class RetentionOptionsValidation : IValidateOptions<RetentionOpt
     }
 }
 
-/// <summary>Deletes interactions that are older than their type is kept, a bounded number at a time, in one process at a time.</summary>
+/// <summary>
+/// Deletes interactions that are older than their type is kept, and what is remembered of deleted items for no longer; a bounded number at a time, in
+/// one process at a time.
+/// </summary>
 internal sealed partial class Retention(
     NpgsqlDataSource database,
     IOptions<RetentionOptions> options,
+    IOptions<InteractionsOptions> interactions,
     ServiceMetrics metrics,
     TimeProvider clock,
     ILogger<Retention> logger
@@ -84,6 +88,7 @@ internal sealed partial class Retention(
     public async Task<long> RunAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await connection.ExecuteAsync(Statements.SessionWithoutJit, cancellationToken);
         if (!await connection.ScalarAsync<bool>("SELECT pg_try_advisory_lock($1)", cancellationToken, LockKey))
         {
             return 0;
@@ -91,13 +96,13 @@ internal sealed partial class Retention(
 
         try
         {
-            await connection.ExecuteAsync(Statements.SessionWithoutJit, cancellationToken);
             var deleted = 0L;
             foreach (var (type, age) in options.Value.Types)
             {
                 deleted += await DeleteAsync(connection, type, clock.GetUtcNow() - age, cancellationToken);
             }
 
+            await ForgetDeletedItemsAsync(connection, cancellationToken);
             return deleted;
         }
         finally
@@ -112,11 +117,6 @@ internal sealed partial class Retention(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (options.Value.Types.Count == 0)
-        {
-            return;
-        }
-
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -133,6 +133,15 @@ internal sealed partial class Retention(
             }
 
             await Task.Delay(options.Value.Interval, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task ForgetDeletedItemsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var until = interactions.Value.DeletionsAfter(clock.GetUtcNow());
+        while (await DeletedItems.PruneAsync(connection, until, cancellationToken) == DeletedItems.PruneSize)
+        {
+            await Task.Delay(Pause, clock, cancellationToken);
         }
     }
 
@@ -169,6 +178,6 @@ internal sealed partial class Retention(
     )]
     private partial void LogDeleted(long count, string type, DateTimeOffset before, double milliseconds);
 
-    [LoggerMessage(EventId = 1002, Level = LogLevel.Warning, Message = "Interactions that are too old cannot be deleted; it is tried again")]
+    [LoggerMessage(EventId = 1002, Level = LogLevel.Warning, Message = "What is too old cannot be deleted; it is tried again")]
     private partial void LogFailed(Exception exception);
 }

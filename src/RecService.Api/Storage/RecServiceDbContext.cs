@@ -9,6 +9,8 @@ internal sealed class RecServiceDbContext(DbContextOptions<RecServiceDbContext> 
 
     public DbSet<Item> Items => Set<Item>();
 
+    public DbSet<DeletedItem> DeletedItems => Set<DeletedItem>();
+
     public DbSet<Interaction> Interactions => Set<Interaction>();
 
     public DbSet<TrainingRun> TrainingRuns => Set<TrainingRun>();

@@ -23,7 +23,7 @@ public sealed class PlanTests(ServiceFixture service) : IClassFixture<ServiceFix
     public async Task A_small_batch_leaves_the_settings_of_its_transaction_as_they_were(string rows, string user)
     {
         await StoreAsync(user, "s");
-        await using var writer = await InteractionWriter.BeginAsync(service.Database, DateTimeOffset.UtcNow, Metrics, CancellationToken.None);
+        await using var writer = await InteractionWriter.BeginAsync(service.Database, new(), DateTimeOffset.UtcNow, Metrics, CancellationToken.None);
         (await writer.TryStoreDirectlyAsync(Rows(user, rows), CancellationToken.None)).ShouldNotBeNull();
         (await writer.Connection.ScalarAsync<string>("SHOW enable_seqscan", CancellationToken.None)).ShouldBe("on");
         (await writer.Connection.ScalarAsync<string>("SHOW jit", CancellationToken.None)).ShouldBe("off");
@@ -108,7 +108,7 @@ public sealed class PlanTests(ServiceFixture service) : IClassFixture<ServiceFix
 
     private async Task StoreAsync(string user, string rows)
     {
-        await using var writer = await InteractionWriter.BeginAsync(service.Database, DateTimeOffset.UtcNow, Metrics, CancellationToken.None);
+        await using var writer = await InteractionWriter.BeginAsync(service.Database, new(), DateTimeOffset.UtcNow, Metrics, CancellationToken.None);
         await writer.TryStoreDirectlyAsync(Rows(user, rows), CancellationToken.None);
         await writer.CommitAsync(CancellationToken.None);
     }

@@ -166,6 +166,26 @@ namespace RecService.Api.Storage.Migrations
                         });
                 });
 
+            modelBuilder.Entity("RecService.Api.Storage.Entities.DeletedItem", b =>
+                {
+                    b.Property<string>("ItemId")
+                        .HasColumnType("text")
+                        .HasColumnName("item_id")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("DeletedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("deleted_at");
+
+                    b.HasKey("ItemId")
+                        .HasName("pk_deleted_items");
+
+                    b.HasIndex("DeletedAt")
+                        .HasDatabaseName("ix_deleted_items_deleted_at");
+
+                    b.ToTable("deleted_items", (string)null);
+                });
+
             modelBuilder.Entity("RecService.Api.Storage.Entities.ErasedUser", b =>
                 {
                     b.Property<byte[]>("UserIdHash")
