@@ -182,10 +182,12 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
                     FROM interactions i
                     WHERE i.user_key = u.user_key
                         AND ($4::text[] IS NULL OR EXISTS (
-                            SELECT FROM unnest($4::text[], $5::float8[], $6::float8[]) AS m (type, positive_from, negative_to)
+                            SELECT FROM unnest($4::text[], $5::float8[], $6::float8[], $15::float8[], $16::float8[])
+                                AS m (type, positive_from, negative_to, minimum, maximum)
                             WHERE m.type = i.type
+                                AND {Feedback.IsInRangeSql}
                                 AND (m.positive_from IS NULL OR i.value >= m.positive_from)
-                                AND (m.negative_to IS NULL OR i.value IS NULL OR i.value > m.negative_to)))
+                                AND (i.value <= m.negative_to) IS NOT TRUE))
                     ORDER BY i.occurred_at DESC, i.interaction_key DESC
                     LIMIT $3
                 ) n
@@ -203,6 +205,8 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         command.Parameters.Add(Array(seen?.Types.Select(type => type.ToLowerInvariant()).ToArray() ?? [], NpgsqlDbType.Text));
         command.Parameters.Add(new() { Value = (object?)seen?.Since ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
         FeedbackParameters.Add(command.Parameters, feedback);
+        command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Minimum).ToArray(), NpgsqlDbType.Double));
+        command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Maximum).ToArray(), NpgsqlDbType.Double));
         var users = new Dictionary<string, StoredUser>(StringComparer.Ordinal);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

@@ -118,7 +118,9 @@ internal sealed class EncodedSequences
                             type,
                             options.Types[type].Weight,
                             options.Types[type].PositiveFrom,
-                            options.Types[type].NegativeTo
+                            options.Types[type].NegativeTo,
+                            cutoff.ValueRanges.GetValueOrDefault(type)?.Minimum,
+                            cutoff.ValueRanges.GetValueOrDefault(type)?.Maximum
                         )),
                 ],
             };
