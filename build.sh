@@ -27,9 +27,11 @@ usage: ./build.sh COMMAND
                  requests; RECSERVICE_FAULTS_SEED repeats a run. `test` and `check` have a short form of them
   check          formatting, a build without warnings, and all tests
   bench [NAME]   benchmarks: of the engine (`bench engine`, `bench ranking`); of a service that they start, with a database
-                 in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), and an hour or so of
-                 mixed load with a training run every minute (`bench load MINUTES`); `bench access URL` times refusals of
-                 a running service
+                 in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), an hour or so of
+                 mixed load with a training run every minute (`bench load MINUTES`), and how well it recommends, also to
+                 users whom its model has not seen (`bench quality DIR [--seeds N] [--folds N]`; DIR has train.tsv and
+                 test.tsv: user, tab and item a line, of each user in order of time); `bench access URL` times refusals
+                 of a running service
   help           this text
 
 environment:
@@ -335,7 +337,7 @@ check() {
 
 bench() {
   need_dotnet
-  case ${1:-} in ingest | load) need_postgres ;; esac
+  case ${1:-} in ingest | load | quality) need_postgres ;; esac
   build "$root/tests/RecService.Benchmarks"
   attend dotnet "$(release_of "$root/tests/RecService.Benchmarks" RecService.Benchmarks)" "$@"
 }

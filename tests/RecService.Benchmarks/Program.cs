@@ -19,9 +19,36 @@ switch (args)
         return await IngestBenchmark.RunAsync(count);
     case ["load", var minutes] when IsCount(minutes, out var count):
         return await LoadBenchmark.RunAsync(count);
+    case ["quality", var folder, .. var options] when IsQuality(options, out var seeds, out var folds):
+        return await QualityBenchmark.RunAsync(folder, seeds, folds);
     default:
-        Console.Error.WriteLine("usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | load MINUTES]");
+        Console.Error.WriteLine(
+            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | load MINUTES | quality DIR [--seeds N] [--folds N]]"
+        );
         return 2;
 }
 
 static bool IsCount(string text, out int count) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count > 0;
+
+static bool IsQuality(string[] options, out int seeds, out int folds)
+{
+    (seeds, folds) = (3, 5);
+    while (options is [var name, var value, .. var others])
+    {
+        var taken = name switch
+        {
+            "--seeds" => IsCount(value, out seeds),
+            // Of a single fold, nobody would be left to train on.
+            "--folds" => int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out folds) && folds != 1,
+            _ => false,
+        };
+        if (!taken)
+        {
+            return false;
+        }
+
+        options = others;
+    }
+
+    return options.Length == 0;
+}

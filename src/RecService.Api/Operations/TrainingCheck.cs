@@ -24,6 +24,11 @@ internal sealed class TrainingCheck(RunStore runs, TimeProvider clock) : SharedC
             return HealthCheckResult.Degraded($"{outcome} Failed since the last one that succeeded: {failures}.");
         }
 
+        if (await runs.IsHeldBackAsync(DatabaseLimit, cancellationToken))
+        {
+            return HealthCheckResult.Degraded($"{outcome} Its model is not served, as it ranks worse; the run says than what.");
+        }
+
         // A sentence that names the types would show anonymous callers what the store holds.
         return await runs.UnknownTypesAsync(DatabaseLimit, cancellationToken) is > 0 and var types
             ? HealthCheckResult.Degraded($"{outcome} Types of interactions that Training:Types does not name, and that are not trained on: {types}.")

@@ -49,13 +49,6 @@ internal sealed class EncodedRows
     public static EncodedRows Create(Cutoff cutoff, TrainingOptions options)
     {
         var (space, index) = CountFeatures(cutoff, options.MinimumFeatureCount);
-        var row = new RowBuffer();
-        SparseRows[] blocks =
-        [
-            Encode(cutoff.Users, index.AppendUser, row),
-            Encode(cutoff.Items, index.AppendItem, row),
-            Encode(cutoff.Contexts, index.AppendContext, row),
-        ];
         var holdout = Holdout.Choose(cutoff, options);
         var fit = new List<int>();
         var held = new List<int>();
@@ -64,8 +57,14 @@ internal sealed class EncodedRows
             (holdout[r] ? held : fit).Add(r);
         }
 
-        return new(cutoff, space, index, blocks, [.. fit], [.. held]);
+        return new(cutoff, space, index, Blocks(cutoff, index), [.. fit], [.. held]);
     }
+
+    /// <summary>The same rows and the same split, as a model with other features has them.</summary>
+    public EncodedRows EncodedBy(FeatureSpace space, FeatureIndex index) => new(_cutoff, space, index, Blocks(_cutoff, index), FitRows, HoldoutRows);
+
+    /// <summary>The user of each of the given rows.</summary>
+    public int[] UsersOf(int[] rows) => [.. rows.Select(r => _cutoff.Rows[r].User)];
 
     /// <summary>The given rows as examples that join a user, an item and a context.</summary>
     public ExampleSet Examples(int[] rows)
@@ -93,10 +92,7 @@ internal sealed class EncodedRows
     /// </summary>
     public IReadOnlyList<RankingQuery> HeldOutQueries(TrainingOptions options)
     {
-        var threshold =
-            options.Objective == TrainingObjective.Rating
-                ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity
-                : 1;
+        var threshold = options.Objective == TrainingObjective.Rating ? options.Types.Values.Max(t => t.PositiveFrom) ?? double.NegativeInfinity : 1;
         return
         [
             .. HoldoutRows
@@ -154,6 +150,17 @@ internal sealed class EncodedRows
         }
 
         return builder.Build(minimumCount, history, repeat);
+    }
+
+    private static SparseRows[] Blocks(Cutoff cutoff, FeatureIndex index)
+    {
+        var row = new RowBuffer();
+        return
+        [
+            Encode(cutoff.Users, index.AppendUser, row),
+            Encode(cutoff.Items, index.AppendItem, row),
+            Encode(cutoff.Contexts, index.AppendContext, row),
+        ];
     }
 
     /// <summary>The rows of entities.</summary>

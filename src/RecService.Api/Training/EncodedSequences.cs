@@ -16,16 +16,14 @@ internal sealed class EncodedSequences
 
     private EncodedSequences(Cutoff cutoff, TrainingOptions options)
     {
+        Cutoff = cutoff;
         Rows = cutoff.Rows;
         _dislikes = cutoff.Dislikes.ToLookup(dislike => dislike.User);
         _dislikeWeight = cutoff.Dislikes.Count == 0 ? 1 : cutoff.Dislikes.Average(dislike => dislike.Weight);
         _starts = [.. Enumerable.Range(0, Rows.Count).Where(r => r == 0 || Rows[r].User != Rows[r - 1].User), Rows.Count];
         _held = Holdout.Choose(cutoff, options);
         // Of each user, −1 where none is.
-        _lastHeld =
-        [
-            .. _starts.Skip(1).Zip(_starts, (end, start) => Array.LastIndexOf(_held, value: true, end - 1, end - start)),
-        ];
+        _lastHeld = [.. _starts.Skip(1).Zip(_starts, (end, start) => Array.LastIndexOf(_held, value: true, end - 1, end - start))];
         History = HistoryOf(cutoff, options);
         Repeats = HasRepeats();
         var userIds = options.UserIds ?? History is null;
@@ -36,6 +34,9 @@ internal sealed class EncodedSequences
         _contexts = EncodedRows.Encode(cutoff.Contexts, Index.AppendContext, row);
         Roles = History is null ? null : ItemRoles.Of(Index, cutoff.Items);
     }
+
+    /// <summary>What was read.</summary>
+    public Cutoff Cutoff { get; }
 
     public FeatureSpace Space { get; }
 
@@ -85,14 +86,6 @@ internal sealed class EncodedSequences
                 .Where(r => r != row)
                 .Select(r => new HistoryEvent(Rows[r].Item, RelativeWeight(r), Seconds(r))),
         ];
-    }
-
-    /// <summary>The row of a request: the user, the circumstances and what is given of a history.</summary>
-    public void AppendRequest(RowBuffer request, int row, SparseRow history)
-    {
-        request.Append(_users[Rows[row].User]);
-        request.Append(_contexts[Rows[row].Context]);
-        request.Append(history);
     }
 
     /// <summary>Time of an event in seconds since 1970.</summary>

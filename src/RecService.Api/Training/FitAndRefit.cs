@@ -15,18 +15,23 @@ internal static class FitAndRefit
     /// <summary>Why a run fails that found nothing to learn from.</summary>
     public const string NoUsableRows = "No interaction is usable for training; the run's rows tell by reason why each was dropped.";
 
+    /// <summary>The length of the lists that are measured.</summary>
+    public const int Depth = 10;
+
     public const string FitPhase = "fit";
     public const string RefitPhase = "refit";
 
     /// <param name="encoded">The rows and their split.</param>
     /// <param name="options">The settings.</param>
     /// <param name="start">The state of the fit of a former run with the same holdout; null to start cold.</param>
+    /// <param name="served">The fit that the model being served came from; null when there is none to compare with.</param>
     /// <param name="progress">Called after each epoch.</param>
     /// <param name="cancellationToken">Ends training.</param>
     public static FitOutcome Run(
         EncodedRows encoded,
         TrainingOptions options,
         TrainingState? start,
+        FactorizationModel? served,
         Action<TrainingEpoch> progress,
         CancellationToken cancellationToken
     )
@@ -43,14 +48,15 @@ internal static class FitAndRefit
             return new(
                 Train(encoded, new(settings), options, encoded.AllRows, FitPhase, progress, cancellationToken).Model,
                 settings.Epochs,
-                Metrics: null
+                Metrics: null,
+                Decision: PublishDecision.Unmeasured
             );
         }
 
         var holdout = Holdout(encoded, options, settings);
         var fitting = new Trainer(settings) { KeepsState = options.WarmStart && options.Holdout == HoldoutKind.Hash };
         var fit = Train(encoded, fitting, options, encoded.FitRows, FitPhase, progress, cancellationToken, holdout, start);
-        var metrics = Measure(encoded, options, fit.Model, holdout, cancellationToken);
+        var (metrics, decision) = Measure(encoded, options, fit.Model, served, holdout, cancellationToken);
         // A warm refit goes on from the fit of its own run. A chain of refits would never be stopped by a holdout: each would learn the same rows
         // again, past the epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been
         // learned from, and features may have come that only they have.
@@ -65,7 +71,7 @@ internal static class FitAndRefit
             cancellationToken,
             start: start is null ? null : fit.State
         );
-        return new(refit.Model, fit.BestEpoch, metrics, fit.StartHoldoutLoss, fit.State);
+        return new(refit.Model, fit.BestEpoch, metrics, fit.StartHoldoutLoss, fit.State, decision);
     }
 
     /// <summary>
@@ -112,10 +118,11 @@ internal static class FitAndRefit
     private static NegativeSampling Negatives(EncodedRows encoded, TrainingOptions options, int[] rows) =>
         new(EncodedRows.UserBlock, EncodedRows.ItemBlock, options.NegativesPerPositive, encoded.ItemsByUser(rows));
 
-    private static TrainingMetrics Measure(
+    private static (TrainingMetrics Metrics, PublishDecision Decision) Measure(
         EncodedRows encoded,
         TrainingOptions options,
         FactorizationModel model,
+        FactorizationModel? served,
         ExampleSet holdout,
         CancellationToken cancellationToken
     )
@@ -132,7 +139,6 @@ internal static class FitAndRefit
             BaselineRmse =
                 options.Objective == TrainingObjective.Rating ? ExampleMetrics.Rmse.OfConstant(encoded.MeanTarget(encoded.FitRows), holdout) : null,
         };
-        const int Depth = 10;
         var queries = encoded.HeldOutQueries(options);
         var evaluator = new RankingEvaluator(encoded.Items.Count, encoded.ItemsByUser(encoded.AllRows))
         {
@@ -147,13 +153,57 @@ internal static class FitAndRefit
             new PopularityRanker(encoded.Items.Count, encoded.ItemsByUser(encoded.Positives(encoded.FitRows))).Score,
             cancellationToken
         );
-        return metrics with
+        // As the served model would encode the same rows: it may not know all of their features.
+        var former = served?.Features is { } index ? encoded.EncodedBy(served.Space, index) : null;
+        var formerRanking = former is null
+            ? null
+            : evaluator.Evaluate(queries, new ItemRanker(served!, former.Items), former.Users, former.Contexts, cancellationToken);
+        metrics = metrics with
         {
             RankedPairs = ranking?.Queries,
             HitRate10 = ranking?[RankingMetrics.HitRate, Depth].Mean,
             Ndcg10 = ranking?[RankingMetrics.Ndcg, Depth].Mean,
             PopularityHitRate10 = popularity?[RankingMetrics.HitRate, Depth].Mean,
             PopularityNdcg10 = popularity?[RankingMetrics.Ndcg, Depth].Mean,
+            ServedHitRate10 = formerRanking?[RankingMetrics.HitRate, Depth].Mean,
+            ServedNdcg10 = formerRanking?[RankingMetrics.Ndcg, Depth].Mean,
         };
+        if (options.Objective == TrainingObjective.Implicit)
+        {
+            return (metrics, PublishDecision.ByRanking(ranking, popularity, formerRanking));
+        }
+
+        var biases = new BiasBaseline(encoded.Examples(encoded.FitRows), EncodedRows.UserBlock, EncodedRows.ItemBlock).Predict(holdout);
+        var formerHoldout = former?.Examples(former.HoldoutRows);
+        var decision = PublishDecision.ByErrors(
+            holdout,
+            encoded.UsersOf(encoded.HoldoutRows),
+            scorer.Predict(holdout),
+            biases,
+            formerHoldout is null ? null : new Scorer(served!).Predict(formerHoldout)
+        );
+        return (
+            metrics with
+            {
+                BiasRmse = ErrorOf(biases, holdout),
+                ServedRmse = formerHoldout is null
+                    ? null
+                    : ExampleMetrics.Measure(new Scorer(served!), formerHoldout).GetValueOrDefault(ExampleMetrics.Rmse.Name),
+            },
+            decision
+        );
+    }
+
+    private static double ErrorOf(float[] predictions, ExampleSet examples)
+    {
+        double sum = 0,
+            total = 0;
+        for (var row = 0; row < predictions.Length; row++)
+        {
+            sum += examples.WeightOf(row) * Math.Pow(predictions[row] - examples.Targets[row], 2);
+            total += examples.WeightOf(row);
+        }
+
+        return Math.Sqrt(sum / total);
     }
 }

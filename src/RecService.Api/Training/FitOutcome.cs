@@ -10,6 +10,7 @@ namespace RecService.Api.Training;
 /// <param name="Metrics">Metrics of the fit, which has not seen the holdout; null without one.</param>
 /// <param name="StartHoldoutLoss">The holdout loss that a fit started with that did not start cold.</param>
 /// <param name="State">Where the next run may start from: the state of the fit, which has not seen the holdout; null when none is to be kept.</param>
+/// <param name="Decision">Whether the model is to be served.</param>
 /// <param name="WarmStartedFrom">The run from whose state the fit started; null when it started cold.</param>
 internal sealed record FitOutcome(
     FactorizationModel Model,
@@ -17,6 +18,7 @@ internal sealed record FitOutcome(
     TrainingMetrics? Metrics,
     double? StartHoldoutLoss = null,
     TrainingState? State = null,
+    PublishDecision? Decision = null,
     long? WarmStartedFrom = null
 )
 {

@@ -1,6 +1,8 @@
 using Npgsql;
 using RecService.Api.Models;
+using RecService.Api.Storage;
 using RecService.Api.Telemetry;
+using RecService.Engine.Model;
 using RecService.Engine.Training;
 
 namespace RecService.Api.Training;
@@ -13,6 +15,48 @@ internal sealed record FormerFit(long RunId, TrainingState State);
 /// <summary>Finds the fit that a run may go on from.</summary>
 internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> logger)
 {
+    /// <summary>The fit that the model being served came from, to be compared with; null when there is none, or none that held out the same rows.</summary>
+    public async Task<FactorizationModel?> FindServedAsync(long runId, TrainingOptions options, CancellationToken cancellationToken)
+    {
+        // What is held out as the newest of all moves on, past what the former fit has learned.
+        if (options.Gate == PublishGate.Off || options.Holdout is not (HoldoutKind.Hash or HoldoutKind.NewestOfUsers))
+        {
+            return null;
+        }
+
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var servedRun =
+            await connection.ScalarAsync<object>("SELECT (SELECT run_id FROM models JOIN active_model USING (version))", cancellationToken) as long?;
+        // What was held out then must be what is held out now, or it has learned what it is compared by.
+        if (
+            await StateStore.FindAsync(connection, cancellationToken) is not { } stored
+            || stored.RunId != servedRun
+            || !HoldsOutTheSame(stored, options)
+        )
+        {
+            return null;
+        }
+
+        try
+        {
+            return (await StateStore.LoadAsync(connection, stored, cancellationToken)).Model;
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            logger.NotCompared(runId, stored.RunId, exception.Discreet());
+            return null;
+        }
+    }
+
+    private static bool HoldsOutTheSame(StoredState stored, TrainingOptions options) =>
+        !RunJson
+            .Differences(stored.Settings, RunJson.Write(options))
+            .Intersect(
+                [nameof(options.Objective), nameof(options.Holdout), nameof(options.HoldoutShare), nameof(options.Types)],
+                StringComparer.OrdinalIgnoreCase
+            )
+            .Any();
+
     /// <summary>
     /// Finds where a run may start from; null to start cold. A state is of use only to a run of the same settings: others hold out other rows, of
     /// which the state has learned some, or train something else. That early stopping and metrics speak the truth depends on the first; the second

@@ -10,8 +10,8 @@ namespace RecService.Api.Training;
 internal sealed class RunCompletion(NpgsqlDataSource database, ActiveModelSignal activeModel, TimeProvider clock, ILogger<RunCompletion> logger)
 {
     /// <summary>
-    /// Stores the model and the state, makes the model the active one and ends the run, all or nothing: nothing when the run has been cancelled, or
-    /// another process has the lock.
+    /// Stores the model, makes it the active one and stores the state, unless it is to be held back, and ends the run, all or nothing: nothing when the
+    /// run has been cancelled, or another process has the lock.
     /// </summary>
     public async Task StoreAsync(TrainingRun run, TrainingOptions options, Cutoff cutoff, FitOutcome outcome, CancellationToken cancellationToken)
     {
@@ -21,12 +21,16 @@ internal sealed class RunCompletion(NpgsqlDataSource database, ActiveModelSignal
         await RunLock.NoticeDeadClientAsync(connection, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var erased = await Erasures.SinceAsync(connection, cutoff.ErasureHorizon, cancellationToken);
-        outcome = outcome.Without(erased);
+        outcome = outcome.Without(erased) with { Decision = options.Gate == PublishGate.On ? outcome.Decision : null };
         var metrics = outcome.Metrics is null ? null : RunJson.Write(outcome.Metrics);
         var now = clock.GetUtcNow();
         var (version, size) = await ModelStore.InsertAsync(connection, run, metrics, outcome.Model, erased.Horizon, now, cancellationToken);
-        await StateStore.ReplaceAsync(connection, run.RunId, outcome.State, cancellationToken);
-        await ModelStore.ActivateAsync(connection, version, now, cancellationToken);
+        if (outcome.Decision?.Publish ?? true)
+        {
+            await StateStore.ReplaceAsync(connection, run.RunId, outcome.State, cancellationToken);
+            await ModelStore.ActivateAsync(connection, version, now, cancellationToken);
+        }
+
         // The run's own row is locked no sooner, so that the run can be cancelled until then.
         if (!await RunStore.RecordSuccessAsync(connection, run.RunId, outcome, metrics, version, erased.Horizon, now, cancellationToken))
         {
@@ -37,6 +41,11 @@ internal sealed class RunCompletion(NpgsqlDataSource database, ActiveModelSignal
         await ChangeLog.PruneAsync(connection, cutoff.DatabaseSnapshot, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         activeModel.Notify();
+        if (outcome.Decision is { Reason: { } reason, Publish: var published })
+        {
+            logger.Decided(run.RunId, published, reason);
+        }
+
         logger.RunSucceeded(run.RunId, (now - run.StartedAt).TotalSeconds, version, size);
         if (pruned > 0)
         {

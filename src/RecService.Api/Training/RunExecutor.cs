@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using RecService.Api.Storage.Entities;
 using RecService.Api.Telemetry;
+using RecService.Engine.Model;
 
 namespace RecService.Api.Training;
 
@@ -19,12 +20,13 @@ internal sealed class RunExecutor(
         var cutoff = await reader.ReadAsync(options, cancellationToken);
         await runs.RecordCutoffAsync(run.RunId, cutoff, cancellationToken);
         var former = await formerFits.FindAsync(run.RunId, options, cancellationToken);
+        var served = await formerFits.FindServedAsync(run.RunId, options, cancellationToken);
         var epochs = Channel.CreateUnbounded<TrainingEpoch?>(new() { SingleReader = true });
         var recording = RecordEpochsAsync(run.RunId, epochs.Reader);
         FitOutcome outcome;
         try
         {
-            outcome = await OnThreadOfItsOwn(() => Fit(run.RunId, cutoff, options, former, epochs.Writer, cancellationToken));
+            outcome = await OnThreadOfItsOwn(() => Fit(run.RunId, cutoff, options, former, served, epochs.Writer, cancellationToken));
         }
         finally
         {
@@ -39,6 +41,7 @@ internal sealed class RunExecutor(
         Cutoff cutoff,
         TrainingOptions options,
         FormerFit? former,
+        FactorizationModel? served,
         ChannelWriter<TrainingEpoch?> epochs,
         CancellationToken cancellationToken
     )
@@ -47,7 +50,7 @@ internal sealed class RunExecutor(
         {
             var sequences = EncodedSequences.Create(cutoff, options);
             logger.RowsRead(runId, cutoff.Rows.Count, cutoff.Users.Count, cutoff.Items.Count, sequences.Space.ColumnCount);
-            return SequenceFitAndRefit.Run(sequences, options, Report, cancellationToken);
+            return SequenceFitAndRefit.Run(sequences, options, served, Report, cancellationToken);
         }
 
         var encoded = EncodedRows.Create(cutoff, options);
@@ -57,7 +60,7 @@ internal sealed class RunExecutor(
             logger.StartsWarm(runId, former.RunId);
             try
             {
-                return FitAndRefit.Run(encoded, options, former.State, Report, cancellationToken) with { WarmStartedFrom = former.RunId };
+                return FitAndRefit.Run(encoded, options, former.State, served, Report, cancellationToken) with { WarmStartedFrom = former.RunId };
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
@@ -66,7 +69,7 @@ internal sealed class RunExecutor(
                 epochs.TryWrite(null);
             }
         }
-        return FitAndRefit.Run(encoded, options, start: null, Report, cancellationToken);
+        return FitAndRefit.Run(encoded, options, start: null, served, Report, cancellationToken);
 
         void Report(TrainingEpoch epoch)
         {

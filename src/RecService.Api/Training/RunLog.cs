@@ -90,4 +90,18 @@ internal static partial class RunLog
         Message = "The connection that holds the right to train is lost; training run {RunId} stops"
     )]
     public static partial void LockLost(this ILogger logger, long runId, Exception exception);
+
+    [LoggerMessage(
+        EventId = 2020,
+        Level = LogLevel.Warning,
+        Message = "Training run {RunId} has decided that its model is served: {Published}. {Reason}"
+    )]
+    public static partial void Decided(this ILogger logger, long runId, bool published, string reason);
+
+    [LoggerMessage(
+        EventId = 2021,
+        Level = LogLevel.Warning,
+        Message = "Training run {RunId} is not compared with the model that is served: the state of run {FormerRunId} cannot be read"
+    )]
+    public static partial void NotCompared(this ILogger logger, long runId, long formerRunId, Exception exception);
 }

@@ -174,7 +174,7 @@ internal sealed class RunStore(
         const string sql = """
             UPDATE training_runs
             SET status = 'succeeded', finished_at = $2, metrics = $3, best_epoch = $4, model_version = $5, warm_started_from = $6, start_holdout_loss = $7,
-                erasure_horizon = $8
+                erasure_horizon = $8, published = $9, publish_reason = $10
             WHERE run_id = $1 AND status = 'running' AND cancel_requested_at IS NULL
             """;
         await using var command = new NpgsqlCommand(sql, connection)
@@ -189,6 +189,8 @@ internal sealed class RunStore(
                 new() { Value = (object?)outcome.WarmStartedFrom ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint },
                 new() { Value = (object?)outcome.StartHoldoutLoss ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
                 new() { Value = erasureHorizon },
+                new() { Value = outcome.Decision?.Publish ?? true },
+                new() { Value = (object?)outcome.Decision?.Reason ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
             },
         };
         return await command.ExecuteNonQueryAsync(cancellationToken) == 1;
@@ -239,6 +241,19 @@ internal sealed class RunStore(
         return (last, await context.TrainingRuns.CountAsync(run => run.RunId > success && run.Status == TrainingRunStatus.Failed, cancellationToken));
     }
 
+    /// <summary>Whether the last run that succeeded kept its model from being served.</summary>
+    public async Task<bool> IsHeldBackAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.Database.SetCommandTimeout(limit);
+        // One that was activated all the same is no longer held back.
+        return await context
+            .TrainingRuns.Where(run => run.Status == TrainingRunStatus.Succeeded)
+            .OrderByDescending(run => run.RunId)
+            .Take(1)
+            .AnyAsync(run => run.Published == false && !context.ActiveModels.Any(active => active.Version == run.ModelVersion), cancellationToken);
+    }
+
     /// <summary>How many types of interactions the last run that succeeded had to leave out, as the settings do not name them.</summary>
     public async Task<int> UnknownTypesAsync(TimeSpan limit, CancellationToken cancellationToken)
     {
@@ -249,7 +264,9 @@ internal sealed class RunStore(
             .OrderByDescending(run => run.RunId)
             .Select(run => run.Rows)
             .FirstOrDefaultAsync(cancellationToken);
-        return RunJson.Read<TrainingRowCounts>(rows)?.Dropped.Keys.Count(reason => reason.StartsWith(RowCollector.TypeNotMapped, StringComparison.Ordinal))
+        return RunJson
+            .Read<TrainingRowCounts>(rows)
+            ?.Dropped.Keys.Count(reason => reason.StartsWith(RowCollector.TypeNotMapped, StringComparison.Ordinal))
             ?? 0;
     }
 

@@ -80,6 +80,7 @@ public sealed class TrainingOptions
         nameof(Deterministic),
         nameof(MinimumFeatureCount),
         nameof(RankingSample),
+        nameof(Gate),
         nameof(KeepModels),
         nameof(KeepRuns),
     ];
@@ -180,6 +181,11 @@ public sealed class TrainingOptions
 
     /// <summary>The share of rows, or of users, held out; above 0 and at most 0.5.</summary>
     public double HoldoutShare { get; set; } = 0.1;
+
+    /// <summary>
+    /// Objective <c>next</c>: whether a model that ranks the holdout worse than popularity, or than the one that is served, is stored and not served.
+    /// </summary>
+    public PublishGate Gate { get; set; } = PublishGate.On;
 
     /// <summary>The most held-out pairs that HR@10 and NDCG@10 are measured on; more are sampled. At least 1.</summary>
     public int RankingSample { get; set; } = 2_000;

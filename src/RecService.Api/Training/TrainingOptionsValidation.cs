@@ -17,11 +17,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
 
         Require(Enum.IsDefined(options.Objective), "Objective", "must be one of Implicit, Rating, Next");
         Require(Enum.IsDefined(options.Interaction), "Interaction", "must be one of FieldPooled, Plain, FieldWeighted");
-        Require(
-            options.Holdout is not { } holdout || Enum.IsDefined(holdout),
-            "Holdout",
-            "must be one of Hash, Newest, NewestOfUsers, None"
-        );
+        Require(options.Holdout is not { } holdout || Enum.IsDefined(holdout), "Holdout", "must be one of Hash, Newest, NewestOfUsers, None");
         Require(
             options.Schedule is null || RunSchedule.TryParse(options.Schedule, out _),
             "Schedule",
@@ -50,6 +46,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.MinimumFeatureCount >= 1, "MinimumFeatureCount", "must be at least 1");
         Require(options.HoldoutShare is > 0 and <= 0.5, "HoldoutShare", "must be above 0 and at most 0.5");
         Require(options.RankingSample >= 1, "RankingSample", "must be at least 1");
+        Require(Enum.IsDefined(options.Gate), "Gate", "must be one of On, Off");
         Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must be from 1 to 1000");
         // The schedule goes by the last two runs.
         Require(options.KeepRuns is >= 2 and <= 100_000, "KeepRuns", "must be from 2 to 100000");

@@ -24,6 +24,9 @@ namespace RecService.Api.Training;
 /// <param name="StartHoldoutLoss">The holdout loss of that state, before the first epoch.</param>
 /// <param name="Metrics">Metrics of the fit on the holdout; null without a holdout.</param>
 /// <param name="ModelVersion">The model that came of it.</param>
+/// <param name="Published">Whether the run made its model the one that is served; null until it has succeeded.</param>
+/// <param name="PublishReason">Why not, in which case the model can be activated all the same; or why it was served though little is known of
+/// it.</param>
 /// <param name="Error">Why it failed or was cancelled.</param>
 internal sealed record TrainingRunResponse(
     long RunId,
@@ -42,6 +45,8 @@ internal sealed record TrainingRunResponse(
     double? StartHoldoutLoss,
     TrainingMetrics? Metrics,
     long? ModelVersion,
+    bool? Published,
+    string? PublishReason,
     string? Error
 )
 {
@@ -63,6 +68,8 @@ internal sealed record TrainingRunResponse(
             run.StartHoldoutLoss,
             RunJson.Read<TrainingMetrics>(run.Metrics),
             run.ModelVersion,
+            run.Published,
+            run.PublishReason,
             run.Error
         );
 }
@@ -108,6 +115,18 @@ internal sealed record TrainingEpoch(
 /// <param name="Ndcg10">Normalised discounted cumulative gain at ten.</param>
 /// <param name="PopularityHitRate10">The same for a ranking by popularity.</param>
 /// <param name="PopularityNdcg10">The same for a ranking by popularity.</param>
+/// <param name="HitRate10Interval">Objective <c>next</c>: where the hit rate lies for other users of the same kind, from and to (95 %).</param>
+/// <param name="Ndcg10Interval">Objective <c>next</c>: the same of NDCG.</param>
+/// <param name="Mrr">Objective <c>next</c>: the mean reciprocal rank among the whole catalogue.</param>
+/// <param name="Coverage10">Objective <c>next</c>: the share of the catalogue that is among the first ten of any of the rankings.</param>
+/// <param name="ItemKnnHitRate10">Objective <c>next</c>: the hit rate of a ranking by the items nearest to those of the user; null where these would
+/// take too long to find.</param>
+/// <param name="ItemKnnNdcg10">The same of NDCG.</param>
+/// <param name="ServedHitRate10">The hit rate of the fit that the model being served came from, on the same rows; null when
+/// there was none to compare with.</param>
+/// <param name="ServedNdcg10">The same of NDCG.</param>
+/// <param name="BiasRmse">Root mean squared error of the biases of user and item alone (objective <c>rating</c>).</param>
+/// <param name="ServedRmse">That of the fit that the model being served came from, on the same rows; null when there was none to compare with.</param>
 internal sealed record TrainingMetrics(
     int HoldoutRows,
     double? Rmse = null,
@@ -119,7 +138,17 @@ internal sealed record TrainingMetrics(
     double? HitRate10 = null,
     double? Ndcg10 = null,
     double? PopularityHitRate10 = null,
-    double? PopularityNdcg10 = null
+    double? PopularityNdcg10 = null,
+    double[]? HitRate10Interval = null,
+    double[]? Ndcg10Interval = null,
+    double? Mrr = null,
+    double? Coverage10 = null,
+    double? ItemKnnHitRate10 = null,
+    double? ItemKnnNdcg10 = null,
+    double? ServedHitRate10 = null,
+    double? ServedNdcg10 = null,
+    double? BiasRmse = null,
+    double? ServedRmse = null
 );
 
 /// <summary>A page of training runs, newest first.</summary>

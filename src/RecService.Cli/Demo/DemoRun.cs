@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using RecService.Cli.Commands;
 using RecService.Cli.Service;
 using static RecService.Cli.Demo.DemoOutput;
@@ -121,6 +122,8 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
                 case "running":
                     await Task.Delay(TimeSpan.FromMilliseconds(500), cancellation);
                     continue;
+                case "succeeded" when run is { ModelVersion: { } version, Published: false }:
+                    throw new CommandFailedException($"model {version} was trained, and is not served: {run.PublishReason}");
                 case "succeeded" when run.ModelVersion is not null:
                     return run;
                 default:
@@ -155,15 +158,15 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         }
 
         output.Heading(
-            metrics.GetValueOrDefault("holdoutRows") is { } holdoutRows ? $"Holdout metrics, {Number((long)holdoutRows)} rows" : "Holdout metrics"
+            Measured("holdoutRows") is { } holdoutRows ? $"Holdout metrics, {Number((long)holdoutRows)} rows" : "Holdout metrics"
         );
         var shown = new List<string[]>();
-        Add("RMSE", "rmse", ("baselineRmse", "by the mean rating"));
+        Add("RMSE", "rmse", ("baselineRmse", "by the mean rating"), ("biasRmse", "by the biases of users and items"));
         Add("MAE", "mae");
         Add("log loss", "logLoss");
         Add("AUC", "auc");
         Add("hit rate @10", "hitRate10", ("popularityHitRate10", "by popularity"), ("itemKnnHitRate10", "by item-kNN"));
-        if (data.BestHitRate is { } best && metrics.GetValueOrDefault("hitRate10") is not null)
+        if (data.BestHitRate is { } best && Measured("hitRate10") is not null)
         {
             shown.Add(["hit rate @10, best attainable", Number(best), "by the probabilities that the data were drawn from"]);
         }
@@ -171,9 +174,11 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         Add("NDCG @10", "ndcg10", ("popularityNdcg10", "by popularity"), ("itemKnnNdcg10", "by item-kNN"));
         output.Table(["metric", ">value", "compare"], shown);
 
+        double? Measured(string key) => metrics.GetValueOrDefault(key) is { ValueKind: JsonValueKind.Number } number ? number.GetDouble() : null;
+
         void Add(string name, string key, params ReadOnlySpan<(string Key, string By)> baselines)
         {
-            if (metrics.GetValueOrDefault(key) is not { } value)
+            if (Measured(key) is not { } value)
             {
                 return;
             }
@@ -181,7 +186,7 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
             var compare = new List<string>();
             foreach (var baseline in baselines)
             {
-                if (metrics.GetValueOrDefault(baseline.Key) is { } other)
+                if (Measured(baseline.Key) is { } other)
                 {
                     compare.Add($"{Number(other)} {baseline.By}");
                 }

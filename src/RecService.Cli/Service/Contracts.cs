@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace RecService.Cli.Service;
 
 internal sealed record UserLine(string UserId, IReadOnlyList<string> Tags, IReadOnlyDictionary<string, object> Attributes);
@@ -33,8 +35,10 @@ internal sealed record TrainingRun(
     TrainingRows? Rows,
     IReadOnlyList<TrainingEpoch> Epochs,
     int? BestEpoch,
-    IReadOnlyDictionary<string, double?>? Metrics,
+    IReadOnlyDictionary<string, JsonElement>? Metrics,
     long? ModelVersion,
+    bool? Published,
+    string? PublishReason,
     string? Error
 );
 

@@ -108,6 +108,10 @@ internal readonly unsafe struct Adam(StepContext context) : ISolver<Adam>
 
     private const float SquaredEpsilon = 1e-16f;
 
+    // By Cauchy and Schwarz, m² ≤ 52.9 s: (1 − β₁)² / ((1 − β₁² / β₂) (1 − β₂)). Where threads overwrite each other's sums, a new m may meet an s of
+    // long ago, and the step would be without bound.
+    private const float LeastSquaresOfMean = 1 / 64f;
+
     public static int Planes => 3;
 
     public static Adam Of(in StepContext context) => new(context);
@@ -123,10 +127,13 @@ internal readonly unsafe struct Adam(StepContext context) : ISolver<Adam>
         where TLanes : ILanes<TVector>
     {
         var mean = TLanes.MultiplyAdd(TLanes.Of(Beta1), TLanes.Load(at + plane), TLanes.Multiply(TLanes.Of(1 - Beta1), gradient));
-        var squares = TLanes.MultiplyAdd(
-            TLanes.Of(Beta2),
-            TLanes.Load(at + (2 * plane)),
-            TLanes.Multiply(TLanes.Of(1 - Beta2), TLanes.Multiply(gradient, gradient))
+        var squares = TLanes.Max(
+            TLanes.MultiplyAdd(
+                TLanes.Of(Beta2),
+                TLanes.Load(at + (2 * plane)),
+                TLanes.Multiply(TLanes.Of(1 - Beta2), TLanes.Multiply(gradient, gradient))
+            ),
+            TLanes.Multiply(TLanes.Of(LeastSquaresOfMean), TLanes.Multiply(mean, mean))
         );
         TLanes.Store(mean, at + plane);
         TLanes.Store(squares, at + (2 * plane));

@@ -150,7 +150,7 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
         var outcomes = new List<FitOutcome>();
         for (var run = 0; run < 3; run++)
         {
-            outcomes.Add(FitAndRefit.Run(set, options, outcomes.LastOrDefault()?.State, _ => { }, CancellationToken.None));
+            outcomes.Add(FitAndRefit.Run(set, options, outcomes.LastOrDefault()?.State, served: null, _ => { }, CancellationToken.None));
             (outcomes[run].StartHoldoutLoss is not null).ShouldBe(run > 0);
         }
 

@@ -33,6 +33,8 @@ internal sealed class TrainingRunConfiguration : IEntityTypeConfiguration<Traini
         builder.Property(run => run.CutoffSnapshot).HasColumnName("cutoff_snapshot");
         builder.Property(run => run.DatabaseId).HasColumnName("database_id");
         builder.Property(run => run.Rows).HasColumnName("rows").HasColumnType("jsonb");
+        builder.Property(run => run.Published).HasColumnName("published");
+        builder.Property(run => run.PublishReason).HasColumnName("publish_reason");
         builder.Property(run => run.Epochs).HasColumnName("epochs").HasColumnType("jsonb").HasDefaultValueSql("'[]'");
         builder.Property(run => run.Metrics).HasColumnName("metrics").HasColumnType("jsonb");
         builder.Property(run => run.BestEpoch).HasColumnName("best_epoch");

@@ -68,6 +68,12 @@ internal sealed class TrainingRun
 
     public long? ModelVersion { get; set; }
 
+    /// <summary>Whether the run made its model the one that is served.</summary>
+    public bool? Published { get; set; }
+
+    /// <summary>Why not, or why it did though little is known of it.</summary>
+    public string? PublishReason { get; set; }
+
     /// <summary>Why the run failed or was cancelled.</summary>
     public string? Error { get; set; }
 }

@@ -17,7 +17,7 @@ namespace RecService.Api.Storage.Migrations
         {
 #pragma warning disable 612, 618
             modelBuilder
-                .HasAnnotation("ProductVersion", "10.0.14")
+                .HasAnnotation("ProductVersion", "10.0.15")
                 .HasAnnotation("Relational:MaxIdentifierLength", 63);
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
@@ -516,13 +516,13 @@ namespace RecService.Api.Storage.Migrations
                         .HasColumnName("epochs")
                         .HasDefaultValueSql("'[]'");
 
-                    b.Property<string>("Error")
-                        .HasColumnType("text")
-                        .HasColumnName("error");
-
                     b.Property<long>("ErasureHorizon")
                         .HasColumnType("bigint")
                         .HasColumnName("erasure_horizon");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("text")
+                        .HasColumnName("error");
 
                     b.Property<DateTimeOffset?>("FinishedAt")
                         .HasColumnType("timestamp with time zone")
@@ -540,6 +540,14 @@ namespace RecService.Api.Storage.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("objective");
+
+                    b.Property<string>("PublishReason")
+                        .HasColumnType("text")
+                        .HasColumnName("publish_reason");
+
+                    b.Property<bool?>("Published")
+                        .HasColumnType("boolean")
+                        .HasColumnName("published");
 
                     b.Property<string>("Rows")
                         .HasColumnType("jsonb")
