@@ -167,9 +167,10 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
                    CASE WHEN $2 THEN ARRAY(
                        SELECT DISTINCT i.item_key
                        FROM interactions i
+                       LEFT JOIN {FeedbackParameters.Table(9)} ON lower(m.type) = lower(i.type)
                        WHERE i.user_key = u.user_key
-                           AND ((lower(i.type) = ANY($7) AND ($8 IS NULL OR i.occurred_at >= $8))
-                               OR EXISTS (SELECT FROM {FeedbackParameters.Table(9)} WHERE lower(m.type) = lower(i.type) AND {Feedback.IsNegativeSql})))
+                           AND ((lower(i.type) = ANY($7) AND ($8 IS NULL OR i.occurred_at >= $8) AND {Feedback.IsInRangeSql})
+                               OR {Feedback.IsNegativeSql}))
                    ELSE ARRAY[]::bigint[] END,
                    h.items, h.types, h.times
             FROM users u

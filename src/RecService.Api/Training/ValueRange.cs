@@ -8,7 +8,7 @@ namespace RecService.Api.Training;
 internal sealed record ValueRange(double? Minimum, double? Maximum)
 {
     /// <summary>Fewer values than this tell nothing of their range.</summary>
-    public const int FewestValues = 100;
+    public const int FewestValues = 20;
 
     /// <summary>The share of the values, but at least one, that the inferred range does not go by.</summary>
     private const double FarShare = 0.001;

@@ -11,7 +11,7 @@ public sealed class OutOfRangeRatingTests(OutOfRangeRatingTests.Service service)
     {
         await service.Client.PostRatingsAsync(users: 20, items: 10);
         await PostAsync("u0", "i4", "rating", 1_000);
-        // A type whose values have bounds in the settings, and one whose values do not matter.
+        // A type whose values have bounds in the settings, which spell it their way, and one whose values do not matter.
         await PostAsync("u1", "i0", "stars", 0);
         await PostAsync("u1", "i1", "stars", 5.5);
         await PostAsync("u1", "i2", "stars", 5);
@@ -24,11 +24,12 @@ public sealed class OutOfRangeRatingTests(OutOfRangeRatingTests.Service service)
         rows.GetProperty("dropped").GetProperty("value-out-of-range").GetInt32().ShouldBe(3);
         rows.GetProperty("used").GetInt32().ShouldBe(200);
         rows.GetProperty("valueRanges").GetProperty("rating").GetProperty("maximum").GetDouble().ShouldBeInRange(5, 100);
-        var stars = rows.GetProperty("valueRanges").GetProperty("stars");
+        var stars = rows.GetProperty("valueRanges").GetProperty("Stars");
         stars.GetProperty("minimum").GetDouble().ShouldBe(1);
         stars.GetProperty("maximum").GetDouble().ShouldBe(5);
-        rows.GetProperty("valueRanges").EnumerateObject().Select(range => range.Name).ShouldBe(["rating", "stars"], ignoreOrder: true);
+        rows.GetProperty("valueRanges").EnumerateObject().Select(range => range.Name).ShouldBe(["rating", "Stars"], ignoreOrder: true);
 
+        await service.Client.UntilServedAsync(run.GetProperty("modelVersion").GetInt64());
         var scores = await service.Client.PostJsonAsync(
             "/v1/scores",
             new JsonObject { ["userId"] = "u0", ["itemIds"] = new JsonArray("i4", "i0") }

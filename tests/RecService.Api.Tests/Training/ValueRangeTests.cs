@@ -63,7 +63,8 @@ public sealed class ValueRangeTests
     [Fact]
     public void Few_values_tell_nothing_of_their_range_and_neither_do_values_that_are_all_the_same()
     {
-        Of(Enumerable.Range(0, 98).Select(n => 1.0 + (n % 5)).Append(1_000)).ShouldBe(ValueRange.Any);
+        Of(Enumerable.Range(0, 18).Select(n => 1.0 + (n % 5)).Append(1_000)).ShouldBe(ValueRange.Any);
+        Of(Enumerable.Range(0, 19).Select(n => 1.0 + (n % 5)).Append(1_000)).Holds(1_000).ShouldBeFalse();
         Of(Enumerable.Repeat(5.0, 1_000)).ShouldBe(ValueRange.Any);
         Of([]).ShouldBe(ValueRange.Any);
     }
