@@ -50,7 +50,7 @@ internal sealed class RunExecutor(
         {
             var sequences = EncodedSequences.Create(cutoff, options);
             logger.RowsRead(runId, cutoff.Rows.Count, cutoff.Users.Count, cutoff.Items.Count, sequences.Space.ColumnCount);
-            return SequenceFitAndRefit.Run(sequences, options, served, Report, cancellationToken);
+            return SequenceFitAndRefit.Run(sequences, options, served, Report, cancellationToken).With(sequences.Findings);
         }
 
         var encoded = EncodedRows.Create(cutoff, options);
@@ -60,7 +60,10 @@ internal sealed class RunExecutor(
             logger.StartsWarm(runId, former.RunId);
             try
             {
-                return FitAndRefit.Run(encoded, options, former.State, served, Report, cancellationToken) with { WarmStartedFrom = former.RunId };
+                return FitAndRefit.Run(encoded, options, former.State, served, Report, cancellationToken).With(encoded.Findings) with
+                {
+                    WarmStartedFrom = former.RunId,
+                };
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
@@ -69,7 +72,7 @@ internal sealed class RunExecutor(
                 epochs.TryWrite(null);
             }
         }
-        return FitAndRefit.Run(encoded, options, start: null, served, Report, cancellationToken);
+        return FitAndRefit.Run(encoded, options, start: null, served, Report, cancellationToken).With(encoded.Findings);
 
         void Report(TrainingEpoch epoch)
         {

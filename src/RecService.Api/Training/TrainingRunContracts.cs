@@ -22,7 +22,7 @@ namespace RecService.Api.Training;
 /// <param name="WarmStartedFrom">The run from whose state the fit started, and the refit from that of the fit; null when both started from scratch,
 /// and until the run has succeeded.</param>
 /// <param name="StartHoldoutLoss">The holdout loss of that state, before the first epoch.</param>
-/// <param name="Metrics">Metrics of the fit on the holdout; null without a holdout.</param>
+/// <param name="Metrics">Metrics of the fit on the holdout, and what is to be told of the data; null without either.</param>
 /// <param name="ModelVersion">The model that came of it.</param>
 /// <param name="Published">Whether the run made its model the one that is served; null until it has succeeded.</param>
 /// <param name="PublishReason">Why not, in which case the model can be activated all the same; or why it was served though little is known of
@@ -102,8 +102,8 @@ internal sealed record TrainingEpoch(
     double Seconds
 );
 
-/// <summary>Metrics on the holdout, of the fit that has not seen it.</summary>
-/// <param name="HoldoutRows">Rows held out.</param>
+/// <summary>Metrics on the holdout, of the fit that has not seen it, and what is to be told of the data.</summary>
+/// <param name="HoldoutRows">Rows held out; 0 without a holdout.</param>
 /// <param name="Rmse">Root mean squared error (objective <c>rating</c>).</param>
 /// <param name="Mae">Mean absolute error (objective <c>rating</c>).</param>
 /// <param name="BaselineRmse">Root mean squared error of the mean training value.</param>
@@ -127,6 +127,10 @@ internal sealed record TrainingEpoch(
 /// <param name="ServedNdcg10">The same of NDCG.</param>
 /// <param name="BiasRmse">Root mean squared error of the biases of user and item alone (objective <c>rating</c>).</param>
 /// <param name="ServedRmse">That of the fit that the model being served came from, on the same rows; null when there was none to compare with.</param>
+/// <param name="Clipped">How many numbers lie so far from the others that they were clipped, by attribute such as <c>user.attributes.age</c> or
+/// <c>context.hour</c>: one for each user and item, and one for each row of a context. Only attributes that have some.</param>
+/// <param name="MixedAttributes">Attributes that are numbers in one place and texts or booleans in another, and so are two features; null when there is
+/// none.</param>
 internal sealed record TrainingMetrics(
     int HoldoutRows,
     double? Rmse = null,
@@ -148,7 +152,9 @@ internal sealed record TrainingMetrics(
     double? ServedHitRate10 = null,
     double? ServedNdcg10 = null,
     double? BiasRmse = null,
-    double? ServedRmse = null
+    double? ServedRmse = null,
+    IReadOnlyDictionary<string, long>? Clipped = null,
+    IReadOnlyList<string>? MixedAttributes = null
 );
 
 /// <summary>A page of training runs, newest first.</summary>
