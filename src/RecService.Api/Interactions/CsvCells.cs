@@ -7,6 +7,11 @@ namespace RecService.Api.Interactions;
 /// <summary>How cells of CSV, none of them empty, become values of an interaction.</summary>
 internal static class CsvCells
 {
+    private const char DeclaresType = ':';
+
+    /// <summary>What a column declares that holds numbers, and not texts.</summary>
+    private const string NumberType = "number";
+
     public static ReadCell Text(Func<InteractionInput, string, InteractionInput> set) => (_, _, input, cell) => set(input, cell);
 
     public static ReadCell Number(Func<InteractionInput, double, InteractionInput> set) =>
@@ -21,21 +26,44 @@ internal static class CsvCells
 
     public static ReadCell Texts(Func<InteractionInput, string[], InteractionInput> set) => (_, _, input, cell) => set(input, cell.Split('|'));
 
-    /// <summary>A value among others, by the name behind the first dot of its header.</summary>
+    /// <summary>A column whose header has a declaration of its type behind the name, which is not part of the name; as it is without one.</summary>
+    public static (string Name, string? Type) Declared(string header) =>
+        header.LastIndexOf(DeclaresType) is >= 0 and var colon ? (header[..colon], header[(colon + 1)..]) : (header, null);
+
+    /// <summary>Why a column of named values cannot have the type that it declares; null when it can.</summary>
+    public static string? TypeProblem(string? type) =>
+        type is null or "text" or NumberType ? null : "declares a type that is not one of text, number";
+
+    /// <summary>A value among others, by the name behind the first dot of its header: a text, or of the type that the header declares.</summary>
     public static ReadCell Feature(
         Func<InteractionInput, IReadOnlyDictionary<string, AttributeValue>?> get,
         Func<InteractionInput, Dictionary<string, AttributeValue>, InteractionInput> set
     ) =>
         (errors, header, input, cell) =>
         {
-            if (ExternalId.TextProblem(cell, Features.MaxTextLength) is { } problem)
+            var (column, type) = Declared(header);
+            AttributeValue value;
+            if (type == NumberType)
+            {
+                if (!double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !double.IsFinite(number))
+                {
+                    return Wrong(errors, header, "must be a number", input);
+                }
+
+                value = AttributeValue.Of(number);
+            }
+            else if (ExternalId.TextProblem(cell, Features.MaxTextLength) is { } problem)
             {
                 return Wrong(errors, header, problem, input);
+            }
+            else
+            {
+                value = AttributeValue.Of(cell);
             }
 
             // Those of this row so far.
             var values = (Dictionary<string, AttributeValue>?)get(input) ?? new(StringComparer.Ordinal);
-            values[header[(header.IndexOf('.', StringComparison.Ordinal) + 1)..]] = AttributeValue.Of(cell);
+            values[column[(column.IndexOf('.', StringComparison.Ordinal) + 1)..]] = value;
             return set(input, values);
         };
 

@@ -11,8 +11,8 @@ namespace RecService.Api.Interactions;
 internal readonly record struct CsvRow(long Line, InteractionInput? Interaction, FieldErrors Errors);
 
 /// <summary>
-/// Interactions as CSV with a header row. Tags are separated by <c>|</c>; a column <c>context.device</c> holds the context key <c>device</c>,
-/// always as text. An empty cell is a value left out.
+/// Interactions as CSV with a header row. Tags are separated by <c>|</c>; a column <c>context.device</c> holds the context key <c>device</c> as text, a
+/// column <c>context.hour:number</c> the key <c>hour</c> as a number: names of keys hold no colon. An empty cell is a value left out.
 /// </summary>
 internal static class CsvInteractions
 {
@@ -84,7 +84,7 @@ internal static class CsvInteractions
             {
                 errors.Add(name, "is not a known column");
             }
-            else if (column.HasNames && Features.NameProblem(name[(column.Name.Length + 1)..]) is { } problem)
+            else if (column.HasNames && NamedProblem(name, column) is { } problem)
             {
                 errors.Add(name, problem);
             }
@@ -94,7 +94,7 @@ internal static class CsvInteractions
             }
         }
 
-        foreach (var repeated in header.GroupBy(name => name, StringComparer.Ordinal).Where(group => group.Count() > 1))
+        foreach (var repeated in header.GroupBy(name => CsvCells.Declared(name).Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
         {
             errors.Add(repeated.Key, "is given twice");
         }
@@ -105,6 +105,12 @@ internal static class CsvInteractions
         }
 
         return columns;
+    }
+
+    private static string? NamedProblem(string header, InteractionColumn column)
+    {
+        var (name, type) = CsvCells.Declared(header);
+        return Features.NameProblem(name[(column.Name.Length + 1)..]) ?? CsvCells.TypeProblem(type);
     }
 
     private static InteractionInput Parse(FieldErrors errors, string[] header, List<InteractionColumn> columns, CsvReader reader)

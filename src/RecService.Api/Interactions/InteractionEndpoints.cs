@@ -51,7 +51,7 @@ internal static class InteractionEndpoints
             .WithSummary("Import interactions")
             .Requires(Roles.Ingest)
             .WithDescription(
-                $"NDJSON (one interaction a line) or CSV (with a header row of {CsvInteractions.Header}, in any order; tags separated by `|`), streamed, of any size. "
+                $"NDJSON (one interaction a line) or CSV (with a header row of {CsvInteractions.Header}, in any order; tags separated by `|`; context keys as text, or as numbers in columns such as `context.hour:number`), streamed, of any size. "
                     + "Valid lines are committed together; a broken connection stores none. "
                     + Creations
             )

@@ -29,9 +29,19 @@ internal sealed class TrainingCheck(RunStore runs, TimeProvider clock) : SharedC
             return HealthCheckResult.Degraded($"{outcome} Its model is not served, as it ranks worse; the run says than what.");
         }
 
-        // A sentence that names the types would show anonymous callers what the store holds.
-        return await runs.UnknownTypesAsync(DatabaseLimit, cancellationToken) is > 0 and var types
-            ? HealthCheckResult.Degraded($"{outcome} Types of interactions that Training:Types does not name, and that are not trained on: {types}.")
-            : HealthCheckResult.Healthy(outcome);
+        // Sentences that named types or attributes would show anonymous callers what the store holds.
+        var (types, attributes) = await runs.FindDoubtsAsync(DatabaseLimit, cancellationToken);
+        List<string> warnings = [];
+        if (types > 0)
+        {
+            warnings.Add($"Types of interactions that Training:Types does not name, and that are not trained on: {types}.");
+        }
+
+        if (attributes > 0)
+        {
+            warnings.Add($"Attributes that are numbers in one place and texts in another, and so are two features: {attributes}; the run names them.");
+        }
+
+        return warnings.Count == 0 ? HealthCheckResult.Healthy(outcome) : HealthCheckResult.Degraded($"{outcome} {string.Join(' ', warnings)}");
     }
 }

@@ -179,11 +179,10 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
                    CASE WHEN $2 THEN ARRAY(
                        SELECT DISTINCT i.item_key
                        FROM interactions i
+                       LEFT JOIN {FeedbackParameters.Table(9)} ON lower(m.type) = lower(i.type)
                        WHERE i.user_key = u.user_key
-                           AND ((lower(i.type) = ANY($7) AND ($8 IS NULL OR i.occurred_at >= $8))
-                               OR EXISTS (SELECT FROM {FeedbackParameters.Table(
-                9
-            )} WHERE lower(m.type) = lower(i.type) AND {Feedback.IsNegativeSql})))
+                           AND ((lower(i.type) = ANY($7) AND ($8 IS NULL OR i.occurred_at >= $8) AND {Feedback.IsInRangeSql})
+                               OR {Feedback.IsNegativeSql}))
                    ELSE ARRAY[]::bigint[] END,
                    h.items, h.types, h.times
             FROM users u
@@ -196,10 +195,12 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
                     FROM interactions i
                     WHERE i.user_key = u.user_key
                         AND ($4::text[] IS NULL OR EXISTS (
-                            SELECT FROM unnest($4::text[], $5::float8[], $6::float8[]) AS m (type, positive_from, negative_to)
+                            SELECT FROM unnest($4::text[], $5::float8[], $6::float8[], $15::float8[], $16::float8[])
+                                AS m (type, positive_from, negative_to, minimum, maximum)
                             WHERE m.type = i.type
+                                AND {Feedback.IsInRangeSql}
                                 AND (m.positive_from IS NULL OR i.value >= m.positive_from)
-                                AND (m.negative_to IS NULL OR i.value IS NULL OR i.value > m.negative_to)))
+                                AND (i.value <= m.negative_to) IS NOT TRUE))
                     ORDER BY i.occurred_at DESC, i.interaction_key DESC
                     LIMIT $3
                 ) n
@@ -217,6 +218,8 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         command.Parameters.Add(Array(seen?.Types.Select(type => type.ToLowerInvariant()).ToArray() ?? [], NpgsqlDbType.Text));
         command.Parameters.Add(new() { Value = (object?)seen?.Since ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
         FeedbackParameters.Add(command.Parameters, feedback);
+        command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Minimum).ToArray(), NpgsqlDbType.Double));
+        command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Maximum).ToArray(), NpgsqlDbType.Double));
         var users = new Dictionary<string, StoredUser>(StringComparer.Ordinal);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

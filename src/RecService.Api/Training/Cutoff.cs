@@ -23,6 +23,9 @@ internal sealed class Cutoff
     /// <summary>The types of the interactions that were read, as they are written in the store.</summary>
     public IReadOnlyCollection<string> Types { get; init; } = [];
 
+    /// <summary>The values that were taken, by type and in any case; types that are not there have no bounds.</summary>
+    public IReadOnlyDictionary<string, ValueRange> ValueRanges { get; init; } = new Dictionary<string, ValueRange>(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>How many interactions were not used as rows of their own, by reason.</summary>
     public required IReadOnlyDictionary<string, long> Dropped { get; init; }
 

@@ -30,7 +30,8 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             cancellationToken
         );
         var contexts = new ContextTable();
-        var rows = new RowCollector(options.Objective, options.Types, options.Saturation, options.UserShare);
+        var ranges = await ValueRangesAsync(connection, options, cancellationToken);
+        var rows = new RowCollector(options.Objective, options.Types, options.Saturation, options.UserShare, ranges);
         var types = await InteractionsAsync(connection, userIndex, itemIndex, contexts, rows, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         var dislikes = rows.Dislikes();
@@ -41,6 +42,7 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             Contexts = contexts.InOrder(out var contextOrder),
             Rows = rows.Rows(contextOrder),
             Types = types,
+            ValueRanges = ranges,
             Dislikes = dislikes,
             Dropped = rows.Dropped,
             At = at,
@@ -101,6 +103,48 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             entities.Add(EntityFeatures.FromJson(id, tags, await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken)));
         }
         return (entities, index);
+    }
+
+    /// <summary>The ranges that the settings give, and those that the values tell where the settings do not and values matter.</summary>
+    private static async Task<Dictionary<string, ValueRange>> ValueRangesAsync(
+        NpgsqlConnection connection,
+        TrainingOptions options,
+        CancellationToken cancellationToken
+    )
+    {
+        var values = options
+            .Types.Where(type => type.Value.GoesByValue(options.Objective) && (type.Value.Minimum is null || type.Value.Maximum is null))
+            .ToDictionary(type => type.Key, _ => new NumberCounts(), StringComparer.OrdinalIgnoreCase);
+        if (values.Count > 0)
+        {
+            await using var command = new NpgsqlCommand(
+                "SELECT lower(type), value, count(*) FROM interactions WHERE value IS NOT NULL AND lower(type) = ANY ($1) GROUP BY 1, 2",
+                connection
+            )
+            {
+                // As long as the interactions take; the caller's token ends it.
+                CommandTimeout = 0,
+                Parameters = { new() { Value = values.Keys.Select(type => type.ToLowerInvariant()).ToArray() } },
+            };
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                values[reader.GetString(0)].Add(reader.GetDouble(1), reader.GetInt64(2));
+            }
+        }
+
+        var ranges = new Dictionary<string, ValueRange>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (type, settings) in options.Types)
+        {
+            var inferred = values.TryGetValue(type, out var known) ? ValueRange.Of(known) : ValueRange.Any;
+            var range = new ValueRange(settings.Minimum ?? inferred.Minimum, settings.Maximum ?? inferred.Maximum);
+            if (range != ValueRange.Any)
+            {
+                ranges.Add(type, range);
+            }
+        }
+
+        return ranges;
     }
 
     /// <summary>Reads all interactions; returns their types.</summary>

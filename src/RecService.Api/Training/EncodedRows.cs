@@ -14,12 +14,21 @@ internal sealed class EncodedRows
     private readonly Cutoff _cutoff;
     private readonly SparseRows[] _blocks;
 
-    private EncodedRows(Cutoff cutoff, FeatureSpace space, FeatureIndex index, SparseRows[] blocks, int[] fit, int[] holdout)
+    private EncodedRows(
+        Cutoff cutoff,
+        FeatureSpace space,
+        FeatureIndex index,
+        AttributeFindings findings,
+        SparseRows[] blocks,
+        int[] fit,
+        int[] holdout
+    )
     {
         _cutoff = cutoff;
         _blocks = blocks;
         Space = space;
         Index = index;
+        Findings = findings;
         FitRows = fit;
         HoldoutRows = holdout;
     }
@@ -27,6 +36,8 @@ internal sealed class EncodedRows
     public FeatureSpace Space { get; }
 
     public FeatureIndex Index { get; }
+
+    public AttributeFindings Findings { get; }
 
     /// <summary>Rows that are fitted before the refit.</summary>
     public int[] FitRows { get; }
@@ -48,7 +59,7 @@ internal sealed class EncodedRows
 
     public static EncodedRows Create(Cutoff cutoff, TrainingOptions options)
     {
-        var (space, index) = CountFeatures(cutoff, options.MinimumFeatureCount);
+        var (space, index, findings) = CountFeatures(cutoff, options.MinimumFeatureCount);
         var holdout = Holdout.Choose(cutoff, options);
         var fit = new List<int>();
         var held = new List<int>();
@@ -57,11 +68,12 @@ internal sealed class EncodedRows
             (holdout[r] ? held : fit).Add(r);
         }
 
-        return new(cutoff, space, index, Blocks(cutoff, index), [.. fit], [.. held]);
+        return new(cutoff, space, index, findings, Blocks(cutoff, index), [.. fit], [.. held]);
     }
 
     /// <summary>The same rows and the same split, as a model with other features has them.</summary>
-    public EncodedRows EncodedBy(FeatureSpace space, FeatureIndex index) => new(_cutoff, space, index, Blocks(_cutoff, index), FitRows, HoldoutRows);
+    public EncodedRows EncodedBy(FeatureSpace space, FeatureIndex index) =>
+        new(_cutoff, space, index, Findings, Blocks(_cutoff, index), FitRows, HoldoutRows);
 
     /// <summary>The user of each of the given rows.</summary>
     public int[] UsersOf(int[] rows) => [.. rows.Select(r => _cutoff.Rows[r].User)];
@@ -116,7 +128,7 @@ internal sealed class EncodedRows
     /// <param name="userIds">Whether the ids of users are features.</param>
     /// <param name="history">Whether items have columns as part of a history.</param>
     /// <param name="repeat">Whether items have columns for coming again.</param>
-    public static (FeatureSpace Space, FeatureIndex Index) CountFeatures(
+    public static (FeatureSpace Space, FeatureIndex Index, AttributeFindings Findings) CountFeatures(
         Cutoff cutoff,
         int minimumCount,
         bool userIds = true,
@@ -149,7 +161,8 @@ internal sealed class EncodedRows
             builder.CountContext(cutoff.Contexts[c], contexts[c]);
         }
 
-        return builder.Build(minimumCount, history, repeat);
+        var (space, index) = builder.Build(minimumCount, history, repeat);
+        return (space, index, new(builder.Clipped, builder.Mixed));
     }
 
     private static SparseRows[] Blocks(Cutoff cutoff, FeatureIndex index)

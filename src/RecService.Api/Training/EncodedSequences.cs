@@ -27,7 +27,13 @@ internal sealed class EncodedSequences
         History = HistoryOf(cutoff, options);
         Repeats = HasRepeats();
         var userIds = options.UserIds ?? History is null;
-        (Space, Index) = EncodedRows.CountFeatures(cutoff, options.MinimumFeatureCount, userIds, History is not null, Repeats && History is not null);
+        (Space, Index, Findings) = EncodedRows.CountFeatures(
+            cutoff,
+            options.MinimumFeatureCount,
+            userIds,
+            History is not null,
+            Repeats && History is not null
+        );
         var row = new RowBuffer();
         _users = EncodedRows.Encode(cutoff.Users, Index.AppendUser, row);
         Items = EncodedRows.Encode(cutoff.Items, Index.AppendItem, row);
@@ -41,6 +47,8 @@ internal sealed class EncodedSequences
     public FeatureSpace Space { get; }
 
     public FeatureIndex Index { get; }
+
+    public AttributeFindings Findings { get; }
 
     /// <summary>What a history is to the model; null for a model without.</summary>
     public HistorySettings? History { get; }
@@ -111,7 +119,9 @@ internal sealed class EncodedSequences
                             type,
                             options.Types[type].Weight,
                             options.Types[type].PositiveFrom,
-                            options.Types[type].NegativeTo
+                            options.Types[type].NegativeTo,
+                            cutoff.ValueRanges.GetValueOrDefault(type)?.Minimum,
+                            cutoff.ValueRanges.GetValueOrDefault(type)?.Maximum
                         )),
                 ],
             };

@@ -7,16 +7,20 @@ namespace RecService.Api.Training;
 /// Objective <c>rating</c>: the last value of a user and an item wins. Objective <c>implicit</c>: repeats in the same context add their weights, saturated;
 /// values below the positive threshold are no positives, and dislikes have the target 0. Objective <c>next</c>: the same positives, each by itself, and
 /// dislikes apart. Who likes an item in one interaction does not dislike it in another.
+/// What has a value out of the range of its type counts for nothing, with any objective.
 /// </remarks>
 internal sealed class RowCollector(
     TrainingObjective objective,
     IReadOnlyDictionary<string, InteractionTypeOptions> types,
     RepeatSaturation saturation = RepeatSaturation.Log,
-    double userShare = 1
+    double userShare = 1,
+    IReadOnlyDictionary<string, ValueRange>? ranges = null
 )
 {
     /// <summary>The reason for which interactions are dropped whose types the settings do not name; followed by a colon and the type.</summary>
     public const string TypeNotMapped = "type-not-mapped";
+
+    private const string ValueOutOfRange = "value-out-of-range";
 
     private const int MostReasons = 100;
 
@@ -37,6 +41,10 @@ internal sealed class RowCollector(
         else if (meaning.Weight == 0)
         {
             Drop("type-not-trained-on");
+        }
+        else if (ranges?.GetValueOrDefault(type)?.Holds(value) == false)
+        {
+            Drop(ValueOutOfRange);
         }
         else if (objective == TrainingObjective.Rating)
         {
@@ -140,7 +148,7 @@ internal sealed class RowCollector(
         }
         if (!float.IsFinite((float)known))
         {
-            Drop("value-out-of-range");
+            Drop(ValueOutOfRange);
             return;
         }
         ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_entries, (user, item, 0), out var exists);

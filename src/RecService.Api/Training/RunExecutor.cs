@@ -35,7 +35,11 @@ internal sealed class RunExecutor(
             await recording;
         }
 
-        outcome = outcome with { Metrics = outcome.Metrics is { } measured ? measured with { HoldoutShare = share } : null };
+        if (outcome.Metrics is { HoldoutRows: > 0 } measured)
+        {
+            outcome = outcome with { Metrics = measured with { HoldoutShare = share } };
+        }
+
         await completion.StoreAsync(run, options, cutoff, outcome, cancellationToken);
     }
 
@@ -53,7 +57,7 @@ internal sealed class RunExecutor(
         {
             var sequences = EncodedSequences.Create(cutoff, options);
             logger.RowsRead(runId, cutoff.Rows.Count, cutoff.Users.Count, cutoff.Items.Count, sequences.Space.ColumnCount);
-            return SequenceFitAndRefit.Run(sequences, options, served, Report, cancellationToken);
+            return SequenceFitAndRefit.Run(sequences, options, served, Report, cancellationToken).With(sequences.Findings);
         }
 
         var encoded = EncodedRows.Create(cutoff, options);
@@ -63,7 +67,10 @@ internal sealed class RunExecutor(
             logger.StartsWarm(runId, former.RunId);
             try
             {
-                return FitAndRefit.Run(encoded, options, former.State, served, Report, cancellationToken) with { WarmStartedFrom = former.RunId };
+                return FitAndRefit.Run(encoded, options, former.State, served, Report, cancellationToken).With(encoded.Findings) with
+                {
+                    WarmStartedFrom = former.RunId,
+                };
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
@@ -72,7 +79,7 @@ internal sealed class RunExecutor(
                 epochs.TryWrite(null);
             }
         }
-        return FitAndRefit.Run(encoded, options, start: null, served, Report, cancellationToken);
+        return FitAndRefit.Run(encoded, options, start: null, served, Report, cancellationToken).With(encoded.Findings);
 
         void Report(TrainingEpoch epoch)
         {

@@ -126,7 +126,7 @@ internal sealed class RunStore(
 
     public async Task RecordCutoffAsync(long runId, Cutoff cutoff, CancellationToken cancellationToken)
     {
-        var rows = RunJson.Write(new TrainingRowCounts(cutoff.Rows.Count, cutoff.Dropped));
+        var rows = RunJson.Write(new TrainingRowCounts(cutoff.Rows.Count, cutoff.Dropped, cutoff.ValueRanges));
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await context
             .TrainingRuns.Where(run => run.RunId == runId)
@@ -254,20 +254,26 @@ internal sealed class RunStore(
             .AnyAsync(run => run.Published == false && !context.ActiveModels.Any(active => active.Version == run.ModelVersion), cancellationToken);
     }
 
-    /// <summary>How many types of interactions the last run that succeeded had to leave out, as the settings do not name them.</summary>
-    public async Task<int> UnknownTypesAsync(TimeSpan limit, CancellationToken cancellationToken)
+    /// <summary>
+    /// How many types of interactions the last run that succeeded had to leave out, as the settings do not name them, and how many attributes were
+    /// numbers to it in one place and texts in another.
+    /// </summary>
+    public async Task<(int UnknownTypes, int MixedAttributes)> FindDoubtsAsync(TimeSpan limit, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         context.Database.SetCommandTimeout(limit);
-        var rows = await context
+        var run = await context
             .TrainingRuns.Where(run => run.Status == TrainingRunStatus.Succeeded)
             .OrderByDescending(run => run.RunId)
-            .Select(run => run.Rows)
+            .Select(run => new { run.Rows, run.Metrics })
             .FirstOrDefaultAsync(cancellationToken);
-        return RunJson
-            .Read<TrainingRowCounts>(rows)
-            ?.Dropped.Keys.Count(reason => reason.StartsWith(RowCollector.TypeNotMapped, StringComparison.Ordinal))
-            ?? 0;
+        return (
+            RunJson
+                .Read<TrainingRowCounts>(run?.Rows)
+                ?.Dropped.Keys.Count(reason => reason.StartsWith(RowCollector.TypeNotMapped, StringComparison.Ordinal))
+                ?? 0,
+            RunJson.Read<TrainingMetrics>(run?.Metrics)?.MixedAttributes?.Count ?? 0
+        );
     }
 
     /// <summary>Records the end of runs whose process has died; does nothing while some process trains.</summary>

@@ -52,6 +52,16 @@ public sealed class InteractionTypeOptions
 
     /// <summary>A row whose value is at most this one is a dislike, as if the weight were negative; below <see cref="PositiveFrom"/>.</summary>
     public double? NegativeTo { get; set; }
+
+    /// <summary>A row whose value is lower is dropped; where it is absent and values matter, it is inferred from the values that there are.</summary>
+    public double? Minimum { get; set; }
+
+    /// <summary>A row whose value is higher is dropped; inferred as the <see cref="Minimum"/> is.</summary>
+    public double? Maximum { get; set; }
+
+    /// <summary>Whether the value of an interaction is its target, or decides what it says.</summary>
+    internal bool GoesByValue(TrainingObjective objective) =>
+        objective == TrainingObjective.Rating ? Weight != 0 && Target is null : Weight > 0 && (PositiveFrom ?? NegativeTo) is not null;
 }
 
 /// <summary>Section <c>Training</c> of the configuration.</summary>
@@ -248,7 +258,16 @@ public sealed class TrainingOptions
 
     /// <summary>What the types of interactions say.</summary>
     internal Feedback ToFeedback() =>
-        new(Types.Select(type => new FeedbackType(type.Key, type.Value.Weight, type.Value.PositiveFrom, type.Value.NegativeTo)));
+        new(
+            Types.Select(type => new FeedbackType(
+                type.Key,
+                type.Value.Weight,
+                type.Value.PositiveFrom,
+                type.Value.NegativeTo,
+                type.Value.Minimum,
+                type.Value.Maximum
+            ))
+        );
 
     /// <summary>The names of the settings, as they are recorded, that differ from those of a former run and may make another model.</summary>
     internal IReadOnlyList<string> DifferencesForTraining(string formerSettings) =>

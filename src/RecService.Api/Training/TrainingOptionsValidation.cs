@@ -58,6 +58,10 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
                 "must be a number within single precision"
             );
             Require(!(settings.NegativeTo >= settings.PositiveFrom), $"Types:{type}:NegativeTo", "must be below PositiveFrom");
+            Require(settings.Minimum is null || double.IsFinite(settings.Minimum.Value), $"Types:{type}:Minimum", "must be a finite number");
+            Require(settings.Maximum is null || double.IsFinite(settings.Maximum.Value), $"Types:{type}:Maximum", "must be a finite number");
+            Require(!(settings.Maximum < settings.Minimum), $"Types:{type}:Maximum", "must be at least Minimum");
+            Require(!(settings.PositiveFrom > settings.Maximum), $"Types:{type}:PositiveFrom", "must be at most Maximum");
         }
 
         return errors.Build();

@@ -22,7 +22,7 @@ namespace RecService.Api.Training;
 /// <param name="WarmStartedFrom">The run from whose state the fit started, and the refit from that of the fit; null when both started from scratch,
 /// and until the run has succeeded.</param>
 /// <param name="StartHoldoutLoss">The holdout loss of that state, before the first epoch.</param>
-/// <param name="Metrics">Metrics of the fit on the holdout; null without a holdout.</param>
+/// <param name="Metrics">Metrics of the fit on the holdout, and what is to be told of the data; null without either.</param>
 /// <param name="ModelVersion">The model that came of it.</param>
 /// <param name="Published">Whether the run made its model the one that is served; null until it has succeeded.</param>
 /// <param name="PublishReason">Why not, in which case the model can be activated all the same; or why it was served though little is known of
@@ -77,10 +77,16 @@ internal sealed record TrainingRunResponse(
 /// <summary>What became of the interactions of a run.</summary>
 /// <param name="Used">Training rows.</param>
 /// <param name="Dropped">Interactions that are no rows of their own, by reason: <c>type-not-mapped:</c> and the type (not
-/// in the settings), <c>type-not-trained-on</c> (of weight 0), <c>no-value</c>, <c>value-out-of-range</c>,
+/// in the settings), <c>type-not-trained-on</c> (of weight 0), <c>no-value</c>, <c>value-out-of-range</c> (of the type),
 /// <c>below-positive-threshold</c>, <c>superseded</c> (a later value of the same user and item wins), <c>merged</c> (added to the weight of another
 /// row).</param>
-internal sealed record TrainingRowCounts(long Used, IReadOnlyDictionary<string, long> Dropped);
+/// <param name="ValueRanges">The values that were taken, by type as the settings spell it: bounds of the settings, or inferred ones. Types that are not
+/// there have no bounds.</param>
+internal sealed record TrainingRowCounts(
+    long Used,
+    IReadOnlyDictionary<string, long> Dropped,
+    IReadOnlyDictionary<string, ValueRange>? ValueRanges = null
+);
 
 /// <summary>The losses of one epoch.</summary>
 /// <param name="Epoch">From 1.</param>
@@ -96,8 +102,8 @@ internal sealed record TrainingEpoch(
     double Seconds
 );
 
-/// <summary>Metrics on the holdout, of the fit that has not seen it.</summary>
-/// <param name="HoldoutRows">Rows held out.</param>
+/// <summary>Metrics on the holdout, of the fit that has not seen it, and what is to be told of the data.</summary>
+/// <param name="HoldoutRows">Rows held out; 0 without a holdout.</param>
 /// <param name="HoldoutShare">The share of rows, or of users, that the settings, or the number of users, made held out.</param>
 /// <param name="Rmse">Root mean squared error (objective <c>rating</c>).</param>
 /// <param name="Mae">Mean absolute error (objective <c>rating</c>).</param>
@@ -122,6 +128,10 @@ internal sealed record TrainingEpoch(
 /// <param name="ServedNdcg10">The same of NDCG.</param>
 /// <param name="BiasRmse">Root mean squared error of the biases of user and item alone (objective <c>rating</c>).</param>
 /// <param name="ServedRmse">That of the fit that the model being served came from, on the same rows; null when there was none to compare with.</param>
+/// <param name="Clipped">How many numbers lie so far from the others that they were clipped, by attribute such as <c>user.attributes.age</c> or
+/// <c>context.hour</c>: one for each user and item, and one for each row of a context. Only attributes that have some.</param>
+/// <param name="MixedAttributes">Attributes that are numbers in one place and texts or booleans in another, and so are two features; null when there is
+/// none.</param>
 internal sealed record TrainingMetrics(
     int HoldoutRows,
     double? HoldoutShare = null,
@@ -144,7 +154,9 @@ internal sealed record TrainingMetrics(
     double? ServedHitRate10 = null,
     double? ServedNdcg10 = null,
     double? BiasRmse = null,
-    double? ServedRmse = null
+    double? ServedRmse = null,
+    IReadOnlyDictionary<string, long>? Clipped = null,
+    IReadOnlyList<string>? MixedAttributes = null
 );
 
 /// <summary>A page of training runs, newest first.</summary>

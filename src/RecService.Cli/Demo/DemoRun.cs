@@ -151,15 +151,13 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
             output.Line($"  {Number(rows.Used)} rows used{dropped}; best epoch {run.BestEpoch}; model {run.ModelVersion}");
         }
 
-        if (run.Metrics is not { } metrics)
+        if (run.Metrics is not { } metrics || Measured("holdoutRows") is not (> 0 and var holdoutRows))
         {
             output.Line("  no holdout metrics were measured");
             return;
         }
 
-        output.Heading(
-            Measured("holdoutRows") is { } holdoutRows ? $"Holdout metrics, {Number((long)holdoutRows)} rows" : "Holdout metrics"
-        );
+        output.Heading($"Holdout metrics, {Number((long)holdoutRows)} rows");
         var shown = new List<string[]>();
         Add("RMSE", "rmse", ("baselineRmse", "by the mean rating"), ("biasRmse", "by the biases of users and items"));
         Add("MAE", "mae");

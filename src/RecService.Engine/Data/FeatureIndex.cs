@@ -6,11 +6,12 @@ namespace RecService.Engine.Data;
 /// <summary>The names behind the columns of a model: turns users, items and contexts into rows. Immutable and safe for concurrent use.</summary>
 /// <remarks>
 /// Categories below the minimum count lead to the <c>other</c> column of their field; those that training never saw have no column and are left out.
-/// Numbers are standardised with the mean and deviation seen in training and clipped to ±<see cref="NumericLimit"/> deviations.
+/// Numbers are standardised with the mean and deviation that those seen in training have without the wild ones, and clipped to
+/// ±<see cref="NumericLimit"/> deviations.
 /// </remarks>
 public sealed class FeatureIndex
 {
-    /// <summary>Standardised numbers are clipped to this many standard deviations, so that no single wild input can dominate a score.</summary>
+    /// <summary>Standardised numbers are clipped to this many deviations, so that no single wild input can dominate a score.</summary>
     public const float NumericLimit = 10;
 
     private readonly FrozenDictionary<string, FeatureGroup> _groups;
@@ -199,7 +200,7 @@ public sealed class FeatureIndex
 /// </param>
 /// <param name="Category">The id, tag or text; null for a number.</param>
 /// <param name="Mean">Of a number, which enters rows as (number − mean) / deviation.</param>
-/// <param name="Deviation">Of a number, above 0.</param>
+/// <param name="Deviation">Of a number, above 0; both without wild numbers, see <see cref="FeatureIndex"/>.</param>
 public readonly record struct IndexedFeature(int Column, string Group, string? Category, double Mean = 0, double Deviation = 1)
 {
     /// <summary>The field of the column.</summary>

@@ -25,6 +25,17 @@ public sealed class FeatureIndexBuilder
     ];
 
     private readonly Dictionary<string, GroupCounts> _groups = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, long> _clipped = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// How many numbers the index that was built clips, by group as <see cref="IndexedFeature.Group"/> names it: one for each user and each item that was
+    /// counted, and one for each example of a context. Groups of which none is clipped are left out.
+    /// </summary>
+    public IReadOnlyDictionary<string, long> Clipped => _clipped;
+
+    /// <summary>The groups in which both numbers and texts or booleans were counted, which are different features; in ordinal order.</summary>
+    public IReadOnlyList<string> Mixed =>
+        [.. _groups.Where(group => group.Value is { Count: > 0, Categories.Count: > 0 }).Select(group => group.Key).Order(StringComparer.Ordinal)];
 
     /// <summary>Counts a user that occurs in <paramref name="examples"/> training examples.</summary>
     public void CountUser(EntityFeatures user, long examples)
@@ -34,7 +45,7 @@ public sealed class FeatureIndexBuilder
             return;
         }
 
-        var sink = new Counter(_groups, examples);
+        var sink = new Counter(_groups, examples, values: 1);
         FeatureWalk.User(user, ref sink);
     }
 
@@ -46,7 +57,7 @@ public sealed class FeatureIndexBuilder
             return;
         }
 
-        var sink = new Counter(_groups, examples);
+        var sink = new Counter(_groups, examples, values: 1);
         FeatureWalk.Item(item, ref sink);
     }
 
@@ -58,7 +69,7 @@ public sealed class FeatureIndexBuilder
             return;
         }
 
-        var sink = new Counter(_groups, examples);
+        var sink = new Counter(_groups, examples, values: examples);
         FeatureWalk.Context(context, ref sink);
     }
 
@@ -73,6 +84,7 @@ public sealed class FeatureIndexBuilder
     public (FeatureSpace Space, FeatureIndex Index) Build(int minimumCount, bool history = false, bool repeat = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(minimumCount, 1);
+        _clipped.Clear();
         var ofHistory = CountHistory(history, repeat);
         ShareTags();
         var contextKeys = _groups
@@ -106,13 +118,22 @@ public sealed class FeatureIndexBuilder
                 }
                 NumericFeature? numeric =
                     name == FeatureWalk.RepeatGroup && lenderOfAll is not null ? new(columns.Add(field, lenderOfAll), 0, 1)
-                    : counts.Count >= minimumCount && counts.Deviation is var deviation and > 0
-                        ? new(columns.Add(field, lendingColumn: null), counts.Mean, deviation)
+                    : counts.Count >= minimumCount && counts.Scale() is { Deviation: > 0 } scale ? Numeric(name, counts, scale, columns.Add(field))
                     : null;
                 groups.Add(new(name, categories.ToFrozenDictionary(StringComparer.Ordinal), numeric));
             }
         }
         return (columns.ToSpace(fields), new(groups));
+    }
+
+    private NumericFeature Numeric(string group, GroupCounts counts, NumberScale scale, int column)
+    {
+        if (counts.Clipped(scale) is > 0 and var clipped)
+        {
+            _clipped.Add(group, clipped);
+        }
+
+        return new(column, scale.Mean, scale.Deviation);
     }
 
     /// <summary>Counts items in the roles of a history as often as in their own; returns the fields that there are for it.</summary>
@@ -175,36 +196,35 @@ public sealed class FeatureIndexBuilder
 
     private sealed class GroupCounts
     {
-        private double _squares;
+        /// <summary>By examples, and by what has them.</summary>
+        private readonly NumberCounts _numbers = new(),
+            _values = new();
 
         public Dictionary<string, long> Categories { get; } = new(StringComparer.Ordinal);
 
-        public long Count { get; private set; }
+        /// <summary>Examples that have a number.</summary>
+        public long Count => _numbers.Count;
 
         /// <summary>Occurrences of whatever kind.</summary>
         public long Total => Count + Categories.Values.Sum();
 
-        public double Mean { get; private set; }
-
-        /// <summary>The standard deviation; 0 when every number was the same, when none came, and when the squares overflow.</summary>
-        public double Deviation => double.IsFinite(_squares) && _squares > Count * Mean * Mean * 1e-24 ? Math.Sqrt(_squares / Count) : 0;
-
-        /// <summary>Weighted form of Welford's recurrence (West 1979): stable for large means.</summary>
-        public void AddNumber(double number, long times)
+        public void AddNumber(double number, long examples, long values)
         {
-            Count += times;
-            var delta = number - Mean;
-            Mean += delta * times / Count;
-            _squares += times * delta * (number - Mean);
+            _numbers.Add(number, examples);
+            _values.Add(number, values);
         }
+
+        public NumberScale Scale() => NumberScale.Of(_numbers);
+
+        public long Clipped(NumberScale scale) => _values.InOrder().Where(entry => scale.Clips(entry.Number)).Sum(entry => entry.Times);
     }
 
-    private readonly ref struct Counter(Dictionary<string, GroupCounts> groups, long examples) : IFeatureSink
+    private readonly ref struct Counter(Dictionary<string, GroupCounts> groups, long examples, long values) : IFeatureSink
     {
         public void Category(string group, string category, float value) =>
             CollectionsMarshal.GetValueRefOrAddDefault(Group(group).Categories, category, out _) += examples;
 
-        public void Number(string group, double number) => Group(group).AddNumber(number, examples);
+        public void Number(string group, double number) => Group(group).AddNumber(number, examples, values);
 
         private GroupCounts Group(string name)
         {
@@ -223,7 +243,7 @@ public sealed class FeatureIndexBuilder
 
         /// <param name="field">The field of the column.</param>
         /// <param name="lendingColumn">The column whose latent vector it has, too; a vector of its own where there is none or no such column yet.</param>
-        public int Add(int field, int? lendingColumn)
+        public int Add(int field, int? lendingColumn = null)
         {
             _fields.Add(field);
             _factors.Add(lendingColumn < _factors.Count ? _factors[lendingColumn.Value] : _factorCount++);

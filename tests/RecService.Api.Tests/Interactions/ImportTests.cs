@@ -98,6 +98,34 @@ public sealed class ImportTests(ServiceFixture service) : IClassFixture<ServiceF
         stored.GetProperty("interactionId").GetString().ShouldBe("1");
     }
 
+    [Fact]
+    public async Task Columns_of_csv_hold_texts_or_declare_that_they_hold_numbers_as_json_does()
+    {
+        var body = """
+            userId,itemId,type,context.hour:number,context.zip,context.size:text
+            csv-typed,csv,view,7.5,08001,42
+            csv-typed,none,view,,,
+            csv-typed,wrong,view,noon,1,1
+            csv-typed,huge,view,1e999,1,1
+            """;
+        var result = await Client.SendTextAsync(HttpMethod.Post, Path, body, "text/csv");
+
+        Counts(result).ShouldBe((2, 0, 2));
+        result
+            .GetProperty("errors")
+            .EnumerateArray()
+            .Select(error => (error.GetProperty("line").GetInt64(), error.GetProperty("field").GetString(), error.GetProperty("reason").GetString()))
+            .ShouldBe([(4, "context.hour:number", "must be a number"), (5, "context.hour:number", "must be a number")]);
+        var json = """{"userId":"csv-typed","itemId":"json","type":"view","context":{"hour":7.5,"size":"42","zip":"08001"}}""";
+        await Client.SendTextAsync(HttpMethod.Post, Path, json, NdJson);
+        var stored = (await Client.GetJsonAsync("/v1/interactions?userId=csv-typed"))
+            .GetProperty("interactions")
+            .EnumerateArray()
+            .ToDictionary(interaction => interaction.GetProperty("itemId").GetString()!, interaction => interaction.GetProperty("context").ToString());
+        stored["csv"].ShouldBe(stored["json"]);
+        stored["none"].ShouldBe("{}");
+    }
+
     [Theory]
     [InlineData("csv-bad,i,view,x", "value")]
     [InlineData("csv-bad,i,view,NaN", "value")]
@@ -117,6 +145,11 @@ public sealed class ImportTests(ServiceFixture service) : IClassFixture<ServiceF
     [InlineData("userId,itemId,type,colour\n", "colour")]
     [InlineData("userId,itemId,type,type\n", "type")]
     [InlineData("userId,itemId,type,context.a b\n", "context.a b")]
+    [InlineData("userId,itemId,type,context.hour:int\n", "context.hour:int")]
+    [InlineData("userId,itemId,type,context.hour:\n", "context.hour:")]
+    [InlineData("userId,itemId,type,context.a:b:number\n", "context.a:b:number")]
+    [InlineData("userId,itemId,type,value:number\n", "value:number")]
+    [InlineData("userId,itemId,type,context.hour,context.hour:number\n", "context.hour")]
     [InlineData("userId,itemId\n", "type")]
     public async Task A_wrong_header_of_csv_is_refused(string body, string field)
     {

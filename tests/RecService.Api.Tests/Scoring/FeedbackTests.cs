@@ -47,8 +47,48 @@ public sealed class FeedbackTests(FeedbackTests.Service service) : IClassFixture
         (await ItemsAsync(user)).ShouldNotContain("i05");
         (await ItemsAsync(user, new() { ["excludeSeen"] = false })).ShouldNotContain("i05");
         (await ItemsAsync(user, new() { ["seenWithin"] = "1.00:00:00" })).ShouldNotContain("i05");
-        var answer = await service.Client.PostJsonAsync("/v1/recommendations", new JsonObject { ["userId"] = user });
-        answer.GetProperty("personalization").GetString().ShouldBe("none");
+        (await PersonalizationAsync(user)).ShouldBe("none");
+    }
+
+    [Fact]
+    public async Task What_has_a_value_out_of_the_bounds_of_its_type_says_nothing()
+    {
+        await PostAsync("wild", "i09", "stars", 1_000);
+        await PostAsync("wild", "i10", "stars", 0);
+        await PostAsync("wild", "i11", "thumb-down", 7);
+
+        (await ItemsAsync("wild")).ShouldSatisfyAllConditions(
+            items => items.ShouldContain("i09"),
+            items => items.ShouldContain("i10"),
+            items => items.ShouldContain("i11")
+        );
+        (await PersonalizationAsync("wild")).ShouldBe("none");
+
+        await PostAsync("tame", "i09", "stars", 5);
+        await PostAsync("tame", "i11", "thumb-down", 1);
+
+        (await ItemsAsync("tame")).ShouldSatisfyAllConditions(items => items.ShouldNotContain("i09"), items => items.ShouldNotContain("i11"));
+        (await PersonalizationAsync("tame")).ShouldBe("history");
+    }
+
+    [Fact]
+    public async Task Popularity_counts_no_value_out_of_the_bounds_of_its_type()
+    {
+        for (var n = 0; n < 40; n++)
+        {
+            await PostAsync($"crowd-{n}", "wild-item", "stars", 1_000);
+            await PostAsync($"crowd-{n}", n < 35 ? "tame-item" : "wild-item", "stars", 5);
+        }
+
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        List<string> popular = [];
+        while (!popular.Contains("tame-item"))
+        {
+            await Task.Delay(50, limit.Token);
+            popular = Ids(await service.Client.GetJsonAsync("/v1/recommendations/popular?count=3"));
+        }
+
+        popular.ShouldNotContain("wild-item");
     }
 
     [Theory]
@@ -141,6 +181,9 @@ public sealed class FeedbackTests(FeedbackTests.Service service) : IClassFixture
             )
         );
 
+    private async Task<string?> PersonalizationAsync(string user) =>
+        (await service.Client.PostJsonAsync("/v1/recommendations", new JsonObject { ["userId"] = user })).GetProperty("personalization").GetString();
+
     private Task PostAsync(string user, string item, string type, double? value = null, int daysAgo = 0) =>
         service.Client.PostJsonAsync(
             "/v1/interactions",
@@ -167,6 +210,10 @@ public sealed class FeedbackTests(FeedbackTests.Service service) : IClassFixture
                 ["Training:Enabled"] = "false",
                 ["Training:Factors"] = "4",
                 ["Training:Epochs"] = "3",
+                ["Training:Types:stars:Minimum"] = "1",
+                ["Training:Types:stars:Maximum"] = "5",
+                ["Training:Types:thumb-down:Weight"] = "-2",
+                ["Training:Types:thumb-down:Maximum"] = "1",
             };
 
         public override async ValueTask InitializeAsync()

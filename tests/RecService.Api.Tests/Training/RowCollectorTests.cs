@@ -124,6 +124,27 @@ public sealed class RowCollectorTests
         next.Dislikes().ShouldBe([new Dislike(1, 2, 4)]);
     }
 
+    [Theory]
+    [InlineData(TrainingObjective.Implicit)]
+    [InlineData(TrainingObjective.Next)]
+    [InlineData(TrainingObjective.Rating)]
+    public void Values_out_of_the_range_of_their_type_are_neither_positives_nor_dislikes_nor_targets(object objective)
+    {
+        var types = new Dictionary<string, InteractionTypeOptions>(StringComparer.OrdinalIgnoreCase)
+        {
+            ["rating"] = new() { PositiveFrom = 4, NegativeTo = 1 },
+        };
+        var ranges = new Dictionary<string, ValueRange>(StringComparer.OrdinalIgnoreCase) { ["rating"] = new(1, 5) };
+        var rows = new RowCollector((TrainingObjective)objective, types, ranges: ranges);
+        rows.Add(1, 1, 0, "Rating", 5, 1, 1);
+        rows.Add(1, 1, 0, "Rating", 1_000, 2, 2);
+        rows.Add(1, 2, 0, "Rating", -1_000, 3, 3);
+
+        rows.Rows([0]).Select(row => (row.Item, row.Target > 0, row.Time)).ShouldBe([(1, true, 1)]);
+        rows.Dislikes().ShouldBeEmpty();
+        rows.Dropped.ShouldBe(new Dictionary<string, long> { ["value-out-of-range"] = 2 });
+    }
+
     [Fact]
     public void Impressions_say_nothing_and_are_no_slip_of_the_pen()
     {

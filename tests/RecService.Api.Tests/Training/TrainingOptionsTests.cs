@@ -29,8 +29,18 @@ public sealed class TrainingOptionsTests
     [InlineData("Types:view:Weight", "1e200")]
     [InlineData("Types:view:Weight", "1e-60")]
     [InlineData("Types:rating:NegativeTo", "4")]
+    [InlineData("Types:rating:Minimum", "NaN")]
+    [InlineData("Types:view:Maximum", "-Infinity")]
     public void A_setting_out_of_range_is_named(string key, string value) =>
         Errors([new(key, value)]).ShouldHaveSingleItem().ShouldContain($"Training:{key}");
+
+    [Fact]
+    public void Bounds_of_values_leave_room_for_positives()
+    {
+        Errors([new("Types:rating:Minimum", "5"), new("Types:rating:Maximum", "4")]).ShouldHaveSingleItem().ShouldContain("must be at least Minimum");
+        Errors([new("Types:rating:Maximum", "3")]).ShouldHaveSingleItem().ShouldContain("must be at most Maximum");
+        Errors([new("Types:rating:Minimum", "5"), new("Types:rating:Maximum", "5")]).ShouldBeEmpty();
+    }
 
     [Fact]
     public void Every_setting_of_training_reaches_the_engine()

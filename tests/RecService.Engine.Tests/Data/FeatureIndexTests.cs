@@ -96,6 +96,41 @@ public sealed class FeatureIndexTests
     }
 
     [Fact]
+    public void One_wild_number_leaves_the_others_apart_is_clipped_and_counted_once()
+    {
+        var builder = new FeatureIndexBuilder();
+        for (var u = 0; u < 40; u++)
+        {
+            builder.CountUser(EntityFeatures.FromJson($"u{u}", [], $$"""{"age": {{(u % 2 == 0 ? 20 : 60)}}, "height": {{u}}}"""), examples: 5);
+        }
+
+        builder.CountUser(EntityFeatures.FromJson("wild", [], """{"age": 19700101}"""), examples: 5);
+        builder.CountContext(EntityFeatures.FromJson(null, [], """{"hour": 7}"""), examples: 100);
+        builder.CountContext(EntityFeatures.FromJson(null, [], """{"hour": 8}"""), examples: 102);
+        builder.CountContext(EntityFeatures.FromJson(null, [], """{"hour": 1e9}"""), examples: 3);
+        var index = builder.Build(1).Index;
+        float Age(double age) =>
+            Row(b => index.AppendUser(EntityFeatures.FromJson(null, [], $$"""{"age": {{age}}}"""), b)).ShouldHaveSingleItem().Value;
+
+        Age(20).ShouldBe(-1, 1e-6f);
+        Age(60).ShouldBe(1, 1e-6f);
+        Age(19_700_101).ShouldBe(FeatureIndex.NumericLimit);
+        builder.Clipped.ShouldBe(new Dictionary<string, long> { ["context.hour"] = 3, ["user.attributes.age"] = 1 });
+    }
+
+    [Fact]
+    public void Groups_with_numbers_and_texts_are_mixed()
+    {
+        var builder = new FeatureIndexBuilder();
+        builder.CountUser(EntityFeatures.FromJson("a", ["x"], """{"age": "20", "size": 1, "member": true}"""), examples: 1);
+        builder.CountUser(EntityFeatures.FromJson("b", ["x"], """{"age": 20, "size": 2, "member": 1}"""), examples: 1);
+        builder.CountUser(EntityFeatures.FromJson("c", ["x"], """{"size": "1"}"""), examples: 0);
+        builder.Build(1, history: true, repeat: true);
+
+        builder.Mixed.ShouldBe(["user.attributes.age", "user.attributes.member"]);
+    }
+
+    [Fact]
     public void A_number_that_never_varies_has_no_column()
     {
         var (_, index) = Build();

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace RecService.Engine.Data.Histories;
 
 /// <summary>What interactions of a type say.</summary>
@@ -5,13 +7,24 @@ namespace RecService.Engine.Data.Histories;
 /// <param name="Weight">How much one counts, as compared with those of other types; negative where it says that the user dislikes the item.</param>
 /// <param name="PositiveFrom">With a value, it is a positive from this value on only; null when every value is.</param>
 /// <param name="NegativeTo">With a value up to this one it is a dislike; null when no value is.</param>
-public sealed record EventMeaning(string Type, double Weight = 1, double? PositiveFrom = null, double? NegativeTo = null)
+/// <param name="Minimum">With a lower value it says nothing; null when there is no bound.</param>
+/// <param name="Maximum">With a higher value it says nothing; null when there is no bound.</param>
+public sealed record EventMeaning(
+    string Type,
+    double Weight = 1,
+    double? PositiveFrom = null,
+    double? NegativeTo = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Minimum = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Maximum = null
+)
 {
     /// <summary>Whether an interaction of the type is a positive, and so part of the user's history.</summary>
-    public bool IsPositive(double? value) => Weight > 0 && !(value < PositiveFrom) && !(value <= NegativeTo);
+    public bool IsPositive(double? value) => Weight > 0 && IsInRange(value) && !(value < PositiveFrom) && !(value <= NegativeTo);
 
     /// <summary>Whether an interaction of the type is a dislike.</summary>
-    public bool IsNegative(double? value) => Weight < 0 || value <= NegativeTo;
+    public bool IsNegative(double? value) => IsInRange(value) && (Weight < 0 || value <= NegativeTo);
+
+    private bool IsInRange(double? value) => !(value < Minimum) && !(value > Maximum);
 }
 
 /// <summary>
@@ -79,7 +92,9 @@ public sealed record HistorySettings
         {
             Require(names.Add(meaning.Type), nameof(Types), meaning.Type, "named once");
             Require(
-                double.IsFinite(meaning.Weight) && double.IsFinite(meaning.PositiveFrom ?? 0) && double.IsFinite(meaning.NegativeTo ?? 0),
+                new[] { meaning.Weight, meaning.PositiveFrom, meaning.NegativeTo, meaning.Minimum, meaning.Maximum }.All(number =>
+                    double.IsFinite(number ?? 0)
+                ),
                 $"{nameof(Types)}['{meaning.Type}']",
                 meaning,
                 "finite"

@@ -138,6 +138,7 @@ public sealed class HistoryPoolingTests
         Should.Throw<ArgumentException>(() => new HistoryPooling(new() { AgeHalfLife = TimeSpan.Zero }, roles)).Message.ShouldContain("AgeHalfLife");
         Should.Throw<ArgumentException>(() => new HistoryPooling(new() { Types = [new("x"), new("x")] }, roles)).Message.ShouldContain("x");
         Should.Throw<ArgumentException>(() => new HistoryPooling(new() { Types = [new("x", double.NaN)] }, roles)).Message.ShouldContain("'x'");
+        Should.Throw<ArgumentException>(() => new HistoryPooling(new() { Types = [new("x", Maximum: double.NaN)] }, roles)).Message.ShouldContain("'x'");
     }
 
     [Fact]
@@ -146,7 +147,7 @@ public sealed class HistoryPoolingTests
         var settings = new HistorySettings
         {
             MeanWeight = 2,
-            Types = [new("view"), new("rating", 4, PositiveFrom: 3, NegativeTo: 1), new("dislike", -1)],
+            Types = [new("view"), new("rating", 4, PositiveFrom: 3, NegativeTo: 1, Minimum: 0, Maximum: 5), new("dislike", -1, Maximum: 1)],
         };
         settings.Validate();
 
@@ -159,6 +160,10 @@ public sealed class HistoryPoolingTests
         settings.MeaningOf("rating")!.IsNegative(1).ShouldBeTrue();
         settings.MeaningOf("rating")!.IsNegative(2).ShouldBeFalse();
         settings.MeaningOf("dislike")!.IsNegative(null).ShouldBeTrue();
+        settings.WeightOf("rating", 5).ShouldBe(2);
+        settings.WeightOf("rating", 1_000).ShouldBe(0);
+        settings.MeaningOf("rating")!.IsNegative(-1).ShouldBeFalse();
+        settings.MeaningOf("dislike")!.IsNegative(2).ShouldBeFalse();
         new HistorySettings().WeightOf("anything").ShouldBe(1);
     }
 
