@@ -39,7 +39,9 @@ internal sealed class TrainingCheck(RunStore runs, TimeProvider clock) : SharedC
 
         if (attributes > 0)
         {
-            warnings.Add($"Attributes that are numbers in one place and texts in another, and so are two features: {attributes}; the run names them.");
+            warnings.Add(
+                $"Attributes that are numbers in one place and texts in another, and so are two features: {attributes}; the run names them."
+            );
         }
 
         return warnings.Count == 0 ? HealthCheckResult.Healthy(outcome) : HealthCheckResult.Degraded($"{outcome} {string.Join(' ', warnings)}");

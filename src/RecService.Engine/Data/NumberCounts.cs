@@ -41,7 +41,8 @@ public sealed class NumberCounts
     }
 
     /// <summary>The numbers in ascending order, each with its count.</summary>
-    public IReadOnlyList<(double Number, long Times)> InOrder() => [.. _counts.OrderBy(entry => entry.Key).Select(entry => (Number(entry.Key), entry.Value))];
+    public IReadOnlyList<(double Number, long Times)> InOrder() =>
+        [.. _counts.OrderBy(entry => entry.Key).Select(entry => (Number(entry.Key), entry.Value))];
 
     /// <summary>How the numbers lie around their median; all 0 when there are none.</summary>
     /// <param name="farShare">The share of the numbers, but at least one, that may lie farther from the median than <see cref="NumberSpread.Far"/>; 0 to

@@ -56,8 +56,7 @@ internal sealed class NumberScale
     }
 
     /// <summary>Whether a number is wild, and so clipped.</summary>
-    public bool Clips(double number) =>
-        !IsWithin(number, _median, _reach) && Math.Abs(number - Mean) > FeatureIndex.NumericLimit * Deviation;
+    public bool Clips(double number) => !IsWithin(number, _median, _reach) && Math.Abs(number - Mean) > FeatureIndex.NumericLimit * Deviation;
 
     private static bool IsWithin(double number, double median, double reach) => Math.Abs(number - median) <= reach;
 }

@@ -121,7 +121,10 @@ public sealed class ImportTests(ServiceFixture service) : IClassFixture<ServiceF
         var stored = (await Client.GetJsonAsync("/v1/interactions?userId=csv-typed"))
             .GetProperty("interactions")
             .EnumerateArray()
-            .ToDictionary(interaction => interaction.GetProperty("itemId").GetString()!, interaction => interaction.GetProperty("context").ToString());
+            .ToDictionary(
+                interaction => interaction.GetProperty("itemId").GetString()!,
+                interaction => interaction.GetProperty("context").ToString()
+            );
         stored["csv"].ShouldBe(stored["json"]);
         stored["none"].ShouldBe("{}");
     }

@@ -30,10 +30,7 @@ public sealed class OutOfRangeRatingTests(OutOfRangeRatingTests.Service service)
         rows.GetProperty("valueRanges").EnumerateObject().Select(range => range.Name).ShouldBe(["rating", "Stars"], ignoreOrder: true);
 
         await service.Client.UntilServedAsync(run.GetProperty("modelVersion").GetInt64());
-        var scores = await service.Client.PostJsonAsync(
-            "/v1/scores",
-            new JsonObject { ["userId"] = "u0", ["itemIds"] = new JsonArray("i4", "i0") }
-        );
+        var scores = await service.Client.PostJsonAsync("/v1/scores", new JsonObject { ["userId"] = "u0", ["itemIds"] = new JsonArray("i4", "i0") });
         scores.GetProperty("items").EnumerateArray().ShouldAllBe(item => item.GetProperty("prediction").GetDouble() <= 5);
         // The rating that the user gave before stands: 5 stars, those of the other 1.
         scores.GetProperty("items")[0].GetProperty("itemId").GetString().ShouldBe("i4");

@@ -25,7 +25,12 @@ public sealed class RobustDefaultsTests(DatabaseServer server)
             Enumerable
                 .Range(0, 150)
                 .SelectMany(u =>
-                    Enumerable.Range(0, 60).Where(i => i % 2 == u % 2).OrderBy(_ => random.Next()).Take(12).Select(i => Interaction($"u{u}", $"i{i}", "view"))
+                    Enumerable
+                        .Range(0, 60)
+                        .Where(i => i % 2 == u % 2)
+                        .OrderBy(_ => random.Next())
+                        .Take(12)
+                        .Select(i => Interaction($"u{u}", $"i{i}", "view"))
                 )
         );
         var before = await TrainAsync();
@@ -49,7 +54,9 @@ public sealed class RobustDefaultsTests(DatabaseServer server)
             {
                 var ids = new JsonArray([.. Enumerable.Range(0, 60).Select(i => (JsonNode)$"i{i}")]);
                 var scores = await service.Client.PostJsonAsync("/v1/scores", new JsonObject { ["userId"] = $"u{u}", ["itemIds"] = ids });
-                positions.Add(scores.GetProperty("items").EnumerateArray().ToList().FindIndex(scored => scored.GetProperty("itemId").GetString() == item));
+                positions.Add(
+                    scores.GetProperty("items").EnumerateArray().ToList().FindIndex(scored => scored.GetProperty("itemId").GetString() == item)
+                );
             }
 
             return (run.GetProperty("metrics").GetProperty("auc").GetDouble(), positions.Order().ElementAt(positions.Count / 2));
@@ -74,7 +81,9 @@ public sealed class RobustDefaultsTests(DatabaseServer server)
             service,
             Enumerable
                 .Range(0, 100)
-                .SelectMany(u => Enumerable.Range(0, 8).Select(n => Interaction($"u{u}", $"i{(2 * random.Next(20)) + (u % 2):D2}", "view", minute: n)))
+                .SelectMany(u =>
+                    Enumerable.Range(0, 8).Select(n => Interaction($"u{u}", $"i{(2 * random.Next(20)) + (u % 2):D2}", "view", minute: n))
+                )
         );
 
         var run = await service.Client.TrainAsync();
@@ -161,13 +170,19 @@ public sealed class RobustDefaultsTests(DatabaseServer server)
         service.Client.SendTextAsync(
             HttpMethod.Post,
             "/v1/users/import",
-            new JsonObject { ["userId"] = user, ["attributes"] = new JsonObject { ["age"] = age } }.ToJsonString(),
+            new JsonObject
+            {
+                ["userId"] = user,
+                ["attributes"] = new JsonObject { ["age"] = age },
+            }.ToJsonString(),
             "application/x-ndjson"
         );
 
     private sealed class Service(DatabaseServer server, params (string Name, string Value)[] settings) : ServiceFixture(server)
     {
         protected override IReadOnlyDictionary<string, string> Settings { get; } =
-            settings.Append((Name: "Training:Enabled", Value: "false")).ToDictionary(setting => setting.Name, setting => setting.Value, StringComparer.Ordinal);
+            settings
+                .Append((Name: "Training:Enabled", Value: "false"))
+                .ToDictionary(setting => setting.Name, setting => setting.Value, StringComparer.Ordinal);
     }
 }

@@ -138,7 +138,9 @@ public sealed class HistoryPoolingTests
         Should.Throw<ArgumentException>(() => new HistoryPooling(new() { AgeHalfLife = TimeSpan.Zero }, roles)).Message.ShouldContain("AgeHalfLife");
         Should.Throw<ArgumentException>(() => new HistoryPooling(new() { Types = [new("x"), new("x")] }, roles)).Message.ShouldContain("x");
         Should.Throw<ArgumentException>(() => new HistoryPooling(new() { Types = [new("x", double.NaN)] }, roles)).Message.ShouldContain("'x'");
-        Should.Throw<ArgumentException>(() => new HistoryPooling(new() { Types = [new("x", Maximum: double.NaN)] }, roles)).Message.ShouldContain("'x'");
+        Should
+            .Throw<ArgumentException>(() => new HistoryPooling(new() { Types = [new("x", Maximum: double.NaN)] }, roles))
+            .Message.ShouldContain("'x'");
     }
 
     [Fact]
