@@ -65,7 +65,7 @@ internal sealed class ProgressLog(TextWriter writer, bool isTerminal)
                 $"{epoch.Epoch,5}  {trainLoss,15}  {validLoss,15}  {seconds,7:0.000}  {rows / seconds / 1e6,9:0.00}"
             );
             return epoch.Ranking is { } ranking
-                ? text + FormattableString.Invariant($"  HR@10 {ranking.HitRate:0.0000}  NDCG@10 {ranking.Ndcg:0.0000}")
+                ? text + FormattableString.Invariant($"  HR@10 {ranking.HitRate:0.0000}  NDCG@10 {ranking.Ndcg:0.0000}  NDCG {ranking.FullNdcg:0.0000}")
                 : text;
         }
     }

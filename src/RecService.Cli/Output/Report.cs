@@ -34,7 +34,7 @@ internal static class Report
         };
         if (epoch.Ranking is { } ranking)
         {
-            (report["validHr@10"], report["validNdcg@10"]) = (ranking.HitRate, ranking.Ndcg);
+            (report["validHr@10"], report["validNdcg@10"], report["validNdcg"]) = (ranking.HitRate, ranking.Ndcg, ranking.FullNdcg);
         }
 
         return report;
