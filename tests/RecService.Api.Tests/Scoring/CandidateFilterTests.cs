@@ -68,7 +68,7 @@ public sealed class CandidateFilterTests
     {
         var errors = new FieldErrors();
 
-        CandidateFilter.Compile(errors, "filter", new(["\u0001"], [""], ["a", ""], [""], new string[10_001], null));
+        CandidateFilter.Compile(errors, "filter.", new(["\u0001"], [""], ["a", ""], [""], new string[10_001], null));
 
         errors
             .All.Select(error => error.Field)
@@ -84,7 +84,7 @@ public sealed class CandidateFilterTests
     private static CandidateFilter Compiled(ItemFilter? filter)
     {
         var errors = new FieldErrors();
-        var compiled = CandidateFilter.Compile(errors, "filter", filter);
+        var compiled = CandidateFilter.Compile(errors, "filter.", filter);
         errors.All.ShouldBeEmpty();
         return compiled;
     }
