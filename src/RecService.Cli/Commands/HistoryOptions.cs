@@ -75,6 +75,14 @@ internal sealed class HistoryOptions
         TrainingDefaults.Dropout
     );
 
+    private readonly NumberOption<float> _idDropout = new(
+        "--id-dropout",
+        "How often an item is learned from without its id, by the features that it shares with others, which so learn to speak for new items.",
+        number => number is >= 0 and < 1,
+        "a number from 0 to below 1",
+        TrainingDefaults.IdDropout
+    );
+
     private readonly NumberOption<float> _exponent = new(
         "--negative-exponent",
         "Negatives are drawn in proportion to how often an item was chosen, to the power of X.",
@@ -95,23 +103,25 @@ internal sealed class HistoryOptions
     }
 
     /// <summary>The times of choices.</summary>
-    public Option<bool> Times { get; } = Options.Flag(
-        "--times",
-        "The third cell of pairs is the time in seconds from any origin: histories are in its order, and results also come by the gap since the user's last choice."
-    );
+    public Option<bool> Times { get; } =
+        Options.Flag(
+            "--times",
+            "The third cell of pairs is the time in seconds from any origin: histories are in its order, and results also come by the gap since the user's last choice."
+        );
 
     /// <summary>Which items are left out.</summary>
-    public ChoiceOption<SeenItems> ExcludeSeen { get; } = new(
-        "--exclude-seen",
-        "Items left out of a ranking: those that the user chose in training, those in the same context, or none.",
-        "user",
-        ("user", SeenItems.OfUser),
-        ("user+context", SeenItems.OfUserAndContext),
-        ("none", SeenItems.None)
-    );
+    public ChoiceOption<SeenItems> ExcludeSeen { get; } =
+        new(
+            "--exclude-seen",
+            "Items left out of a ranking: those that the user chose in training, those in the same context, or none.",
+            "user",
+            ("user", SeenItems.OfUser),
+            ("user+context", SeenItems.OfUserAndContext),
+            ("none", SeenItems.None)
+        );
 
     /// <summary>What is for models only.</summary>
-    public IEnumerable<Option> OfModels => [_history, _alpha, _gamma, _halfLife, _userIds, _dropout, _exponent];
+    public IEnumerable<Option> OfModels => [_history, _alpha, _gamma, _halfLife, _userIds, _dropout, _idDropout, _exponent];
 
     public void AddTo(Command command)
     {
@@ -134,7 +144,8 @@ internal sealed class HistoryOptions
     /// <summary>How histories are pooled; null when there are none.</summary>
     public HistorySettings? SettingsIn(ParseResult parsed, Loss loss)
     {
-        var text = parsed.GetValue(_history) ?? (loss.Function().Rows == LossRows.Blocks ? Defaults.Length.ToString(CultureInfo.InvariantCulture) : Off);
+        var text = parsed.GetValue(_history)
+            ?? (loss.Function().Rows == LossRows.Blocks ? Defaults.Length.ToString(CultureInfo.InvariantCulture) : Off);
         return LengthOf(text) is not { } length
             ? null
             : Defaults with
@@ -154,6 +165,7 @@ internal sealed class HistoryOptions
         settings with
         {
             Dropout = _dropout.In(parsed),
+            IdDropout = _idDropout.In(parsed),
             NegativeExponent = _exponent.In(parsed),
         };
 
@@ -166,6 +178,7 @@ internal sealed class HistoryOptions
         settings["historyHalfLife"] = history?.RecentHalfLife?.TotalSeconds;
         settings["userIds"] = UserIdsIn(parsed, history);
         settings["dropout"] = _dropout.In(parsed);
+        settings["idDropout"] = _idDropout.In(parsed);
         settings["negativeExponent"] = _exponent.In(parsed);
     }
 

@@ -72,6 +72,13 @@ public sealed record TrainingSettings
     /// <summary>Of sequences: the share of the coordinates of a request's pooled vector that is left out in learning, 0 to below 1.</summary>
     public float Dropout { get; init; } = 0.3f;
 
+    /// <summary>
+    /// Along sequences: how often an item is taken without the features that no other item has, above all its id, 0 to below 1, so that those that it shares
+    /// with others learn to speak for new items (Volkovs, Yu, Poutanen, "DropoutNet: Addressing Cold Start in Recommender Systems", NIPS 2017). It does
+    /// not touch items that have only the one or only the other.
+    /// </summary>
+    public float IdDropout { get; init; } = 0.3f;
+
     /// <summary>Seed of the initial factors, the order of examples and the negatives.</summary>
     public ulong Seed { get; init; } = 1;
 
@@ -154,6 +161,7 @@ public sealed record TrainingSettings
         Require(NegativeWeight is null or (> 0 and < float.PositiveInfinity), nameof(NegativeWeight), NegativeWeight ?? 0, "above 0");
         Require(NegativeExponent is >= 0 and <= 1, nameof(NegativeExponent), NegativeExponent, "0 to 1");
         Require(Dropout is >= 0 and < 1, nameof(Dropout), Dropout, "0 to below 1");
+        Require(IdDropout is >= 0 and < 1, nameof(IdDropout), IdDropout, "0 to below 1");
     }
 
     /// <summary>η of an epoch, 1 being the first.</summary>

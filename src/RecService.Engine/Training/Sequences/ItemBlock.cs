@@ -27,6 +27,7 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
     private readonly NativeArray<float> _scratch;
     private readonly int[] _partOfField;
     private readonly int[] _items;
+    private readonly bool[] _withoutOwn;
     private int _count;
 
     /// <param name="data">The items.</param>
@@ -48,6 +49,7 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
         }
 
         _items = new int[most];
+        _withoutOwn = new bool[most];
         _slotOfItem = new((nuint)_rows.Count);
         _vectors = new((nuint)most * (nuint)Length);
         _fields = new(IsSingle || weighted ? 0 : (nuint)most * (nuint)(_parts * stride));
@@ -105,8 +107,11 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
     }
 
     /// <summary>Computes z and c of all items.</summary>
+    /// <param name="tables">The parameters.</param>
+    /// <param name="random">Draws the items that are taken without what they alone have; null for none.</param>
+    /// <param name="idDropout">How often an item is.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Forward(in ParameterTables tables)
+    public void Forward(in ParameterTables tables, RandomSource? random = null, float idDropout = 0)
     {
         if (IsSingle)
         {
@@ -137,8 +142,14 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
             var fields = FieldsOf(slot);
             Vectors<TVector, TLanes>.Clear(fields, _parts * _stride);
             var row = _rows[_items[slot]];
+            _withoutOwn[slot] = idDropout > 0 && random is not null && _rows.HasOwnAndShared(_items[slot]) && random.NextDouble() < idDropout;
             for (var e = 0; e < row.Length; e++)
             {
+                if (IsLeftOut(slot, row.Columns[e]))
+                {
+                    continue;
+                }
+
                 var (column, x) = (row.Columns[e], row.ValueAt(e));
                 linear += tables.Weights[(nuint)column * tables.WeightBlock] * x;
                 Vectors<TVector, TLanes>.Add(
@@ -153,7 +164,8 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
             {
                 for (var u = t + 1; u < _parts; u++)
                 {
-                    linear += WeightOf(tables, t, u) * Vectors<TVector, TLanes>.Dot(fields + ((nint)t * _stride), fields + ((nint)u * _stride), _stride);
+                    linear +=
+                        WeightOf(tables, t, u) * Vectors<TVector, TLanes>.Dot(fields + ((nint)t * _stride), fields + ((nint)u * _stride), _stride);
                 }
             }
 
@@ -196,7 +208,20 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
     {
         for (var slot = 0; slot < _count; slot++)
         {
-            _rows.BackLinear(_items[slot], sums, _slopes.Pointer[slot]);
+            if (!_withoutOwn[slot])
+            {
+                _rows.BackLinear(_items[slot], sums, _slopes.Pointer[slot]);
+                continue;
+            }
+
+            var row = _rows[_items[slot]];
+            for (var e = 0; e < row.Length; e++)
+            {
+                if (!_rows.IsOwn(row.Columns[e]))
+                {
+                    sums.AddWeight(row.Columns[e], _slopes.Pointer[slot] * row.ValueAt(e));
+                }
+            }
         }
 
         if (IsSingle)
@@ -233,6 +258,11 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
             for (var e = 0; e < row.Length; e++)
             {
                 var column = row.Columns[e];
+                if (IsLeftOut(slot, column))
+                {
+                    continue;
+                }
+
                 Vectors<TVector, TLanes>.Add(
                     sums.Of(_rows.FactorOf(column), column),
                     _scratch.Pointer + ((nint)_partOfField[_data.Space.ColumnFields[column]] * _stride),
@@ -254,11 +284,14 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
         _scratch.Dispose();
     }
 
-    /// <summary>p_t of each field of an item.</summary>
-    private float* FieldsOf(int slot) =>
-        _weighted ? _vectors.Pointer + ((nint)slot * Length) : _fields.Pointer + ((nint)slot * _parts * _stride);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsLeftOut(int slot, int column) => _withoutOwn[slot] && _rows.IsOwn(column);
 
-    private float WeightOf(in ParameterTables tables, int t, int u) => _weighted ? tables.Weights[(nuint)PairRow(tables, t, u) * tables.WeightBlock] : 1;
+    /// <summary>p_t of each field of an item.</summary>
+    private float* FieldsOf(int slot) => _weighted ? _vectors.Pointer + ((nint)slot * Length) : _fields.Pointer + ((nint)slot * _parts * _stride);
+
+    private float WeightOf(in ParameterTables tables, int t, int u) =>
+        _weighted ? tables.Weights[(nuint)PairRow(tables, t, u) * tables.WeightBlock] : 1;
 
     private int PairRow(in ParameterTables tables, int t, int u) => FieldPairs.RowOf(tables, _data.ItemFields[t], _data.ItemFields[u]);
 }

@@ -32,7 +32,10 @@ internal sealed class SequenceData
         }
 
         ItemFields = FieldsOf(set.Items);
-        RequestFields = [.. new[] { set.Users, set.Contexts, HistoryRows, RecentRows }.SelectMany(rows => rows is null ? [] : FieldsOf(rows)).Distinct().Order()];
+        RequestFields =
+        [
+            .. new[] { set.Users, set.Contexts, HistoryRows, RecentRows }.SelectMany(rows => rows is null ? [] : FieldsOf(rows)).Distinct().Order(),
+        ];
         if (ItemFields.Intersect(RequestFields).FirstOrDefault(-1) is >= 0 and var shared)
         {
             throw new ArgumentException($"Field '{space.Fields[shared]}' is one of items and of requests, too.", nameof(set));
@@ -177,7 +180,9 @@ internal sealed class SequenceData
 
         return FieldsOf(rows) is [var field]
             ? Array.IndexOf(RequestFields, field)
-            : throw new ArgumentException("The columns of items as part of a history must be of one field, and those of the recent history of another.");
+            : throw new ArgumentException(
+                "The columns of items as part of a history must be of one field, and those of the recent history of another."
+            );
     }
 
     private int[] FieldsOf(SparseRows rows)
@@ -198,6 +203,7 @@ internal sealed unsafe class RoleRows
     private readonly SparseRows _rows;
     private readonly FeatureSpace _space;
     private readonly int[] _columns = [];
+    private readonly bool[] _isOwn;
 
     public RoleRows(FeatureSpace space, SparseRows rows)
     {
@@ -209,10 +215,17 @@ internal sealed unsafe class RoleRows
             _columns = [.. rows.Columns];
         }
 
+        var counts = new int[space.ColumnCount];
         for (var row = 0; row < rows.Count; row++)
         {
             MaximumEntries = Math.Max(MaximumEntries, rows[row].Length);
+            foreach (var column in rows[row].Columns)
+            {
+                counts[column]++;
+            }
         }
+
+        _isOwn = [.. counts.Select(count => count == 1)];
     }
 
     /// <summary>Whether every row is one entry of value 1.</summary>
@@ -225,6 +238,22 @@ internal sealed unsafe class RoleRows
     public SparseRow this[int row] => _rows[row];
 
     public bool HasAny(int row) => _rows[row].Length > 0;
+
+    /// <summary>Whether a column is that of one row alone.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsOwn(int column) => _isOwn[column];
+
+    /// <summary>Whether a row has columns that no other has, and such that others have.</summary>
+    public bool HasOwnAndShared(int row)
+    {
+        var own = 0;
+        foreach (var column in _rows[row].Columns)
+        {
+            own += _isOwn[column] ? 1 : 0;
+        }
+
+        return own > 0 && own < _rows[row].Length;
+    }
 
     /// <summary>The only column of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -199,7 +199,7 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
             _targetSlots[row] = _items.Add(_data.Set.ItemOf[_requests.EventOf(from + row)]);
         }
 
-        _items.Forward(tables);
+        _items.Forward(tables, _random, _settings.IdDropout);
         _requests.Query(from, count, tables, _queries.Pointer);
         if (_settings.Dropout > 0)
         {

@@ -50,15 +50,7 @@ public sealed unsafe class SequenceGradientTests
         Check(loss, Crossing.FieldPooled, 5, FactorizationKernel.All[^1].Name, sequences, set, negatives: 6);
     }
 
-    private static void Check(
-        Loss loss,
-        Crossing interaction,
-        int factors,
-        string kernel,
-        RandomSequences sequences,
-        SequenceSet set,
-        int negatives
-    )
+    private static void Check(Loss loss, Crossing interaction, int factors, string kernel, RandomSequences sequences, SequenceSet set, int negatives)
     {
         var settings = TrainingSettings.For(loss) with
         {
@@ -67,6 +59,7 @@ public sealed unsafe class SequenceGradientTests
             Negatives = negatives,
             NegativeWeight = 3,
             Dropout = 0.25f,
+            IdDropout = 0.4f,
             InitialDeviation = 0.5f,
         };
         var history = new HistorySettings { Length = 4, RecentHalfLife = set.Times is null ? null : TimeSpan.FromSeconds(400) };
@@ -90,7 +83,7 @@ public sealed unsafe class SequenceGradientTests
 
         using var learner = SequenceKernels.Learner(kernel, data, plan, ofNegatives, settings, table.Stride, weightRows);
         using var gradients = new GradientList(table.Stride);
-        // The same seed draws the same negatives, and drops the same coordinates.
+        // The same seed draws the same negatives, and drops the same coordinates and ids.
         learner.Gradients(plan[0], 5, tables, gradients);
         var (ofFactors, ofWeights) = (new Dictionary<(int Row, int Factor), double>(), new Dictionary<int, double>());
         for (var n = 0; n < gradients.Count; n++)
@@ -118,7 +111,10 @@ public sealed unsafe class SequenceGradientTests
         }
 
         // The slope of squared loss is half the derivative, and logistic loss is reported as a mean over a row and its negatives.
-        var unit = loss == Loss.Squared ? 0.5 : loss == Loss.Logistic ? 1 + ofNegatives.Weight : 1;
+        var unit =
+            loss == Loss.Squared ? 0.5
+            : loss == Loss.Logistic ? 1 + ofNegatives.Weight
+            : 1;
         var scale = 0.05 + ofFactors.Values.Concat(ofWeights.Values).Max(Math.Abs);
         ofFactors.Count.ShouldBeGreaterThan(20 * factors);
         foreach (var ((row, d), gradient) in ofFactors)
