@@ -1,6 +1,6 @@
 using RecService.Api.Publishing;
-using RecService.Api.Training;
 using RecService.Api.Tests.Fixtures;
+using RecService.Api.Training;
 
 namespace RecService.Api.Tests.Publishing;
 
