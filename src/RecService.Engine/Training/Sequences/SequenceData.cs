@@ -203,7 +203,7 @@ internal sealed unsafe class RoleRows
     private readonly SparseRows _rows;
     private readonly FeatureSpace _space;
     private readonly int[] _columns = [];
-    private readonly bool[] _isOwn;
+    private bool[]? _isOwn;
 
     public RoleRows(FeatureSpace space, SparseRows rows)
     {
@@ -215,17 +215,10 @@ internal sealed unsafe class RoleRows
             _columns = [.. rows.Columns];
         }
 
-        var counts = new int[space.ColumnCount];
         for (var row = 0; row < rows.Count; row++)
         {
             MaximumEntries = Math.Max(MaximumEntries, rows[row].Length);
-            foreach (var column in rows[row].Columns)
-            {
-                counts[column]++;
-            }
         }
-
-        _isOwn = [.. counts.Select(count => count == 1)];
     }
 
     /// <summary>Whether every row is one entry of value 1.</summary>
@@ -241,7 +234,7 @@ internal sealed unsafe class RoleRows
 
     /// <summary>Whether a column is that of one row alone.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool IsOwn(int column) => _isOwn[column];
+    public bool IsOwn(int column) => (_isOwn ??= OwnColumns())[column];
 
     /// <summary>Whether a row has columns that no other has, and such that others have.</summary>
     public bool HasOwnAndShared(int row)
@@ -249,7 +242,7 @@ internal sealed unsafe class RoleRows
         var own = 0;
         foreach (var column in _rows[row].Columns)
         {
-            own += _isOwn[column] ? 1 : 0;
+            own += IsOwn(column) ? 1 : 0;
         }
 
         return own > 0 && own < _rows[row].Length;
@@ -335,6 +328,17 @@ internal sealed unsafe class RoleRows
         {
             sums.AddWeight(entries.Columns[e], slope * entries.ValueAt(e));
         }
+    }
+
+    private bool[] OwnColumns()
+    {
+        var counts = new int[_space.ColumnCount];
+        foreach (var column in _rows.Columns)
+        {
+            counts[column]++;
+        }
+
+        return [.. counts.Select(count => count == 1)];
     }
 
     private void FetchAll(int row, in ParameterTables tables)
