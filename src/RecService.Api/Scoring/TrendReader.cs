@@ -48,7 +48,12 @@ internal sealed class TrendReader(NpgsqlDataSource database, Feedback feedback, 
 
     private async Task<IReadOnlyDictionary<long, int>> CountInTurnAsync(DateTimeOffset minute, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken);
+        // Who waits takes up a place of those who want recommendations.
+        if (!await _turn.WaitAsync(configuration.Options.ScoringTimeout, cancellationToken))
+        {
+            throw new DatabaseAwayException("The database is counting for others.");
+        }
+
         try
         {
             // Whoever had the turn before may have counted the same.

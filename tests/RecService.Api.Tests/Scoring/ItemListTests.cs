@@ -1,8 +1,11 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using RecService.Api.Scoring;
+using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Tests.Training;
+using RecService.Api.Training;
 
 namespace RecService.Api.Tests.Scoring;
 
@@ -89,6 +92,33 @@ public sealed class ItemListTests(ItemListTests.Service service) : IClassFixture
         (await service.Client.GetJsonAsync("/v1/recommendations/popular?since=yesterday", HttpStatusCode.BadRequest))
             .Errors()
             .Keys.ShouldBe(["since"]);
+    }
+
+    [Fact]
+    public async Task While_one_trend_is_counted_who_wants_another_waits_no_longer_than_for_a_score()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        using var trends = new TrendReader(
+            service.Database,
+            new TrainingOptions().ToFeedback(),
+            new(new() { ScoringTimeout = TimeSpan.FromMilliseconds(50), CommandTimeout = TimeSpan.FromMinutes(5) }, "", Embedded: null),
+            TimeProvider.System
+        );
+        await using var connection = await service.Database.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await using (var hold = connection.CreateCommand())
+        {
+            hold.CommandText = "LOCK TABLE interactions IN ACCESS EXCLUSIVE MODE";
+            await hold.ExecuteNonQueryAsync(cancellation);
+        }
+
+        var first = trends.ReadAsync(DateTimeOffset.UnixEpoch, cancellation);
+        await Should.ThrowAsync<DatabaseAwayException>(() => trends.ReadAsync(DateTimeOffset.UnixEpoch.AddDays(1), cancellation));
+
+        first.IsCompleted.ShouldBeFalse();
+        await transaction.RollbackAsync(cancellation);
+        (await first).Count.ShouldBePositive();
+        (await trends.ReadAsync(DateTimeOffset.UnixEpoch.AddDays(1), cancellation)).Count.ShouldBePositive();
     }
 
     private static IEnumerable<string> Named(Func<int, bool> isAllowed, string but) =>
