@@ -1,6 +1,5 @@
 using Npgsql;
 using RecService.Api.Models;
-using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 using RecService.Engine.Model;
 using RecService.Engine.Training;
@@ -34,16 +33,7 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
         }
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var servedRun =
-            await connection.ScalarAsync<object>("SELECT (SELECT run_id FROM models JOIN active_model USING (version))", cancellationToken) as long?;
-        var servedShare =
-            await connection.ScalarAsync<object>(
-                """
-                SELECT (SELECT (r.metrics ->> 'holdoutShare')::double precision
-                        FROM models JOIN active_model USING (version) JOIN training_runs r USING (run_id))
-                """,
-                cancellationToken
-            ) as double?;
+        var (servedRun, servedShare) = await ServedRunAsync(connection, cancellationToken);
         // What was held out then must be what is held out now, or it has learned what it is compared by.
         if (
             await StateStore.FindAsync(connection, cancellationToken) is not { } stored
@@ -65,6 +55,25 @@ internal sealed class FormerFits(NpgsqlDataSource database, ILogger<FormerFits> 
             return null;
         }
     }
+
+    // Of a model that was imported there is no run, and of one of a former release no share.
+    private static async Task<(long? RunId, double? HoldoutShare)> ServedRunAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = """
+            SELECT m.run_id, (r.metrics ->> 'holdoutShare')::double precision
+            FROM active_model
+            JOIN models m USING (version)
+            LEFT JOIN training_runs r USING (run_id)
+            """;
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken)
+            ? (await NullableAsync<long>(reader, 0, cancellationToken), await NullableAsync<double>(reader, 1, cancellationToken))
+            : default;
+    }
+
+    private static async Task<T?> NullableAsync<T>(NpgsqlDataReader reader, int column, CancellationToken cancellationToken)
+        where T : struct => await reader.IsDBNullAsync(column, cancellationToken) ? null : await reader.GetFieldValueAsync<T>(column, cancellationToken);
 
     private static bool HoldsOutTheSame(StoredState stored, TrainingOptions options) =>
         !RunJson

@@ -186,7 +186,8 @@ public sealed class TrainingOptions
     public double? HoldoutShare { get; set; }
 
     /// <summary>
-    /// Objective <c>next</c>: whether a model that ranks the holdout worse than popularity, or than the one that is served, is stored and not served.
+    /// Whether a model that does worse on the holdout than what is simple (popularity; for ratings, biases), or than the one that is served, is stored and
+    /// not served.
     /// </summary>
     public PublishGate Gate { get; set; } = PublishGate.On;
 
