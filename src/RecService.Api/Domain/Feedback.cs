@@ -16,7 +16,8 @@ internal sealed record FeedbackType(string Type, double Weight, double? Positive
     /// <summary>Whether an interaction says that the user dislikes the item.</summary>
     public bool IsNegative(double? value) => IsInRange(value) && (Weight < 0 || (Weight > 0 && value <= NegativeTo));
 
-    private bool IsInRange(double? value) => !(value < Minimum) && !(value > Maximum);
+    /// <summary>Whether a value is one that interactions of the type may have.</summary>
+    public bool IsInRange(double? value) => !(value < Minimum) && !(value > Maximum);
 }
 
 /// <summary>What the types of interactions say: one meaning for training, popularity, and what users have seen or dislike.</summary>

@@ -52,7 +52,7 @@ internal sealed class CandidateFilter
     }
 
     /// <summary>The same without some items.</summary>
-    public CandidateFilter Without(IReadOnlyList<long> itemKeys) => new(_conditions, _onlyIds, _exceptIds, [.. _exceptKeys, .. itemKeys]);
+    public CandidateFilter Without(IReadOnlyCollection<long> itemKeys) => new(_conditions, _onlyIds, _exceptIds, [.. _exceptKeys, .. itemKeys]);
 
     /// <summary>For each item of a catalogue whether it is excluded; the array is the caller's.</summary>
     public bool[] Excluded(ItemCatalog catalog)

@@ -13,7 +13,7 @@ namespace RecService.Api.Scoring;
 /// <param name="Features">Id, tags and attributes.</param>
 /// <param name="LeftOutItems">Keys of the items that the user has seen or dislikes; empty when not asked for.</param>
 /// <param name="History">The user's newest positives, the newest last; empty when not asked for.</param>
-internal sealed record StoredUser(EntityFeatures Features, IReadOnlyList<long> LeftOutItems, IReadOnlyList<PastEvent> History);
+internal sealed record StoredUser(EntityFeatures Features, IReadOnlyCollection<long> LeftOutItems, IReadOnlyList<PastEvent> History);
 
 /// <summary>An item as stored now.</summary>
 internal sealed record StoredItem(ItemFacts Facts, JsonElement? Metadata);
@@ -45,16 +45,32 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     /// <param name="seen">Which items count as seen; null to read neither these nor what the user dislikes.</param>
     /// <param name="history">What to read of the user's history, as the model has it; null to read none.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<StoredUser?> FindUserAsync(string userId, SeenRule? seen, HistorySettings? history, CancellationToken cancellationToken) =>
-        (await FindUsersAsync([userId], seen, history, cancellationToken)).GetValueOrDefault(userId);
+    public async Task<StoredUser?> FindUserAsync(string userId, SeenRule? seen, HistorySettings? history, CancellationToken cancellationToken)
+    {
+        if (seen is null)
+        {
+            return (await FindUsersAsync([userId], history, cancellationToken)).GetValueOrDefault(userId);
+        }
+
+        try
+        {
+            return await reads.ReadAsync(limited => ReadUserAsync(userId, seen, history, limited), cancellationToken);
+        }
+        catch (DatabaseAwayException)
+        {
+            Miss(UserFeatures);
+            Miss(SeenItems);
+            return MissHistory(userId, history);
+        }
+    }
 
     /// <summary>The keys of the items that a user has seen or dislikes; of none while the database is away.</summary>
-    public async Task<IReadOnlyList<long>> FindLeftOutItemsAsync(string userId, SeenRule seen, CancellationToken cancellationToken)
+    public async Task<IReadOnlyCollection<long>> FindLeftOutItemsAsync(string userId, SeenRule seen, CancellationToken cancellationToken)
     {
         try
         {
-            var users = await reads.ReadAsync(limited => ReadUsersAsync([userId], seen, history: null, limited), cancellationToken);
-            return users.GetValueOrDefault(userId)?.LeftOutItems ?? [];
+            var user = await reads.ReadAsync(limited => ReadUserAsync(userId, seen, history: null, limited), cancellationToken);
+            return user?.LeftOutItems ?? [];
         }
         catch (DatabaseAwayException)
         {
@@ -64,8 +80,27 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     }
 
     /// <summary>The users among the ids that are known. While the database is away, all of them, by their ids alone.</summary>
-    public Task<Dictionary<string, StoredUser>> FindUsersAsync(string[] userIds, HistorySettings? history, CancellationToken cancellationToken) =>
-        FindUsersAsync(userIds, seen: null, history, cancellationToken);
+    public async Task<Dictionary<string, StoredUser>> FindUsersAsync(
+        string[] userIds,
+        HistorySettings? history,
+        CancellationToken cancellationToken
+    )
+    {
+        if (userIds.Length == 0)
+        {
+            return [];
+        }
+
+        try
+        {
+            return await reads.ReadAsync(limited => ReadUsersAsync(userIds, history, limited), cancellationToken);
+        }
+        catch (DatabaseAwayException)
+        {
+            Miss(UserFeatures);
+            return userIds.ToDictionary(id => id, id => MissHistory(id, history), StringComparer.Ordinal);
+        }
+    }
 
     /// <summary>The keys of the items among the ids that are known; of none while the database is away.</summary>
     public async Task<Dictionary<string, long>> FindItemKeysAsync(string[] itemIds, CancellationToken cancellationToken)
@@ -132,59 +167,85 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         }
     }
 
-    private async Task<Dictionary<string, StoredUser>> FindUsersAsync(
-        string[] userIds,
-        SeenRule? seen,
-        HistorySettings? history,
-        CancellationToken cancellationToken
-    )
+    private StoredUser MissHistory(string userId, HistorySettings? history)
     {
-        if (userIds.Length == 0)
+        if (history is not null)
         {
-            return [];
+            Miss(History);
         }
 
-        try
-        {
-            return await reads.ReadAsync(limited => ReadUsersAsync(userIds, seen, history, limited), cancellationToken);
-        }
-        catch (DatabaseAwayException)
-        {
-            Miss(UserFeatures);
-            if (seen is not null)
-            {
-                Miss(SeenItems);
-            }
-
-            if (history is not null)
-            {
-                Miss(History);
-            }
-
-            return userIds.ToDictionary(id => id, id => new StoredUser(EntityFeatures.Named(id), [], []), StringComparer.Ordinal);
-        }
+        return new(EntityFeatures.Named(userId), [], []);
     }
+
+    // All that a user did, as its index has it, is read once for what was seen and for the history, and judged here: statements that PostgreSQL plans
+    // once for all requests, as to plan takes longer than to read some hundred rows.
+    private async Task<StoredUser?> ReadUserAsync(string userId, SeenRule seen, HistorySettings? history, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                UserCommand("SELECT tags, attributes::text FROM users WHERE user_id = $1", userId),
+                UserCommand(
+                    """
+                    SELECT i.item_key, i.type, i.value, i.occurred_at
+                    FROM interactions i
+                    WHERE i.user_key = (SELECT u.user_key FROM users u WHERE u.user_id = $1)
+                    ORDER BY i.occurred_at DESC, i.interaction_key DESC
+                    """,
+                    userId
+                ),
+            },
+        };
+        await batch.PrepareAsync(cancellationToken);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken))
+        {
+            return null;
+        }
+
+        var features = EntityFeatures.FromJson(userId, reader.GetFieldValue<string[]>(0), reader.GetString(1));
+        await reader.NextResultAsync(cancellationToken);
+        var seenTypes = seen.Types.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var leftOut = new HashSet<long>();
+        var events = new List<PastEvent>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var (itemKey, type, time) = (reader.GetInt64(0), reader.GetString(1), reader.GetDateTime(3));
+            double? value = await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetDouble(2);
+            var meaning = feedback.Of(type);
+            if (
+                meaning?.IsNegative(value) == true
+                || (seenTypes.Contains(type) && !(time < seen.Since?.UtcDateTime) && meaning?.IsInRange(value) != false)
+            )
+            {
+                leftOut.Add(itemKey);
+            }
+
+            if (events.Count < history?.Length && history.StoredWeightOf(type, value) is > 0 and var weight)
+            {
+                events.Add(new(itemKey, weight, RequestPooling.Seconds(time)));
+            }
+        }
+
+        events.Reverse();
+        return new(features, leftOut, events);
+    }
+
+    private static NpgsqlBatchCommand UserCommand(string sql, string userId) =>
+        new(sql) { Parameters = { new() { Value = userId, NpgsqlDbType = NpgsqlDbType.Text } } };
 
     private async Task<Dictionary<string, StoredUser>> ReadUsersAsync(
         string[] userIds,
-        SeenRule? seen,
         HistorySettings? history,
         CancellationToken cancellationToken
     )
     {
-        // What a positive is, the model says: EventMeaning in SQL, but that a type with a threshold needs a value, as in training.
+        // What a positive is, the model says, as HistorySettings.StoredWeightOf: here in SQL, so that no more than the newest are read of many users.
         await using var command = database.CreateCommand(
             $"""
-            SELECT u.user_id, u.tags, u.attributes::text,
-                   CASE WHEN $2 THEN ARRAY(
-                       SELECT DISTINCT i.item_key
-                       FROM interactions i
-                       LEFT JOIN {FeedbackParameters.Table(9)} ON lower(m.type) = lower(i.type)
-                       WHERE i.user_key = u.user_key
-                           AND ((lower(i.type) = ANY($7) AND ($8 IS NULL OR i.occurred_at >= $8) AND {Feedback.IsInRangeSql})
-                               OR {Feedback.IsNegativeSql}))
-                   ELSE ARRAY[]::bigint[] END,
-                   h.items, h.types, h.times
+            SELECT u.user_id, u.tags, u.attributes::text, h.items, h.types, h.times
             FROM users u
             LEFT JOIN LATERAL (
                 SELECT array_agg(n.item_key ORDER BY n.occurred_at, n.interaction_key) AS items,
@@ -194,30 +255,26 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
                     SELECT i.item_key, i.type, i.occurred_at, i.interaction_key
                     FROM interactions i
                     WHERE i.user_key = u.user_key
-                        AND ($4::text[] IS NULL OR EXISTS (
-                            SELECT FROM unnest($4::text[], $5::float8[], $6::float8[], $15::float8[], $16::float8[])
+                        AND ($3::text[] IS NULL OR EXISTS (
+                            SELECT FROM unnest($3::text[], $4::float8[], $5::float8[], $6::float8[], $7::float8[])
                                 AS m (type, positive_from, negative_to, minimum, maximum)
                             WHERE m.type = i.type
                                 AND {Feedback.IsInRangeSql}
                                 AND (m.positive_from IS NULL OR i.value >= m.positive_from)
                                 AND (i.value <= m.negative_to) IS NOT TRUE))
                     ORDER BY i.occurred_at DESC, i.interaction_key DESC
-                    LIMIT $3
+                    LIMIT $2
                 ) n
-            ) h ON $3 > 0
+            ) h ON $2 > 0
             WHERE u.user_id = ANY($1)
             """
         );
         EventMeaning[]? meanings = history?.Types?.Where(meaning => meaning.Weight > 0).ToArray();
-        command.Parameters.Add(new() { Value = userIds, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        command.Parameters.Add(new() { Value = seen is not null, NpgsqlDbType = NpgsqlDbType.Boolean });
+        command.Parameters.Add(Array(userIds, NpgsqlDbType.Text));
         command.Parameters.Add(new() { Value = history?.Length ?? 0, NpgsqlDbType = NpgsqlDbType.Integer });
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Type).ToArray(), NpgsqlDbType.Text));
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.PositiveFrom).ToArray(), NpgsqlDbType.Double));
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.NegativeTo).ToArray(), NpgsqlDbType.Double));
-        command.Parameters.Add(Array(seen?.Types.Select(type => type.ToLowerInvariant()).ToArray() ?? [], NpgsqlDbType.Text));
-        command.Parameters.Add(new() { Value = (object?)seen?.Since ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
-        FeedbackParameters.Add(command.Parameters, feedback);
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Minimum).ToArray(), NpgsqlDbType.Double));
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Maximum).ToArray(), NpgsqlDbType.Double));
         var users = new Dictionary<string, StoredUser>(StringComparer.Ordinal);
@@ -226,15 +283,15 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         {
             var id = reader.GetString(0);
             var features = EntityFeatures.FromJson(id, reader.GetFieldValue<string[]>(1), reader.GetString(2));
-            PastEvent[] events = await reader.IsDBNullAsync(4, cancellationToken) ? [] : Events(reader, history!);
-            users.Add(id, new(features, reader.GetFieldValue<long[]>(3), events));
+            PastEvent[] events = await reader.IsDBNullAsync(3, cancellationToken) ? [] : Events(reader, history!);
+            users.Add(id, new(features, [], events));
         }
         return users;
     }
 
     private static PastEvent[] Events(NpgsqlDataReader reader, HistorySettings history)
     {
-        var (items, types, times) = (reader.GetFieldValue<long[]>(4), reader.GetFieldValue<string[]>(5), reader.GetFieldValue<DateTime[]>(6));
+        var (items, types, times) = (reader.GetFieldValue<long[]>(3), reader.GetFieldValue<string[]>(4), reader.GetFieldValue<DateTime[]>(5));
         // Its value has been judged by the query.
         return [.. items.Select((item, e) => new PastEvent(item, history.WeightOf(types[e]), RequestPooling.Seconds(times[e])))];
     }
@@ -273,8 +330,11 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
 
     private async Task<Dictionary<long, StoredItem>> ReadItemsAsync(long[] itemKeys, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand($"SELECT item_key, metadata::text, {ItemFacts.Columns} FROM items WHERE item_key = ANY($1)");
-        command.Parameters.Add(new() { Value = itemKeys, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint });
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var command = connection.CreateCommand();
+        command.CommandText = $"SELECT item_key, metadata::text, {ItemFacts.Columns} FROM items WHERE item_key = ANY($1)";
+        command.Parameters.Add(Array(itemKeys, NpgsqlDbType.Bigint));
+        await command.PrepareAsync(cancellationToken);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var items = new Dictionary<long, StoredItem>();
         while (await reader.ReadAsync(cancellationToken))

@@ -65,6 +65,12 @@ public sealed record HistorySettings
         MeaningOf(type) is { } meaning && meaning.IsPositive(value) ? (float)(meaning.Weight / MeanWeight) : 0;
 
     /// <summary>
+    /// The weight of an interaction of which all is known, relative to the mean of all; 0 when it is not part of a history, as without a value where the
+    /// type has a threshold.
+    /// </summary>
+    public float StoredWeightOf(string type, double? value) => value is null && MeaningOf(type)?.PositiveFrom is not null ? 0 : WeightOf(type, value);
+
+    /// <summary>
     /// What the c-th interaction in a run with the same item counts, c = 1, 2, …: f(c) − f(c − 1) with f(c) = 1 + ln c and f(0) = 0, so that a run counts as
     /// much as the logarithm of its length.
     /// </summary>
