@@ -132,8 +132,9 @@ internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IR
 
 /// <summary>Popular items.</summary>
 /// <param name="Items">The items, most users first.</param>
-/// <param name="Degraded">What the answer does without, as the database was away: <c>trend</c> (users of any time are counted; also while it counts for others), <c>seenItems</c> (not
-/// left out, nor is what the user dislikes), <c>items</c> (as of the snapshot, without metadata). Empty when all is well.</param>
+/// <param name="Degraded">What the answer does without, as the database was away: <c>trend</c> (users of any time are counted; also while it counts
+/// for others), <c>seenItems</c> (not left out, nor is what the user dislikes), <c>items</c> (as of the snapshot, without metadata). Empty when all is
+/// well.</param>
 internal sealed record PopularItemsResponse(IReadOnlyList<PopularItem> Items, IReadOnlyList<string> Degraded);
 
 /// <summary>A popular item.</summary>

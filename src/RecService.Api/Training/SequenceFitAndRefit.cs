@@ -64,7 +64,15 @@ internal static class SequenceFitAndRefit
             report =>
             {
                 elapsed += report.Elapsed;
-                progress(new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds));
+                var ranking = report.Ranking;
+                progress(
+                    new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds)
+                    {
+                        HoldoutHitRate10 = ranking?.HitRate,
+                        HoldoutNdcg10 = ranking?.Ndcg,
+                        HoldoutNdcg = ranking?.FullNdcg,
+                    }
+                );
             },
             cancellationToken
         );

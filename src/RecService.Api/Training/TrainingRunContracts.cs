@@ -88,18 +88,24 @@ internal sealed record TrainingRowCounts(
     IReadOnlyDictionary<string, ValueRange>? ValueRanges = null
 );
 
-/// <summary>The losses of one epoch.</summary>
+/// <summary>What one epoch came to.</summary>
 /// <param name="Epoch">From 1.</param>
 /// <param name="Phase"><c>fit</c> on the rows that are not held out, or <c>refit</c> on all of them.</param>
 /// <param name="TrainLoss">Mean squared error, log loss or, with objective <c>next</c>, softmax loss over the trained rows, measured in passing.</param>
 /// <param name="HoldoutLoss">The same over the held-out rows; null in a refit and without a holdout.</param>
 /// <param name="Seconds">Time since the phase began.</param>
+/// <param name="HoldoutHitRate10">Share of the held-out rows whose item came among the first ten of all items (objective <c>next</c>).</param>
+/// <param name="HoldoutNdcg10">Mean over the same of 1/log2(rank + 1), up to the tenth (objective <c>next</c>).</param>
+/// <param name="HoldoutNdcg">The same whatever the rank (objective <c>next</c>): the best epoch is that of its highest mean over the last epochs.</param>
 internal sealed record TrainingEpoch(
     int Epoch,
     [property: AllowedValues("fit", "refit")] string Phase,
     double TrainLoss,
     double? HoldoutLoss,
-    double Seconds
+    double Seconds,
+    double? HoldoutHitRate10 = null,
+    double? HoldoutNdcg10 = null,
+    double? HoldoutNdcg = null
 );
 
 /// <summary>Metrics on the holdout, of the fit that has not seen it, and what is to be told of the data.</summary>

@@ -82,13 +82,13 @@ internal sealed class DemoOutput
         }
     }
 
-    public void EpochHeading() => _console.WriteLine("  phase  epoch   train loss   holdout loss   seconds", new Style(decoration: Decoration.Bold));
+    public void EpochHeading() => _console.WriteLine("  phase  epoch   train loss   holdout loss   holdout NDCG   seconds", new Style(decoration: Decoration.Bold));
 
     public void Epoch(TrainingEpoch epoch) =>
         _console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {epoch.Phase,-5}  {epoch.Epoch,5}   {epoch.TrainLoss,10:0.000000}   {epoch.HoldoutLoss,12:0.000000}   {epoch.Seconds,7:0.00}"
+                $"  {epoch.Phase,-5}  {epoch.Epoch,5}   {epoch.TrainLoss,10:0.000000}   {epoch.HoldoutLoss,12:0.000000}   {epoch.HoldoutNdcg,12:0.000000}   {epoch.Seconds,7:0.00}"
             )
         );
 

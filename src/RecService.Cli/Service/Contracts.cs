@@ -44,7 +44,7 @@ internal sealed record TrainingRun(
 
 internal sealed record TrainingRows(long Used, IReadOnlyDictionary<string, long>? Dropped);
 
-internal sealed record TrainingEpoch(int Epoch, string Phase, double TrainLoss, double? HoldoutLoss, double Seconds);
+internal sealed record TrainingEpoch(int Epoch, string Phase, double TrainLoss, double? HoldoutLoss, double Seconds, double? HoldoutNdcg);
 
 internal sealed record RecommendationQuery(string UserId, IReadOnlyDictionary<string, string>? Context, int Count, IReadOnlyList<string> Include);
 

@@ -52,6 +52,15 @@ public sealed class NextObjectiveTests(NextObjectiveTests.Service service) : ICl
         run.GetProperty("rows").GetProperty("used").GetInt32().ShouldBe(1800);
         run.GetProperty("rows").GetProperty("dropped").GetProperty("below-positive-threshold").GetInt32().ShouldBe(1);
         run.GetProperty("epochs")[0].GetProperty("holdoutLoss").ValueKind.ShouldBe(JsonValueKind.Number);
+        var epochs = run.GetProperty("epochs").EnumerateArray().ToLookup(epoch => epoch.GetProperty("phase").GetString());
+        double? merit = null;
+        var merits = epochs["fit"]
+            .Select(epoch => epoch.GetProperty("holdoutNdcg").GetDouble())
+            .Select(ndcg => (double)(merit = merit is null ? ndcg : (0.7 * merit) + (0.3 * ndcg)))
+            .ToList();
+        run.GetProperty("bestEpoch").GetInt32().ShouldBe(merits.IndexOf(merits.Max()) + 1);
+        epochs["fit"].ShouldAllBe(epoch => epoch.GetProperty("holdoutNdcg10").GetDouble() <= epoch.GetProperty("holdoutHitRate10").GetDouble());
+        epochs["refit"].ShouldAllBe(epoch => epoch.GetProperty("holdoutNdcg").ValueKind == JsonValueKind.Null);
         var metrics = run.GetProperty("metrics");
         metrics.GetProperty("holdoutRows").GetInt32().ShouldBeInRange(10, 60);
         metrics.GetProperty("rankedPairs").GetInt32().ShouldBe(metrics.GetProperty("holdoutRows").GetInt32());

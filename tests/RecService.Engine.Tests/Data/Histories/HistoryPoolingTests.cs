@@ -13,6 +13,19 @@ public sealed class HistoryPoolingTests
     ];
 
     [Fact]
+    public void What_is_stored_without_a_value_is_no_positive_of_a_type_with_a_threshold()
+    {
+        var settings = new HistorySettings { Types = [new("rating", Weight: 2, PositiveFrom: 4), new("view")], MeanWeight = 2 };
+
+        settings.StoredWeightOf("rating", null).ShouldBe(0);
+        settings.StoredWeightOf("rating", 4).ShouldBe(1);
+        settings.StoredWeightOf("rating", 3).ShouldBe(0);
+        settings.StoredWeightOf("view", null).ShouldBe(0.5f);
+        settings.StoredWeightOf("click", null).ShouldBe(0);
+        settings.WeightOf("rating").ShouldBe(1);
+    }
+
+    [Fact]
     public void A_history_is_its_sums()
     {
         var (index, roles) = Create(Items);
