@@ -9,6 +9,8 @@ readonly least_postgres=15
 
 # No compiler or build server may outlive this script, and the summary lines of `dotnet test` are read below, so they have to be in English.
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_WORKLOAD_INTEGRITY_CHECK=1 DOTNET_CLI_UI_LANGUAGE=en
+# A bare machine has no libicu, without which the SDK does not start; nothing here needs it.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=${DOTNET_SYSTEM_GLOBALIZATION_INVARIANT:-1}
 export DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false MSBUILDTERMINALLOGGER=off
 
 usage() {
@@ -276,6 +278,7 @@ demo() {
 
   say "Serving on http://localhost:$port until Ctrl-C, with this API key:"
   say "  export KEY=$key"
+  say "Explore it at http://localhost:$port/swagger"
   trap 'finish "$server"' INT TERM
   status=0
   wait "$server" || status=$?

@@ -27,7 +27,17 @@ try
 
     await using var app = builder.AddRecService().Build();
     app.UseRecService();
-    await app.RunAsync();
+    var stopping = app.Lifetime.ApplicationStopping;
+    app.Lifetime.ApplicationStarted.Register(() => app.Logger.CanBeExplored([.. app.Urls]));
+    try
+    {
+        await app.RunAsync();
+    }
+    catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+    {
+        // It was told to stop before it had started.
+    }
+
     return Environment.ExitCode;
 }
 catch (Exception exception)

@@ -135,7 +135,14 @@ internal sealed class Publisher(
             _lastBuildEnd = clock.GetTimestamp();
         }
         metrics.SnapshotPublished(_current.Model?.StoredAt, _current.Catalog.Count, _current.Model?.Bytes ?? 0, _lastBuildTime);
-        logger.SnapshotPublished(_current.Model?.Version, _current.Catalog.Count, _lastBuildTime.TotalMilliseconds);
+        if (_current.Model is { Version: var served })
+        {
+            logger.SnapshotPublished(served, _current.Catalog.Count, _lastBuildTime.TotalMilliseconds);
+        }
+        else
+        {
+            logger.SnapshotPublished(_current.Catalog.Count, _lastBuildTime.TotalMilliseconds);
+        }
     }
 
     /// <summary>

@@ -7,7 +7,14 @@ internal static partial class PublishingLog
         Level = LogLevel.Information,
         Message = "Snapshot published: model {ModelVersion}, {Items} items, {Milliseconds:F0} ms"
     )]
-    public static partial void SnapshotPublished(this ILogger logger, long? modelVersion, int items, double milliseconds);
+    public static partial void SnapshotPublished(this ILogger logger, long modelVersion, int items, double milliseconds);
+
+    [LoggerMessage(
+        EventId = 3008,
+        Level = LogLevel.Information,
+        Message = "Snapshot published: no model yet, {Items} items, {Milliseconds:F0} ms"
+    )]
+    public static partial void SnapshotPublished(this ILogger logger, int items, double milliseconds);
 
     [LoggerMessage(EventId = 3002, Level = LogLevel.Error, Message = "Model {ModelVersion} is not fit to be served; model {ServedVersion} stays")]
     public static partial void ModelRefused(this ILogger logger, long modelVersion, long? servedVersion, Exception exception);

@@ -35,9 +35,6 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
             await PrintCrossVectorAsync(userId, first, answer.ModelVersion!.Value, cancellation);
             await ClickAsync(userId, answer, cancellation);
         }
-
-        output.Heading("Explore");
-        output.Line($"  {new Uri(service.Address, "swagger")}");
     }
 
     private async Task LoadAsync(CancellationToken cancellation)

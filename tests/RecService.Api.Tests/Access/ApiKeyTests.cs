@@ -239,7 +239,7 @@ public sealed partial class ApiKeyTests(KeyedService service) : IClassFixture<Ke
         await Task.Delay(100);
         await service.Client.DeleteJsonAsync($"/v1/api-keys/{prefix}", HttpStatusCode.NoContent);
         Volatile.Write(ref revoked, true);
-        await Task.WhenAll(callers).WaitAsync(TimeSpan.FromSeconds(30));
+        await Task.WhenAll(callers).WaitAsync(Backstop.Limit);
     }
 
     private static async Task FollowsAsync(HttpClient client, HttpStatusCode expected)

@@ -28,7 +28,7 @@ public sealed class CrashTests(CrashableDatabase database, ITestOutputHelper out
             Volatile.Write(ref address, client.BaseAddress);
 
             // A process that has just started takes its time for the first requests; sometimes it is killed in the midst of those.
-            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            using var limit = new CancellationTokenSource(Backstop.Limit);
             while (round % 4 != 3 && writers.Acknowledged.Count == before)
             {
                 await Task.Delay(10, limit.Token);
@@ -129,7 +129,7 @@ public sealed class CrashTests(CrashableDatabase database, ITestOutputHelper out
 
     private static async Task HealthyAsync(HttpClient client)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while ((await client.GetJsonAsync("/health/ready")).GetProperty("status").GetString() != "Healthy")
         {
             await Task.Delay(100, limit.Token);

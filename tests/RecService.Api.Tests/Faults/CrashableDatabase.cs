@@ -44,7 +44,7 @@ public sealed class CrashableDatabase : IAsyncLifetime
     public async Task StopAsync(string signal)
     {
         await EmbeddedPostgresTests.KillAsync(signal, await EmbeddedPostgresTests.PostmasterAsync(_directory));
-        await _server!.Exited.WaitAsync(TimeSpan.FromSeconds(60));
+        await _server!.Exited.WaitAsync(Backstop.Limit);
         await _server.DisposeAsync();
     }
 

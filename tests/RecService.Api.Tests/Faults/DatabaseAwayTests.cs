@@ -180,7 +180,7 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
         await TrainAsync(client);
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.PostRatingsAsync(users: 5, items: 5)));
         proxy.FailOver();
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
 
         // Everything that uses the database of its own accord finds the new one, too: the receipt is of the process that follows erasures.
         while (!await IsErasedAsync(client, limit.Token))
@@ -226,7 +226,7 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
 
     private static async Task UntilAsync(Func<Task<bool>> condition)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while (!await condition())
         {
             await Task.Delay(50, limit.Token);

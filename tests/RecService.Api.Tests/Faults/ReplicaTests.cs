@@ -107,7 +107,7 @@ public sealed class ReplicaTests(CrashableDatabase database, ITestOutputHelper o
 
     private static async Task<T> UntilAsync<T>(Func<Task<T>> ask, Func<T, bool> condition)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while (true)
         {
             var answer = await ask();

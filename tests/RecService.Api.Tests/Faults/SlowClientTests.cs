@@ -49,7 +49,7 @@ public sealed class SlowClientTests(SlowClientTests.Service service) : IClassFix
         foreach (var client in slow)
         {
             using (client)
-            using (var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60)))
+            using (var limit = new CancellationTokenSource(Backstop.Limit))
             {
                 using var reader = new StreamReader(client.GetStream());
                 (await reader.ReadToEndAsync(limit.Token)).ShouldStartWith("HTTP/1.1 408 ");

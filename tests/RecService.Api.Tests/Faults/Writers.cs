@@ -45,7 +45,7 @@ internal sealed class Writers
     public async Task StopAsync()
     {
         _enough = true;
-        await _work.WaitAsync(TimeSpan.FromMinutes(1));
+        await _work.WaitAsync(Backstop.Limit);
     }
 
     /// <summary>Compares what was acknowledged with what is stored.</summary>

@@ -56,12 +56,22 @@ public sealed class ServiceProcess : IDisposable
     public async Task<HttpClient> ClientAsync()
     {
         var ended = _process.WaitForExitAsync();
-        if (await Task.WhenAny(_address.Task, ended).WaitAsync(TimeSpan.FromSeconds(60)) == ended)
+        if (await Task.WhenAny(_address.Task, ended).WaitAsync(Backstop.Limit) == ended)
         {
             throw new InvalidOperationException($"The service ended:\n{Output}");
         }
 
         return new HttpClient { BaseAddress = await _address.Task, DefaultRequestHeaders = { { TestKey.Header, TestKey.Text } } };
+    }
+
+    /// <summary>Waits for a text in the output.</summary>
+    public async Task SaysAsync(string text)
+    {
+        using var limit = new CancellationTokenSource(Backstop.Limit);
+        while (!Output.Contains(text, StringComparison.Ordinal))
+        {
+            await Task.Delay(20, limit.Token);
+        }
     }
 
     /// <summary>kill -9: the process gets no chance to do anything.</summary>
@@ -84,7 +94,7 @@ public sealed class ServiceProcess : IDisposable
 
     public async Task<int> ExitAsync()
     {
-        await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        await _process.WaitForExitAsync().WaitAsync(Backstop.Limit);
         return _process.ExitCode;
     }
 

@@ -57,7 +57,7 @@ public sealed partial class HostileRequestTests(KeyedService service, ITestOutpu
 
     private async Task<string> SendAsync(byte[] request)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         using var socket = new TcpClient();
         await socket.ConnectAsync(service.Client.BaseAddress!.Host, service.Client.BaseAddress.Port, limit.Token);
         var stream = socket.GetStream();

@@ -43,7 +43,7 @@ public sealed class ModelStoreTests(ModelStoreTests.Service service) : IClassFix
         await using var byHand = await service.Database.OpenConnectionAsync();
         await using var activation = await byHand.BeginTransactionAsync();
         var activated = ModelStore.ActivateAsync(byHand, former, DateTimeOffset.UtcNow, CancellationToken.None);
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while (!await ofRun.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1)", limit.Token, byHand.ProcessID))
         {
             await Task.Delay(20, limit.Token);

@@ -28,7 +28,7 @@ public sealed class PinnedErasureTests(PinnedErasureTests.Service service) : ICl
     /// <summary>Waits until the process says that it has followed the erasure.</summary>
     private async Task UntilConfirmedAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while (!await service.ScalarAsync<bool>("SELECT min(erasure_horizon) >= (SELECT max(erasure_id) FROM erased_users) FROM replicas"))
         {
             await Task.Delay(20, limit.Token);

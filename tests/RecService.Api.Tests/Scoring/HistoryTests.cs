@@ -213,7 +213,7 @@ public sealed class HistoryTests(HistoryTests.Service service, DatabaseServer se
         finally
         {
             await server.AllowConnectionsAsync(service.ConnectionString, allow: true);
-            using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+            using var limit = new CancellationTokenSource(Backstop.Limit);
             while (Degraded(await RecommendAsync(new() { ["userId"] = "patient" })).Count > 0)
             {
                 await Task.Delay(50, limit.Token);

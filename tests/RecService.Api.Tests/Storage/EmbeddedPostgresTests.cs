@@ -108,7 +108,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
         await using var server = New();
         await server.StartAsync(CancellationToken.None);
         await KillAsync("KILL", await PostmasterAsync(_directory));
-        (await server.Exited.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(128 + 9);
+        (await server.Exited.WaitAsync(Backstop.Limit)).ShouldBe(128 + 9);
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
             await KillAsync("KILL", id);
         }
 
-        await first.Exited.WaitAsync(TimeSpan.FromSeconds(30));
+        await first.Exited.WaitAsync(Backstop.Limit);
         await first.DisposeAsync();
         Processes(_directory).ShouldContain(postmaster);
 

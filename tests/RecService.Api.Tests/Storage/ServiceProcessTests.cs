@@ -9,6 +9,18 @@ public sealed class ServiceProcessTests : IDisposable
     private readonly string _directory = TemporaryDirectory.NewPath();
 
     [Fact]
+    public async Task Told_to_stop_before_it_has_started_the_service_ends_in_peace()
+    {
+        using var service = New();
+        await service.SaysAsync("Made a new PostgreSQL");
+
+        (await service.StopAsync("TERM")).ShouldBe(0, service.Output);
+
+        service.Output.ShouldNotContain("Unhandled exception");
+        await GoneAsync();
+    }
+
+    [Fact]
     public async Task Killed_in_the_middle_of_an_import_the_service_loses_nothing_it_acknowledged_and_leaves_nothing_behind()
     {
         var acknowledged = 0;
@@ -52,7 +64,7 @@ public sealed class ServiceProcessTests : IDisposable
                 .ToArray();
             for (var i = 0; i < 30; i++)
             {
-                (await enough.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBeTrue();
+                (await enough.WaitAsync(Backstop.Limit)).ShouldBeTrue();
             }
 
             await service.KillAsync();
@@ -184,7 +196,7 @@ public sealed class ServiceProcessTests : IDisposable
     /// <summary>Waits until no process works on the directory: after a kill the supervisor needs a moment to shut the server down.</summary>
     private async Task GoneAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while (EmbeddedPostgresTests.Processes(_directory).Count > 0)
         {
             await Task.Delay(50, limit.Token);

@@ -87,7 +87,7 @@ public sealed class KilledTrainingTests : IDisposable
             var stopped = service.StopAsync("TERM");
 
             // The host would wait half a minute for the watcher.
-            (await stopped.WaitAsync(TimeSpan.FromSeconds(20))).ShouldBe(0, service.Output);
+            (await stopped.WaitAsync(Backstop.Limit)).ShouldBe(0, service.Output);
         }
 
         using (var service = New())

@@ -58,7 +58,7 @@ internal static class RunsFixture
     /// <summary>Waits until recommendations come from a model or from a newer one.</summary>
     public static async Task UntilServedAsync(this HttpClient client, long version)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while (
             await client.PostJsonAsync("/v1/recommendations", new JsonObject()) is var answer
             && (answer.GetProperty("modelVersion") is not { ValueKind: JsonValueKind.Number } served || served.GetInt64() < version)
@@ -71,7 +71,7 @@ internal static class RunsFixture
     /// <summary>Waits until somebody waits for a table that this connection has locked.</summary>
     public static async Task UntilAwaitedAsync(this NpgsqlConnection holder, string table)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while (
             !await holder.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass)", limit.Token, table)
         )

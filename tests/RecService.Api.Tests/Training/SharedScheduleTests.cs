@@ -69,7 +69,7 @@ public sealed class SharedScheduleTests(DatabaseServer server) : IAsyncLifetime
         );
 
         // Its turn is over when it lets go of the lock.
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         await another.ExecuteAsync("SELECT pg_advisory_lock($1)", limit.Token, key);
         (await client.RunsAsync()).Count.ShouldBe(1);
     }
@@ -129,7 +129,7 @@ public sealed class SharedScheduleTests(DatabaseServer server) : IAsyncLifetime
 
     private static async Task<JsonElement> RunAfterAsync(HttpClient client, long runId)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while ((await client.RunsAsync())[0].GetProperty("runId").GetInt64() == runId)
         {
             await Task.Delay(50, limit.Token);
@@ -140,7 +140,7 @@ public sealed class SharedScheduleTests(DatabaseServer server) : IAsyncLifetime
 
     private static async Task UntilAsync(Func<bool> condition)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(Backstop.Limit);
         while (!condition())
         {
             await Task.Delay(20, limit.Token);
