@@ -27,6 +27,8 @@ usage: ./build.sh COMMAND
   test [ARGS]    all tests; ARGS go to `dotnet test`, for instance --filter NAME
   test faults    the tests of faults in full, with their figures: kills, restarts of PostgreSQL, a full disk, hostile
                  requests; RECSERVICE_FAULTS_SEED repeats a run. `test` and `check` have a short form of them
+  clients        generates clients from the OpenAPI document with NSwag, Kiota and, where npm is there, openapi-typescript;
+                 compiles them and has each ingest, train, recommend and export at a service that it starts
   check          formatting, a build without warnings, and all tests
   bench [NAME]   benchmarks: of the engine (`bench engine`, `bench ranking`); of a service that they start, with a database
                  in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), an hour or so of
@@ -338,6 +340,83 @@ check() {
   tests
 }
 
+# Clients that other people's generators make have to compile and to work.
+clients() {
+  (($# == 0)) || fail "clients takes no arguments, but got '$1'"
+  local folder=$root/tests/RecService.Clients key address server name
+  need_dotnet
+  need_postgres
+  temporary=$(mktemp -d)
+  chmod 755 "$temporary" # for the account that PostgreSQL runs as where this is root's
+  trap 'cleanup; rm -rf "$temporary"' EXIT
+  say 'Building …'
+  build "$service"
+  quietly "$temporary" dotnet tool restore --tool-manifest "$root/.config/dotnet-tools.json"
+
+  say 'Starting the service …'
+  for name in $(connection_variables); do unset "$name"; done
+  key=$(new_key)
+  ASPNETCORE_ENVIRONMENT=Development ASPNETCORE_URLS=http://127.0.0.1:0 Database__DataDirectory=$temporary/data Access__BootstrapKey=$key \
+    Training__Enabled=false Training__Epochs=3 \
+    start dotnet "$(release_of "$service" RecService.Api)" </dev/null >"$temporary/service.log" 2>&1
+  server=$started
+  until address=$(grep -oE -m 1 'listening on: http://[0-9.:]+' "$temporary/service.log"); do
+    if ! kill -0 "$server" 2>/dev/null; then
+      tail -n 20 "$temporary/service.log" >&2
+      fail 'the service did not start'
+    fi
+    sleep 0.2
+  done
+  address=${address##* }
+  rm -rf "$folder/generated" "$folder/typescript/generated"
+  mkdir -p "$folder/generated" "$folder/typescript/generated"
+  fetch "$address" /openapi/v1.json >"$folder/generated/openapi.json"
+
+  say 'Generating C# …'
+  export KIOTA_CLI_TELEMETRY_OPTOUT=1 KIOTA_Update__Disabled=true
+  cd "$root"
+  quietly "$temporary" dotnet tool run nswag openapi2csclient "/input:$folder/generated/openapi.json" "/output:$folder/generated/NSwagClient.cs" \
+    /namespace:RecService.Clients.NSwag /className:RecServiceClient /jsonLibrary:SystemTextJson \
+    /generateNullableReferenceTypes:true /generateOptionalPropertiesAsNullable:true
+  quietly "$temporary" dotnet tool run kiota generate --openapi "$folder/generated/openapi.json" --output "$folder/generated/kiota" \
+    --language CSharp --class-name RecServiceClient --namespace-name RecService.Clients.Kiota --log-level Error
+  build "$folder"
+  export RECSERVICE_API_KEY=$key
+  attend dotnet "$(release_of "$folder" RecService.Clients)" nswag "$address"
+  attend dotnet "$(release_of "$folder" RecService.Clients)" kiota "$address"
+
+  if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+    say 'npm and Node.js are not there: the client of openapi-typescript and the linting are left out.'
+    return
+  fi
+  say 'Linting, generating TypeScript …'
+  cd "$folder/typescript"
+  quietly "$temporary" npm ci --no-audit --no-fund
+  REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true quietly "$temporary" npx --no-install redocly lint --config redocly.yaml ../generated/openapi.json
+  if grep -q 'You have .* warning' "$temporary/output"; then
+    cat "$temporary/output" >&2
+    fail 'the OpenAPI document is valid, but has warnings'
+  fi
+  quietly "$temporary" npx --no-install openapi-typescript ../generated/openapi.json --output generated/openapi.d.ts
+  quietly "$temporary" npx --no-install tsc --project .
+  attend node generated/client.js "$address"
+}
+
+quietly() { # FOLDER COMMAND: shows what the command has printed, which is in the file `output` of the folder, only if it fails
+  if ! attend "${@:2}" >"$1/output" 2>&1; then
+    cat "$1/output" >&2
+    fail "'${*:2:4} …' failed"
+  fi
+}
+
+fetch() { # ADDRESS PATH: without curl, which not every machine has
+  local host=${1#http://}
+  exec 3<>"/dev/tcp/${host%:*}/${host#*:}"
+  printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3
+  sed '1,/^\r$/d' <&3
+  exec 3>&-
+}
+
 bench() {
   need_dotnet
   case ${1:-} in ingest | load | quality | freshness) need_postgres ;; esac
@@ -352,6 +431,7 @@ case $command in
   run) run "$@" ;;
   cli) cli "$@" ;;
   test) tests "$@" ;;
+  clients) clients "$@" ;;
   check) check "$@" ;;
   bench) bench "$@" ;;
   help | -h | --help) usage ;;

@@ -15,7 +15,7 @@ internal static partial class ApiKeyEndpoints
 {
     private const string ListName = "api-keys";
     private const int DefaultGraceSeconds = 60;
-    private const int MostGraceSeconds = 30 * 24 * 60 * 60;
+    public const int MostGraceSeconds = 30 * 24 * 60 * 60;
 
     public static IEndpointRouteBuilder MapApiKeyEndpoints(this IEndpointRouteBuilder routes)
     {
@@ -24,8 +24,7 @@ internal static partial class ApiKeyEndpoints
         keys.MapPost("", CreateAsync)
             .WithName("createApiKey")
             .WithSummary("Make an API key")
-            .WithDescription("The answer is the only one that shows the key. Other processes take it within a second.")
-            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
+            .WithDescription("The answer is the only one that shows the key. Other processes take it within a second.");
         keys.MapGet("", ListAsync).WithName("listApiKeys").WithSummary("List API keys, newest first");
         keys.MapGet("/{prefix}", GetAsync)
             .WithName("getApiKey")
@@ -50,6 +49,18 @@ internal static partial class ApiKeyEndpoints
             .ProducesProblem(StatusCodes.Status409Conflict);
         return routes;
     }
+
+    public static ProblemHttpResult NotFound(string prefix) => Problems.NotFound("API key", prefix);
+
+    public static ProblemHttpResult Revoked() =>
+        Problems.Conflict("/problems/api-key-revoked", "The key has been revoked.", "A revoked key stays revoked; make another one.");
+
+    public static ProblemHttpResult LastAdminKey() =>
+        Problems.Conflict(
+            "/problems/last-admin-key",
+            "The key is the last valid one of an admin.",
+            $"Make another one with the role '{Roles.Admin}' first, or configure {AccessOptions.BootstrapKeyName}."
+        );
 
     private static async Task<Results<Created<ApiKeySecretResponse>, ValidationProblem>> CreateAsync(
         ApiKeyInput input,
@@ -171,7 +182,7 @@ internal static partial class ApiKeyEndpoints
 
         if (rotated == 0)
         {
-            return Problems.Conflict("/problems/api-key-revoked", "The key has been revoked.", "A revoked key stays revoked; make another one.");
+            return Revoked();
         }
 
         await audit.WriteAsync(context, "key.rotate", prefix, cancellationToken);
@@ -199,11 +210,7 @@ internal static partial class ApiKeyEndpoints
         await context.Database.ExecuteSqlAsync($"LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE", cancellationToken);
         if (!known.HasBootstrap && await IsLastAdminAsync(context, prefix, now, cancellationToken))
         {
-            return Problems.Conflict(
-                "/problems/last-admin-key",
-                "The key is the last valid one of an admin.",
-                $"Make another one with the role '{Roles.Admin}' first, or configure {AccessOptions.BootstrapKeyName}."
-            );
+            return LastAdminKey();
         }
 
         var found = await context
@@ -254,8 +261,6 @@ internal static partial class ApiKeyEndpoints
 
         return errors;
     }
-
-    private static ProblemHttpResult NotFound(string prefix) => Problems.NotFound("API key", prefix);
 
     [LoggerMessage(LogLevel.Information, "API key {Prefix} was made with the roles {Roles} by {Caller}")]
     private static partial void LogCreated(ILogger logger, string prefix, string roles, string? caller);

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using RecService.Api.Http;
 using RecService.Api.Http.Errors;
@@ -16,26 +17,24 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions>
 
     private const string Bearer = "Bearer ";
 
+    public static ProblemHttpResult KeyNeeded(string? failure = null) =>
+        Problems.Of(StatusCodes.Status401Unauthorized, failure ?? $"An API key is needed, in the header {HeaderName} or as Authorization: Bearer.");
+
+    public static ProblemHttpResult RoleNeeded(string? key, string role) =>
+        Problems.Of(StatusCodes.Status403Forbidden, $"The key '{key}' does not have the role '{role}'.");
+
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authenticate());
 
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         var failure = (await HandleAuthenticateOnceSafeAsync()).Failure;
-        await AnswerAsync(
-            StatusCodes.Status401Unauthorized,
-            failure is null ? "" : ", error=\"invalid_token\"",
-            failure?.Message ?? $"An API key is needed, in the header {HeaderName} or as Authorization: Bearer."
-        );
+        await AnswerAsync(failure is null ? "" : ", error=\"invalid_token\"", KeyNeeded(failure?.Message));
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
     {
         var role = Context.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>()?.Policy ?? Roles.Admin;
-        return AnswerAsync(
-            StatusCodes.Status403Forbidden,
-            $", error=\"insufficient_scope\", scope=\"{role}\"",
-            $"The key '{Context.User.Identity?.Name}' does not have the role '{role}'."
-        );
+        return AnswerAsync($", error=\"insufficient_scope\", scope=\"{role}\"", RoleNeeded(Context.User.Identity?.Name, role));
     }
 
     // What is wrong with a key that is well-formed is not said: nobody shall learn which prefixes there are.
@@ -84,9 +83,9 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions>
         }
     }
 
-    private Task AnswerAsync(int status, string error, string detail)
+    private Task AnswerAsync(string error, ProblemHttpResult problem)
     {
         Response.Headers.WWWAuthenticate = $"Bearer realm=\"RecService\"{error}";
-        return Problems.Of(status, detail).ExecuteAsync(Context);
+        return problem.ExecuteAsync(Context);
     }
 }

@@ -21,11 +21,7 @@ internal static class RateLimits
         {
             var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? Math.Max(1, Math.Ceiling(after.TotalSeconds)) : 1;
             rejected.HttpContext.Response.Headers.RetryAfter = wait.ToString(CultureInfo.InvariantCulture);
-            return new(
-                Problems
-                    .Of(StatusCodes.Status429TooManyRequests, "Too many requests; Retry-After says when the next one may come.")
-                    .ExecuteAsync(rejected.HttpContext)
-            );
+            return new(Problems.TooMany().ExecuteAsync(rejected.HttpContext));
         };
     }
 

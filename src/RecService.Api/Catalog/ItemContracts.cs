@@ -14,8 +14,8 @@ internal record ItemInput
     /// <summary>Attributes of the item: strings and booleans are categories, numbers are numeric features.</summary>
     public IReadOnlyDictionary<string, AttributeValue>? Attributes { get; init; }
 
-    /// <summary>Whether the item may be recommended.</summary>
-    public bool Available { get; init; } = true;
+    /// <summary>Whether the item may be recommended; true when absent.</summary>
+    public bool? Available { get; init; }
 
     /// <summary>An object of up to 16 KiB, such as a title and a picture: stored and returned as it is, never a feature.</summary>
     public RawJsonObject? Metadata { get; init; }

@@ -24,8 +24,7 @@ internal static class ItemEndpoints
             .WithSummary("Store an item")
             .WithDescription(
                 "Replaces tags, attributes, availability and metadata. Items that are only named by interactions need not be stored. Brings an item back that was deleted."
-            )
-            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
+            );
         items.MapGet("/{itemId}", GetAsync).WithName("getItem").WithSummary("Read an item").ProducesProblem(StatusCodes.Status404NotFound);
         items
             .MapDelete("/{itemId}", DeleteAsync)
@@ -46,7 +45,6 @@ internal static class ItemEndpoints
                 "NDJSON: one item a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none."
             )
             .Accepts<ItemLineInput>(NdJson.MediaType)
-            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithImportSlot();
         return routes;
@@ -131,6 +129,6 @@ internal static class ItemEndpoints
         errors.Check("itemId", ExternalId.Problem(itemId));
         var tags = Features.Tags(errors, "tags", input.Tags);
         var attributes = Features.Values(errors, "attributes", input.Attributes);
-        return new(itemId, tags, Features.ToJson(attributes), input.Available, input.Metadata?.Text);
+        return new(itemId, tags, Features.ToJson(attributes), input.Available ?? true, input.Metadata?.Text);
     }
 }

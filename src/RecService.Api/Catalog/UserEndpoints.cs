@@ -23,8 +23,7 @@ internal static class UserEndpoints
             .MapPut("/{userId}", PutAsync)
             .WithName("putUser")
             .WithSummary("Store a user")
-            .WithDescription("Replaces tags and attributes. Users that are only named by interactions need not be stored.")
-            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
+            .WithDescription("Replaces tags and attributes. Users that are only named by interactions need not be stored.");
         users.MapGet("/{userId}", GetAsync).WithName("getUser").WithSummary("Read a user").ProducesProblem(StatusCodes.Status404NotFound);
         users
             .MapDelete("/{userId}", DeleteAsync)
@@ -46,7 +45,6 @@ internal static class UserEndpoints
                 "NDJSON: one user a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none."
             )
             .Accepts<UserLineInput>(NdJson.MediaType)
-            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithImportSlot();
         return routes;

@@ -46,7 +46,7 @@ internal readonly record struct AttributeValue
 
 internal sealed class AttributeValueConverter : JsonConverter<AttributeValue>
 {
-    private const string Allowed = "must be a string, a number, true, false or an array of strings";
+    public const string Allowed = "must be a string, a number, true, false or an array of strings";
 
     // A null reaches the converter, so that it is refused in the same words as the rest.
     public override bool HandleNull => true;

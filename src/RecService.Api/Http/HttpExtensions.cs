@@ -43,6 +43,7 @@ internal static class HttpExtensions
     public static WebApplication UseHttpConventions(this WebApplication app)
     {
         app.UseTrustedProxies();
+        app.UsePathPrefixes();
         app.UseSecurityHeaders();
         if (!app.Environment.IsDevelopment())
         {
@@ -52,7 +53,8 @@ internal static class HttpExtensions
         app.Use(DropBodyOfHead);
         app.UseExceptionHandler();
         app.UseMiddleware<StartedAnswers>();
-        app.UseStatusCodePages();
+        // Those of the framework are padded text for whoever accepts no JSON.
+        app.UseStatusCodePages(answer => Problems.OfStatus(answer.HttpContext.Response.StatusCode).ExecuteAsync(answer.HttpContext));
         app.UseEscapedPaths();
         app.UseRouting();
         app.UseRequestTimeouts();

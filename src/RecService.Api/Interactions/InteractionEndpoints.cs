@@ -42,8 +42,6 @@ internal static class InteractionEndpoints
                     + Creations
             )
             .Accepts<InteractionBatchRequest>("application/json")
-            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
-            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         interactions
             .MapPost("/import", ImportAsync)
@@ -56,7 +54,6 @@ internal static class InteractionEndpoints
                     + Creations
             )
             .Accepts<InteractionInput>(NdJson.MediaType, CsvInteractions.MediaType)
-            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithImportSlot();
         interactions
@@ -99,6 +96,14 @@ internal static class InteractionEndpoints
         return routes;
     }
 
+    public static ProblemHttpResult KeyReused() =>
+        Problems.Of(
+            StatusCodes.Status422UnprocessableEntity,
+            $"{IdempotencyKey.HeaderName} came with another body within a day; choose a new one for each request.",
+            "The key stands for another request.",
+            "/problems/idempotency-key-reused"
+        );
+
     private static async Task<Results<Ok<InteractionBatchResponse>, ValidationProblem, ProblemHttpResult>> PostAsync(
         HttpRequest request,
         [FromHeader(Name = IdempotencyKey.HeaderName)] string? idempotencyKey,
@@ -140,12 +145,7 @@ internal static class InteractionEndpoints
         }
         catch (IdempotencyKeyReusedException)
         {
-            return Problems.Of(
-                StatusCodes.Status422UnprocessableEntity,
-                $"{IdempotencyKey.HeaderName} came with another body within a day; choose a new one for each request.",
-                "The key stands for another request.",
-                "/problems/idempotency-key-reused"
-            );
+            return KeyReused();
         }
     }
 

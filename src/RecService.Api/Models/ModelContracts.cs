@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Nodes;
 using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Models;
@@ -25,8 +24,8 @@ internal sealed record ModelResponse(
     [property: AllowedValues("rating", "implicit", "next")] string Objective,
     [property: AllowedValues("fieldPooled", "plain", "fieldWeighted")] string Interaction,
     int Factors,
-    JsonNode? Settings,
-    JsonNode? Metrics,
+    TrainingRunSettings Settings,
+    TrainingMetrics? Metrics,
     long SizeBytes,
     string Sha256,
     bool Active,
@@ -42,8 +41,8 @@ internal sealed record ModelResponse(
             model.Objective,
             model.Interaction,
             model.Factors,
-            JsonNode.Parse(model.Settings),
-            JsonNode.Parse(model.Metrics),
+            TrainingRunSettings.From(model.Settings),
+            RunJson.Read<TrainingMetrics>(model.Metrics),
             model.SizeBytes,
             Convert.ToHexStringLower(model.Sha256),
             isActive,

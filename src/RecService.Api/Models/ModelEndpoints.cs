@@ -90,7 +90,7 @@ internal static class ModelEndpoints
         }
         catch (DamagedArtifactException exception)
         {
-            return ModelProblems.Unusable(exception);
+            return ModelProblems.Unusable(exception.Message);
         }
         await audit.WriteAsync("model.export", version, cancellationToken);
         // The file may be rewritten or removed at any moment: its size is that of the very file.

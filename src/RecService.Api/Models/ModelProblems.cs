@@ -16,6 +16,6 @@ internal static class ModelProblems
             "/problems/model-pruned"
         );
 
-    public static ProblemHttpResult Unusable(Exception exception) =>
-        Problems.Conflict("/problems/model-unusable", "The model's file cannot be used.", exception.Message);
+    public static ProblemHttpResult Unusable(string reason) =>
+        Problems.Conflict("/problems/model-unusable", "The model's file cannot be used.", reason);
 }

@@ -5,21 +5,11 @@ using RecService.Api.Access;
 
 namespace RecService.Api.Operations;
 
-/// <summary>Says in the OpenAPI document which role an operation needs, how a key is sent, and how a request is refused.</summary>
+/// <summary>Says in the OpenAPI document which role an operation needs, and how a key is sent.</summary>
 internal static class AccessDescription
 {
     private const string HeaderScheme = "apiKey";
     private const string BearerScheme = "bearer";
-
-    private static readonly (string Status, string Description)[] Refusals =
-    [
-        ("401", "No valid API key"),
-        ("403", "The key does not have the role"),
-        ("429", "Too many requests; Retry-After says when the next one may come"),
-        ("503", "More requests than can be answered, too many that change the same, or no database; Retry-After says when to try again"),
-    ];
-
-    private static readonly string[] LaterStatuses = ["429", "503"];
 
     public static void AddSchemes(OpenApiDocument document)
     {
@@ -55,33 +45,6 @@ internal static class AccessDescription
             new() { [new OpenApiSecuritySchemeReference(HeaderScheme, context.Document)] = [] },
             new() { [new OpenApiSecuritySchemeReference(BearerScheme, context.Document)] = [] },
         ];
-        operation.Responses ??= [];
-        foreach (var (status, description) in Refusals)
-        {
-            operation.Responses.TryAdd(
-                status,
-                new OpenApiResponse
-                {
-                    Description = description,
-                    Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
-                    {
-                        ["application/problem+json"] = new() { Schema = new OpenApiSchemaReference("ProblemDetails", context.Document) },
-                    },
-                }
-            );
-        }
-        foreach (var status in LaterStatuses)
-        {
-            if (operation.Responses[status] is OpenApiResponse response)
-            {
-                response.Headers ??= new Dictionary<string, IOpenApiHeader>(StringComparer.Ordinal);
-                response.Headers["Retry-After"] = new OpenApiHeader
-                {
-                    Schema = new OpenApiSchema { Type = JsonSchemaType.Integer },
-                    Description = "Seconds to wait.",
-                };
-            }
-        }
         return Task.CompletedTask;
     }
 }

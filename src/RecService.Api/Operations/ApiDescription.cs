@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
@@ -53,13 +54,16 @@ internal static class ApiDescription
         // The contract is no secret: it says nothing of the data, and a browser could not send a key for it.
         var description = new Lazy<Task<byte[]>>(() => WriteAsync(services));
         routes
-            .MapGet($"/openapi/{DocumentName}.json", async () => Results.Bytes(await description.Value, "application/json;charset=utf-8"))
+            .MapGet($"/openapi/{DocumentName}.json", async (HttpRequest request) =>
+                Results.Bytes(Below(request.PathBase, await description.Value), "application/json;charset=utf-8")
+            )
             .ExcludeFromDescription()
             .AllowAnonymous();
         routes
             .MapSwaggerUI("swagger", ui =>
             {
-                ui.SwaggerEndpoint($"/openapi/{DocumentName}.json", "RecService v1");
+                // From the page on, as the page may lie below a path of a proxy's.
+                ui.SwaggerEndpoint($"../openapi/{DocumentName}.json", "RecService v1");
                 ui.DocumentTitle = "RecService";
                 ui.DisplayRequestDuration();
                 ui.EnableTryItOutByDefault();
@@ -72,12 +76,25 @@ internal static class ApiDescription
     /// <summary>
     /// Makes the document, which takes long enough for anonymous callers to keep a core busy with: once is enough, as it never changes.
     /// </summary>
-    private static async Task<byte[]> WriteAsync(IServiceProvider services)
+    internal static async Task<byte[]> WriteAsync(IServiceProvider services)
     {
         var document = await services.GetRequiredKeyedService<IOpenApiDocumentProvider>(DocumentName).GetOpenApiDocumentAsync();
         using var text = new MemoryStream();
         await document.SerializeAsJsonAsync(text, services.GetRequiredService<IOptionsMonitor<OpenApiOptions>>().Get(DocumentName).OpenApiVersion);
         return text.ToArray();
+    }
+
+    /// <summary>The document as it is served below a path.</summary>
+    private static byte[] Below(PathString prefix, byte[] document)
+    {
+        if (!prefix.HasValue)
+        {
+            return document;
+        }
+
+        var root = "\"url\": \"/\""u8;
+        var start = document.AsSpan().IndexOf(root);
+        return [.. document.AsSpan(0, start), .. Encoding.UTF8.GetBytes($"\"url\": \"{prefix.Value}\""), .. document.AsSpan(start + root.Length)];
     }
 
     private static void Describe(OpenApiOptions options)
@@ -102,40 +119,13 @@ internal static class ApiDescription
                 return Task.CompletedTask;
             }
         );
+        options.CreateSchemaReferenceId = SchemaDescription.NameOf;
         options.AddSchemaTransformer(SchemaDescription.DescribeConvertedTypes);
         options.AddSchemaTransformer(SchemaDescription.NameAllowedValues);
         options.AddOperationTransformer(OperationExamples.ApplyAsync);
-        options.AddOperationTransformer(DescribeBadRequest);
         options.AddOperationTransformer(DescribeOtherMedia);
         options.AddOperationTransformer(AccessDescription.ApplyAsync);
-    }
-
-    /// <summary>Whatever takes input may find it wrong.</summary>
-    private static Task DescribeBadRequest(
-        OpenApiOperation operation,
-        OpenApiOperationTransformerContext context,
-        CancellationToken cancellationToken
-    )
-    {
-        if (operation.Parameters is { Count: > 0 } || operation.RequestBody is not null)
-        {
-            operation.Responses ??= [];
-            operation.Responses.TryAdd(
-                "400",
-                new OpenApiResponse
-                {
-                    Description = "Bad Request",
-                    Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
-                    {
-                        ["application/problem+json"] = new()
-                        {
-                            Schema = new OpenApiSchemaReference("HttpValidationProblemDetails", context.Document),
-                        },
-                    },
-                }
-            );
-        }
-        return Task.CompletedTask;
+        options.AddOperationTransformer(ProblemDescription.ApplyAsync);
     }
 
     /// <summary>For what is no JSON the endpoints declare the type that is in it, such as that of one line.</summary>
@@ -150,16 +140,22 @@ internal static class ApiDescription
         {
             body.Schema = mediaType switch
             {
-                NdJson.MediaType => new OpenApiSchema
-                {
-                    Type = JsonSchemaType.String,
-                    Description = $"A JSON object a line, as `{(body.Schema as OpenApiSchemaReference)?.Reference.Id}` has it.",
-                },
-                CsvInteractions.MediaType => new OpenApiSchema { Type = JsonSchemaType.String, Description = "A header row, then a row each." },
-                NpyWriter.MediaType or "application/octet-stream" => new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" },
+                NdJson.MediaType => Bytes($"A JSON object a line, as `{(body.Schema as OpenApiSchemaReference)?.Reference.Id}` has it."),
+                CsvInteractions.MediaType => Bytes("A header row, then a row each."),
+                "text/event-stream" => Bytes("Server-sent events."),
+                NpyWriter.MediaType or "application/octet-stream" => Bytes(),
                 _ => body.Schema,
             };
         }
         return Task.CompletedTask;
     }
+
+    // Generators of clients send and read a mere string as JSON, in quotes; bytes they leave as they are, and do not hold them all in memory.
+    private static OpenApiSchema Bytes(string? description = null) =>
+        new()
+        {
+            Type = JsonSchemaType.String,
+            Format = "binary",
+            Description = description,
+        };
 }

@@ -71,11 +71,10 @@ internal static class Health
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(
-                scheduler.ScheduleFails
-                    ? HealthCheckResult.Degraded("The schedule cannot be followed at the moment; it is tried again.")
-                    : HealthCheckResult.Healthy(
-                        scheduler.HasSchedule ? "Training follows its schedule." : "No schedule is set; training works on demand."
-                    )
+                scheduler.ScheduleFails ? HealthCheckResult.Degraded("The schedule cannot be followed at the moment; it is tried again.")
+                : !scheduler.HasSchedule ? HealthCheckResult.Healthy("No schedule is set; training works on demand.")
+                : scheduler.NextTurn is { } turn ? HealthCheckResult.Healthy($"Training follows its schedule; the next run is due at {turn:u}.")
+                : HealthCheckResult.Healthy("Training follows its schedule.")
             );
     }
 }

@@ -1,17 +1,24 @@
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using RecService.Api.Access;
+using RecService.Api.Domain;
+using RecService.Api.Http;
+using RecService.Api.Http.Queries;
+using RecService.Api.Scoring;
 
 namespace RecService.Api.Operations;
 
 /// <summary>The examples of the OpenAPI document. They work as they are on the data that the demo loads.</summary>
 internal static class OperationExamples
 {
+    public const string KeyPrefix = "example0key1";
+
+    private const string TooLongId = "is longer than 256 characters";
     private const string User = "user-0001";
     private const string Item = "item-0001";
     private const string NewUser = "example-user";
     private const string NewItem = "example-item";
-    private const string KeyPrefix = "example0key1";
 
     private const string InteractionJson =
         $$$"""{"interactionId": "example-1", "userId": "{{{NewUser}}}", "itemId": "{{{Item}}}", "type": "rating", "value": 4.5, "occurredAt": "2026-01-01T12:00:00Z", "context": {"device": "phone"}}""";
@@ -80,6 +87,22 @@ internal static class OperationExamples
         ["unpinModel"] = new([new("version", 1)]),
     };
 
+    private static readonly Dictionary<string, (string Field, string Reason)> Faults = new(StringComparer.Ordinal)
+    {
+        ["putUser"] = ("attributes.age", AttributeValueConverter.Allowed),
+        ["putItem"] = ("metadata", "must be an object"),
+        ["importUsers"] = ("$", "does not decompress by its Content-Encoding"),
+        ["importItems"] = ("$", "does not decompress by its Content-Encoding"),
+        ["postInteractions"] = ("interactions[0].itemId", "is required"),
+        ["importInteractions"] = ("$", "does not decompress by its Content-Encoding"),
+        ["deleteInteractions"] = ("$", "must name at least one of userId, itemId, type, from and to"),
+        ["recommend"] = ("count", $"must be from 1 to {RequestValidation.MaximumCount}"),
+        ["scoreItems"] = ("itemIds", "must name at least one candidate"),
+        ["crossFeatures"] = ("rows[0].context.device", AttributeValueConverter.Allowed),
+        ["createApiKey"] = ("roles[0]", $"must be one of {string.Join(", ", Roles.All)}"),
+        ["rotateApiKey"] = ("graceSeconds", $"must be from 0 to {ApiKeyEndpoints.MostGraceSeconds}"),
+    };
+
     public static Task ApplyAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         if (operation.OperationId is null || !ByOperation.TryGetValue(operation.OperationId, out var example))
@@ -103,6 +126,22 @@ internal static class OperationExamples
         }
 
         return Task.CompletedTask;
+    }
+
+    /// <summary>A field of the operation with what may be wrong with it, as an answer with status 400 would say it.</summary>
+    public static (string Field, string Reason) FaultOf(OpenApiOperation operation)
+    {
+        if (operation.OperationId is { } name && Faults.TryGetValue(name, out var fault))
+        {
+            return fault;
+        }
+
+        bool Takes(string parameter) => operation.Parameters?.Any(p => p.Name == parameter) == true;
+        return Takes("limit") ? ("limit", $"must be from 1 to {Paging.MaxLimit}")
+            : Takes("count") ? ("count", $"must be from 1 to {RequestValidation.MaximumCount}")
+            : Takes("userId") ? ("userId", TooLongId)
+            : Takes("itemId") ? ("itemId", TooLongId)
+            : ("verbose", QueryParameters.Unknown);
     }
 
     private sealed record Example(KeyValuePair<string, JsonNode>[] Parameters, string? Body = null, string MediaType = "application/json");

@@ -56,7 +56,7 @@ internal static class ActivationEndpoint
         catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
         {
             await audit.WriteFailureAsync(AuditedAs, version, cancellationToken);
-            return ModelProblems.Unusable(exception);
+            return ModelProblems.Unusable(exception.Message);
         }
 
         var activated = await audit.RunAsync(

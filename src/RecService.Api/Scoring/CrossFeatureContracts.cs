@@ -6,7 +6,7 @@ namespace RecService.Api.Scoring;
 /// <param name="ModelVersion">The model to use: the served one or a pinned one; the served one when absent. A downstream model names the version it
 /// was trained on.</param>
 /// <param name="Rows">1 to 10,000 rows.</param>
-internal sealed record CrossFeatureRequest(CrossFeatureInput[]? Rows, long? ModelVersion = null);
+internal sealed record CrossFeatureRequest(CrossFeatureInput[] Rows, long? ModelVersion = null);
 
 /// <summary>What a vector is asked for. Every part may be absent.</summary>
 /// <param name="UserId">The user.</param>

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
@@ -44,7 +45,7 @@ internal static class CrossFeatureEndpoints
         HttpContext http,
         TimeProvider clock,
         CancellationToken cancellationToken,
-        string part = CrossPart
+        [AllowedValues(CrossPart, PooledPart)] string part = CrossPart
     )
     {
         var errors = new FieldErrors();
@@ -66,7 +67,7 @@ internal static class CrossFeatureEndpoints
             return ModelProblems.NotAvailable(availability, request.ModelVersion);
         }
 
-        var users = request.Rows!.Select(row => row.UserId).OfType<string>().Distinct(StringComparer.Ordinal).Count();
+        var users = request.Rows.Select(row => row.UserId).OfType<string>().Distinct(StringComparer.Ordinal).Count();
         if (model.Model.History is { } history && (long)users * history.Length > MaximumHistoryEvents)
         {
             return Problems.Invalid(
@@ -75,7 +76,7 @@ internal static class CrossFeatureEndpoints
             );
         }
 
-        var rows = await JoinedRows.CreateAsync(snapshot, model, request.Rows!, contexts, store, clock.GetUtcNow(), cancellationToken);
+        var rows = await JoinedRows.CreateAsync(snapshot, model, request.Rows, contexts, store, clock.GetUtcNow(), cancellationToken);
         http.Response.Headers[HeaderNames.Vary] = HeaderNames.Accept;
         if (store.Missing.Count > 0)
         {

@@ -13,16 +13,19 @@ internal static class ModelProblems
             "No training run has ended with a model, or its file could not be loaded. Recommendations are answered by popularity until then."
         );
 
+    public static ProblemHttpResult Gone(long? version) =>
+        Problems.Of(
+            StatusCodes.Status410Gone,
+            $"Model {version} is not loadable; pin a version before training goes on to keep it.",
+            "The model is neither served nor pinned.",
+            "/problems/model-gone"
+        );
+
     public static ProblemHttpResult NotAvailable(ModelAvailability availability, long? version) =>
         availability switch
         {
             ModelAvailability.Unknown => Problems.NotFound("model", version!),
-            ModelAvailability.Gone => Problems.Of(
-                StatusCodes.Status410Gone,
-                $"Model {version} is not loadable; pin a version before training goes on to keep it.",
-                "The model is neither served nor pinned.",
-                "/problems/model-gone"
-            ),
+            ModelAvailability.Gone => Gone(version),
             _ => NoModel(),
         };
 }

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json;
 using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 
 namespace RecService.Api.Scoring;
 
@@ -30,7 +30,7 @@ internal sealed record RecommendationRequest(
 /// <param name="Type">The type of the interaction, as the model weighs it; types that it does not know do not count. As much as the mean when
 /// absent.</param>
 /// <param name="OccurredAt">When it was done; just now, or just before the next one, when absent.</param>
-internal sealed record RecentItem(string? ItemId, string? Type = null, DateTimeOffset? OccurredAt = null);
+internal sealed record RecentItem(string ItemId, string? Type = null, DateTimeOffset? OccurredAt = null);
 
 /// <summary>Which items may be recommended. Absent parts allow everything.</summary>
 /// <param name="AnyTags">Items that carry at least one of these tags.</param>
@@ -93,7 +93,7 @@ internal sealed record RecommendedItem(
     float Score,
     float? Prediction,
     IReadOnlyList<string> Tags,
-    JsonElement? Metadata,
+    RawJsonObject? Metadata,
     Explanation? Explanation,
     float[]? CrossVector
 )
@@ -124,7 +124,7 @@ internal sealed record SimilarItemsResponse(long ModelVersion, IReadOnlyList<Sim
 /// <param name="Similarity">The cosine of the two items' vectors, −1 to 1.</param>
 /// <param name="Tags">The item's tags.</param>
 /// <param name="Metadata">The item's metadata, as stored.</param>
-internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IReadOnlyList<string> Tags, JsonElement? Metadata)
+internal sealed record SimilarItem(int Rank, string ItemId, float Similarity, IReadOnlyList<string> Tags, RawJsonObject? Metadata)
 {
     public static SimilarItem From(Candidate candidate) =>
         new(candidate.Rank, candidate.Item.ItemId, candidate.Ranked.Score, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);
@@ -143,7 +143,7 @@ internal sealed record PopularItemsResponse(IReadOnlyList<PopularItem> Items, IR
 /// <param name="Users">Of how many users it has a positive interaction, since the time that was asked for.</param>
 /// <param name="Tags">The item's tags.</param>
 /// <param name="Metadata">The item's metadata, as stored.</param>
-internal sealed record PopularItem(int Rank, string ItemId, int Users, IReadOnlyList<string> Tags, JsonElement? Metadata)
+internal sealed record PopularItem(int Rank, string ItemId, int Users, IReadOnlyList<string> Tags, RawJsonObject? Metadata)
 {
     public static PopularItem From(Candidate candidate, int users) =>
         new(candidate.Rank, candidate.Item.ItemId, users, candidate.Stored.Facts.Tags, candidate.Stored.Metadata);

@@ -7,8 +7,8 @@ namespace RecService.Api.Scoring;
 internal static class RequestValidation
 {
     public const int DefaultCount = 10;
+    public const int MaximumCount = 1_000;
 
-    private const int MaximumCount = 1_000;
     private const int MaximumCandidates = 10_000;
     private const int MaximumRows = 10_000;
 

@@ -13,7 +13,7 @@ namespace RecService.Api.Scoring;
 /// <param name="RecentItems">What was done just now, the newest last; at most as many as the model's histories are long.</param>
 /// <param name="HistoryMode">Whether <c>recentItems</c> <c>extend</c> what is stored of the user, as when absent, or <c>replace</c> it.</param>
 internal sealed record ScoreRequest(
-    string[]? ItemIds,
+    string[] ItemIds,
     string? UserId = null,
     Dictionary<string, AttributeValue>? Context = null,
     string[]? Tags = null,
@@ -53,12 +53,7 @@ internal sealed record ScoredItem(int Rank, string ItemId, float Score, float? P
 /// <param name="Pairs">What the crossing of two fields adds; in a plain model also of a field with itself.</param>
 /// <param name="Because">What each earlier item of the history adds by crossing with the item, most first: in sum the pairs of <c>history</c> and
 /// <c>history.recent</c> with the item's fields. Empty without a history.</param>
-internal sealed record Explanation(
-    float Bias,
-    IReadOnlyList<LinearPart> Linear,
-    IReadOnlyList<PairPart> Pairs,
-    IReadOnlyList<BecausePart> Because
-);
+internal sealed record Explanation(float Bias, IReadOnlyList<LinearPart> Linear, IReadOnlyList<PairPart> Pairs, IReadOnlyList<BecausePart> Because);
 
 /// <summary>What an earlier item adds to a score.</summary>
 /// <param name="ItemId">The item of the history.</param>

@@ -65,17 +65,17 @@ internal static class ScoreEndpoints
         var events = recent.After(user?.History ?? [], history, now);
         var pooling = await RequestPooling.CreateAsync(snapshot, model, events, store, now, cancellationToken);
         var row = RequestRows.ForRequest(model, user?.Features, context, pooling.Pool(events));
-        var candidates = await NamedItems.CreateAsync(snapshot, model, request.ItemIds!, store, cancellationToken);
+        var candidates = await NamedItems.CreateAsync(snapshot, model, request.ItemIds, store, cancellationToken);
         var joined = new RowBuffer();
         var ranked = request
-            .ItemIds!.Select(itemId =>
+            .ItemIds.Select(itemId =>
             {
                 candidates.Join(joined, row, itemId);
                 return (ItemId: itemId, Score: model.Scorer.Score(joined.Row));
             })
             .OrderByDescending(candidate => candidate.Score)
             .ThenBy(candidate => candidate.ItemId, CodePointComparer.Instance);
-        var items = new List<ScoredItem>(request.ItemIds!.Length);
+        var items = new List<ScoredItem>(request.ItemIds.Length);
         foreach (var (itemId, score) in ranked)
         {
             candidates.Join(joined, row, itemId);

@@ -1,7 +1,7 @@
-using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
 using RecService.Api.Domain;
+using RecService.Api.Http.Json;
 using RecService.Api.Publishing;
 using RecService.Api.Storage;
 using RecService.Engine.Data;
@@ -16,7 +16,7 @@ namespace RecService.Api.Scoring;
 internal sealed record StoredUser(EntityFeatures Features, IReadOnlyCollection<long> LeftOutItems, IReadOnlyList<PastEvent> History);
 
 /// <summary>An item as stored now.</summary>
-internal sealed record StoredItem(ItemFacts Facts, JsonElement? Metadata);
+internal sealed record StoredItem(ItemFacts Facts, RawJsonObject? Metadata);
 
 /// <summary>
 /// What scoring reads from the store in the course of a request, so that the newest state counts. While the database is away, what can be told
@@ -339,7 +339,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         var items = new Dictionary<long, StoredItem>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            JsonElement? metadata = await reader.IsDBNullAsync(1, cancellationToken) ? null : JsonElement.Parse(reader.GetString(1));
+            RawJsonObject? metadata = await reader.IsDBNullAsync(1, cancellationToken) ? null : new RawJsonObject(reader.GetString(1));
             items.Add(reader.GetInt64(0), new(ItemFacts.Read(reader, first: 2), metadata));
         }
         return items;

@@ -1,3 +1,5 @@
+using RecService.Api.Models;
+
 namespace RecService.Api.Training;
 
 /// <summary>What a run found out about the attributes and context keys that it read.</summary>

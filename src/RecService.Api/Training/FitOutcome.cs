@@ -1,3 +1,4 @@
+using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Engine.Model;
 using RecService.Engine.Training;

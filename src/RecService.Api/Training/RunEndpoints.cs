@@ -52,6 +52,15 @@ internal static class RunEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
+    public static ProblemHttpResult NotFound(long runId) => Problems.NotFound("training run", runId);
+
+    public static ProblemHttpResult GoesOn(long runId) =>
+        Problems.Conflict(
+            "/problems/training-run-going-on",
+            "A training run is going on.",
+            $"Run {runId} has not ended; its address is {AddressOf(runId)}."
+        );
+
     private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
         RunStarter starter,
         AuditLog audit,
@@ -60,7 +69,7 @@ internal static class RunEndpoints
     )
     {
         var (run, started) = await starter.StartAsync(cancellationToken);
-        var address = $"/v1/training-runs/{run.RunId}";
+        var address = AddressOf(run.RunId);
         if (started)
         {
             // The run goes on whether or not somebody waits for the answer.
@@ -68,15 +77,12 @@ internal static class RunEndpoints
             return TypedResults.Accepted(address, TrainingRunResponse.From(run));
         }
         http.Response.Headers.Location = address;
-        return Problems.Conflict(
-            "/problems/training-run-going-on",
-            "A training run is going on.",
-            $"Run {run.RunId} has not ended; its address is {address}."
-        );
+        return GoesOn(run.RunId);
     }
 
     private static async Task<Results<Ok<TrainingRunPage>, ValidationProblem>> ListAsync(
         RunStore runs,
+        RunScheduler scheduler,
         int? limit,
         string? cursor,
         CancellationToken cancellationToken
@@ -92,7 +98,7 @@ internal static class RunEndpoints
 
         var page = await runs.ListAsync(before ?? long.MaxValue, size + 1, cancellationToken);
         var next = page.Count > size ? Paging.Cursor(ListName, page[size - 1].RunId) : null;
-        return TypedResults.Ok(new TrainingRunPage([.. page.Take(size).Select(TrainingRunResponse.From)], next));
+        return TypedResults.Ok(new TrainingRunPage([.. page.Take(size).Select(TrainingRunResponse.From)], next, scheduler.NextTurn));
     }
 
     private static async Task<Results<Ok<TrainingRunResponse>, ProblemHttpResult>> GetAsync(
@@ -120,9 +126,7 @@ internal static class RunEndpoints
             return NotFound(runId);
         }
 
-        return asked
-            ? TypedResults.Accepted($"/v1/training-runs/{runId}", TrainingRunResponse.From(run))
-            : TypedResults.Ok(TrainingRunResponse.From(run));
+        return asked ? TypedResults.Accepted(AddressOf(runId), TrainingRunResponse.From(run)) : TypedResults.Ok(TrainingRunResponse.From(run));
     }
 
     private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
@@ -168,5 +172,5 @@ internal static class RunEndpoints
         }
     }
 
-    private static ProblemHttpResult NotFound(long runId) => Problems.NotFound("training run", runId);
+    private static string AddressOf(long runId) => $"/v1/training-runs/{runId}";
 }

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
+using RecService.Api.Models;
 using RecService.Api.Storage.Entities;
 using RecService.Api.Telemetry;
 
@@ -23,12 +25,16 @@ internal sealed class RunScheduler(
     private readonly RunSchedule _schedule = new(options.Value, clock.GetUtcNow());
     private volatile bool _scheduleFails;
     private DateTimeOffset? _lastSkip;
+    private StrongBox<DateTimeOffset>? _nextTurn;
 
     /// <summary>Whether the schedule runs at all.</summary>
     public bool HasSchedule => options.Value.Enabled;
 
     /// <summary>Whether the schedule could not be followed when this was last tried; it is tried again.</summary>
     public bool ScheduleFails => _scheduleFails;
+
+    /// <summary>When the next run is due, as of a few seconds ago; null while a run goes on, and where the schedule does not run.</summary>
+    public DateTimeOffset? NextTurn => Volatile.Read(ref _nextTurn)?.Value;
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -103,10 +109,12 @@ internal sealed class RunScheduler(
         return TimeToNextTurn(lastRuns);
     }
 
-    private TimeSpan TimeToNextTurn(IReadOnlyList<TrainingRun> lastRuns) =>
-        lastRuns is not [{ Status: TrainingRunStatus.Running }, ..] && _schedule.NextDue(lastRuns, _lastSkip) is { } due
-            ? due - clock.GetUtcNow()
-            : LookInterval;
+    private TimeSpan TimeToNextTurn(IReadOnlyList<TrainingRun> lastRuns)
+    {
+        var due = lastRuns is [{ Status: TrainingRunStatus.Running }, ..] ? null : _schedule.NextDue(lastRuns, _lastSkip);
+        Volatile.Write(ref _nextTurn, due is { } turn ? new StrongBox<DateTimeOffset>(turn) : null);
+        return due - clock.GetUtcNow() ?? LookInterval;
+    }
 
     /// <summary>Whether it is still this process's turn, when no other one can begin a run any more, and there is no reason to skip it.</summary>
     private async Task<bool> IsTurnAsync(CancellationToken cancellationToken)

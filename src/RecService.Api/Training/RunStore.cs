@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using NpgsqlTypes;
+using RecService.Api.Models;
 using RecService.Api.Storage;
 using RecService.Api.Storage.Entities;
 

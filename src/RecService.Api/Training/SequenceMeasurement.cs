@@ -1,3 +1,4 @@
+using RecService.Api.Models;
 using RecService.Api.Telemetry;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;

@@ -1,4 +1,5 @@
 using RecService.Api.Domain;
+using RecService.Api.Models;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels;
 using RecService.Engine.Losses;

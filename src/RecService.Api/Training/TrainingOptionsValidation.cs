@@ -24,6 +24,13 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
             "must be a cron expression, such as '*/30 * * * *' (minutes first) or '0 0/30 * * * ?' (seconds first)"
         );
         Require(
+            options.Schedule is null
+                || !RunSchedule.TryParse(options.Schedule, out var cron)
+                || cron.GetNextValidTimeAfter(DateTimeOffset.UtcNow) is not null,
+            "Schedule",
+            "must name a time that comes, unlike the 31st of February"
+        );
+        Require(
             options.Interval >= TimeSpan.FromSeconds(1) && options.Interval <= TimeSpan.FromDays(31),
             "Interval",
             "must be from 00:00:01 to 31.00:00:00 (write it as [days.]hours:minutes:seconds)"

@@ -16,7 +16,11 @@ public sealed class AuditLogTests(KeyedService service) : IClassFixture<KeyedSer
     public async Task Actions_are_recorded_with_their_targets()
     {
         var (key, prefix) = await service.NewKeyAsync("operator", Roles.Admin);
-        using var client = new HttpClient { BaseAddress = service.Client.BaseAddress, DefaultRequestHeaders = { { TestKey.Header, key } } };
+        using var client = new HttpClient(new ContractCheck(new SocketsHttpHandler()))
+        {
+            BaseAddress = service.Client.BaseAddress,
+            DefaultRequestHeaders = { { TestKey.Header, key } },
+        };
         await service.Client.PostRatingsAsync(users: 8, items: 8);
         await service.Client.PostJsonAsync(
             "/v1/interactions",

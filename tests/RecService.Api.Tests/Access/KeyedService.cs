@@ -17,7 +17,7 @@ public class KeyedService(DatabaseServer server) : ServiceFixture(server)
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        Stranger = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Client.BaseAddress };
+        Stranger = new HttpClient(new ContractCheck(new SocketsHttpHandler { AllowAutoRedirect = false })) { BaseAddress = Client.BaseAddress };
     }
 
     public async Task<(string Key, string Prefix)> NewKeyAsync(string name, params string[] roles)

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
+using RecService.Api.Operations;
 
 namespace RecService.Api.Tests.Fixtures;
 
@@ -20,6 +21,14 @@ public sealed class RecServiceFactory : WebApplicationFactory<Program>
         {
             UseKestrel(0);
         }
+    }
+
+    /// <summary>A client that fails a test whose answers are not as the OpenAPI document says.</summary>
+    public new HttpClient CreateClient()
+    {
+        var client = CreateDefaultClient(new ContractCheck());
+        Contract.LearnAsync(() => ApiDescription.WriteAsync(Services)).GetAwaiter().GetResult();
+        return client;
     }
 
     protected override void ConfigureClient(HttpClient client)

@@ -61,7 +61,17 @@ public sealed class ServiceProcess : IDisposable
             throw new InvalidOperationException($"The service ended:\n{Output}");
         }
 
-        return new HttpClient { BaseAddress = await _address.Task, DefaultRequestHeaders = { { TestKey.Header, TestKey.Text } } };
+        using (var plain = new HttpClient())
+        {
+            var document = new Uri(await _address.Task, "/openapi/v1.json");
+            await Contract.LearnAsync(() => plain.GetByteArrayAsync(document));
+        }
+
+        return new HttpClient(new ContractCheck(new SocketsHttpHandler()))
+        {
+            BaseAddress = await _address.Task,
+            DefaultRequestHeaders = { { TestKey.Header, TestKey.Text } },
+        };
     }
 
     /// <summary>Waits for a text in the output.</summary>

@@ -85,7 +85,7 @@ public sealed class BrowserAndProxyTests(BrowserAndProxyTests.Service service, S
 
     private static async Task<string?> PreflightAsync(ServiceFixture fixture, string origin)
     {
-        using var client = new HttpClient { BaseAddress = fixture.Client.BaseAddress };
+        using var client = new HttpClient(new ContractCheck(new SocketsHttpHandler())) { BaseAddress = fixture.Client.BaseAddress };
         using var request = new HttpRequestMessage(HttpMethod.Options, "/v1/recommendations")
         {
             Headers =

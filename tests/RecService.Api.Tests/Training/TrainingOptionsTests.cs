@@ -15,6 +15,8 @@ public sealed class TrainingOptionsTests
     [InlineData("Objective", "7")]
     [InlineData("Interaction", "9")]
     [InlineData("Schedule", "every day")]
+    [InlineData("Schedule", "0 3 31 2 *")]
+    [InlineData("Schedule", "0 0 0 1 1 ? 2020")]
     [InlineData("Interval", "60")]
     [InlineData("Factors", "0")]
     [InlineData("HistoryLength", "-1")]

@@ -14,7 +14,7 @@ internal static class EscapedPaths
         app.Use(
             (context, next) =>
             {
-                if (context.Features.Get<IHttpRequestFeature>()?.RawTarget is { } target && PathOf(target) is { } path)
+                if (context.Features.Get<IHttpRequestFeature>()?.RawTarget is { } target && PathOf(target, context.Request.PathBase) is { } path)
                 {
                     context.Request.Path = new PathString(path);
                 }
@@ -23,7 +23,7 @@ internal static class EscapedPaths
             }
         );
 
-    private static string? PathOf(string target)
+    private static string? PathOf(string target, PathString pathBase)
     {
         var start = 0;
         if (!target.StartsWith('/'))
@@ -39,6 +39,11 @@ internal static class EscapedPaths
 
         var end = target.AsSpan(start).IndexOfAny('?', '#');
         var path = end < 0 ? target[start..] : target.Substring(start, end);
+        if (pathBase.HasValue && path.StartsWith(pathBase.Value + Prefix, StringComparison.Ordinal))
+        {
+            path = path[pathBase.Value.Length..];
+        }
+
         return path.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? path : null;
     }
 }

@@ -9,9 +9,15 @@ namespace RecService.Api.Http.Edge;
 internal sealed class ProxySettings
 {
     /// <summary>
-    /// Addresses (<c>10.0.0.5</c>) and networks (<c>10.0.0.0/8</c>) of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    /// Addresses (<c>10.0.0.5</c>) and networks (<c>10.0.0.0/8</c>) of proxies whose X-Forwarded-For, X-Forwarded-Proto and
+    /// X-Forwarded-Prefix are believed.
     /// </summary>
     public string[] Trusted { get; set; } = [];
+
+    /// <summary>
+    /// The path of a proxy's that the service lies below, such as <c>/recommendations</c>, whether the proxy takes it off or not; none when absent.
+    /// </summary>
+    public string? PathBase { get; set; }
 }
 
 /// <summary>What proxies say of callers is believed of those that are configured.</summary>
@@ -26,13 +32,18 @@ internal static class TrustedProxies
                 settings => settings.Trusted.All(text => IPNetwork.TryParse(Network(text), out _)),
                 "Proxy:Trusted must hold addresses such as 10.0.0.5 or networks such as 10.0.0.0/8."
             )
+            .Validate(
+                settings => string.IsNullOrEmpty(settings.PathBase) || PathPrefixes.IsPrefix(settings.PathBase),
+                "Proxy:PathBase must be a path such as /recommendations, of letters, digits and . _ ~ -, without a slash at its end."
+            )
             .ValidateOnStart();
         services
             .AddOptions<ForwardedHeadersOptions>()
             .Configure<IOptions<ProxySettings>>(
                 (forwarded, settings) =>
                 {
-                    forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
+                    forwarded.ForwardedHeaders =
+                        ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedPrefix;
                     // Through as many as are trusted, not the last one only.
                     forwarded.ForwardLimit = null;
                     forwarded.KnownProxies.Clear();

@@ -27,9 +27,9 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
             case BadHttpRequestException bad when Parameter().Match(bad.Message) is { Success: true } match:
                 return Problems.Invalid(match.Groups["name"].Value, "has no valid value");
             case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
-                return Problems.Of(StatusCodes.Status413PayloadTooLarge, "The body is larger than this endpoint accepts.");
+                return Problems.TooLarge();
             case BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType }:
-                return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's media type is not one that this endpoint accepts.");
+                return Problems.UnknownMediaType();
             case BadHttpRequestException bad
                 when bad.StatusCode == StatusCodes.Status400BadRequest && bad.Message.Contains("body", StringComparison.Ordinal):
                 return Problems.Invalid("$", "is required");
@@ -50,7 +50,7 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
             default:
                 LogUnexpected(exception.Discreet());
                 LogDetails(exception);
-                return Problems.Of(StatusCodes.Status500InternalServerError, "An unexpected error; the log has more under this traceId.");
+                return Problems.Unexpected();
         }
     }
 

@@ -25,6 +25,31 @@ internal static class Problems
     /// <summary>A conflict that clients tell from others by its type, say <c>/problems/no-model</c>.</summary>
     public static ProblemHttpResult Conflict(string type, string title, string detail) => Of(StatusCodes.Status409Conflict, detail, title, type);
 
+    public static ProblemHttpResult TooLarge() => Of(StatusCodes.Status413PayloadTooLarge, "The body is larger than this endpoint accepts.");
+
+    public static ProblemHttpResult UnknownMediaType() =>
+        Of(StatusCodes.Status415UnsupportedMediaType, "The body's media type is not one that this endpoint accepts.");
+
+    /// <summary>To be sent with <c>Retry-After</c>.</summary>
+    public static ProblemHttpResult TooMany() =>
+        Of(StatusCodes.Status429TooManyRequests, "Too many requests; Retry-After says when the next one may come.");
+
+    public static ProblemHttpResult Unexpected() =>
+        Of(StatusCodes.Status500InternalServerError, "An unexpected error; the log has more under this traceId.");
+
+    /// <summary>To be sent with <c>Retry-After</c>.</summary>
+    public static ProblemHttpResult TimedOut() => Of(StatusCodes.Status504GatewayTimeout, "The request took longer than a minute and was given up.");
+
+    /// <summary>What is to be said of an answer that nobody wrote a body for, such as that of routing to an unknown path.</summary>
+    public static ProblemHttpResult OfStatus(int status) =>
+        status switch
+        {
+            StatusCodes.Status404NotFound => Of(status, "There is nothing at this path."),
+            StatusCodes.Status405MethodNotAllowed => Of(status, "The method is not one that this path takes; Allow names those."),
+            StatusCodes.Status415UnsupportedMediaType => UnknownMediaType(),
+            _ => Of(status),
+        };
+
     /// <summary>A body that is too large for a reason that its sender has to know.</summary>
     public static ProblemHttpResult TooLarge(string reason) =>
         TypedResults.Problem(

@@ -42,9 +42,7 @@ internal static class RequestLimits
             WriteTimeoutResponse = context =>
             {
                 context.Response.Headers.RetryAfter = "5";
-                return Problems
-                    .Of(StatusCodes.Status504GatewayTimeout, "The request took longer than a minute and was given up.")
-                    .ExecuteAsync(context);
+                return Problems.TimedOut().ExecuteAsync(context);
             },
         };
 }

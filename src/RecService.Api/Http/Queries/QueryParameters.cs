@@ -10,6 +10,8 @@ namespace RecService.Api.Http.Queries;
 /// </summary>
 internal static class QueryParameters
 {
+    public const string Unknown = "is not a known query parameter";
+
     /// <summary>To be called after routing.</summary>
     public static IApplicationBuilder UseQueryParameterCheck(this IApplicationBuilder app) =>
         app.Use(
@@ -30,7 +32,7 @@ internal static class QueryParameters
                 {
                     if (!declared.TryGetValue(name, out var repeats))
                     {
-                        errors.Add(name, "is not a known query parameter");
+                        errors.Add(name, Unknown);
                     }
                     else if (values.Count > 1 && !repeats)
                     {

@@ -2,9 +2,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
-namespace RecService.Api.Training;
+namespace RecService.Api.Models;
 
-/// <summary>How the parts of a run are kept in jsonb columns.</summary>
+/// <summary>How the parts of a run, and of the model that came of it, are kept in jsonb columns.</summary>
 internal static class RunJson
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
