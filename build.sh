@@ -32,7 +32,8 @@ usage: ./build.sh COMMAND
   check          formatting, a build without warnings, and all tests
   bench [NAME]   benchmarks: of the engine (`bench engine`, `bench ranking`); of a service that they start, with a database
                  in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), an hour or so of
-                 mixed load with a training run every minute (`bench load MINUTES`), and how well it recommends, also to
+                 mixed load with a training run every minute (`bench load MINUTES`), what recommendations take beside bombs,
+                 stalled readers and crowds (`bench floods [SECONDS]`), and how well it recommends, also to
                  users whom its model has not seen (`bench quality DIR [--seeds N] [--folds N]`; DIR has train.tsv and
                  test.tsv: user, tab and item a line, of each user in order of time), and how soon it knows what a user
                  has just done (`bench freshness DIR`); `bench access URL` times refusals of a running service
@@ -419,7 +420,7 @@ fetch() { # ADDRESS PATH: without curl, which not every machine has
 
 bench() {
   need_dotnet
-  case ${1:-} in ingest | load | quality | freshness) need_postgres ;; esac
+  case ${1:-} in ingest | load | floods | quality | freshness) need_postgres ;; esac
   build "$root/tests/RecService.Benchmarks"
   attend dotnet "$(release_of "$root/tests/RecService.Benchmarks" RecService.Benchmarks)" "$@"
 }

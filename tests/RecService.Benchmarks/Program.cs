@@ -19,13 +19,17 @@ switch (args)
         return await IngestBenchmark.RunAsync(count);
     case ["load", var minutes] when IsCount(minutes, out var count):
         return await LoadBenchmark.RunAsync(count);
+    case ["floods"]:
+        return await FloodBenchmark.RunAsync(seconds: 20);
+    case ["floods", var seconds] when IsCount(seconds, out var count):
+        return await FloodBenchmark.RunAsync(count);
     case ["quality", var folder, .. var options] when IsQuality(options, out var seeds, out var folds):
         return await QualityBenchmark.RunAsync(folder, seeds, folds);
     case ["freshness", var folder]:
         return await FreshnessBenchmark.RunAsync(folder);
     default:
         Console.Error.WriteLine(
-            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | load MINUTES | quality DIR [--seeds N] [--folds N] | freshness DIR]"
+            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | load MINUTES | floods [SECONDS] | quality DIR [--seeds N] [--folds N] | freshness DIR]"
         );
         return 2;
 }

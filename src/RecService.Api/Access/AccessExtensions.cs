@@ -19,6 +19,7 @@ internal static class AccessExtensions
         services.AddSingleton<IValidateOptions<AccessOptions>, AccessOptionsValidation>();
         services.AddSingleton<KnownKeys>();
         services.AddHostedService(provider => provider.GetRequiredService<KnownKeys>());
+        services.AddSingleton<StillAllowed>(provider => provider.GetRequiredService<KnownKeys>().EnsureAsync);
         services
             .AddAuthentication(ApiKeyHandler.SchemeName)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, configureOptions: null);

@@ -8,17 +8,16 @@ using RecService.Api.Http.Errors;
 
 namespace RecService.Api.Access;
 
-/// <summary>Authenticates by the key in the header <c>X-Api-Key</c> or <c>Authorization: Bearer</c>, and answers 401 and 403 with problems.</summary>
+/// <summary>
+/// Authenticates by the key in the header <c>X-Api-Key</c> or <c>Authorization: Bearer</c>, and answers 400, 401 and 403 with problems.
+/// </summary>
 internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, KnownKeys keys)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
     public const string SchemeName = "ApiKey";
-    public const string HeaderName = "X-Api-Key";
-
-    private const string Bearer = "Bearer ";
 
     public static ProblemHttpResult KeyNeeded(string? failure = null) =>
-        Problems.Of(StatusCodes.Status401Unauthorized, failure ?? $"An API key is needed, in the header {HeaderName} or as Authorization: Bearer.");
+        Problems.Of(StatusCodes.Status401Unauthorized, failure ?? $"An API key is needed, in the header {SentKey.HeaderName} or as Authorization: Bearer.");
 
     public static ProblemHttpResult RoleNeeded(string? key, string role) =>
         Problems.Of(StatusCodes.Status403Forbidden, $"The key '{key}' does not have the role '{role}'.");
@@ -27,6 +26,12 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions>
 
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
+        if (SentKey.Of(Request).Conflict is { } conflict)
+        {
+            await AnswerAsync(", error=\"invalid_request\"", Problems.Of(StatusCodes.Status400BadRequest, conflict));
+            return;
+        }
+
         var failure = (await HandleAuthenticateOnceSafeAsync()).Failure;
         await AnswerAsync(failure is null ? "" : ", error=\"invalid_token\"", KeyNeeded(failure?.Message));
     }
@@ -40,18 +45,18 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions>
     // What is wrong with a key that is well-formed is not said: nobody shall learn which prefixes there are.
     private AuthenticateResult Authenticate()
     {
-        var sent = Sent().Distinct(StringComparer.Ordinal).Take(2).ToList();
-        if (sent.Count == 0)
+        var sent = SentKey.Of(Request);
+        if (sent.Conflict is { } conflict)
+        {
+            return AuthenticateResult.Fail(conflict);
+        }
+
+        if (sent.Text is null)
         {
             return AuthenticateResult.NoResult();
         }
 
-        if (sent.Count > 1)
-        {
-            return AuthenticateResult.Fail("The request has more than one API key.");
-        }
-
-        if (!KeyText.TryParse(sent[0], out var key))
+        if (!sent.TryParse(out var key))
         {
             return AuthenticateResult.Fail("The API key is malformed.");
         }
@@ -59,28 +64,6 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions>
         return keys.Find(key) is { } principal
             ? AuthenticateResult.Success(new(principal, SchemeName))
             : AuthenticateResult.Fail("The API key is not valid.");
-    }
-
-    // Other schemes of Authorization, and beside a key of ours other bearers, may be for a proxy on the way.
-    private IEnumerable<string> Sent()
-    {
-        var hasHeader = Request.Headers.ContainsKey(HeaderName);
-        foreach (var value in Request.Headers[HeaderName])
-        {
-            yield return value ?? "";
-        }
-
-        foreach (var value in Request.Headers.Authorization)
-        {
-            if (
-                value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true
-                && value[Bearer.Length..].Trim() is var bearer
-                && (!hasHeader || bearer.StartsWith(KeyText.Start, StringComparison.Ordinal))
-            )
-            {
-                yield return bearer;
-            }
-        }
     }
 
     private Task AnswerAsync(string error, ProblemHttpResult problem)

@@ -37,6 +37,16 @@ internal sealed partial class KnownKeys(
         return key.Matches(sent.Hash, clock.GetUtcNow()) ? key.Principal : null;
     }
 
+    /// <summary>Does what <see cref="StillAllowed"/> says.</summary>
+    public async Task EnsureAsync(HttpContext context, CancellationToken cancellationToken)
+    {
+        await RefreshAsync(cancellationToken);
+        if (!SentKey.Of(context.Request).TryParse(out var key) || Find(key) is null)
+        {
+            throw new AccessWithdrawnException();
+        }
+    }
+
     /// <summary>Brings the keys up to date with the store: what was committed before the call is known after it.</summary>
     public async Task RefreshAsync(CancellationToken cancellationToken)
     {

@@ -7,6 +7,7 @@ internal static class CatalogExtensions
     {
         builder.Services.AddScoped<UserStore>();
         builder.Services.AddScoped<ItemStore>();
+        builder.Services.AddSingleton<CatalogImporter>();
         return builder;
     }
 

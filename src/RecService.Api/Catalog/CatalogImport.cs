@@ -74,7 +74,8 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
 
     public Task AddAsync(long line, TRow row, CancellationToken cancellationToken) => _table.Write(_importer, line, row, cancellationToken);
 
-    public async Task CommitAsync(CancellationToken cancellationToken)
+    /// <summary>Stores the rows added, for <see cref="CommitAsync"/> to make it last.</summary>
+    public async Task StoreAsync(CancellationToken cancellationToken)
     {
         await _importer.CompleteAsync(cancellationToken);
         await _importer.DisposeAsync();
@@ -100,8 +101,9 @@ internal sealed class CatalogImport<TRow> : IAsyncDisposable
             },
             cancellationToken
         );
-        await _transaction.CommitAsync(cancellationToken);
     }
+
+    public Task CommitAsync(CancellationToken cancellationToken) => _transaction.CommitAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

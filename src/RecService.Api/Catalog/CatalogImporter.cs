@@ -1,19 +1,21 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Options;
 using RecService.Api.Domain;
+using RecService.Api.Http;
 using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Limits;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
 
 /// <summary>Takes NDJSON line by line into an import.</summary>
-internal static class CatalogImporter
+internal sealed class CatalogImporter(IOptions<LoadOptions> load, StillAllowed stillAllowed, ServiceMetrics metrics)
 {
-    public static async Task<ImportResponse> RunAsync<TLine, TRow>(
+    public async Task<ImportResponse> RunAsync<TLine, TRow>(
         HttpRequest request,
         string kind,
         CatalogImport<TRow> import,
         Func<FieldErrors, TLine, TRow> validate,
-        ServiceMetrics metrics,
         CancellationToken cancellationToken
     )
         where TLine : class
@@ -21,7 +23,7 @@ internal static class CatalogImporter
         using var span = Spans.Start($"import {kind}");
         var start = Stopwatch.GetTimestamp();
         var accepted = 0L;
-        var rejected = new RejectedLines();
+        var rejected = new RejectedLines(load.Value.Imports.RejectedLines);
         await foreach (var line in Lines.ReadAsync(request.BodyReader, cancellationToken))
         {
             var errors = new FieldErrors();
@@ -32,10 +34,12 @@ internal static class CatalogImporter
             }
             else
             {
-                rejected.Add(line.Number, errors.All);
+                rejected.AddRead(line.Number, errors.All);
             }
         }
 
+        await import.StoreAsync(cancellationToken);
+        await stillAllowed(request.HttpContext, cancellationToken);
         await import.CommitAsync(cancellationToken);
         metrics.ImportEnded(kind, start, accepted, duplicates: 0, rejected.Count);
         return new(accepted, rejected.Count, rejected.Errors, rejected.Truncated);

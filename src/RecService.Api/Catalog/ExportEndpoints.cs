@@ -19,7 +19,7 @@ internal static class ExportEndpoints
             .WithTags("Users")
             .WithName("exportUsers")
             .WithSummary("Export users")
-            .WithoutTimeLimit()
+            .TakesLong(LongRequest.Export)
             .WithDescription("NDJSON: all users as of one moment, in the order of their ids, as the import takes them.")
             .Produces<UserLineInput>(StatusCodes.Status200OK, NdJson.MediaType);
         exports
@@ -27,19 +27,34 @@ internal static class ExportEndpoints
             .WithTags("Items")
             .WithName("exportItems")
             .WithSummary("Export items")
-            .WithoutTimeLimit()
+            .TakesLong(LongRequest.Export)
             .WithDescription("NDJSON: all items as of one moment, in the order of their ids, as the import takes them.")
             .Produces<ItemLineInput>(StatusCodes.Status200OK, NdJson.MediaType);
         return routes;
     }
 
-    private static Task UsersAsync(HttpResponse response, NpgsqlDataSource database, AuditLog audit, CancellationToken cancellationToken) =>
-        audit.WatchAsync("users.export", () => WriteUsersAsync(response, database, cancellationToken));
+    private static Task UsersAsync(
+        HttpResponse response,
+        NpgsqlDataSource database,
+        StallLimit stalls,
+        AuditLog audit,
+        CancellationToken cancellationToken
+    ) => audit.WatchAsync("users.export", () => WriteUsersAsync(response, database, stalls, cancellationToken));
 
-    private static Task ItemsAsync(HttpResponse response, NpgsqlDataSource database, AuditLog audit, CancellationToken cancellationToken) =>
-        audit.WatchAsync("items.export", () => WriteItemsAsync(response, database, cancellationToken));
+    private static Task ItemsAsync(
+        HttpResponse response,
+        NpgsqlDataSource database,
+        StallLimit stalls,
+        AuditLog audit,
+        CancellationToken cancellationToken
+    ) => audit.WatchAsync("items.export", () => WriteItemsAsync(response, database, stalls, cancellationToken));
 
-    private static async Task WriteUsersAsync(HttpResponse response, NpgsqlDataSource database, CancellationToken cancellationToken)
+    private static async Task WriteUsersAsync(
+        HttpResponse response,
+        NpgsqlDataSource database,
+        StallLimit stalls,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var rows = await connection.BeginBinaryExportAsync(
@@ -47,7 +62,7 @@ internal static class ExportEndpoints
             cancellationToken
         );
         rows.Timeout = Statements.Unhurried;
-        await using var lines = NdJsonWriter.Start(response, "users.ndjson");
+        await using var lines = NdJsonWriter.Start(response, "users.ndjson", stalls, cancellationToken);
         while (await rows.StartRowAsync(cancellationToken) != -1)
         {
             lines.Json.WriteStartObject();
@@ -55,11 +70,16 @@ internal static class ExportEndpoints
             lines.Json.WriteTexts("tags", await rows.TextsAsync(cancellationToken));
             lines.Json.WriteFeatures("attributes", await rows.TextAsync(cancellationToken));
             lines.Json.WriteEndObject();
-            await lines.EndLineAsync(cancellationToken);
+            await lines.EndLineAsync();
         }
     }
 
-    private static async Task WriteItemsAsync(HttpResponse response, NpgsqlDataSource database, CancellationToken cancellationToken)
+    private static async Task WriteItemsAsync(
+        HttpResponse response,
+        NpgsqlDataSource database,
+        StallLimit stalls,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var rows = await connection.BeginBinaryExportAsync(
@@ -67,7 +87,7 @@ internal static class ExportEndpoints
             cancellationToken
         );
         rows.Timeout = Statements.Unhurried;
-        await using var lines = NdJsonWriter.Start(response, "items.ndjson");
+        await using var lines = NdJsonWriter.Start(response, "items.ndjson", stalls, cancellationToken);
         while (await rows.StartRowAsync(cancellationToken) != -1)
         {
             lines.Json.WriteStartObject();
@@ -81,7 +101,7 @@ internal static class ExportEndpoints
 
             lines.Json.WriteObject("metadata", await rows.TextAsync(cancellationToken));
             lines.Json.WriteEndObject();
-            await lines.EndLineAsync(cancellationToken);
+            await lines.EndLineAsync();
         }
     }
 }

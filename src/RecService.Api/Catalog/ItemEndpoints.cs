@@ -6,7 +6,6 @@ using RecService.Api.Http.Bulk;
 using RecService.Api.Http.Errors;
 using RecService.Api.Http.Limits;
 using RecService.Api.Http.Queries;
-using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
 
@@ -35,7 +34,7 @@ internal static class ItemEndpoints
                 "Removes the item and all interactions with it. To keep them, store it with `available` false. Interactions that come late do not bring the item "
                     + "back: they are rejected for as long as `Interactions:RefuseDeletedItemsFor` says, unless it is stored again by PUT or import."
             )
-            .WithoutTimeLimit();
+            .TakesLong(LongRequest.Deletion);
         items.MapGet("", ListAsync).WithName("listItems").WithSummary("List items").WithDescription("In the order of their ids, by code point.");
         items
             .MapPost("/import", ImportAsync)
@@ -46,7 +45,8 @@ internal static class ItemEndpoints
             )
             .Accepts<ItemLineInput>(NdJson.MediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
-            .WithImportSlot();
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .TakesLong(LongRequest.Import);
         return routes;
     }
 
@@ -107,18 +107,17 @@ internal static class ItemEndpoints
     private static async Task<Ok<ImportResponse>> ImportAsync(
         HttpRequest request,
         ItemStore store,
-        ServiceMetrics metrics,
+        CatalogImporter importer,
         CancellationToken cancellationToken
     )
     {
         await using var import = await store.BeginImportAsync(cancellationToken);
         return TypedResults.Ok(
-            await CatalogImporter.RunAsync<ItemLineInput, ItemRow>(
+            await importer.RunAsync<ItemLineInput, ItemRow>(
                 request,
                 ListName,
                 import,
                 (errors, line) => Validate(errors, line.ItemId, line),
-                metrics,
                 cancellationToken
             )
         );

@@ -100,14 +100,8 @@ internal sealed class ItemStore(NpgsqlDataSource database, RecServiceDbContext c
             {
                 await connection.ExecuteAsync(Statements.WithoutJit, cancellation);
 
-                // Interactions go with it, as many as there are.
-                if (await connection.ExecuteUnhurriedAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) == 0)
-                {
-                    return false;
-                }
-
-                await DeletedItems.RecordAsync(connection, itemId, clock.GetUtcNow(), cancellation);
-                return true;
+                // Interactions go with it, as many as there are; a trigger records that it was deleted.
+                return await connection.ExecuteUnhurriedAsync("DELETE FROM items WHERE item_id = $1", cancellation, itemId) > 0;
             },
             cancellationToken
         );

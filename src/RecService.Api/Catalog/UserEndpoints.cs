@@ -7,7 +7,6 @@ using RecService.Api.Http.Errors;
 using RecService.Api.Http.Limits;
 using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
-using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
 
@@ -35,7 +34,7 @@ internal static class UserEndpoints
                     + "the others do so as soon as they can. Stored models are rewritten without the user. What the user taught other parameters stays until a model is trained anew. "
                     + "The same id may come back: that is a new user."
             )
-            .WithoutTimeLimit();
+            .TakesLong(LongRequest.Deletion);
         users.MapGet("", ListAsync).WithName("listUsers").WithSummary("List users").WithDescription("In the order of their ids, by code point.");
         users
             .MapPost("/import", ImportAsync)
@@ -46,7 +45,8 @@ internal static class UserEndpoints
             )
             .Accepts<UserLineInput>(NdJson.MediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
-            .WithImportSlot();
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .TakesLong(LongRequest.Import);
         return routes;
     }
 
@@ -113,18 +113,17 @@ internal static class UserEndpoints
     private static async Task<Ok<ImportResponse>> ImportAsync(
         HttpRequest request,
         UserStore store,
-        ServiceMetrics metrics,
+        CatalogImporter importer,
         CancellationToken cancellationToken
     )
     {
         await using var import = await store.BeginImportAsync(cancellationToken);
         return TypedResults.Ok(
-            await CatalogImporter.RunAsync<UserLineInput, UserRow>(
+            await importer.RunAsync<UserLineInput, UserRow>(
                 request,
                 ListName,
                 import,
                 (errors, line) => Validate(errors, line.UserId, line),
-                metrics,
                 cancellationToken
             )
         );

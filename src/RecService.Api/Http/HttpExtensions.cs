@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.RequestDecompression;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
-using RecService.Api.Http.Bulk;
 using RecService.Api.Http.Edge;
 using RecService.Api.Http.Errors;
 using RecService.Api.Http.Json;
@@ -23,7 +23,8 @@ internal static class HttpExtensions
         builder.Services.Configure<RequestTimeoutOptions>(RequestLimits.Configure);
         builder.Services.AddTrustedProxies();
         builder.Services.AddCorsOrigins();
-        builder.Services.AddSingleton<ImportSlots>();
+        builder.Services.AddSingleton<Slots>();
+        builder.Services.AddSingleton<StallLimit>();
         builder.Services.AddSingleton<IValidateOptions<LoadOptions>, LoadOptionsValidation>();
         builder
             .Services.AddOptions<LoadOptions>()
@@ -31,6 +32,17 @@ internal static class HttpExtensions
             .ValidateOnStart();
         builder.Services.AddSingleton<LoadLimits>();
         builder.Services.AddRequestDecompression();
+        builder
+            .Services.AddOptions<RequestDecompressionOptions>()
+            .PostConfigure<IOptions<LoadOptions>>(
+                (decompression, load) =>
+                {
+                    foreach (var (encoding, provider) in decompression.DecompressionProviders.ToList())
+                    {
+                        decompression.DecompressionProviders[encoding] = new BoundedDecompression(provider, load.Value.Imports.ExpansionRatio);
+                    }
+                }
+            );
 
         // Else the end of a compressed body that was cut short would pass for the end of the data.
         AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", isEnabled: true);
@@ -71,6 +83,8 @@ internal static class HttpExtensions
         app.Use(RefuseUnknownEncodings);
         var load = app.Services.GetRequiredService<LoadLimits>();
         app.Use((HttpContext context, RequestDelegate next) => load.InvokeAsync(context, next));
+        var slots = app.Services.GetRequiredService<Slots>();
+        app.Use((HttpContext context, RequestDelegate next) => slots.InvokeAsync(context, next));
         return app;
     }
 

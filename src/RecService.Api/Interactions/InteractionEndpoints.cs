@@ -55,13 +55,14 @@ internal static class InteractionEndpoints
             )
             .Accepts<InteractionInput>(NdJson.MediaType, CsvInteractions.MediaType)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
-            .WithImportSlot();
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .TakesLong(LongRequest.Import);
         interactions
             .MapGet("/export", ExportAsync)
             .WithName("exportInteractions")
             .WithSummary("Export interactions")
             .Requires(Roles.Admin)
-            .WithoutTimeLimit()
+            .TakesLong(LongRequest.Export)
             .WithDescription(
                 "NDJSON: all interactions as of one moment, in the order in which they were stored, as the import takes them. Into an empty store they give the same "
                     + "state, but for the times of receipt; users and items have exports of their own."
@@ -90,7 +91,7 @@ internal static class InteractionEndpoints
             .WithName("deleteInteractions")
             .WithSummary("Delete interactions")
             .Requires(Roles.Admin)
-            .WithoutTimeLimit()
+            .TakesLong(LongRequest.Deletion)
             .WithDescription("By user, item, type and time (`from` ≤ occurredAt < `to`); at least one of them is required. Users and items stay.")
             .WithTimes();
         return routes;
@@ -169,8 +170,13 @@ internal static class InteractionEndpoints
         return errors.Any ? errors.ToProblem() : TypedResults.Ok(response);
     }
 
-    private static Task ExportAsync(HttpResponse response, NpgsqlDataSource database, AuditLog audit, CancellationToken cancellationToken) =>
-        audit.WatchAsync("interactions.export", () => InteractionExport.WriteAsync(response, database, cancellationToken));
+    private static Task ExportAsync(
+        HttpResponse response,
+        NpgsqlDataSource database,
+        StallLimit stalls,
+        AuditLog audit,
+        CancellationToken cancellationToken
+    ) => audit.WatchAsync("interactions.export", () => InteractionExport.WriteAsync(response, database, stalls, cancellationToken));
 
     private static async Task<Results<Ok<InteractionPage>, ValidationProblem>> ListAsync(
         RecServiceDbContext context,
@@ -258,6 +264,8 @@ internal static class InteractionEndpoints
         string? from,
         string? to,
         AuditLog audit,
+        HttpContext http,
+        StillAllowed stillAllowed,
         CancellationToken cancellationToken
     )
     {
@@ -278,7 +286,16 @@ internal static class InteractionEndpoints
         var deleted =
             await filter.QueryAsync(context, cancellationToken) is { } interactions && await interactions.AnyAsync(cancellationToken)
                 ? await Transactions.RetryAsync(
-                    attempt => DeleteAndRecordAsync(context, interactions, filter, audit, attempt, cancellationToken),
+                    attempt =>
+                        DeleteAndRecordAsync(
+                            context,
+                            interactions,
+                            filter,
+                            audit,
+                            limited => stillAllowed(http, limited),
+                            attempt,
+                            cancellationToken
+                        ),
                     cancellationToken
                 )
                 : 0;
@@ -290,6 +307,7 @@ internal static class InteractionEndpoints
         IQueryable<Interaction> interactions,
         InteractionFilter filter,
         AuditLog audit,
+        Func<CancellationToken, Task> beforeCommit,
         Transactions.Attempt attempt,
         CancellationToken cancellationToken
     )
@@ -298,6 +316,7 @@ internal static class InteractionEndpoints
         await context.Database.ExecuteSqlRawAsync(Statements.WithoutJit, cancellationToken);
         var deleted = await interactions.ExecuteDeleteAsync(cancellationToken);
         await audit.WriteAsync(context, "interactions.delete", $"{filter}: {deleted}", cancellationToken);
+        await beforeCommit(cancellationToken);
         // Done twice, it would answer that nothing was there.
         attempt.IsCommitting = true;
         await transaction.CommitAsync(cancellationToken);

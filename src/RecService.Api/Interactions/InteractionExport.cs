@@ -1,5 +1,6 @@
 using Npgsql;
 using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Limits;
 using RecService.Api.Storage;
 
 namespace RecService.Api.Interactions;
@@ -13,12 +14,12 @@ internal static class InteractionExport
             FROM interactions AS i JOIN users AS u USING (user_key) JOIN items AS m USING (item_key) ORDER BY i.interaction_key) TO STDOUT (FORMAT BINARY)
         """;
 
-    public static async Task WriteAsync(HttpResponse response, NpgsqlDataSource database, CancellationToken cancellationToken)
+    public static async Task WriteAsync(HttpResponse response, NpgsqlDataSource database, StallLimit stalls, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var rows = await connection.BeginBinaryExportAsync(Copy, cancellationToken);
         rows.Timeout = Statements.Unhurried;
-        await using var lines = NdJsonWriter.Start(response, "interactions.ndjson");
+        await using var lines = NdJsonWriter.Start(response, "interactions.ndjson", stalls, cancellationToken);
         while (await rows.StartRowAsync(cancellationToken) != -1)
         {
             lines.Json.WriteStartObject();
@@ -28,7 +29,7 @@ internal static class InteractionExport
             }
 
             lines.Json.WriteEndObject();
-            await lines.EndLineAsync(cancellationToken);
+            await lines.EndLineAsync();
         }
     }
 }

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
 using RecService.Api.Domain;
+using RecService.Api.Http;
 using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Limits;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
@@ -13,6 +15,8 @@ namespace RecService.Api.Interactions;
 internal sealed class InteractionImporter(
     NpgsqlDataSource database,
     IOptions<InteractionsOptions> options,
+    IOptions<LoadOptions> load,
+    StillAllowed stillAllowed,
     ServiceMetrics metrics,
     TimeProvider clock
 )
@@ -25,7 +29,7 @@ internal sealed class InteractionImporter(
         var isCsv =
             MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             && type.MediaType.Equals(CsvInteractions.MediaType, StringComparison.OrdinalIgnoreCase);
-        var rejected = new RejectedLines();
+        var rejected = new RejectedLines(load.Value.Imports.RejectedLines);
         await using var writer = await InteractionWriter.BeginAsync(database, options.Value, now, metrics, cancellationToken);
         if (isCsv)
         {
@@ -42,6 +46,7 @@ internal sealed class InteractionImporter(
         }
 
         var outcome = await writer.StoreAsync(rejected.Room, cancellationToken);
+        await stillAllowed(request.HttpContext, cancellationToken);
         await writer.CommitAsync(cancellationToken);
         foreach (var (line, finding) in outcome.Rejected)
         {
@@ -108,7 +113,7 @@ internal sealed class InteractionImporter(
         else
         {
             metrics.CountInteractions(metrics.TypeOf(input?.Type), Outcome.Rejected, 1);
-            rejected.Add(line, errors.All);
+            rejected.AddRead(line, errors.All);
         }
     }
 }

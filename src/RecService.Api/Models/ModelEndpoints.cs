@@ -28,7 +28,7 @@ internal static class ModelEndpoints
             .MapGet("/{version:long}/export", ExportAsync)
             .WithName("exportModel")
             .WithSummary("Download a model's file")
-            .WithoutTimeLimit()
+            .TakesLong(LongRequest.Export)
             .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
@@ -75,10 +75,11 @@ internal static class ModelEndpoints
             ? TypedResults.Ok(ModelResponse.From(model, isActive))
             : ModelProblems.NotFound(version);
 
-    private static async Task<Results<FileStreamHttpResult, ProblemHttpResult>> ExportAsync(
+    private static async Task<Results<PushStreamHttpResult, ProblemHttpResult>> ExportAsync(
         long version,
         RecServiceDbContext context,
         ArtifactScrubber scrubber,
+        StallLimit stalls,
         AuditLog audit,
         HttpContext http,
         CancellationToken cancellationToken
@@ -107,7 +108,28 @@ internal static class ModelEndpoints
 
         var artifact = await Artifacts.OfModels.OpenReadAsync((NpgsqlConnection)context.Database.GetDbConnection(), version, cancellationToken);
         http.Response.ContentLength = model.SizeBytes;
-        return TypedResults.Stream(artifact, "application/octet-stream", $"recservice-model-{version}.rfm");
+        return TypedResults.Stream(
+            body => SendAsync(artifact, body, stalls, cancellationToken),
+            "application/octet-stream",
+            $"recservice-model-{version}.rfm"
+        );
+    }
+
+    private static async Task SendAsync(Stream artifact, Stream body, StallLimit stalls, CancellationToken cancellationToken)
+    {
+        await using (artifact)
+        {
+            using var reader = stalls.Begin(cancellationToken);
+            var part = new byte[StallLimit.PartBytes];
+            while (await artifact.ReadAsync(part, cancellationToken) is > 0 and var length)
+            {
+                await reader.SendAsync(async limited =>
+                {
+                    await body.WriteAsync(part.AsMemory(0, length), limited);
+                    return length;
+                });
+            }
+        }
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> PinAsync(

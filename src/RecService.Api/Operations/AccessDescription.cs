@@ -20,7 +20,7 @@ internal static class AccessDescription
             {
                 Type = SecuritySchemeType.ApiKey,
                 In = ParameterLocation.Header,
-                Name = ApiKeyHandler.HeaderName,
+                Name = SentKey.HeaderName,
                 Description = "An API key.",
             },
             [BearerScheme] = new OpenApiSecurityScheme

@@ -15,8 +15,11 @@ internal static class Health
 
     public static IHostApplicationBuilder AddHealth(this IHostApplicationBuilder builder)
     {
+        // It logs every failure at every probe; ours logs changes.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService", LogLevel.None);
         builder
-            .Services.AddSingleton<DatabaseCheck>()
+            .Services.AddSingleton<HealthLog>()
+            .AddSingleton<DatabaseCheck>()
             .AddSingleton<TrainingCheck>()
             .AddHealthChecks()
             .AddCheck<DatabaseCheck>("database", HealthStatus.Degraded, [ReadyTag])
@@ -40,8 +43,10 @@ internal static class Health
                 .DisableRateLimiting();
     }
 
-    private static Task WriteAsync(HttpContext context, HealthReport report) =>
-        context.Response.WriteAsJsonAsync(
+    private static Task WriteAsync(HttpContext context, HealthReport report)
+    {
+        context.RequestServices.GetRequiredService<HealthLog>().Note(report);
+        return context.Response.WriteAsJsonAsync(
             new
             {
                 status = report.Status.ToString(),
@@ -52,6 +57,7 @@ internal static class Health
                 ),
             }
         );
+    }
 
     /// <summary>Without a model the service is ready all the same: it answers by popularity.</summary>
     private sealed class SnapshotCheck(Publisher publisher) : IHealthCheck

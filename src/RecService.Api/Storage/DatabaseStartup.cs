@@ -127,18 +127,22 @@ internal sealed partial class DatabaseStartup(
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         try
         {
-            if (await IsCurrentAsync(context, connection, cancellationToken))
+            await CheckLevelAsync(connection, cancellationToken);
+            if (!await IsCurrentAsync(context, connection, cancellationToken))
             {
-                return;
+                await (
+                    configuration.Options.Migrate
+                        ? MigrateAloneAsync(connection, cancellationToken)
+                        : WaitUntilCurrentAsync(context, connection, cancellationToken)
+                );
+                // A newer release may have been the one who migrated.
+                await CheckLevelAsync(connection, cancellationToken);
             }
 
-            if (configuration.Options.Migrate)
+            var applied = await context.Database.GetAppliedMigrationsAsync(cancellationToken);
+            if (applied.Except(context.Database.GetMigrations(), StringComparer.Ordinal).ToList() is [_, ..] unknown)
             {
-                await MigrateAloneAsync(connection, cancellationToken);
-            }
-            else
-            {
-                await WaitUntilCurrentAsync(context, connection, cancellationToken);
+                LogNewerSchema(string.Join(", ", unknown));
             }
         }
         catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.InsufficientPrivilege)
@@ -146,6 +150,21 @@ internal sealed partial class DatabaseStartup(
             throw new StartupException(
                 $"The schema of the database at {Where} is not up to date, and the role of the connection string may not change it ({exception.MessageText}). {Advice}",
                 exception
+            );
+        }
+    }
+
+    private async Task CheckLevelAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var least = await SchemaLevel.LeastAsync(connection, cancellationToken);
+        if (least > SchemaLevel.OfThisRelease)
+        {
+            throw new StartupException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The schema of the database at {Where} is of a newer release: it needs one of schema level {least}, and this one has level {SchemaLevel.OfThisRelease}. "
+                        + $"Start that release again, or restore a backup of before its migration."
+                )
             );
         }
     }
@@ -167,7 +186,10 @@ internal sealed partial class DatabaseStartup(
         }
         finally
         {
-            await using var unlock = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", connection) { Parameters = { new() { Value = MigrationLock } } };
+            await using var unlock = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", connection)
+            {
+                Parameters = { new() { Value = MigrationLock } },
+            };
             await unlock.ExecuteNonQueryAsync(CancellationToken.None);
         }
     }
@@ -258,6 +280,12 @@ internal sealed partial class DatabaseStartup(
 
     [LoggerMessage(LogLevel.Warning, "The database schema cannot be brought up to date yet, as a table is locked; next try in {Pause}")]
     private partial void LogLocked(TimeSpan pause);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "The database schema is of a newer release, which says that this one may work on it. What this one does not know of it: {Migrations}"
+    )]
+    private partial void LogNewerSchema(string migrations);
 
     [LoggerMessage(LogLevel.Information, "The database schema was brought up to date in {Elapsed}")]
     private partial void LogMigrated(TimeSpan elapsed);

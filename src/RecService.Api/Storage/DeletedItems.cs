@@ -3,23 +3,14 @@ using Npgsql;
 namespace RecService.Api.Storage;
 
 /// <summary>
-/// The record of deleted items. It is written and cleared only by who holds the item's row, or the place of its id among the items, until the commit:
-/// so whoever finds an item gone sees, from the next statement on, that it was deleted, and whoever creates an item can tell by a statement after that
-/// whether another had created and deleted it in between.
+/// The record of deleted items. A trigger writes it, whoever deletes an item. It is written and cleared only by who holds the item's row, or the
+/// place of its id among the items, until the commit: so whoever finds an item gone sees, from the next statement on, that it was deleted, and
+/// whoever creates an item can tell by a statement after that whether another had created and deleted it in between.
 /// </summary>
 internal static class DeletedItems
 {
     /// <summary>How many records <see cref="PruneAsync"/> removes at most.</summary>
     public const int PruneSize = 10_000;
-
-    /// <summary>Records the deletion of an item, after it in the same transaction.</summary>
-    public static Task RecordAsync(NpgsqlConnection connection, string itemId, DateTimeOffset now, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(
-            "INSERT INTO deleted_items (item_id, deleted_at) VALUES ($1, $2) ON CONFLICT (item_id) DO UPDATE SET deleted_at = excluded.deleted_at",
-            cancellationToken,
-            itemId,
-            now
-        );
 
     /// <summary>Forgets that an item was deleted, after it was stored anew in the same transaction.</summary>
     public static Task ForgetAsync(NpgsqlConnection connection, string itemId, CancellationToken cancellationToken) =>

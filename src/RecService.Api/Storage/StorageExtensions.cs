@@ -60,6 +60,7 @@ internal static class StorageExtensions
                         )
                     )
         );
+        services.AddSingleton<BulkConnections>();
         services.AddSingleton<ReadCircuitBreaker>();
         services.AddSingleton<ReplicaRegistry>();
         services.AddHttpContextAccessor();

@@ -1,5 +1,4 @@
 using System.Net.ServerSentEvents;
-using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RecService.Api.Domain;
 using RecService.Api.Http;
@@ -7,15 +6,12 @@ using RecService.Api.Http.Errors;
 using RecService.Api.Http.Limits;
 using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
-using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Training;
 
 internal static class RunEndpoints
 {
     private const string ListName = "training-runs";
-
-    private static readonly TimeSpan EventInterval = TimeSpan.FromMilliseconds(250);
 
     public static void MapRunEndpoints(this IEndpointRouteBuilder routes)
     {
@@ -46,7 +42,7 @@ internal static class RunEndpoints
             .MapGet("/{runId:long}/events", EventsAsync)
             .WithName("watchTrainingRun")
             .WithSummary("Watch a training run")
-            .WithoutTimeLimit()
+            .TakesLong(LongRequest.Watch)
             .WithDescription("Server-sent events: `epoch` with the losses of each epoch, those of the past first, then `finished` with the run.")
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
             .ProducesProblem(StatusCodes.Status404NotFound);
@@ -132,29 +128,18 @@ internal static class RunEndpoints
     private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
         long runId,
         RunStore runs,
-        IHostApplicationLifetime lifetime,
-        TimeProvider clock,
+        RunWatch watch,
         CancellationToken cancellationToken
     ) =>
         await runs.FindAsync(runId, cancellationToken) is null
             ? NotFound(runId)
-            : TypedResults.ServerSentEvents(Events(runId, runs, lifetime, clock, cancellationToken));
+            : TypedResults.ServerSentEvents(Events(watch.FollowAsync(runId, cancellationToken)));
 
-    /// <summary>Reads the record of the run, so that any process can show a run that another one executes.</summary>
-    private static async IAsyncEnumerable<SseItem<object>> Events(
-        long runId,
-        RunStore runs,
-        IHostApplicationLifetime lifetime,
-        TimeProvider clock,
-        [EnumeratorCancellation] CancellationToken cancellationToken
-    )
+    private static async IAsyncEnumerable<SseItem<object>> Events(IAsyncEnumerable<TrainingRunResponse> states)
     {
-        using var timer = new PeriodicTimer(EventInterval, clock);
         IReadOnlyList<TrainingEpoch> shown = [];
-        // A watcher must not hold up the end of the service.
-        while (!lifetime.ApplicationStopping.IsCancellationRequested && await runs.FindAsync(runId, cancellationToken) is { } record)
+        await foreach (var run in states)
         {
-            var run = TrainingRunResponse.From(record);
             // A run that starts again, cold, begins at epoch 1 again.
             var goesOn = run.Epochs.Take(shown.Count).SequenceEqual(shown);
             foreach (var epoch in run.Epochs.Skip(goesOn ? shown.Count : 0))
@@ -163,12 +148,10 @@ internal static class RunEndpoints
             }
 
             shown = run.Epochs;
-            if (record.Status != TrainingRunStatus.Running)
+            if (run.FinishedAt is not null)
             {
                 yield return new(run, "finished");
-                yield break;
             }
-            await timer.WaitForNextTickAsync(cancellationToken);
         }
     }
 

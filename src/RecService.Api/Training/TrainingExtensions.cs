@@ -17,6 +17,7 @@ internal static class TrainingExtensions
         builder.Services.AddSingleton<CutoffReader>();
         builder.Services.AddSingleton<FormerFits>();
         builder.Services.AddSingleton<RunStore>();
+        builder.Services.AddSingleton<RunWatch>();
         builder.Services.AddSingleton<RunCompletion>();
         builder.Services.AddSingleton<RunExecutor>();
         builder.Services.AddSingleton<RunSupervisor>();

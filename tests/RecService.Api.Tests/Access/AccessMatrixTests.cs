@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using RecService.Api.Http;
@@ -109,7 +111,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
                 }
             }
 
-            output.WriteLine($"{role,-7} {endpoint,-48} {string.Join(", ", answers.Distinct())}");
+            output.WriteLine($"{role, -7} {endpoint, -48} {string.Join(", ", answers.Distinct())}");
         }
 
         output.WriteLine($"{calls} calls");
@@ -134,40 +136,46 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         }
     }
 
-    [Fact]
-    public async Task Two_different_keys_are_refused_and_the_same_one_twice_is_not()
+    [Theory]
+    [InlineData("another key", "OK key", "OK keyx")]
+    [InlineData("a malformed key", "OK key", "rs_testsadmin")]
+    [InlineData("a foreign bearer", "OK key", "eyJhbGciOiJub25lIn0.e30.")]
+    [InlineData("two bad ones", "nothing", "nothing at all")]
+    public async Task Two_keys_in_two_headers_are_a_mistake_whatever_they_are(string what, string header, string bearer)
     {
-        using var twice = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
         {
-            Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", $"bearer {TestKey.Text}" } },
+            Headers = { { TestKey.Header, KeyOf(header) }, { "Authorization", $"Bearer {KeyOf(bearer)}" } },
         };
-        using var answer = await service.Stranger.SendAsync(twice);
-        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
 
-        using var different = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
+        (await RefusalAsync(request, what)).ShouldContain("Authorization hold different keys");
+    }
+
+    [Theory]
+    [InlineData(TestKey.Header, "")]
+    [InlineData("Authorization", "Bearer ")]
+    public async Task Several_values_of_a_header_are_a_mistake(string header, string scheme)
+    {
+        foreach (var second in new[] { TestKey.Text, "another" })
         {
-            Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", $"Bearer {TestKey.Text}x" } },
-        };
-        using var refusal = await service.Stranger.SendAsync(different);
-        refusal.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+            var answer = await RawAsync($"{header}: {scheme}{TestKey.Text}\r\n{header}: {scheme}{second}\r\n");
+            answer.ShouldStartWith("HTTP/1.1 400 ");
+            answer.ShouldContain($"{header} has several values");
+        }
     }
 
     [Fact]
-    public async Task A_bearer_that_is_no_key_does_not_count_beside_a_key()
+    public async Task The_same_key_in_both_headers_is_one_and_other_schemes_do_not_count()
     {
-        using var both = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
+        foreach (var authorization in new[] { $"bearer {TestKey.Text}", "Basic dXNlcjpwYXNz" })
         {
-            Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", "Bearer eyJhbGciOiJub25lIn0.e30." } },
-        };
-        using var answer = await service.Stranger.SendAsync(both);
-        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
-
-        using var alone = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
-        {
-            Headers = { { "Authorization", "Bearer eyJhbGciOiJub25lIn0.e30." } },
-        };
-        using var refusal = await service.Stranger.SendAsync(alone);
-        refusal.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/users")
+            {
+                Headers = { { TestKey.Header, TestKey.Text }, { "Authorization", authorization } },
+            };
+            using var answer = await service.Stranger.SendAsync(request);
+            answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+        }
     }
 
     [Fact]
@@ -185,6 +193,27 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         }
 
         texts[0].ShouldBe(texts[1]);
+    }
+
+    private static string KeyOf(string words) => words.Replace("OK key", TestKey.Text, StringComparison.Ordinal);
+
+    private async Task<string> RefusalAsync(HttpRequestMessage request, string what)
+    {
+        using var answer = await service.Stranger.SendAsync(request);
+        answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest, what);
+        answer.Headers.WwwAuthenticate.ToString().ShouldContain("invalid_request");
+        return await answer.Content.ReadAsStringAsync();
+    }
+
+    /// <summary>The client would join the values of a header.</summary>
+    private async Task<string> RawAsync(string headers)
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(service.Client.BaseAddress!.Host, service.Client.BaseAddress.Port);
+        var stream = socket.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET /v1/users HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"));
+        using var reader = new StreamReader(stream);
+        return await reader.ReadToEndAsync();
     }
 
     private static string WrongSecret(string key) => key[..^8] + (key.EndsWith("AAAAAAAA", StringComparison.Ordinal) ? "BBBBBBBB" : "AAAAAAAA");

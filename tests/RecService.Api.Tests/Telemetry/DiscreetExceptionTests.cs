@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -7,6 +6,7 @@ using Npgsql;
 using RecService.Api.Http.Errors;
 using RecService.Api.Models;
 using RecService.Api.Telemetry;
+using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Telemetry;
 
@@ -79,27 +79,5 @@ public sealed class DiscreetExceptionTests
         }
 
         throw new InvalidOperationException("Nothing was thrown.");
-    }
-
-    private sealed class LinesLog : ILoggerProvider, ILogger
-    {
-        public ConcurrentBag<string> Lines { get; } = [];
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (IsEnabled(logLevel))
-            {
-                Lines.Add($"{formatter(state, exception)} {exception}");
-            }
-        }
-
-        public void Dispose() { }
     }
 }

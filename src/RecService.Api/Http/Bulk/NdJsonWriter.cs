@@ -2,19 +2,20 @@ using System.IO.Pipelines;
 using System.Text.Json;
 using RecService.Api.Domain;
 using RecService.Api.Http.Json;
+using RecService.Api.Http.Limits;
 
 namespace RecService.Api.Http.Bulk;
 
 /// <summary>Writes an answer of JSON objects, one a line, in a bounded amount of memory.</summary>
 internal sealed class NdJsonWriter : IAsyncDisposable
 {
-    private const int FlushAt = 64 * 1024;
-
     private readonly PipeWriter _output;
+    private readonly StallLimit.Waiting _reader;
 
-    private NdJsonWriter(PipeWriter output)
+    private NdJsonWriter(PipeWriter output, StallLimit.Waiting reader)
     {
         _output = output;
+        _reader = reader;
 
         // Every line starts anew; what was read from the store is valid as it is.
         Json = new(output, new() { Encoder = ApiJson.Options.Encoder, SkipValidation = true });
@@ -23,26 +24,30 @@ internal sealed class NdJsonWriter : IAsyncDisposable
     /// <summary>Takes the object of a line.</summary>
     public Utf8JsonWriter Json { get; }
 
-    public static NdJsonWriter Start(HttpResponse response, string fileName)
+    public static NdJsonWriter Start(HttpResponse response, string fileName, StallLimit stalls, CancellationToken cancellationToken)
     {
         response.ContentType = NdJson.MediaType;
         response.Headers.ContentDisposition = $"attachment; filename={fileName}";
-        return new(response.BodyWriter);
+        return new(response.BodyWriter, stalls.Begin(cancellationToken));
     }
 
-    public async ValueTask EndLineAsync(CancellationToken cancellationToken)
+    public async ValueTask EndLineAsync()
     {
         Json.Flush();
         Json.Reset();
         _output.GetSpan(1)[0] = (byte)'\n';
         _output.Advance(1);
-        if (_output.UnflushedBytes >= FlushAt && (await _output.FlushAsync(cancellationToken)).IsCompleted)
+        if (_output.UnflushedBytes >= StallLimit.PartBytes && (await _reader.SendAsync(_output.FlushAsync)).IsCompleted)
         {
             throw new OperationCanceledException("The caller has gone.");
         }
     }
 
-    public ValueTask DisposeAsync() => Json.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _reader.Dispose();
+        return Json.DisposeAsync();
+    }
 }
 
 /// <summary>Properties as imports take them: what is not there is left out.</summary>

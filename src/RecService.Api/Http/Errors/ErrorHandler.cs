@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Http.Json;
+using RecService.Api.Http.Limits;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 
@@ -10,6 +12,9 @@ namespace RecService.Api.Http.Errors;
 /// <summary>Answers exceptions with problems: what is the client's fault names the field, what is ours shows no internals.</summary>
 internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExceptionHandler
 {
+    // What it throws, beside exceptions of its own, is about the bytes of a body, such as the size of a chunk.
+    private const string ServerAssembly = "Microsoft.AspNetCore.Server.Kestrel.Core";
+
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         await Answer(httpContext, exception).ExecuteAsync(httpContext);
@@ -35,8 +40,17 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
                 return Problems.Invalid("$", "is required");
             case BadHttpRequestException bad:
                 return Problems.Of(bad.StatusCode, "The request is malformed.");
+            case IOException { Source: ServerAssembly }:
+                return Problems.Of(StatusCodes.Status400BadRequest, "The request is malformed.");
             case InvalidOperationException { InnerException: ArgumentException } when exception.Message.Contains("charset", StringComparison.Ordinal):
                 return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's charset is not known; JSON is UTF-8.");
+            case ExpansionException:
+                return Problems.TooLarge(exception.Message);
+            case AccessWithdrawnException:
+                context.Response.Headers.WWWAuthenticate = "Bearer realm=\"RecService\", error=\"invalid_token\"";
+                return Problems.Of(StatusCodes.Status401Unauthorized, exception.Message);
+            case MostlyRejectedException:
+                return Problems.Invalid("$", exception.Message);
             case InvalidDataException:
                 return Problems.Invalid("$", "does not decompress by its Content-Encoding");
             case var _ when DatabaseErrors.IsCollision(exception):

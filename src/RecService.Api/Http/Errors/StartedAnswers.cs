@@ -1,3 +1,4 @@
+using RecService.Api.Http.Limits;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Http.Errors;
@@ -15,12 +16,20 @@ internal sealed partial class StartedAnswers(RequestDelegate next, ILogger<Start
         {
             await next(context);
         }
+        catch (StalledReaderException exception) when (context.Response.HasStarted)
+        {
+            LogStalled(exception.Message);
+            context.Abort();
+        }
         catch (Exception exception) when (context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
         {
             LogCut(exception.Discreet());
             context.Abort();
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "An answer was cut off: {Reason}")]
+    private partial void LogStalled(string reason);
 
     [LoggerMessage(LogLevel.Error, "An answer failed while it was sent")]
     private partial void LogCut(Exception exception);

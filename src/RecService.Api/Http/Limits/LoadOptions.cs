@@ -17,6 +17,12 @@ internal sealed class LoadOptions
     /// <summary>Imports, of users, items and interactions. Each holds a connection to the database.</summary>
     public ImportLimit Imports { get; set; } = new() { Concurrent = 8, PerKey = 4 };
 
+    /// <summary>Exports, of users, items, interactions and models. Each holds a connection to the database.</summary>
+    public ExportLimit Exports { get; set; } = new() { Concurrent = 4, PerKey = 2 };
+
+    /// <summary>Callers who watch training runs.</summary>
+    public SlotLimit Watchers { get; set; } = new() { Concurrent = 200, PerKey = 100 };
+
     /// <summary>
     /// Memory for the bodies of both roles, in MiB. By default, one of 32 MiB with a comma for every six bytes fits into the half of its key.
     /// </summary>
@@ -32,20 +38,40 @@ internal sealed class LoadLimit
     public int Queue { get; set; }
 }
 
-internal sealed class ImportLimit
+internal class SlotLimit
 {
-    /// <summary>Imports that go on at a time.</summary>
+    /// <summary>Requests that go on at a time.</summary>
     public int Concurrent { get; set; }
 
-    /// <summary>Of these, imports of one API key; at most all of them.</summary>
+    /// <summary>Of these, requests of one API key; at most all of them.</summary>
     public int PerKey { get; set; }
+}
+
+internal sealed class ImportLimit : SlotLimit
+{
+    /// <summary>
+    /// To how many bytes each byte of a compressed body may expand, beyond the first <see cref="RequestLimits.BodyBytes"/>. Interactions as NDJSON
+    /// expand to 10 to 40, what is made to fill memory to more than 1,000.
+    /// </summary>
+    public int ExpansionRatio { get; set; } = 100;
+
+    /// <summary>How many lines may be invalid; beyond, an import ends of whose lines more than half are.</summary>
+    public int RejectedLines { get; set; } = 10_000;
+}
+
+internal sealed class ExportLimit : SlotLimit
+{
+    /// <summary>For how long a reader may not take the next 64 KiB before he is cut off.</summary>
+    public TimeSpan StallTimeout { get; set; } = TimeSpan.FromSeconds(10);
 }
 
 internal sealed class LoadOptionsValidation : IValidateOptions<LoadOptions>
 {
     private const int MostRequests = 10_000;
     private const int MostWaiting = 100_000;
-    private const int MostImports = 1_000;
+    private const int MostSlots = 1_000;
+    private const int MostWatchers = 10_000;
+    private static readonly TimeSpan LongestStall = TimeSpan.FromHours(1);
 
     public ValidateOptionsResult Validate(string? name, LoadOptions options)
     {
@@ -55,12 +81,24 @@ internal sealed class LoadOptionsValidation : IValidateOptions<LoadOptions>
             .. Check("Scoring:Queue", options.Scoring.Queue, 0, MostWaiting),
             .. Check("Ingest:Concurrent", options.Ingest.Concurrent, 1, MostRequests),
             .. Check("Ingest:Queue", options.Ingest.Queue, 0, MostWaiting),
-            .. Check("Imports:Concurrent", options.Imports.Concurrent, 1, MostImports),
-            .. Check("Imports:PerKey", options.Imports.PerKey, 1, MostImports),
+            .. Check("Imports", options.Imports, MostSlots),
+            .. Check("Imports:ExpansionRatio", options.Imports.ExpansionRatio, 1, 1_000_000),
+            .. Check("Imports:RejectedLines", options.Imports.RejectedLines, 1, int.MaxValue),
+            .. Check("Exports", options.Exports, MostSlots),
+            .. CheckStall(options.Exports.StallTimeout),
+            .. Check("Watchers", options.Watchers, MostWatchers),
             .. Check("BodyMebibytes", options.BodyMebibytes, 64, 1_000_000),
         ];
         return failures.Length > 0 ? ValidateOptionsResult.Fail(failures) : ValidateOptionsResult.Success;
     }
+
+    private static IEnumerable<string> Check(string name, SlotLimit limit, int most) =>
+        Check($"{name}:Concurrent", limit.Concurrent, 1, most).Concat(Check($"{name}:PerKey", limit.PerKey, 1, most));
+
+    private static IEnumerable<string> CheckStall(TimeSpan time) =>
+        time >= TimeSpan.FromSeconds(1) && time <= LongestStall
+            ? []
+            : [$"{LoadOptions.Section}:Exports:StallTimeout must be from 1 second to 1 hour."];
 
     private static IEnumerable<string> Check(string name, int value, int least, int most) =>
         value >= least && value <= most
