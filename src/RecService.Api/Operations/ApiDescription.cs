@@ -70,6 +70,8 @@ internal static class ApiDescription
             })
             .AllowAnonymous();
         routes.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
+        // Browsers ask for it of their own accord: no fault of theirs.
+        routes.MapGet("/favicon.ico", () => Results.NoContent()).ExcludeFromDescription().AllowAnonymous();
         return routes;
     }
 

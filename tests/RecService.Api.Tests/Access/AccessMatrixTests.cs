@@ -18,6 +18,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
     private static readonly Dictionary<string, string> Declared = new(StringComparer.Ordinal)
     {
         ["GET /"] = Open,
+        ["GET /favicon.ico"] = Open,
         ["* /health/live"] = Open,
         ["* /health/startup"] = Open,
         ["* /health/ready"] = Open,
