@@ -54,8 +54,8 @@ internal static class FloodBenchmark
         Console.WriteLine(
             $"Latencies in ms, of {string.Join(" and ", operations.Select(each => $"{each.PerSecond} {each.Name}"))} a second, for {seconds} s each."
         );
-        Console.WriteLine($"{"", 52}{Recommendations, -32}{Ingest}");
-        Console.WriteLine($"{"", 52}{"p50", 8}{"p99", 8}{"errors", 8}{"", 8}{"p50", 8}{"p99", 8}{"errors", 8}");
+        Console.WriteLine($"{"",52}{Recommendations,-32}{Ingest}");
+        Console.WriteLine($"{"",52}{"p50",8}{"p99",8}{"errors",8}{"",8}{"p50",8}{"p99",8}{"errors",8}");
         var duration = TimeSpan.FromSeconds(seconds);
         var floods = new Floods(service, flooding);
         var within = true;
@@ -73,7 +73,7 @@ internal static class FloodBenchmark
             Print(name, beside);
             within &= PrintRatios(quiet, beside);
             Console.WriteLine(
-                $"{"", 8}{string.Join(", ", floods.Answers.OrderBy(each => each.Key, StringComparer.Ordinal).Select(each => $"{each.Value} × {each.Key}"))}"
+                $"{"",8}{string.Join(", ", floods.Answers.OrderBy(each => each.Key, StringComparer.Ordinal).Select(each => $"{each.Value} × {each.Key}"))}"
             );
             await Task.Delay(Settling);
         }
@@ -97,7 +97,7 @@ internal static class FloodBenchmark
 
     private static void Print(string name, Latencies[] latencies) =>
         Console.WriteLine(
-            $"{name, -52}{string.Join("        ", latencies.Select(each => $"{each.Median, 8:F1}{each.Percentile99, 8:F1}{each.Errors, 8}"))}"
+            $"{name,-52}{string.Join("        ", latencies.Select(each => $"{each.Median,8:F1}{each.Percentile99,8:F1}{each.Errors,8}"))}"
         );
 
     /// <summary>Tells whether recommendations have come without errors, and in time.</summary>
@@ -107,7 +107,7 @@ internal static class FloodBenchmark
             (Median: after.Median / before.Median, Percentile99: after.Percentile99 / before.Percentile99)
         );
         Console.WriteLine(
-            $"{"    times as long", -52}{string.Join("                ", ratios.Select(each => $"{each.Median, 8:F2}{each.Percentile99, 8:F2}"))}"
+            $"{"    times as long",-52}{string.Join("                ", ratios.Select(each => $"{each.Median,8:F2}{each.Percentile99,8:F2}"))}"
         );
         var (median, percentile99) = ratios.First();
         return median <= MostTimes && percentile99 <= MostTimes && beside[0].Errors == 0;

@@ -127,19 +127,36 @@ internal static class RunEndpoints
 
     private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
         long runId,
-        RunStore runs,
         RunWatch watch,
+        IHostApplicationLifetime lifetime,
+        HttpContext http,
         CancellationToken cancellationToken
-    ) =>
-        await runs.FindAsync(runId, cancellationToken) is null
-            ? NotFound(runId)
-            : TypedResults.ServerSentEvents(Events(watch.FollowAsync(runId, cancellationToken)));
+    )
+    {
+        var states = watch.FollowAsync(runId, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        // Also when nobody is left to send the events to.
+        http.Response.RegisterForDisposeAsync(states);
+        if (await states.MoveNextAsync())
+        {
+            return TypedResults.ServerSentEvents(Events(states));
+        }
 
-    private static async IAsyncEnumerable<SseItem<object>> Events(IAsyncEnumerable<TrainingRunResponse> states)
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            http.Response.Headers.RetryAfter = "1";
+            return Problems.Overloaded();
+        }
+
+        return NotFound(runId);
+    }
+
+    /// <param name="states">Stand at the first one.</param>
+    private static async IAsyncEnumerable<SseItem<object>> Events(IAsyncEnumerator<TrainingRunResponse> states)
     {
         IReadOnlyList<TrainingEpoch> shown = [];
-        await foreach (var run in states)
+        do
         {
+            var run = states.Current;
             // A run that starts again, cold, begins at epoch 1 again.
             var goesOn = run.Epochs.Take(shown.Count).SequenceEqual(shown);
             foreach (var epoch in run.Epochs.Skip(goesOn ? shown.Count : 0))
@@ -152,7 +169,7 @@ internal static class RunEndpoints
             {
                 yield return new(run, "finished");
             }
-        }
+        } while (await states.MoveNextAsync());
     }
 
     private static string AddressOf(long runId) => $"/v1/training-runs/{runId}";

@@ -112,7 +112,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
                 }
             }
 
-            output.WriteLine($"{role, -7} {endpoint, -48} {string.Join(", ", answers.Distinct())}");
+            output.WriteLine($"{role,-7} {endpoint,-48} {string.Join(", ", answers.Distinct())}");
         }
 
         output.WriteLine($"{calls} calls");

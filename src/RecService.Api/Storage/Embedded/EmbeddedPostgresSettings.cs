@@ -47,5 +47,7 @@ internal sealed record EmbeddedPostgresSettings(string DataDirectory, string? Bi
             Username = UserName,
             Database = database,
             ApplicationName = "recservice",
+            // The server has 100: some are for dumps, for psql, and for another process of the service.
+            MaxPoolSize = 80,
         }.ConnectionString;
 }
