@@ -386,8 +386,8 @@ clients() {
   attend dotnet "$(release_of "$folder" RecService.Clients)" nswag "$address"
   attend dotnet "$(release_of "$folder" RecService.Clients)" kiota "$address"
 
-  if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
-    say 'npm and Node.js are not there: the client of openapi-typescript and the linting are left out.'
+  if ! command -v npm >/dev/null || ! command -v node >/dev/null || ! npm view openapi-typescript version >/dev/null 2>&1; then
+    say 'npm, its registry or Node.js is not there: the client of openapi-typescript and the linting are left out.'
     return
   fi
   say 'Linting, generating TypeScript …'
