@@ -41,8 +41,9 @@ public sealed class AllocationTests(ITestOutputHelper output)
 
         long[] byEpoch = [.. totals.Zip(totals.Skip(1), (a, b) => b - a)];
         output.WriteLine($"bytes allocated between the ends of epochs: {string.Join(", ", byEpoch)}");
-        // The runtime itself allocates a little when it compiles a method anew; a training run does so in no epoch.
+        // The runtime itself allocates some ten thousand bytes when it compiles methods anew, in whichever epoch that falls; what an epoch allocates, most
+        // would, and whatever is as long as the examples takes more.
         byEpoch.Order().Take(byEpoch.Length / 2).ShouldAllBe(bytes => bytes == 0);
-        byEpoch.Max().ShouldBeLessThan(20_000);
+        byEpoch.Max().ShouldBeLessThan(train.Count * sizeof(int));
     }
 }
