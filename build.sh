@@ -9,8 +9,10 @@ readonly least_postgres=15
 
 # No compiler or build server may outlive this script, and the summary lines of `dotnet test` are read below, so they have to be in English.
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_WORKLOAD_INTEGRITY_CHECK=1 DOTNET_CLI_UI_LANGUAGE=en
-# A bare machine has no libicu, without which the SDK does not start; nothing here needs it.
-export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=${DOTNET_SYSTEM_GLOBALIZATION_INVARIANT:-1}
+# A bare machine has no libicu, without which the SDK does not start; nothing here needs it. Without it, the SDK knows no culture of the packages'.
+if ! /sbin/ldconfig -p 2>/dev/null | grep -q libicuuc; then
+  export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=${DOTNET_SYSTEM_GLOBALIZATION_INVARIANT:-1} MSBuildWarningsAsMessages='NETSDK1187;NETSDK1188'
+fi
 export DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false MSBUILDTERMINALLOGGER=off
 
 usage() {
