@@ -44,6 +44,7 @@ internal sealed class TrainCommand
     private readonly Option<bool> _json = Options.Json();
     private readonly Option<string[]> _userFields = Options.UserFields();
     private readonly NumberOption<int> _negatives = Options.Negatives($"With --loss {OfPairs}: negatives drawn for each positive, in each epoch anew.", 1);
+    private readonly EpochTrial _trial = new();
     private readonly TrainingOptions _training = new(16, null, Loss.Squared, Losses);
 
     public static Command Create(StandardStreams streams)
@@ -59,6 +60,7 @@ internal sealed class TrainCommand
             options._valid,
             options._test,
             options._model,
+            options._trial.Option,
             options._warmStart,
             options._state,
         };
@@ -108,23 +110,20 @@ internal sealed class TrainCommand
             LossRows.Blocks => throw new InvalidOperationException($"There is no way to {loss.Word} from rows."),
         };
         start = Stopwatch.GetTimestamp();
-        var result = log.Epochs(settings, task.RowsPerEpoch, progress =>
-            TrainingOptions.Train(() =>
-                new Trainer(settings) { KeepsState = stateFile is not null }.Train(
-                    train.Space,
-                    task.Train,
-                    task.Valid,
-                    task.Negatives,
-                    start: from,
-                    progress: progress,
-                    cancellationToken: cancellation
-                )
-            )
-        );
+        var (result, trial, heldOut) =
+            loss.Rows == LossRows.Singles
+                ? _trial.Train(parsed, task.Train, task.Valid, settings.Seed, log, Fit)
+                : (Fit(task.Train, task.Valid, null), null, 0);
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         _model.Write(parsed, modelFile, result.Model);
         stateFile?.Write(result.State!.Save);
         var metrics = task.Measure?.Invoke(new Scorer(result.Model, FactorizationKernel.ByName(settings.KernelName!)));
+
+        var warnings = Warnings(trial ?? result, loss);
+        foreach (var warning in warnings)
+        {
+            log.Line($"warning: {warning}");
+        }
 
         log.Line($"best epoch {result.BestEpoch}{(metrics is null ? "" : $"; test {TestMetrics.Text(metrics)}")}");
         if (json)
@@ -146,6 +145,16 @@ internal sealed class TrainCommand
                     ["epochs"] = Report.Epochs(result, loss, task.RowsPerEpoch),
                     ["startValidMetric"] = result.StartHoldoutLoss is { } startLoss ? loss.Reported(startLoss) : null,
                     ["bestEpoch"] = result.BestEpoch,
+                    ["trial"] = trial is null
+                        ? null
+                        : new JsonObject
+                        {
+                            ["heldOut"] = heldOut,
+                            ["epochs"] = Report.Epochs(trial, loss, task.RowsPerEpoch - heldOut),
+                            ["bestEpoch"] = trial.BestEpoch,
+                        },
+                    ["constantValidMetric"] = (trial ?? result).ConstantHoldoutLoss is { } constant ? loss.Reported(constant) : null,
+                    ["warnings"] = Report.Texts(warnings),
                     ["test"] = metrics,
                     ["parseSeconds"] = parseSeconds,
                     ["trainSeconds"] = trainSeconds,
@@ -153,6 +162,21 @@ internal sealed class TrainCommand
                 }
             );
         }
+
+        TrainingResult Fit(ExampleSet rows, ExampleSet? held, int? lastEpoch) =>
+            log.Epochs(settings, task.RowsPerEpoch - (task.Train.Count - rows.Count), progress =>
+                TrainingOptions.Train(() =>
+                    new Trainer(settings) { KeepsState = stateFile is not null, LastEpoch = lastEpoch }.Train(
+                        train.Space,
+                        rows,
+                        held,
+                        task.Negatives,
+                        start: from,
+                        progress: progress,
+                        cancellationToken: cancellation
+                    )
+                )
+            );
 
         DataSet? Read(Option<string?> option, FeatureSpace? space = null)
         {
@@ -165,6 +189,20 @@ internal sealed class TrainCommand
             log.Line(Figures.Describe(data));
             return data;
         }
+    }
+
+    /// <summary>What whoever trains should know of a training with held-out rows.</summary>
+    private static string[] Warnings(TrainingResult result, LossFunction loss)
+    {
+        var measured = result.Epochs.Select(epoch => epoch.HoldoutLoss).Append(result.StartHoldoutLoss).Min();
+        return result.ConstantHoldoutLoss is { } constant && measured >= constant
+            ?
+            [
+                FormattableString.Invariant(
+                    $"no epoch did better on the held-out rows than a constant: {loss.FigureName} {loss.Reported(measured.Value):0.0000} at best, {loss.Reported(constant):0.0000} by the constant"
+                ) + (result.BestEpoch == 0 ? "; the model is that constant" : ""),
+            ]
+            : [];
     }
 
     /// <summary>Says how many of the features have been learned from before; some must have been, or the start would do nothing.</summary>

@@ -176,6 +176,7 @@ internal sealed class TrainingOptions
             L2Linear = parsed.GetValue(_l2Linear) ?? l2 ?? defaults.L2Linear,
             L2Factors = parsed.GetValue(_l2Factors) ?? l2 ?? defaults.L2Factors,
             L2FieldWeights = l2 ?? defaults.L2FieldWeights,
+            LearnsL2 = new Option[] { _l2, _l2Linear, _l2Factors }.Any(parsed.CommandResult.IsGiven) ? false : null,
             InitialDeviation = parsed.GetValue(_initialDeviation) ?? defaults.InitialDeviation,
             Patience = parsed.GetValue(_patience) ?? defaults.Patience,
             Seed = _seed.In(parsed),

@@ -142,7 +142,9 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
         var block = (nuint)TSolver.Planes * plane;
         var bias = tables.Bias;
         var biasRow = tables.WeightRowAt(bias);
-        var (l2Weights, l2Factors) = (context.L2[0], TLanes.Of(context.L2[1]));
+        var l2 = context.L2;
+        var l2Step = context.L2Step;
+        var (l2Weights, l2Factors) = (l2[0], TLanes.Of(l2[1]));
         nint width = rows.Width;
         var entries = rows.Entries;
         var last = entries + (width * rows.Count);
@@ -152,9 +154,10 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
             var end = entries + width;
             var slope = *slopes;
             var (l2WeightsOfRow, l2FactorsOfRow) = (l2Weights, l2Factors);
+            var weight = 1f;
             if (exampleWeights is not null)
             {
-                var weight = *exampleWeights++;
+                weight = *exampleWeights++;
                 l2WeightsOfRow *= weight;
                 l2FactorsOfRow = TLanes.Multiply(l2FactorsOfRow, TLanes.Of(weight));
             }
@@ -172,6 +175,12 @@ internal sealed unsafe class OneHotLearner<TVector, TLanes, TRegisters, TSolver>
                 if (!ownership.Has(row))
                 {
                     continue;
+                }
+
+                if (l2Step != 0)
+                {
+                    l2WeightsOfRow = weight * l2[row * l2Step];
+                    l2FactorsOfRow = TLanes.Of(weight * l2[(row * l2Step) + 1]);
                 }
 
                 var at = factors + (row * block);

@@ -24,6 +24,11 @@ internal abstract unsafe class RowLearner
     /// </summary>
     private const int MostScratch = 4096;
 
+    /// <summary>
+    /// Entries at most that a row has in common with those that are scored together with it: of the steps on a parameter, none sees what came of the others.
+    /// </summary>
+    private const double MostShared = 64;
+
     /// <summary>Floats that the forward pass of a row leaves for its backward pass.</summary>
     /// <param name="groups">The most pooled vectors of a row; 0 where every entry stands for itself.</param>
     /// <param name="stride">Floats of a latent vector.</param>
@@ -31,14 +36,17 @@ internal abstract unsafe class RowLearner
 
     /// <summary>Rows that are scored before they are learned from: an even number, so that pairs stay together.</summary>
     /// <param name="scratchOfRow">Floats that the forward pass leaves of a row.</param>
-    public static int RowsTogether(int scratchOfRow) => Math.Clamp(MostScratch / Math.Max(1, scratchOfRow), 2, MostRows) / 2 * 2;
+    /// <param name="overlap">How many entries two rows have in common, on average.</param>
+    public static int RowsTogether(int scratchOfRow, double overlap) =>
+        (int)Math.Clamp(Math.Min(MostScratch / Math.Max(1, scratchOfRow), MostShared / Math.Max(1, overlap)), 2, MostRows) / 2 * 2;
 
     /// <summary>Learns from each row of a batch once.</summary>
     /// <param name="loss">What is minimised.</param>
     /// <param name="batch">The rows; of pairwise learning, each positive followed by its negative.</param>
     /// <param name="tables">The parameters.</param>
     /// <param name="context">What the solver needs.</param>
-    /// <param name="scratch">Room for <see cref="RowsTogether"/> rows.</param>
+    /// <param name="together">Rows to score before they are learned from, as <see cref="RowsTogether"/> says.</param>
+    /// <param name="scratch">Room for so many rows.</param>
     /// <param name="scratchOfRow">Floats of each, as <see cref="ScratchOf"/> says.</param>
     /// <param name="scores">Receives the score of each row before it was learned from.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -47,12 +55,12 @@ internal abstract unsafe class RowLearner
         in RowBatch batch,
         in ParameterTables tables,
         in StepContext context,
+        int together,
         float* scratch,
         int scratchOfRow,
         float* scores
     )
     {
-        var together = RowsTogether(scratchOfRow);
         for (var from = 0; from < batch.Count; from += together)
         {
             var rows = batch.Slice(from, Math.Min(together, batch.Count - from));

@@ -74,4 +74,9 @@ internal sealed record TargetScale(float Mean, float Deviation, float Minimum, f
 
     /// <summary>A mean loss in units of the targets.</summary>
     public double LossOf(double scaled) => scaled * Deviation * Deviation;
+
+    /// <summary>
+    /// Mean squared slope of a loss by its second derivative, on this scale, at a mean loss in units of the targets: the mean of squared errors; of log loss and of pairs, 1.
+    /// </summary>
+    public double NoiseOf(double loss) => Clips ? Math.Max(1e-6, loss / ((double)Deviation * Deviation)) : 1;
 }

@@ -15,10 +15,8 @@ internal sealed unsafe class NativeArray<T> : SafeHandle
         : base(0, ownsHandle: true)
     {
         Length = length;
-        var bytes = checked(length * (nuint)sizeof(T));
-        var pointer = NativeMemory.AlignedAlloc(bytes, Alignment);
-        NativeMemory.Clear(pointer, bytes);
-        SetHandle((nint)pointer);
+        SetHandle((nint)NativeMemory.AlignedAlloc(checked(length * (nuint)sizeof(T)), Alignment));
+        Clear();
     }
 
     /// <summary>An array of one number.</summary>
@@ -33,6 +31,9 @@ internal sealed unsafe class NativeArray<T> : SafeHandle
 
     /// <summary>The first number; valid until the array is disposed or collected.</summary>
     public T* Pointer => (T*)handle;
+
+    /// <summary>Sets all numbers to 0.</summary>
+    public void Clear() => NativeMemory.Clear(Pointer, Length * (nuint)sizeof(T));
 
     public override bool IsInvalid => handle == 0;
 

@@ -32,6 +32,9 @@ internal sealed class ModelInTraining : IDisposable
     private readonly ModelTranslation _translation;
     private readonly ILearningPass _learning;
     private readonly MeasuringPass? _measuring;
+    private readonly FieldRelevance? _relevance;
+    private readonly LossFunction _loss;
+    private readonly float _constant;
 
     public ModelInTraining(
         TrainingSettings settings,
@@ -43,9 +46,12 @@ internal sealed class ModelInTraining : IDisposable
         Action<int>? threadStarted
     )
     {
-        var loss = settings.Loss.Function();
+        var loss = _loss = settings.Loss.Function();
         _random = new(settings.Seed);
         _scale = loss.ScaleOf(train.Targets, train.Weights);
+        var length = RowLength.Of(train);
+        var isLong = RowLength.IsLong(length);
+        settings = RowLength.Adapt(settings, length);
         var occurrences = Occurrences.Of(space, train, negatives);
         var threads = settings.Deterministic ? settings.Threads : Math.Clamp(train.Count / LeastExamplesOfThread, 1, settings.Threads);
         var order = Order(train.Count, pairs: loss.Rows == LossRows.Pairs && negatives is null);
@@ -64,19 +70,22 @@ internal sealed class ModelInTraining : IDisposable
                     MostHotFloats / Math.Max(8, ParameterTables.StrideOf(settings.Factors))
                 );
         _translation = new(space, settings, numbering, _scale);
-        _table = new(space, settings, numbering, threads);
-        _table.Initialise(loss.InitialBias(train.Targets, train.Weights, negatives?.PerPositive ?? 0), occurrences, _random);
+        _relevance = LearnsL2(settings, isLong) ? new(space, settings, occurrences, train.Weights is null ? 1 : train.Weights.Average()) : null;
+        _table = new(space, settings, numbering, threads, l2ByColumn: _relevance is not null);
+        _constant = loss.InitialBias(train.Targets, train.Weights, negatives?.PerPositive ?? 0);
+        _table.Initialise(_constant, occurrences, _random);
+        LeastEpochs = _relevance is null ? 0 : settings.Epochs / 2;
         _team = new(threads, threadStarted);
 
         try
         {
-            var layout = RowLayout.Of(space, train, settings.Crossing, oneHotAllowed: settings.L2ByField is not { Count: > 0 });
+            var layout = RowLayout.Of(space, train, settings.Crossing, oneHotAllowed: true);
             _rows = new(space, train, layout, numbering, loss.Rows, _scale, partition?.Order ?? order, negatives);
             var shape = new KernelShape(kernel.Name, settings.Crossing, layout.OneHot, _table.Stride);
             var learner = KernelChoice.Learner(shape, settings.Solver, loss.Rows);
             _learning = settings.Deterministic
-                ? new DeterministicPass(_rows, _table, settings, _scale, learner, _team, Overlap(occurrences))
-                : new FreePass(_rows, _table, settings, _scale, learner, _team, Queue(partition));
+                ? new DeterministicPass(_rows, _table, settings, _scale, learner, _team, Overlap(occurrences), isLong)
+                : new FreePass(_rows, _table, settings, _scale, learner, _team, Queue(partition), isLong ? Overlap(occurrences) : 0);
             if (holdout is not null)
             {
                 var ofHoldout = RowLayout.Of(space, holdout, settings.Crossing, oneHotAllowed: true);
@@ -91,6 +100,9 @@ internal sealed class ModelInTraining : IDisposable
         }
     }
 
+    /// <summary>Epochs before any counts as one without a better holdout: while L2 is still to be found out, the holdout may get worse before it gets better.</summary>
+    public int LeastEpochs { get; }
+
     /// <summary>Learns from every example once, and measures the holdout.</summary>
     /// <exception cref="TrainingDivergedException">The loss grew without bound, or a parameter is no longer a finite number.</exception>
     public EpochReport Learn(int epoch, CancellationToken cancellationToken)
@@ -100,6 +112,7 @@ internal sealed class ModelInTraining : IDisposable
         var learningTime = Stopwatch.GetElapsedTime(start);
         var holdoutLoss = _measuring?.Measure(cancellationToken);
         CheckSense(epoch, trainLoss, holdoutLoss);
+        _relevance?.Update(_table, epoch, _scale.NoiseOf(trainLoss));
         return new(epoch, trainLoss, holdoutLoss, Stopwatch.GetElapsedTime(start), learningTime);
     }
 
@@ -112,6 +125,12 @@ internal sealed class ModelInTraining : IDisposable
         CheckSense(0, 0, holdoutLoss);
         return holdoutLoss;
     }
+
+    /// <summary>The loss of the holdout by the best constant of the training examples, in units of the targets; null without a holdout.</summary>
+    public double? MeasureConstant() => _holdoutRows is null ? null : _scale.LossOf(_holdoutRows.LossOf(_loss, _constant));
+
+    /// <summary>Takes the best constant of the training examples in place of what was learned.</summary>
+    public void TakeConstant() => _table.TakeConstant(_constant);
 
     /// <summary>Keeps the parameters as they are now.</summary>
     /// <param name="state">Whether for <see cref="ToState"/> too.</param>
@@ -150,6 +169,9 @@ internal sealed class ModelInTraining : IDisposable
             throw new TrainingDivergedException(epoch);
         }
     }
+
+    private static bool LearnsL2(TrainingSettings settings, bool rowsAreLong) =>
+        FieldRelevance.IsFor(settings.Solver) && (settings.LearnsL2 ?? (rowsAreLong && settings.L2ByField is not { Count: > 0 }));
 
     /// <summary>How many columns two rows have in common, on average.</summary>
     private double Overlap(double[] occurrences)

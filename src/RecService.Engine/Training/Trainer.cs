@@ -36,6 +36,12 @@ public sealed class Trainer
     /// <summary>Whether the result has the state of the run, which takes as much memory again as the parameters and the solver's sums.</summary>
     public bool KeepsState { get; init; }
 
+    /// <summary>
+    /// The epoch after which training ends, with <see cref="TrainingSettings.Epochs"/> as what schedules go by: what a former training on a part of the examples
+    /// found to be the best. 0 gives the best constant. Null for all epochs.
+    /// </summary>
+    public int? LastEpoch { get; init; }
+
     /// <summary>Called on each thread, with its number, before it begins: to pin threads to processors when speed is measured.</summary>
     internal Action<int>? ThreadStarted { get; init; }
 
@@ -62,7 +68,7 @@ public sealed class Trainer
     /// <param name="progress">Called after each epoch, on the calling thread.</param>
     /// <param name="cancellationToken">Ends training within a thousand examples.</param>
     /// <returns>
-    /// The model of the best epoch. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but
+    /// The model of the best epoch; of single rows, where no epoch did as well on the holdout as the best constant, that constant. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but
     /// noise.
     /// </returns>
     /// <exception cref="ArgumentException">
@@ -108,6 +114,7 @@ public sealed class Trainer
         using var fit = new ModelInTraining(_settings, _kernel, space, train, holdout, negatives, ThreadStarted);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
         var startLoss = start is null ? null : fit.Start(start, formerColumns, cancellationToken);
+        var constantLoss = fit.MeasureConstant();
         var bestLoss = startLoss ?? double.PositiveInfinity;
         if (startLoss is not null)
         {
@@ -115,7 +122,8 @@ public sealed class Trainer
         }
 
         var bestEpoch = 0;
-        for (var epoch = 1; epoch <= _settings.Epochs && epoch - bestEpoch <= _settings.Patience; epoch++)
+        var last = LastEpoch ?? _settings.Epochs;
+        for (var epoch = 1; epoch <= last && epoch - Math.Max(bestEpoch, fit.LeastEpochs) <= _settings.Patience; epoch++)
         {
             epochs.Add(fit.Learn(epoch, cancellationToken));
             progress?.Invoke(epochs[^1]);
@@ -131,8 +139,19 @@ public sealed class Trainer
             }
         }
 
+        if (start is null && (epochs.Count == 0 || (_rows == LossRows.Singles && negatives is null && bestLoss > constantLoss)))
+        {
+            bestEpoch = 0;
+            fit.TakeConstant();
+        }
+
         var model = fit.ToModel(features);
-        return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
+        return new(model, bestEpoch, epochs)
+        {
+            StartHoldoutLoss = startLoss,
+            ConstantHoldoutLoss = constantLoss,
+            State = KeepsState ? fit.ToState(model) : null,
+        };
     }
 
     private static void Check(FeatureSpace space, ExampleSet examples, string name)

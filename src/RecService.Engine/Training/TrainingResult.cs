@@ -20,12 +20,18 @@ public readonly record struct EpochReport(int Epoch, double TrainLoss, double? H
 
 /// <summary>What training came to.</summary>
 /// <param name="Model">The model as it stood after <paramref name="BestEpoch"/>.</param>
-/// <param name="BestEpoch">The epoch with the lowest holdout loss, 0 being the start from a former run; without a holdout, the last.</param>
+/// <param name="BestEpoch">The epoch with the lowest holdout loss, 0 being the start: a former run, or the best constant; without a holdout, the last.</param>
 /// <param name="Epochs">Every epoch that ran.</param>
 public sealed record TrainingResult(FactorizationModel Model, int BestEpoch, IReadOnlyList<EpochReport> Epochs)
 {
     /// <summary>Of a run that started from a former one: the holdout loss before the first epoch.</summary>
     public double? StartHoldoutLoss { get; init; }
+
+    /// <summary>
+    /// The loss of the holdout by the best constant of the training examples, their mean or share of positives, of pairs that of a coin; null without a holdout. A
+    /// model above it has learned nothing that holds.
+    /// </summary>
+    public double? ConstantHoldoutLoss { get; init; }
 
     /// <summary>Where a later run can start from; null unless the trainer was to keep it.</summary>
     public TrainingState? State { get; init; }

@@ -7,7 +7,7 @@ namespace RecService.Engine.Training;
 /// <summary>L2 of a field.</summary>
 /// <param name="Linear">On its weights, per occurrence, not negative.</param>
 /// <param name="Factors">On its factors, per occurrence, not negative.</param>
-public sealed record FieldL2(float Linear, float Factors);
+public readonly record struct FieldL2(float Linear, float Factors);
 
 /// <summary>How a model is trained.</summary>
 public sealed record TrainingSettings
@@ -41,6 +41,13 @@ public sealed record TrainingSettings
 
     /// <summary>L2 of fields that differ from the others, by the name of the field.</summary>
     public IReadOnlyDictionary<string, FieldL2>? L2ByField { get; init; }
+
+    /// <summary>
+    /// Of rows: whether L2 of each column is learned as parameters are, by how much the parameters of its field tell, with <see cref="L2Linear"/> and
+    /// <see cref="L2Factors"/> for the first epoch. Null does so where rows are long (8 entries of value 1 and more) and nothing says L2 by field. SGD keeps
+    /// nothing that it could be learned from.
+    /// </summary>
+    public bool? LearnsL2 { get; init; }
 
     /// <summary>
     /// What pulls the weights r of pairs of fields towards 1, per occurrence of the pair and times the weight of the example, not negative.

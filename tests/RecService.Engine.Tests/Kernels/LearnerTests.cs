@@ -228,12 +228,12 @@ public sealed class LearnerTests
         var translation = new ModelTranslation(space, settings, numbering, scale);
         table.Initialise(0, new double[space.ColumnCount], new RandomSource(1));
         translation.Start(table.Current, TrainingState.Of(before), Enumerable.Range(0, space.ColumnCount).ToArray());
-        var layout = RowLayout.Of(space, examples, before.Crossing, oneHotAllowed: byField is null);
+        var layout = RowLayout.Of(space, examples, before.Crossing, oneHotAllowed: true);
         using var rows = new TrainingRows(space, examples, layout, numbering, loss.Rows, scale, null, null);
         var shape = new KernelShape(kernel, before.Crossing, layout.OneHot, table.Stride);
         using var team = new WorkerTeam(twoPasses ? threads : 1);
         using ILearningPass pass = twoPasses
-            ? new DeterministicPass(rows, table, settings, scale, KernelChoice.Learner(shape, solver, loss.Rows), team, 1)
+            ? new DeterministicPass(rows, table, settings, scale, KernelChoice.Learner(shape, solver, loss.Rows), team, 1, rowsAreLong: false)
             : new FreePass(
                 rows,
                 table,
@@ -241,7 +241,8 @@ public sealed class LearnerTests
                 scale,
                 KernelChoice.Learner(shape, solver, loss.Rows),
                 team,
-                new SharedQueue(rows.Count, 2)
+                new SharedQueue(rows.Count, 2),
+                overlap: 0
             );
         pass.Learn(1, new RandomSource(1), CancellationToken.None);
         return translation.ToModel(table.Current, null);

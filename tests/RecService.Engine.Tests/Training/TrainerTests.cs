@@ -190,8 +190,8 @@ public sealed class TrainerTests
     [Fact]
     public void The_model_is_that_of_the_epoch_with_the_best_holdout_and_training_stops_after_the_patience()
     {
-        var (space, examples) = Problem(Loss.Squared, count: 60, noise: 2);
-        var (_, holdout) = Problem(Loss.Squared, count: 60, noise: 2, seed: 99);
+        var (space, examples) = Problem(Loss.Squared, count: 150, noise: 0.3);
+        var (_, holdout) = Problem(Loss.Squared, count: 150, noise: 0.3, seed: 99);
         var reports = new List<EpochReport>();
         var settings = new TrainingSettings
         {

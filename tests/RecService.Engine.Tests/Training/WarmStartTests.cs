@@ -217,8 +217,8 @@ public sealed class WarmStartTests
     [Fact]
     public void The_state_is_that_of_the_best_epoch()
     {
-        var (space, examples) = Problem(Loss.Squared, count: 60, noise: 1);
-        var (_, holdout) = Problem(Loss.Squared, count: 100, noise: 1, seed: 6);
+        var (space, examples) = Problem(Loss.Squared, count: 150, noise: 0.3);
+        var (_, holdout) = Problem(Loss.Squared, count: 100, noise: 0.3, seed: 6);
         var settings = new TrainingSettings
         {
             Factors = 16,

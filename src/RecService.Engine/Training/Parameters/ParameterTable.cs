@@ -38,7 +38,8 @@ internal sealed unsafe class ParameterTable : IDisposable
     /// <param name="settings">The settings.</param>
     /// <param name="numbering">The rows of the columns.</param>
     /// <param name="threads">Threads that have replicas; 1 for none.</param>
-    public ParameterTable(FeatureSpace space, TrainingSettings settings, RowNumbering numbering, int threads)
+    /// <param name="l2ByColumn">Whether columns may have L2 of their own, by <see cref="SetL2"/>.</param>
+    public ParameterTable(FeatureSpace space, TrainingSettings settings, RowNumbering numbering, int threads, bool l2ByColumn = false)
     {
         _space = space;
         _settings = settings;
@@ -62,12 +63,14 @@ internal sealed unsafe class ParameterTable : IDisposable
             _corrections = Adam.CorrectionTable();
         }
 
-        _l2 = new(settings.L2ByField is { Count: > 0 } ? 2 * weightRows : 2);
+        var byField = settings.L2ByField ?? new Dictionary<string, FieldL2>(StringComparer.Ordinal);
+        _l2 = new(l2ByColumn || byField.Count > 0 ? 2 * weightRows : 2);
         _l2.Pointer[0] = settings.L2Linear;
         _l2.Pointer[1] = settings.L2Factors;
-        if (settings.L2ByField is { Count: > 0 } byField)
+        if (_l2.Length > 2)
         {
-            FillRegularisation(byField);
+            var others = new FieldL2(settings.L2Linear, settings.L2Factors);
+            SetL2(column => byField.GetValueOrDefault(space.Fields[space.ColumnFields[column]], others));
         }
 
         if (settings.Crossing == Crossing.FieldWeighted)
@@ -140,6 +143,30 @@ internal sealed unsafe class ParameterTable : IDisposable
                 WeightOffset = _space.ColumnCount + (thread * RowNumbering.Apart(_numbering.HotWeights)),
             };
 
+    /// <summary>The weight of a column, and what the solver keeps of it; read after all threads are done.</summary>
+    public ReadOnlySpan<float> WeightOf(int column) => new(WeightAt((nuint)_numbering.WeightRowOf(column)), _planes);
+
+    /// <summary>The latent vector of a column, and what the solver keeps of it; read after all threads are done.</summary>
+    public ReadOnlySpan<float> VectorOf(int column) => new(_factors.Pointer + ((nuint)_numbering.FactorRowOf(column) * Block), (int)Block);
+
+    /// <summary>L2 of a column.</summary>
+    public FieldL2 L2Of(int column)
+    {
+        var l2 = _l2.Pointer + (_l2.Length > 2 ? 2 * _numbering.WeightRowOf(column) : 0);
+        return new(l2[0], l2[1]);
+    }
+
+    /// <summary>Sets L2 of each column, and of each replica of it; no thread may be learning.</summary>
+    public void SetL2(Func<int, FieldL2> l2) =>
+        ForEachWeightRow(
+            (row, column) =>
+            {
+                var ofColumn = l2(column);
+                _l2.Pointer[2 * row] = ofColumn.Linear;
+                _l2.Pointer[(2 * row) + 1] = ofColumn.Factors;
+            }
+        );
+
     /// <summary>The rows that threads have replicas of.</summary>
     public ReplicatedRows[] Replicated() =>
         [
@@ -154,12 +181,7 @@ internal sealed unsafe class ParameterTable : IDisposable
     /// <param name="random">Draws.</param>
     public void Initialise(float bias, double[] occurrences, RandomSource random)
     {
-        if (_settings.Solver == Solver.AdaGrad)
-        {
-            FillSums(_factors, Stride);
-            FillSums(_weights, 1);
-        }
-
+        Start(bias);
         var touched = new bool[_space.FactorCount];
         for (var column = 0; column < occurrences.Length; column++)
         {
@@ -176,13 +198,18 @@ internal sealed unsafe class ParameterTable : IDisposable
                 vector[d] = touched[factor] ? value : 0;
             }
         }
+    }
 
-        var shared = Shared;
-        *shared.Bias = bias;
-        for (var pair = 1; pair < _specials; pair++)
-        {
-            shared.Bias[pair * _planes] = 1;
-        }
+    /// <summary>Forgets all that was learned and kept but for a bias.</summary>
+    public void TakeConstant(float bias)
+    {
+        _kept?.Dispose();
+        _kept = null;
+        _factors.Clear();
+        _weights.Clear();
+        _factorTouches?.Clear();
+        _weightTouches?.Clear();
+        Start(bias);
     }
 
     /// <summary>The parameters of the model as they are, read after all threads are done.</summary>
@@ -243,6 +270,23 @@ internal sealed unsafe class ParameterTable : IDisposable
 
     private float* WeightAt(nuint row) => _weights.Pointer + (row * (nuint)_planes);
 
+    /// <summary>Sets the solver's sums, the bias and the field weights to where they start.</summary>
+    private void Start(float bias)
+    {
+        if (_settings.Solver == Solver.AdaGrad)
+        {
+            FillSums(_factors, Stride);
+            FillSums(_weights, 1);
+        }
+
+        var shared = Shared;
+        *shared.Bias = bias;
+        for (var pair = 1; pair < _specials; pair++)
+        {
+            shared.Bias[pair * _planes] = 1;
+        }
+    }
+
     private void FillSums(NativeArray<float> table, int length)
     {
         var block = (nuint)(length * _planes);
@@ -250,18 +294,6 @@ internal sealed unsafe class ParameterTable : IDisposable
         {
             new Span<float>(table.Pointer + row + length, length * (_planes - 1)).Fill(_settings.InitialAccumulator);
         }
-    }
-
-    private void FillRegularisation(IReadOnlyDictionary<string, FieldL2> byField)
-    {
-        ForEachWeightRow(
-            (row, column) =>
-            {
-                var field = byField.GetValueOrDefault(_space.Fields[_space.ColumnFields[column]]);
-                _l2.Pointer[2 * row] = field?.Linear ?? _settings.L2Linear;
-                _l2.Pointer[(2 * row) + 1] = field?.Factors ?? _settings.L2Factors;
-            }
-        );
     }
 
     private void FillFields() => ForEachWeightRow((row, column) => _fields!.Pointer[row] = _space.ColumnFields[column]);

@@ -26,6 +26,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     /// <summary>The same times the rate of plain gradient descent, whose steps do not shrink.</summary>
     private const double GreatestDescent = 0.5;
 
+    /// <summary>The least group: smaller ones cost more than they are worth, but where rows are long.</summary>
     private const int LeastGroup = 16;
 
     private const int BatchRows = 1024;
@@ -67,6 +68,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
     /// <param name="learner">The kernel.</param>
     /// <param name="team">The threads.</param>
     /// <param name="overlap">How many features two rows have in common, on average.</param>
+    /// <param name="rowsAreLong">Whether a row's score adds up so much that no group may be too large for the overlap.</param>
     public DeterministicPass(
         TrainingRows rows,
         ParameterTable table,
@@ -74,7 +76,8 @@ internal sealed unsafe class DeterministicPass : ILearningPass
         TargetScale scale,
         RowLearner learner,
         WorkerTeam team,
-        double overlap
+        double overlap,
+        bool rowsAreLong
     )
     {
         _rows = rows;
@@ -88,7 +91,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
         _batchExamples = Math.Max(2, BatchRows / rows.RowsPerExample / 2 * 2);
         _order = [.. Enumerable.Range(0, (rows.Count + _batchExamples - 1) / _batchExamples)];
         var greatest = settings.Solver == Solver.Sgd ? Math.Min(GreatestOverlap, GreatestDescent / settings.LearningRate) : GreatestOverlap;
-        _group = (int)Math.Clamp(greatest / overlap, LeastGroup, BatchRows) / 2 * 2;
+        _group = (int)Math.Clamp(greatest / overlap, rowsAreLong ? 2 : LeastGroup, BatchRows) / 2 * 2;
         _scratchOfRow = RowLearner.ScratchOf(rows.Layout.MaximumGroups, table.Stride);
         _scratch = new((nuint)(_group * (long)_scratchOfRow));
         _scores = new((nuint)(_batchExamples * rows.RowsPerExample));

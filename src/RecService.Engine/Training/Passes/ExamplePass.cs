@@ -26,6 +26,7 @@ internal abstract unsafe class ExamplePass : IDisposable
     /// <param name="stride">Floats of a latent vector.</param>
     /// <param name="team">The threads.</param>
     /// <param name="queue">The batches.</param>
+    /// <param name="overlap">How many entries two rows have in common, on average.</param>
     /// <param name="clips">Whether scores are limited to the range of the targets before the loss is taken.</param>
     /// <param name="buffer">Makes the buffer of a thread.</param>
     protected ExamplePass(
@@ -35,6 +36,7 @@ internal abstract unsafe class ExamplePass : IDisposable
         int stride,
         WorkerTeam team,
         BatchQueue queue,
+        double overlap,
         bool clips,
         Func<int, BatchBuffer> buffer
     )
@@ -49,7 +51,8 @@ internal abstract unsafe class ExamplePass : IDisposable
         _weights = new double[queue.Batches.Length];
         var batchExamples = queue.Batches.Max(batch => batch.Count);
         ScratchOfRow = RowLearner.ScratchOf(rows.Layout.MaximumGroups, stride);
-        var scratch = RowLearner.RowsTogether(ScratchOfRow) * ScratchOfRow;
+        RowsTogether = RowLearner.RowsTogether(ScratchOfRow, overlap);
+        var scratch = RowsTogether * ScratchOfRow;
         _workers = [.. Enumerable.Range(0, team.Size).Select(thread => new Worker(buffer(thread), batchExamples * rows.RowsPerExample, scratch))];
         _work = Work;
     }
@@ -59,6 +62,9 @@ internal abstract unsafe class ExamplePass : IDisposable
 
     /// <summary>Floats that the forward pass of a row leaves.</summary>
     protected int ScratchOfRow { get; }
+
+    /// <summary>Rows that there is room for what the forward pass leaves of.</summary>
+    protected int RowsTogether { get; }
 
     /// <summary>Examples of a batch of about so many rows: an even number, so that pairs stay together.</summary>
     public static int BatchExamplesOf(TrainingRows rows, int batchRows) => Math.Max(2, batchRows / rows.RowsPerExample / 2 * 2);

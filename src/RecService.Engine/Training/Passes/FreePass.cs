@@ -36,9 +36,10 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
         TargetScale scale,
         RowLearner learner,
         WorkerTeam team,
-        BatchQueue queue
+        BatchQueue queue,
+        double overlap
     )
-        : base(rows, settings, scale, table.Stride, team, queue, clips: false, table.Buffer)
+        : base(rows, settings, scale, table.Stride, team, queue, overlap, clips: false, table.Buffer)
     {
         _table = table;
         _settings = settings;
@@ -79,7 +80,7 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
         var progress = _progress[thread];
         var tables = _table.Tables(thread);
         tables.FetchNext = progress.Fetching.Begin();
-        _learner.Learn(_loss, batch, tables, _context, scratch, ScratchOfRow, scores);
+        _learner.Learn(_loss, batch, tables, _context, RowsTogether, scratch, ScratchOfRow, scores);
         progress.Fetching.End(batch.Count);
         if (_replicas.Length > 0 && ++progress.SinceExchange >= ExchangeInterval)
         {

@@ -14,7 +14,8 @@ internal sealed unsafe class MeasuringPass(
     TargetScale scale,
     RowScorer scorer,
     WorkerTeam team
-) : ExamplePass(rows, settings, scale, table.Stride, team, new SharedQueue(rows.Count, BatchExamplesOf(rows, BatchRows)), clips: true, _ => new())
+)
+    : ExamplePass(rows, settings, scale, table.Stride, team, new SharedQueue(rows.Count, BatchExamplesOf(rows, BatchRows)), 0, clips: true, _ => new())
 {
     private const int BatchRows = 1024;
 

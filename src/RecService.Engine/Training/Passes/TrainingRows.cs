@@ -98,6 +98,28 @@ internal sealed unsafe class TrainingRows : IDisposable
         : _pairs ? 2 * _negatives.PerPositive
         : 1 + _negatives.PerPositive;
 
+    /// <summary>The weighted mean loss of examples as they are, without negatives, that all have one score.</summary>
+    public double LossOf(LossFunction loss, float score)
+    {
+        const int Most = 256;
+        var scores = stackalloc float[Most];
+        new Span<float>(scores, Most).Fill(score);
+        var (sum, weight) = (0.0, 0.0);
+        for (var from = 0; from < Count; from += Most)
+        {
+            var part = new ScoredRows(
+                scores,
+                _targets.Pointer + from,
+                _weights is null ? null : _weights.Pointer + from,
+                Math.Min(Most, Count - from)
+            );
+            var ofPart = loss.Sum(part, float.NegativeInfinity, float.PositiveInfinity);
+            (sum, weight) = (sum + ofPart.Loss, weight + ofPart.Weight);
+        }
+
+        return sum / weight;
+    }
+
     /// <summary>A batch of examples.</summary>
     /// <param name="from">The first example, by its place in the order.</param>
     /// <param name="count">How many.</param>
