@@ -28,6 +28,9 @@ internal sealed class EpochTrial
     /// <summary>The option to add to the command.</summary>
     public Option Option => _share;
 
+    /// <summary>What the option says.</summary>
+    public double ShareIn(ParseResult parsed) => _share.In(parsed);
+
     /// <summary>Trains on rows, with a trial first where <paramref name="valid"/> is null.</summary>
     /// <param name="parsed">The options.</param>
     /// <param name="train">All rows to learn from.</param>
@@ -45,7 +48,7 @@ internal sealed class EpochTrial
         Func<ExampleSet, ExampleSet?, int?, TrainingResult> fit
     )
     {
-        var heldOut = (int)(train.Count * _share.In(parsed));
+        var heldOut = (int)(train.Count * ShareIn(parsed));
         if (valid is not null || heldOut < LeastHeldOut)
         {
             return (fit(train, valid, null), null, 0);

@@ -16,6 +16,7 @@ internal static class EvaluateCommand
         var model = Options.RequiredFile("--model", "The model: .rfm or .safetensors.");
         var data = Options.RequiredFile("--data", "Rows as 'train' takes them.");
         var userFields = Options.UserFields();
+        var labels = new Labels();
         var json = Options.Json();
         var command = new CommandWithExample(
             "evaluate",
@@ -26,6 +27,7 @@ internal static class EvaluateCommand
             model,
             data,
             userFields,
+            labels.Option,
             json,
         };
         command.SetWork(
@@ -36,7 +38,8 @@ internal static class EvaluateCommand
                 var loss = scorer.Model.Loss.Function();
                 var start = Stopwatch.GetTimestamp();
                 var path = parsed.GetValue(data)!;
-                var rows = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, scorer.Model.Space));
+                var given = log.While($"reading {path}", () => DataFiles.Read(path, streams.Input, scorer.Model.Space));
+                var rows = labels.Read(parsed, given, loss);
                 var parseSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 log.Line(Figures.Describe(rows));
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using RecService.Cli.Files;
 using RecService.Cli.Output;
@@ -45,6 +46,15 @@ internal sealed class TrainCommand
     private readonly Option<string[]> _userFields = Options.UserFields();
     private readonly NumberOption<int> _negatives = Options.Negatives($"With --loss {OfPairs}: negatives drawn for each positive, in each epoch anew.", 1);
     private readonly EpochTrial _trial = new();
+    private readonly Labels _labels = new();
+    private readonly ChoiceOption<bool> _standardize = new(
+        "--standardize",
+        "Whether columns with numbers outside of -1 to 1 are brought to mean 0 and deviation 1 for training. The model takes rows as they are. Without --state and --warm-start.",
+        "on",
+        ("on", true),
+        ("off", false)
+    );
+
     private readonly TrainingOptions _training = new(16, null, Loss.Squared, Losses);
 
     public static Command Create(StandardStreams streams)
@@ -61,6 +71,8 @@ internal sealed class TrainCommand
             options._test,
             options._model,
             options._trial.Option,
+            options._labels.Option,
+            options._standardize,
             options._warmStart,
             options._state,
         };
@@ -90,7 +102,14 @@ internal sealed class TrainCommand
         OutputFile.CheckApart(modelFile, stateFile, $"{_model.Name} and {_state.Name}");
 
         var start = Stopwatch.GetTimestamp();
-        var train = Read(_train)!;
+        var loss = settings.Loss.Function();
+        var given = ReadAsGiven(_train)!;
+        var train = _labels.Read(parsed, given, loss);
+        if (loss.Rows == LossRows.Singles)
+        {
+            _labels.CheckKinds(parsed, train, given, loss);
+        }
+
         var valid = Read(_valid, train.Space);
         var test = Read(_test, train.Space);
         var from = parsed.GetValue(_warmStart) is { } former ? ModelFiles.ReadState(former, streams.Input) : null;
@@ -102,11 +121,17 @@ internal sealed class TrainCommand
         }
 
         settings = settings with { Crossing = CrossingFor(train, parsed) };
-        var loss = settings.Loss.Function();
+        var standardization =
+            _standardize.In(parsed) == true && stateFile is null && from is null ? Standardization.Of(train.Space, train.Examples) : null;
+        if (standardization is not null)
+        {
+            log.Line($"{Figures.Counted(standardization.Columns.Count, "column")} of numbers standardised");
+        }
+
         var task = loss.Rows switch
         {
-            LossRows.Singles => TaskOfRows(train, valid, test),
-            LossRows.Pairs => TaskOfPairs(parsed, train, valid, test, settings.Seed),
+            LossRows.Singles => TaskOfRows(Scaled(train), Scaled(valid), test),
+            LossRows.Pairs => TaskOfPairs(parsed, Scaled(train), Scaled(valid), test, settings.Seed),
             LossRows.Blocks => throw new InvalidOperationException($"There is no way to {loss.Word} from rows."),
         };
         start = Stopwatch.GetTimestamp();
@@ -115,9 +140,10 @@ internal sealed class TrainCommand
                 ? _trial.Train(parsed, task.Train, task.Valid, settings.Seed, log, Fit)
                 : (Fit(task.Train, task.Valid, null), null, 0);
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        _model.Write(parsed, modelFile, result.Model);
+        var model = standardization?.ToModelOfRows(result.Model) ?? result.Model;
+        _model.Write(parsed, modelFile, model);
         stateFile?.Write(result.State!.Save);
-        var metrics = task.Measure?.Invoke(new Scorer(result.Model, FactorizationKernel.ByName(settings.KernelName!)));
+        var metrics = task.Measure?.Invoke(new Scorer(model, FactorizationKernel.ByName(settings.KernelName!)));
 
         var warnings = Warnings(trial ?? result, loss);
         foreach (var warning in warnings)
@@ -141,6 +167,7 @@ internal sealed class TrainCommand
                     },
                     ["features"] = train.Space.ColumnCount,
                     ["fields"] = train.Space.FieldCount,
+                    ["standardizedColumns"] = standardization?.Columns.Count ?? 0,
                     ["unknownEntries"] = new JsonObject { ["valid"] = valid?.UnknownEntries, ["test"] = test?.UnknownEntries },
                     ["epochs"] = Report.Epochs(result, loss, task.RowsPerEpoch),
                     ["startValidMetric"] = result.StartHoldoutLoss is { } startLoss ? loss.Reported(startLoss) : null,
@@ -178,7 +205,14 @@ internal sealed class TrainCommand
                 )
             );
 
-        DataSet? Read(Option<string?> option, FeatureSpace? space = null)
+        [return: NotNullIfNotNull(nameof(data))]
+        DataSet? Scaled(DataSet? data) =>
+            data is null || standardization is null ? data : data with { Examples = standardization.Apply(data.Examples) };
+
+        DataSet? Read(Option<string?> option, FeatureSpace space) =>
+            ReadAsGiven(option, space) is { } data ? _labels.Read(parsed, data, loss) : null;
+
+        DataSet? ReadAsGiven(Option<string?> option, FeatureSpace? space = null)
         {
             if (parsed.GetValue(option) is not { } path)
             {
@@ -304,6 +338,9 @@ internal sealed class TrainCommand
             described["userFields"] = Report.Texts(PairwiseRows.UserFieldsOf(space, parsed.GetValue(_userFields)!));
         }
 
+        described["standardize"] = parsed.GetValue(_standardize);
+        described[Options.KeyOf(_labels.Option)] = _labels.PositiveFrom(parsed);
+        described[Options.KeyOf(_trial.Option)] = _trial.ShareIn(parsed);
         foreach (var file in new[] { _train, _valid, _test, _model, _warmStart, _state })
         {
             described[Options.KeyOf(file)] = parsed.GetValue(file);

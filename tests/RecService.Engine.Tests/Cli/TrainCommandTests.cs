@@ -22,6 +22,7 @@ public sealed class TrainCommandTests : CliTest
                 "rows",
                 "features",
                 "fields",
+                "standardizedColumns",
                 "unknownEntries",
                 "epochs",
                 "startValidMetric",
@@ -53,6 +54,9 @@ public sealed class TrainCommandTests : CliTest
                 "threads",
                 "deterministic",
                 "kernel",
+                "standardize",
+                "positiveFrom",
+                "holdOut",
                 "train",
                 "valid",
                 "test",
@@ -168,6 +172,106 @@ public sealed class TrainCommandTests : CliTest
         Keys(evaluated).ShouldBe(["settings", "rows", "unknownEntries", "test", "parseSeconds", "peakMemoryBytes"]);
         Keys(trained["test"]).ShouldBe(loss == "squared" ? ["rmse", "mae"] : ["logLoss", "auc"]);
         evaluated["test"]!.ToJsonString().ShouldBe(trained["test"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Without_rows_to_stop_by_some_are_held_out_and_all_are_trained_on_for_as_many_epochs()
+    {
+        var (train, test) = await GenerateAsync("ffm", "--binary");
+        string[] args = ["train", "--train", train, "--test", test, "--loss", "logistic", "--k", "4", "--epochs", "12"];
+
+        var report = await ReportAsync(args);
+        var all = await ReportAsync([.. args, "--hold-out", "0"]);
+
+        report["trial"]!["heldOut"]!.GetValue<int>().ShouldBe(300);
+        var epochs = report["trial"]!["epochs"]!.AsArray().Select(epoch => Number(epoch!["validMetric"])).ToList();
+        var best = report["bestEpoch"]!.GetValue<int>();
+        best.ShouldBe(epochs.IndexOf(epochs.Min()) + 1);
+        report["trial"]!["bestEpoch"]!.GetValue<int>().ShouldBe(best);
+        report["epochs"]!.AsArray().Count.ShouldBe(best);
+        report["epochs"]![0]!["validMetric"].ShouldBeNull();
+        Number(report["constantValidMetric"]).ShouldBeGreaterThan(epochs.Min());
+        report["warnings"]!.AsArray().ShouldBeEmpty();
+        all["trial"].ShouldBeNull();
+        all["epochs"]!.AsArray().Count.ShouldBe(12);
+        // The last training is the beginning of that on all rows.
+        Number(report["epochs"]![0]!["trainLoss"]).ShouldBe(Number(all["epochs"]![0]!["trainLoss"]));
+    }
+
+    [Fact]
+    public async Task A_model_that_a_constant_beats_is_warned_of()
+    {
+        var random = new Random(1);
+        string Rows(int count) =>
+            string.Concat(Enumerable.Range(0, count).Select(_ => $"{random.Next(2)} 0:{random.Next(50)}:1 1:{50 + random.Next(50)}:1\n"));
+        var (train, test) = (Write("noise.ffm", Rows(400)), Write("test.ffm", Rows(100)));
+
+        var report = await ReportAsync("train", "--train", train, "--valid", test, "--test", test, "--loss", "logistic");
+        var printed = await OutputAsync("train", "--train", train, "--loss", "logistic");
+
+        report["warnings"]![0]!.GetValue<string>().ShouldStartWith("no epoch did better on the held-out rows than a constant: log loss ");
+        report["bestEpoch"]!.GetValue<int>().ShouldBe(0);
+        Number(report["test"]!["logLoss"]).ShouldBe(Number(report["constantValidMetric"]), 1e-5);
+        printed.ShouldContain("warning: no epoch did better");
+    }
+
+    [Theory]
+    [InlineData("3 0:0:1 1:1:1\n1 0:2:1 1:1:1\n", "labels are from 1 to 3, all of them positive (above 0)")]
+    [InlineData("-1 0:0:1 1:1:1\n-1 0:2:1 1:1:1\n", "all labels are -1, none of them positive (above 0)")]
+    public async Task Labels_of_one_kind_are_refused(string rows, string reason)
+    {
+        var train = Write("train.ffm", rows);
+
+        var failure = await FailureAsync(1, "train", "--train", train, "--loss", "logistic");
+
+        failure.ShouldContain(reason);
+        failure.ShouldContain("--positive-from says from which label on a row is positive");
+    }
+
+    [Fact]
+    public async Task Rows_are_positive_from_a_label_on()
+    {
+        var (train, test) = await GenerateAsync("ffm", "--binary");
+        string Stars(string path) =>
+            Write(Path.GetFileName(path) + ".stars", string.Concat(File.ReadLines(path).Select(line => (line[0] == '1' ? "5" : "2") + line[1..] + "\n")));
+        var (trainStars, testStars, model) = (Stars(train), Stars(test), PathOf("model.rfm"));
+
+        var binary = await ReportAsync("train", "--train", train, "--test", test, "--loss", "logistic", "--epochs", "3");
+        var stars = await ReportAsync(
+            ["train", "--train", trainStars, "--test", testStars, "--loss", "logistic", "--epochs", "3", "--positive-from", "4", "--model", model]
+        );
+
+        stars["test"]!.ToJsonString().ShouldBe(binary["test"]!.ToJsonString());
+        var evaluated = await ReportAsync("evaluate", "--model", model, "--data", testStars, "--positive-from", "4");
+        evaluated["test"]!.ToJsonString().ShouldBe(binary["test"]!.ToJsonString());
+        (await FailureAsync(1, "train", "--train", train, "--positive-from", "1")).ShouldContain("--positive-from is of no use with --loss squared");
+    }
+
+    [Fact]
+    public async Task Columns_of_numbers_are_standardised_and_the_model_takes_them_as_they_are()
+    {
+        var random = new Random(1);
+        var train = Write(
+            "ages.libsvm",
+            string.Concat(
+                Enumerable
+                    .Range(0, 1000)
+                    .Select(_ => (Age: random.Next(18, 80), Income: random.Next(10_000, 90_000)))
+                    .Select(row => $"{(row.Age > 50 == row.Income > 50_000 ? 1 : 0)} 1:{row.Age} 2:{row.Income}\n")
+            )
+        );
+        var model = PathOf("model.rfm");
+
+        var report = await ReportAsync("train", "--train", train, "--test", train, "--loss", "logistic", "--model", model);
+        var without = await ReportAsync("train", "--train", train, "--test", train, "--loss", "logistic", "--standardize", "off");
+
+        report["standardizedColumns"]!.GetValue<int>().ShouldBe(2);
+        Number(report["test"]!["auc"]).ShouldBeGreaterThan(0.9);
+        Number(without["test"]!["auc"]).ShouldBeLessThan(0.8);
+        var evaluated = await ReportAsync("evaluate", "--model", model, "--data", train);
+        Number(evaluated["test"]!["logLoss"]).ShouldBe(Number(report["test"]!["logLoss"]), 1e-6);
+        var state = await ReportAsync("train", "--train", train, "--epochs", "1", "--state", PathOf("state.rfs"));
+        state["standardizedColumns"]!.GetValue<int>().ShouldBe(0);
     }
 
     [Fact]
