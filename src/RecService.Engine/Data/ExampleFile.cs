@@ -8,16 +8,18 @@ namespace RecService.Engine.Data;
 /// SHA-256. The
 /// content is a 32-bit length, that many bytes of JSON (<see cref="ExampleHeader"/>), and arrays of 32-bit numbers, of which those in brackets may be
 /// missing:
-/// the field of each column; [the factor row of each column]; targets; [weights]; then, for each block, [the row of each example]; [the first entry
+/// the field of each column; [the factor row of each column]; [the index of each factor row]; targets; [weights]; then, for each block, [the row of each example]; [the first entry
 /// of each row
-/// and the number of entries]; columns; [values]. All is little-endian.
+/// and the number of entries]; columns; [values]. All is little-endian. Where factor rows have no indices, the version is 1, which knows none.
 /// </remarks>
 public static class ExampleFile
 {
-    /// <summary>The format version that is written, and the only one that is read.</summary>
-    public const int FormatVersion = 1;
+    /// <summary>The newest format version that is written and read.</summary>
+    public const int FormatVersion = 2;
 
-    private static readonly SealedFormat Format = new("data file", "RSEX"u8, FormatVersion, FormatVersion, (message, inner) =>
+    private const int VersionWithoutIndices = 1;
+
+    private static readonly SealedFormat Format = new("data file", "RSEX"u8, VersionWithoutIndices, FormatVersion, (message, inner) =>
         inner is null ? new DataFormatException(message) : new DataFormatException(message, inner)
     );
 
@@ -31,21 +33,26 @@ public static class ExampleFile
         ArgumentNullException.ThrowIfNull(space);
         ArgumentNullException.ThrowIfNull(examples);
         examples.CheckColumns(space);
-        Format.Save(stream, writer =>
-        {
-            writer.WriteHeader(HeaderOf(space, examples), ExampleHeaderJson.Default.ExampleHeader);
-            writer.WriteNumbers(space.ColumnFields);
-            writer.WriteNumbers(space.ColumnFactors);
-            writer.WriteNumbers(examples.Targets);
-            writer.WriteNumbers(examples.Weights);
-            for (var block = 0; block < examples.Blocks.Count; block++)
+        Format.Save(
+            stream,
+            writer =>
             {
-                writer.WriteNumbers(examples.Rows[block]);
-                writer.WriteNumbers(examples.Blocks[block].Offsets);
-                writer.WriteNumbers(examples.Blocks[block].Columns);
-                writer.WriteNumbers(examples.Blocks[block].Values);
-            }
-        });
+                writer.WriteHeader(HeaderOf(space, examples), ExampleHeaderJson.Default.ExampleHeader);
+                writer.WriteNumbers(space.ColumnFields);
+                writer.WriteNumbers(space.ColumnFactors);
+                writer.WriteNumbers(space.FactorIndices);
+                writer.WriteNumbers(examples.Targets);
+                writer.WriteNumbers(examples.Weights);
+                for (var block = 0; block < examples.Blocks.Count; block++)
+                {
+                    writer.WriteNumbers(examples.Rows[block]);
+                    writer.WriteNumbers(examples.Blocks[block].Offsets);
+                    writer.WriteNumbers(examples.Blocks[block].Columns);
+                    writer.WriteNumbers(examples.Blocks[block].Values);
+                }
+            },
+            space.FactorIndices.IsEmpty ? VersionWithoutIndices : FormatVersion
+        );
     }
 
     /// <summary>Reads a data set to the end of the stream, which need not be seekable and stays open.</summary>
@@ -74,7 +81,8 @@ public static class ExampleFile
                         rows is not null
                     )
                 ),
-            ]
+            ],
+            space.FactorIndices.IsEmpty ? null : space.FactorCount
         );
 
     private static (FeatureSpace Space, ExampleSet Examples) Read(BinaryReader reader, FeatureSpace? expected)
@@ -88,7 +96,8 @@ public static class ExampleFile
         var space = new FeatureSpace(
             header.Fields,
             reader.ReadNumbers<int>(header.Columns),
-            header.ColumnFactors ? reader.ReadNumbers<int>(header.Columns) : null
+            header.ColumnFactors ? reader.ReadNumbers<int>(header.Columns) : null,
+            header.FactorIndices is { } count ? reader.ReadNumbers<int>(count) : null
         );
         if (expected is not null && !expected.HasSameColumnsAs(space))
         {

@@ -9,7 +9,16 @@ namespace RecService.Engine.Data;
 /// <param name="Columns">Number of columns of the feature space.</param>
 /// <param name="ColumnFactors">Whether columns have factor rows other than their own number.</param>
 /// <param name="Blocks">The blocks.</param>
-internal sealed record ExampleHeader(int Examples, bool Weights, string[] Fields, int Columns, bool ColumnFactors, BlockHeader[] Blocks);
+/// <param name="FactorIndices">How many factor rows there are that have indices other than their own number; left out where there are none.</param>
+internal sealed record ExampleHeader(
+    int Examples,
+    bool Weights,
+    string[] Fields,
+    int Columns,
+    bool ColumnFactors,
+    BlockHeader[] Blocks,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? FactorIndices = null
+);
 
 /// <summary>A block of rows in a data file.</summary>
 /// <param name="Rows">Number of rows.</param>

@@ -16,14 +16,18 @@ public sealed class FeatureSpace
     private readonly string[] _fields;
     private readonly int[] _columnFields;
     private readonly int[] _columnFactors;
+    private readonly int[] _factorIndices;
 
     /// <param name="fields">Names of the fields, distinct; at least one.</param>
     /// <param name="columnFields">Field of each column, each in [0, number of fields).</param>
     /// <param name="columnFactors">
     /// Factor row of each column, or null when column i has row i. The rows used must be 0 … m−1 without a gap.
     /// </param>
-    /// <exception cref="ArgumentException">A field is named twice, or a field or factor row is out of range.</exception>
-    public FeatureSpace(IReadOnlyList<string> fields, int[] columnFields, int[]? columnFactors = null)
+    /// <param name="factorIndices">
+    /// What text files call each factor row, in ascending order and not negative, or null when it is its number: of files whose indices mostly do not occur.
+    /// </param>
+    /// <exception cref="ArgumentException">A field is named twice, a field or factor row is out of range, or the indices are not as they should be.</exception>
+    public FeatureSpace(IReadOnlyList<string> fields, int[] columnFields, int[]? columnFactors = null, int[]? factorIndices = null)
     {
         ArgumentNullException.ThrowIfNull(fields);
         ArgumentNullException.ThrowIfNull(columnFields);
@@ -58,6 +62,8 @@ public sealed class FeatureSpace
 
         IsSortedByField = IsSorted(columnFields);
         FactorCount = columnFactors is null ? columnFields.Length : CountFactors(columnFactors, columnFields.Length);
+        _factorIndices = factorIndices is null ? [] : [.. factorIndices];
+        CheckIndices(_factorIndices, factorIndices is null ? 0 : FactorCount);
     }
 
     /// <summary>
@@ -83,6 +89,9 @@ public sealed class FeatureSpace
     /// <summary>Factor row of each column; empty when column i has row i.</summary>
     public ReadOnlySpan<int> ColumnFactors => _columnFactors;
 
+    /// <summary>What text files call each factor row, in ascending order; empty when it is its number.</summary>
+    public ReadOnlySpan<int> FactorIndices => _factorIndices;
+
     /// <summary>The factor row of <paramref name="column"/>.</summary>
     public int FactorOf(int column)
     {
@@ -99,6 +108,7 @@ public sealed class FeatureSpace
                 _fields.AsSpan().SequenceEqual(other._fields)
                 && ColumnFields.SequenceEqual(other.ColumnFields)
                 && ColumnFactors.SequenceEqual(other.ColumnFactors)
+                && FactorIndices.SequenceEqual(other.FactorIndices)
             );
     }
 
@@ -116,6 +126,22 @@ public sealed class FeatureSpace
         }
 
         return true;
+    }
+
+    private static void CheckIndices(int[] indices, int count)
+    {
+        if (indices.Length != count)
+        {
+            throw new ArgumentException($"There are {count} factor rows but {indices.Length} indices of them.", nameof(indices));
+        }
+
+        for (var row = 0; row < indices.Length; row++)
+        {
+            if (indices[row] < 0 || (row > 0 && indices[row] <= indices[row - 1]))
+            {
+                throw new ArgumentException($"The index {indices[row]} of factor row {row} is negative, or not above the one before.", nameof(indices));
+            }
+        }
     }
 
     private static int CountFactors(int[] columnFactors, int columnCount)

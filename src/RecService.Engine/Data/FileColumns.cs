@@ -4,9 +4,9 @@ using RecService.Engine.Data.Text;
 namespace RecService.Engine.Data;
 
 /// <summary>
-/// Which column of a feature space the entries of text files mean. An <c>index</c> of a libFM file is the column itself. A <c>field:index</c> of a
-/// libffm file is
-/// the column of that field with factor row <c>index</c>; fields are named by their numbers, or else numbered by their order. Immutable; safe to
+/// Which column of a feature space the entries of text files mean. An <c>index</c> of a libFM file is the column itself, or of a space with
+/// <see cref="FeatureSpace.FactorIndices"/> the one that has it. A <c>field:index</c> of a libffm file is
+/// the column of that field whose factor row has the index; fields are named by their numbers, or else numbered by their order. Immutable; safe to
 /// share between threads.
 /// </summary>
 /// <remarks>
@@ -18,6 +18,7 @@ public sealed class FileColumns
     private readonly int[] _numbers;
     private readonly int[] _fields;
     private readonly Dictionary<long, int> _others = [];
+    private readonly Dictionary<int, int>? _rows;
 
     /// <exception cref="ArgumentException">Two columns have the same field and factor row, or there are more fields than a file can
     /// number.</exception>
@@ -31,6 +32,12 @@ public sealed class FileColumns
         for (var field = 0; field < _numbers.Length; field++)
         {
             _fields[_numbers[field]] = field;
+        }
+
+        _rows = space.FactorIndices.IsEmpty ? null : new(space.FactorCount);
+        for (var row = 0; row < space.FactorIndices.Length; row++)
+        {
+            _rows!.Add(space.FactorIndices[row], row);
         }
 
         for (var column = 0; column < space.ColumnFactors.Length; column++)
@@ -48,7 +55,7 @@ public sealed class FileColumns
     internal bool HasNumberedFields => _space.Fields.All(name => ParseNumber(name) >= 0);
 
     /// <summary>Column of an entry without a field; −1 when the space has none.</summary>
-    public int Find(int index) => (uint)index < (uint)_space.ColumnCount ? index : -1;
+    public int Find(int index) => RowOf(index) is var column && (uint)column < (uint)_space.ColumnCount ? column : -1;
 
     /// <summary>Column of an entry with a field, by the number of that; −1 when the space has none.</summary>
     public int Find(int field, int index)
@@ -58,22 +65,29 @@ public sealed class FileColumns
             return -1;
         }
 
-        if (IsOwn(field, index))
+        var row = RowOf(index);
+        if (IsOwn(field, row))
         {
-            return index;
+            return row;
         }
 
-        return _others.TryGetValue(Key(field, index), out var column) ? column : -1;
+        return _others.TryGetValue(Key(field, row), out var column) ? column : -1;
     }
 
     /// <summary>The entry with a field that means <paramref name="column"/>.</summary>
-    public (int Field, int Index) EntryOf(int column) => (_numbers[_space.ColumnFields[column]], _space.FactorOf(column));
+    public (int Field, int Index) EntryOf(int column) => (_numbers[_space.ColumnFields[column]], IndexOf(_space.FactorOf(column)));
+
+    /// <summary>The entry without a field that means <paramref name="column"/>.</summary>
+    public int IndexOf(int column) => _rows is null ? column : _space.FactorIndices[column];
 
     internal static long Key(int field, int index) => ((long)field << 32) | (uint)index;
 
-    /// <summary>Whether the column <paramref name="index"/> is of this field and has the factor row of its own number.</summary>
-    private bool IsOwn(int field, int index) =>
-        (uint)index < (uint)_space.ColumnCount && _space.ColumnFields[index] == field && _space.FactorOf(index) == index;
+    /// <summary>The factor row of an index; −1 when the space has none.</summary>
+    private int RowOf(int index) => _rows is null ? index : _rows.GetValueOrDefault(index, -1);
+
+    /// <summary>Whether the column <paramref name="row"/> is of this field and has the factor row of its own number.</summary>
+    private bool IsOwn(int field, int row) =>
+        (uint)row < (uint)_space.ColumnCount && _space.ColumnFields[row] == field && _space.FactorOf(row) == row;
 
     private static int[] NumbersOf(IReadOnlyList<string> fields)
     {
@@ -94,104 +108,4 @@ public sealed class FileColumns
         && number.ToString(CultureInfo.InvariantCulture) == name
             ? number
             : -1;
-}
-
-/// <summary>Gives the entries of a libffm file columns, as they come. Not thread-safe.</summary>
-/// <remarks>
-/// The column of an index is the index, with the field that it is first seen in. In further fields it gets columns behind the largest index, which
-/// share its
-/// factor row; as that index is not known before the end, these columns count from <paramref name="columnLimit"/> until then.
-/// </remarks>
-/// <param name="columnLimit">Above every index.</param>
-internal sealed class FileColumnsBuilder(int columnLimit)
-{
-    private readonly Dictionary<long, int> _others = [];
-    private int[] _numbers = new int[256]; // 1 + number of the field of each index, 0 where it was not seen
-    private int _indices;
-
-    /// <summary>Number of columns so far.</summary>
-    public long ColumnCount => (long)_indices + _others.Count;
-
-    /// <summary>The shift that brings columns from the limit on to their place.</summary>
-    public int Shift => _indices - columnLimit;
-
-    /// <summary>The column of an entry.</summary>
-    public int Add(int field, int index)
-    {
-        if (index >= _indices)
-        {
-            _indices = index + 1;
-            if (index >= _numbers.Length)
-            {
-                Array.Resize(ref _numbers, (int)Math.Min(Math.Max(2L * _numbers.Length, _indices), columnLimit));
-            }
-        }
-
-        ref var number = ref _numbers[index];
-        if (number == 0)
-        {
-            number = field + 1;
-        }
-
-        if (number == field + 1)
-        {
-            return index;
-        }
-
-        if (!_others.TryGetValue(FileColumns.Key(field, index), out var column))
-        {
-            _others.Add(FileColumns.Key(field, index), column = columnLimit + _others.Count);
-        }
-
-        return column;
-    }
-
-    /// <summary>The space of all columns, with the fields in the order of their numbers. Indices that were not seen have the first field.</summary>
-    public FeatureSpace Build()
-    {
-        Array.Resize(ref _numbers, _indices + _others.Count);
-        var factors = _others.Count == 0 ? null : new int[_numbers.Length];
-        foreach (var (key, column) in _others)
-        {
-            _numbers[column + Shift] = (int)(key >> 32) + 1;
-            factors![column + Shift] = (int)key;
-        }
-
-        for (var index = 0; factors is not null && index < _indices; index++)
-        {
-            factors[index] = index;
-        }
-
-        return new FeatureSpace(RankFields(), _numbers, factors);
-    }
-
-    /// <summary>Turns the numbers into places in the list of names that it returns.</summary>
-    private string[] RankFields()
-    {
-        var places = new int[_numbers.Length == 0 ? 1 : _numbers.Max() + 1];
-        foreach (var number in _numbers)
-        {
-            places[number] = 1;
-        }
-
-        places[0] = 0;
-        var names = new List<string>();
-        for (var number = 1; number < places.Length; number++)
-        {
-            if (places[number] == 0)
-            {
-                continue;
-            }
-
-            places[number] = names.Count;
-            names.Add((number - 1).ToString(CultureInfo.InvariantCulture));
-        }
-
-        foreach (ref var number in _numbers.AsSpan())
-        {
-            number = places[number];
-        }
-
-        return names.Count == 0 ? ["0"] : [.. names];
-    }
 }

@@ -265,20 +265,16 @@ public sealed class SparseRowsBuilder
         }
     }
 
-    /// <summary>Adds <paramref name="shift"/> to all columns from <paramref name="first"/> on.</summary>
-    internal void ShiftColumns(int first, int shift)
+    /// <summary>Puts the columns added so far in other places.</summary>
+    /// <param name="places">The place of each, not negative.</param>
+    internal void MoveColumns(ReadOnlySpan<int> places)
     {
-        if (_maximum < first)
-        {
-            return;
-        }
-
+        _maximum = -1;
         foreach (ref var column in _columns.AsSpan(0, _entries))
         {
-            column += column >= first ? shift : 0;
+            column = places[column];
+            _maximum = Math.Max(_maximum, column);
         }
-
-        _maximum += shift;
     }
 
     /// <summary>The rows ended so far. The builder can go on and build again.</summary>

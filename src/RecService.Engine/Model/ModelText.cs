@@ -22,6 +22,7 @@ namespace RecService.Engine.Model;
 /// (number − mean) / deviation. They are <c>- other</c> for a column that the rare categories of a field share, and <c>- -</c> where nothing is
 /// known;
 /// </item>
+/// <item><c>index ROW INDEX</c> for each factor row of a model whose text files have other indices than these;</item>
 /// <item><c>fieldweight FIELD FIELD R</c> for each two fields of a field-weighted model.</item>
 /// </list>
 /// </remarks>
@@ -61,6 +62,11 @@ public static class ModelText
             text.Append('\n');
             writer.Write(text);
             text.Clear();
+        }
+
+        for (var row = 0; row < space.FactorIndices.Length; row++)
+        {
+            writer.Write(string.Create(culture, $"index\t{row}\t{space.FactorIndices[row]}\n"));
         }
 
         for (var f = 0; f < fields.Length && !model.FieldWeights.IsEmpty; f++)

@@ -17,7 +17,8 @@ namespace RecService.Engine.Model;
 /// <para>
 /// The tensors: <c>bias</c> F32 [1]; <c>linear.weight</c> F32 [columns]; <c>factors.weight</c> F32 [factor rows, k]; <c>column_fields</c> I32
 /// [columns], the field
-/// of each column; <c>column_factors</c> I32 [columns], the factor row of each column, left out when column i has row i; <c>field_weights</c> F32 [F,
+/// of each column; <c>column_factors</c> I32 [columns], the factor row of each column, left out when column i has row i; <c>factor_indices</c> I32 [factor rows], what
+/// text files call each factor row, left out when it is its number; <c>field_weights</c> F32 [F,
 /// F], of a
 /// field-weighted model; <c>feature_index</c> U8 [bytes], when the model has one: UTF-8 text, a line of JSON for each feature, either
 /// <c>{"column": 7, "group": "item.id", "category": "film-1"}</c> or <c>{"column": 9, "group": "item.attributes.year", "mean": 1990.5, "deviation":
@@ -64,6 +65,7 @@ public static class SafetensorsFile
         model.WriteFactors(content);
         NumberStream.Write(content, model.Space.ColumnFields);
         NumberStream.Write(content, model.Space.ColumnFactors);
+        NumberStream.Write(content, model.Space.FactorIndices);
         NumberStream.Write(content, model.FieldWeights);
         foreach (var line in LinesOf(model.Features))
         {
@@ -138,6 +140,7 @@ public static class SafetensorsFile
             Next(SafetensorsTensor.Float32, space.FactorCount, model.Factors),
             Next(SafetensorsTensor.Int32, space.ColumnCount),
             space.ColumnFactors.IsEmpty ? null : Next(SafetensorsTensor.Int32, space.ColumnCount),
+            space.FactorIndices.IsEmpty ? null : Next(SafetensorsTensor.Int32, space.FactorCount),
             model.FieldWeights.IsEmpty ? null : Next(SafetensorsTensor.Float32, space.FieldCount, space.FieldCount),
             model.Features is null ? null : Next(SafetensorsTensor.Byte, LinesOf(model.Features).Sum(line => (long)line.Length))
         );
@@ -221,7 +224,8 @@ public static class SafetensorsFile
         var space = new FeatureSpace(
             fields,
             integers[SafetensorsHeader.ColumnFieldsName],
-            integers.GetValueOrDefault(SafetensorsHeader.ColumnFactorsName)
+            integers.GetValueOrDefault(SafetensorsHeader.ColumnFactorsName),
+            integers.GetValueOrDefault(SafetensorsHeader.FactorIndicesName)
         );
         if (space.FactorCount != header.Factors.Rows)
         {

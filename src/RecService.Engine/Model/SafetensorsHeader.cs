@@ -10,6 +10,7 @@ internal sealed record SafetensorsHeader(
     [property: JsonPropertyName(SafetensorsHeader.FactorsName)] SafetensorsTensor Factors,
     [property: JsonPropertyName(SafetensorsHeader.ColumnFieldsName)] SafetensorsTensor ColumnFields,
     [property: JsonPropertyName(SafetensorsHeader.ColumnFactorsName)] SafetensorsTensor? ColumnFactors = null,
+    [property: JsonPropertyName(SafetensorsHeader.FactorIndicesName)] SafetensorsTensor? FactorIndices = null,
     [property: JsonPropertyName(SafetensorsHeader.FieldWeightsName)] SafetensorsTensor? FieldWeights = null,
     [property: JsonPropertyName(SafetensorsHeader.FeatureIndexName)] SafetensorsTensor? FeatureIndex = null
 )
@@ -19,6 +20,7 @@ internal sealed record SafetensorsHeader(
     public const string FactorsName = "factors.weight";
     public const string ColumnFieldsName = "column_fields";
     public const string ColumnFactorsName = "column_factors";
+    public const string FactorIndicesName = "factor_indices";
     public const string FieldWeightsName = "field_weights";
     public const string FeatureIndexName = "feature_index";
 
@@ -36,6 +38,7 @@ internal sealed record SafetensorsHeader(
             (FactorsName, Factors, SafetensorsTensor.Float32, [Factors.Shape.FirstOrDefault(), factors]),
             (ColumnFieldsName, ColumnFields, SafetensorsTensor.Int32, [columns]),
             (ColumnFactorsName, ColumnFactors, SafetensorsTensor.Int32, [columns]),
+            (FactorIndicesName, FactorIndices, SafetensorsTensor.Int32, [Factors.Shape.FirstOrDefault()]),
             (FieldWeightsName, FieldWeights, SafetensorsTensor.Float32, [fields, fields]),
             (FeatureIndexName, FeatureIndex, SafetensorsTensor.Byte, [FeatureIndex?.Shape.FirstOrDefault() ?? 0]),
         ];

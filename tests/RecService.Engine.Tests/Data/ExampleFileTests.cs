@@ -154,13 +154,13 @@ public sealed class ExampleFileTests
         var space = FeatureSpace.OfOneField(3);
         var file = RandomExamples.Save(space, RandomExamples.Examples(space, 3, new(38)));
         var newer = file.ToArray();
-        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8), 2);
+        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8), 3);
         var damaged = file.ToArray();
         damaged[^100] ^= 1;
 
         Refusal([]).ShouldBe("There is no data file: the stream is empty.");
         Refusal("1 2:3 and so on"u8.ToArray()).ShouldBe("This is no data file: it begins differently.");
-        Refusal(newer).ShouldBe("The data file has format version 2; this program reads version 1.");
+        Refusal(newer).ShouldBe("The data file has format version 3; this program reads versions 1 to 2.");
         Refusal(file[..^1]).ShouldContain("truncated");
         Refusal(damaged).ShouldContain("damaged");
         Refusal([.. file, .. file]).ShouldContain("follows");

@@ -109,28 +109,28 @@ public sealed class SparseRowsTests
     }
 
     [Fact]
-    public void Columns_can_be_shifted_from_one_on()
+    public void Columns_can_be_put_in_other_places()
     {
         var builder = new SparseRowsBuilder();
         Fill(
             [
-                [(3, 1f), (100, 1f)],
-                [(101, 1f)],
+                [(0, 1f), (2, 1f)],
+                [(1, 1f)],
             ],
             builder
         );
 
-        builder.ShiftColumns(100, -96);
+        builder.MoveColumns([3, 7, 4]);
 
         var rows = builder.Build();
         ShouldBeSame(
             rows,
             [
                 [(3, 1f), (4, 1f)],
-                [(5, 1f)],
+                [(7, 1f)],
             ]
         );
-        rows.ColumnCount.ShouldBe(6);
+        rows.ColumnCount.ShouldBe(8);
     }
 
     private static (int Column, float Value)[][] RandomRows(int count, int shortest, int longest, bool values)

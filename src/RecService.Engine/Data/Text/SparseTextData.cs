@@ -6,8 +6,8 @@ namespace RecService.Engine.Data.Text;
 /// makes a
 /// space of the one field <c>feature</c>. A libffm file makes one whose fields are named by their numbers, and <see cref="FileColumns"/> says what
 /// its columns are.
-/// In both, column i is index i. So the space is as large as the largest index, and an index that the file leaves out has a column in which nothing
-/// is learnt.
+/// In both, column i is index i, and an index that the file leaves out has a column in which nothing is learnt; where indices reach far and most of them do not occur, only
+/// those that do have columns, in the order of the indices.
 /// </remarks>
 public sealed class SparseTextData
 {
@@ -47,8 +47,8 @@ public sealed class SparseTextData
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(columnLimit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(columnLimit, LargestColumnLimit);
-        var reader = new SparseTextReader(stream, name, format) { ColumnLimit = columnLimit };
-        var columns = new FileColumnsBuilder(columnLimit);
+        var reader = new SparseTextReader(stream, name, format);
+        var columns = new FileColumnsBuilder();
         var rows = new SparseRowsBuilder();
         var targets = ReadRows(stream, reader, rows, () =>
         {
@@ -57,22 +57,20 @@ public sealed class SparseTextData
             var values = reader.Values;
             for (var entry = 0; entry < indices.Length; entry++)
             {
-                rows.Add(fields.IsEmpty ? indices[entry] : columns.Add(fields[entry], indices[entry]), values[entry]);
+                rows.Add(columns.Add(fields.IsEmpty ? 0 : fields[entry], indices[entry]), values[entry]);
             }
 
             if (columns.ColumnCount > columnLimit)
             {
-                throw reader.Refusal(FormattableString.Invariant($"features that stand in several fields make more than {columnLimit} columns."));
+                throw reader.Refusal(
+                    FormattableString.Invariant($"there are more than {columnLimit} features; leave rare ones out, or give several of them one index.")
+                );
             }
         });
-        if (reader.Format == SparseTextFormat.LibFfm)
-        {
-            rows.ShiftColumns(columnLimit, columns.Shift);
-            return new(columns.Build(), rows.Build(), targets, SparseTextFormat.LibFfm, 0);
-        }
-
-        var block = rows.Build();
-        return new(FeatureSpace.OfOneField(block.ColumnCount), block, targets, SparseTextFormat.LibFm, 0);
+        var hasFields = reader.Format == SparseTextFormat.LibFfm;
+        var space = columns.Build(hasFields ? null : FeatureSpace.OnlyField, out var places);
+        rows.MoveColumns(places);
+        return new(space, rows.Build(), targets, hasFields ? SparseTextFormat.LibFfm : SparseTextFormat.LibFm, 0);
     }
 
     /// <summary>

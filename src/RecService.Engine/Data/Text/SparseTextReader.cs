@@ -78,9 +78,6 @@ public sealed class SparseTextReader
     /// <summary>Value of each entry of the current row.</summary>
     public ReadOnlySpan<float> Values => _values.AsSpan(0, _count);
 
-    /// <summary>Columns that may come of indices: an index must be below.</summary>
-    internal int ColumnLimit { get; init; } = int.MaxValue;
-
     /// <summary>Goes to the next row.</summary>
     /// <returns>Whether there is one.</returns>
     /// <exception cref="DataFormatException">The text is not understood.</exception>
@@ -135,11 +132,6 @@ public sealed class SparseTextReader
             )
             {
                 throw BadEntry(Word(line, start), start);
-            }
-
-            if (index >= ColumnLimit)
-            {
-                throw Refusal(FormattableString.Invariant($"the index {index} would take {index + 1} columns; the limit is {ColumnLimit}."), start);
             }
 
             if (count == _indices.Length)

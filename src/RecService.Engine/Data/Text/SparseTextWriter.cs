@@ -53,7 +53,7 @@ public static class SparseTextWriter
                 }
                 else
                 {
-                    Utf8.TryWrite(Room(), invariant, $" {column}:{row.ValueAt(entry)}", out written);
+                    Utf8.TryWrite(Room(), invariant, $" {columns.IndexOf(column)}:{row.ValueAt(entry)}", out written);
                 }
 
                 length += written;
