@@ -1,6 +1,5 @@
 using System.Globalization;
 using RecService.Api.Domain;
-using RecService.Api.Http.Json;
 
 namespace RecService.Api.Interactions;
 
@@ -22,7 +21,20 @@ internal static class CsvCells
 
     public static ReadCell Time(Func<InteractionInput, DateTimeOffset, InteractionInput> set) =>
         (errors, header, input, cell) =>
-            Rfc3339Converter.TryParse(cell, out var time) ? set(input, time) : Wrong(errors, header, Rfc3339Converter.Expected, input);
+        {
+            if (EventTime.TryParse(cell, out var time))
+            {
+                return set(input, time);
+            }
+
+            if (!decimal.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
+            {
+                return Wrong(errors, header, EventTime.Expected, input);
+            }
+
+            var (read, problem) = EventTime.Of(number);
+            return read is { } known ? set(input, known) : Wrong(errors, header, problem!, input);
+        };
 
     public static ReadCell Texts(Func<InteractionInput, string[], InteractionInput> set) => (_, _, input, cell) => set(input, cell.Split('|'));
 
