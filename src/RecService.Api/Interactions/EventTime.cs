@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Http.Json;
 
 namespace RecService.Api.Interactions;
@@ -56,6 +57,25 @@ internal static class EventTime
         var ticks = number * (size < FirstMilliseconds ? TimeSpan.TicksPerSecond : TimeSpan.TicksPerMillisecond);
         return (ticks < LeastTicks ? DateTimeOffset.MinValue : DateTimeOffset.UnixEpoch.AddTicks((long)ticks), null);
     }
+
+    /// <summary>Takes a cell into an interaction, as <see cref="ReadCell{T}"/>.</summary>
+    public static InteractionInput Read(FieldErrors errors, string column, InteractionInput interaction, Cell cell)
+    {
+        var (time, problem) = Of(cell);
+        errors.Check(column, problem);
+        return interaction with { OccurredAt = time };
+    }
+
+    private static (DateTimeOffset? Time, string? Problem) Of(Cell cell) =>
+        cell.Value switch
+        {
+            DateTimeOffset time => (time, null),
+            decimal number => Of(number),
+            double number when Math.Abs(number) < (double)AboveMilliseconds => Of((decimal)number),
+            string text when TryParse(text, out var time) => (time, null),
+            string text when decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) => Of(number),
+            _ => (null, Expected),
+        };
 
     // 20260131 would be a day of August 1970: nobody means that.
     private static bool IsCompactDate(decimal number, out DateOnly date)

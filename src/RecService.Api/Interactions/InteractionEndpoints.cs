@@ -49,11 +49,14 @@ internal static class InteractionEndpoints
             .WithSummary("Import interactions")
             .Requires(Roles.Ingest)
             .WithDescription(
-                $"NDJSON (one interaction a line) or CSV (with a header row of {CsvInteractions.Header}, in any order; tags separated by `|`; context keys as text, or as numbers in columns such as `context.hour:number`), streamed, of any size. "
+                $"NDJSON (one interaction a line) or CSV (with a header row of {InteractionColumns.OfFiles.Names}, in any order; tags separated by `|`; context keys as text, or as numbers in columns such as `context.hour:number`), streamed, of any size. "
+                    + ColumnParameters.Description
+                    + "`type=rating` names the column `rating` where the file has one that no other parameter names, and else the type of all rows. "
                     + "Valid lines are committed together; a broken connection stores none. "
                     + Creations
             )
-            .Accepts<InteractionInput>(NdJson.MediaType, CsvInteractions.MediaType)
+            .Accepts<InteractionInput>(NdJson.MediaType, Csv.MediaType)
+            .WithColumns(InteractionColumns.OfFiles)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .TakesLong(LongRequest.Import);

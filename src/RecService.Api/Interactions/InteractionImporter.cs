@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using CsvHelper;
 using Microsoft.Extensions.Options;
-using Microsoft.Net.Http.Headers;
 using Npgsql;
 using RecService.Api.Domain;
 using RecService.Api.Http;
@@ -11,7 +9,7 @@ using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
-/// <summary>Takes NDJSON or CSV row by row from a request into the database.</summary>
+/// <summary>Takes rows of a file one by one from a request into the database.</summary>
 internal sealed class InteractionImporter(
     NpgsqlDataSource database,
     IOptions<InteractionsOptions> options,
@@ -26,18 +24,11 @@ internal sealed class InteractionImporter(
         using var span = Spans.Start("import interactions");
         var start = Stopwatch.GetTimestamp();
         var now = clock.GetUtcNow();
-        var isCsv =
-            MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
-            && type.MediaType.Equals(CsvInteractions.MediaType, StringComparison.OrdinalIgnoreCase);
         var rejected = new RejectedLines(load.Value.Imports.RejectedLines);
         await using var writer = await InteractionWriter.BeginAsync(database, options.Value, now, metrics, cancellationToken);
-        if (isCsv)
+        await foreach (var row in ImportRows.ReadAsync(errors, request, InteractionColumns.OfFiles, cancellationToken))
         {
-            await ReadCsvAsync(errors, request, writer, now, rejected, cancellationToken);
-        }
-        else
-        {
-            await ReadLinesAsync(request, writer, now, rejected, cancellationToken);
+            await AddAsync(row, writer, now, rejected, cancellationToken);
         }
 
         if (errors.Any)
@@ -58,62 +49,22 @@ internal sealed class InteractionImporter(
         return new(outcome.Accepted, outcome.Duplicates, rejected.Count, rejected.Errors, rejected.Truncated);
     }
 
-    private async Task ReadLinesAsync(
-        HttpRequest request,
-        InteractionWriter writer,
-        DateTimeOffset now,
-        RejectedLines rejected,
-        CancellationToken cancellationToken
-    )
-    {
-        await foreach (var line in Lines.ReadAsync(request.BodyReader, cancellationToken))
-        {
-            var errors = new FieldErrors();
-            await AddAsync(errors, line.Number, NdJson.Parse<InteractionInput>(errors, line), writer, now, rejected, cancellationToken);
-        }
-    }
-
-    private async Task ReadCsvAsync(
-        FieldErrors errors,
-        HttpRequest request,
-        InteractionWriter writer,
-        DateTimeOffset now,
-        RejectedLines rejected,
-        CancellationToken cancellationToken
-    )
-    {
-        try
-        {
-            await foreach (var row in CsvInteractions.ReadAsync(errors, request.Body, cancellationToken))
-            {
-                await AddAsync(row.Errors, row.Line, row.Interaction, writer, now, rejected, cancellationToken);
-            }
-        }
-        catch (CsvFormatException)
-        {
-            // Most likely a quotation mark that is not closed: where the next row starts is not known.
-            errors.Add("$", $"has a row longer than {Lines.MaxLength / 1024} KiB; perhaps a quotation mark is not closed");
-        }
-    }
-
     private async Task AddAsync(
-        FieldErrors errors,
-        long line,
-        InteractionInput? input,
+        ImportRow<InteractionInput> line,
         InteractionWriter writer,
         DateTimeOffset now,
         RejectedLines rejected,
         CancellationToken cancellationToken
     )
     {
-        if (input is not null && InteractionValidation.Validate(errors, input, now) is var row && !errors.Any)
+        if (line.Value is { } input && InteractionValidation.Validate(line.Errors, input, now) is var row && !line.Errors.Any)
         {
-            await writer.AddAsync(line, row, cancellationToken);
+            await writer.AddAsync(line.Line, row, cancellationToken);
         }
         else
         {
-            metrics.CountInteractions(metrics.TypeOf(input?.Type), Outcome.Rejected, 1);
-            rejected.AddRead(line, errors.All);
+            metrics.CountInteractions(metrics.TypeOf(line.Value?.Type), Outcome.Rejected, 1);
+            rejected.AddRead(line.Line, line.Errors.All);
         }
     }
 }
