@@ -29,7 +29,8 @@ internal static class NSwagClient
 
     private static async Task IngestAsync(RecServiceClient client, Expected expected, CancellationToken cancellationToken)
     {
-        var import = await client.ImportItemsAsync(expected.ItemLines(), cancellationToken);
+        var lines = new FileParameter(expected.ItemLines(), fileName: null, contentType: "application/x-ndjson");
+        var import = await client.ImportItemsAsync(columns: null, ignore: null, lines, cancellationToken);
         Expected.Same(Expected.Items, import.Accepted, "items imported");
         await client.PutItemAsync(
             expected.Item,

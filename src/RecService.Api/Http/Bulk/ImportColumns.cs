@@ -82,6 +82,12 @@ internal sealed class ImportColumns<T>(params IReadOnlyList<ImportColumn<T>> all
             }
         }
 
+        if (errors.Any)
+        {
+            // What else is wrong may follow from it.
+            return null;
+        }
+
         binding.TakeRest(Has);
         var columns = binding.Fields.Select(field => field is null ? null : Resolve(errors, field)).ToList();
         var constants = new List<(BoundColumn<T> Column, Cell Cell)>();
