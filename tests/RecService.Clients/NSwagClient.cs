@@ -58,7 +58,8 @@ internal static class NSwagClient
             });
         var batch = await client.PostInteractionsAsync(idempotency_Key: null, new() { Interactions = [.. interactions] }, cancellationToken);
         Expected.Same(Expected.Users * Expected.InteractionsOfUser, batch.Accepted, "interactions posted");
-        var rows = await client.ImportInteractionsAsync(columns: null, ignore: null, new(expected.InteractionRows(), fileName: null, contentType: "text/csv"), cancellationToken);
+        var csv = new FileParameter(expected.InteractionRows(), fileName: null, contentType: "text/csv");
+        var rows = await client.ImportInteractionsAsync(idempotency_Key: null, columns: null, ignore: null, csv, cancellationToken);
         Expected.Same(2, rows.Accepted, "rows imported");
         var page = await client.ListInteractionsAsync(expected.User, null, null, null, null, 10, null, cancellationToken);
         Expected.Same("phone", page.Interactions.First().Context["device"].ToString(), "the device");

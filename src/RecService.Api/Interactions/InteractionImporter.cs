@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using RecService.Api.Domain;
 using RecService.Api.Http;
 using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Json;
 using RecService.Api.Http.Limits;
 using RecService.Api.Telemetry;
 
@@ -19,7 +21,18 @@ internal sealed class InteractionImporter(
     TimeProvider clock
 )
 {
-    public async Task<InteractionImportResponse> RunAsync(FieldErrors errors, HttpRequest request, CancellationToken cancellationToken)
+    /// <summary>Imports what a request has in it, all of its valid lines together.</summary>
+    /// <param name="errors">What is wrong with the file as a whole; nothing is stored then.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="keyed">What names it when it has been read, if anything does.</param>
+    /// <param name="cancellationToken">Ends it; nothing is stored then.</param>
+    /// <exception cref="IdempotencyKeyReusedException">The key came with another body before.</exception>
+    public async Task<InteractionImportResponse> RunAsync(
+        FieldErrors errors,
+        HttpRequest request,
+        KeyedBody? keyed,
+        CancellationToken cancellationToken
+    )
     {
         using var span = Spans.Start("import interactions");
         var start = Stopwatch.GetTimestamp();
@@ -36,17 +49,32 @@ internal sealed class InteractionImporter(
             return new(0, 0, rejected.Count, rejected.Errors, rejected.Truncated);
         }
 
+        await writer.CompleteAsync(cancellationToken);
+        var key = keyed?.Key;
+        if (key is not null && await IdempotencyKeys.ClaimAsync(writer.Connection, key, now, cancellationToken) is { } former)
+        {
+            return JsonSerializer.Deserialize<InteractionImportResponse>(former, ApiJson.Options)!;
+        }
+
         var outcome = await writer.StoreAsync(rejected.Room, cancellationToken);
-        await stillAllowed(request.HttpContext, cancellationToken);
-        await writer.CommitAsync(cancellationToken);
         foreach (var (line, finding) in outcome.Rejected)
         {
             rejected.Add(line, finding.Errors());
         }
 
         rejected.AddUnlisted(outcome.RejectedCount - outcome.Rejected.Count);
+        var response = new InteractionImportResponse(outcome.Accepted, outcome.Duplicates, rejected.Count, rejected.Errors, rejected.Truncated);
+
+        // Where nothing was stored, a corrected file may come under the same key.
+        if (key is not null && response.Accepted + response.Duplicates > 0)
+        {
+            await IdempotencyKeys.KeepAsync(writer.Connection, key, JsonSerializer.Serialize(response, ApiJson.Options), cancellationToken);
+        }
+
+        await stillAllowed(request.HttpContext, cancellationToken);
+        await writer.CommitAsync(cancellationToken);
         metrics.ImportEnded("interactions", start, outcome.Accepted, outcome.Duplicates, rejected.Count);
-        return new(outcome.Accepted, outcome.Duplicates, rejected.Count, rejected.Errors, rejected.Truncated);
+        return response;
     }
 
     private async Task AddAsync(

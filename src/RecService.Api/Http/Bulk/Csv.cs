@@ -33,7 +33,8 @@ internal static class Csv
             TrackLineNumbers = true,
             OnMalformedRecord = record => malformed = record.Reason,
         };
-        await using var reader = CsvReader.Create(body, options, leaveOpen: true);
+        await using var content = new SettledReads(body);
+        await using var reader = CsvReader.Create(content, options, leaveOpen: true);
         if (!await ReadHeaderAsync(fileErrors, reader, cancellationToken) || columns.Bind(fileErrors, [.. reader.Headers], parameters) is not { } rows)
         {
             yield break;
