@@ -43,7 +43,7 @@ internal static class KiotaClient
 
     private static async Task IngestAsync(RecServiceClient client, Expected expected, CancellationToken cancellationToken)
     {
-        var import = await client.V1.Items.Import.PostAsync(expected.ItemLines(), cancellationToken: cancellationToken);
+        var import = await client.V1.Items.Import.PostAsync(expected.ItemLines(), "application/x-ndjson", cancellationToken: cancellationToken);
         Expected.Same(Expected.Items, import!.Accepted, "items imported");
         await client
             .V1.Items[expected.Item]

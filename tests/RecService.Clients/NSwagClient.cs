@@ -29,7 +29,8 @@ internal static class NSwagClient
 
     private static async Task IngestAsync(RecServiceClient client, Expected expected, CancellationToken cancellationToken)
     {
-        var import = await client.ImportItemsAsync(expected.ItemLines(), cancellationToken);
+        var lines = new FileParameter(expected.ItemLines(), fileName: null, contentType: "application/x-ndjson");
+        var import = await client.ImportItemsAsync(columns: null, ignore: null, lines, cancellationToken);
         Expected.Same(Expected.Items, import.Accepted, "items imported");
         await client.PutItemAsync(
             expected.Item,
@@ -57,7 +58,8 @@ internal static class NSwagClient
             });
         var batch = await client.PostInteractionsAsync(idempotency_Key: null, new() { Interactions = [.. interactions] }, cancellationToken);
         Expected.Same(Expected.Users * Expected.InteractionsOfUser, batch.Accepted, "interactions posted");
-        var rows = await client.ImportInteractionsAsync(new(expected.InteractionRows(), fileName: null, contentType: "text/csv"), cancellationToken);
+        var csv = new FileParameter(expected.InteractionRows(), fileName: null, contentType: "text/csv");
+        var rows = await client.ImportInteractionsAsync(idempotency_Key: null, columns: null, ignore: null, csv, cancellationToken);
         Expected.Same(2, rows.Accepted, "rows imported");
         var page = await client.ListInteractionsAsync(expected.User, null, null, null, null, 10, null, cancellationToken);
         Expected.Same("phone", page.Interactions.First().Context["device"].ToString(), "the device");

@@ -8,34 +8,40 @@ using RecService.Api.Telemetry;
 
 namespace RecService.Api.Catalog;
 
-/// <summary>Takes NDJSON line by line into an import.</summary>
+/// <summary>Takes rows of a file one by one into an import.</summary>
 internal sealed class CatalogImporter(IOptions<LoadOptions> load, StillAllowed stillAllowed, ServiceMetrics metrics)
 {
     public async Task<ImportResponse> RunAsync<TLine, TRow>(
+        FieldErrors errors,
         HttpRequest request,
         string kind,
+        ImportColumns<TLine> columns,
         CatalogImport<TRow> import,
         Func<FieldErrors, TLine, TRow> validate,
         CancellationToken cancellationToken
     )
-        where TLine : class
+        where TLine : class, new()
     {
         using var span = Spans.Start($"import {kind}");
         var start = Stopwatch.GetTimestamp();
         var accepted = 0L;
         var rejected = new RejectedLines(load.Value.Imports.RejectedLines);
-        await foreach (var line in Lines.ReadAsync(request.BodyReader, cancellationToken))
+        await foreach (var line in ImportRows.ReadAsync(errors, request, columns, cancellationToken))
         {
-            var errors = new FieldErrors();
-            if (NdJson.Parse<TLine>(errors, line) is { } parsed && validate(errors, parsed) is var row && !errors.Any)
+            if (line.Value is { } parsed && validate(line.Errors, parsed) is var row && !line.Errors.Any)
             {
-                await import.AddAsync(line.Number, row, cancellationToken);
+                await import.AddAsync(line.Line, row, cancellationToken);
                 accepted++;
             }
             else
             {
-                rejected.AddRead(line.Number, errors.All);
+                rejected.AddRead(line.Line, line.Errors.All);
             }
+        }
+
+        if (errors.Any)
+        {
+            return new(0, rejected.Count, rejected.Errors, rejected.Truncated);
         }
 
         await import.StoreAsync(cancellationToken);

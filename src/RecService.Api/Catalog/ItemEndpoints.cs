@@ -41,9 +41,12 @@ internal static class ItemEndpoints
             .WithName("importItems")
             .WithSummary("Import items")
             .WithDescription(
-                "NDJSON: one item a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none."
+                $"NDJSON (one item a line) or CSV (with a header row of {CatalogColumns.OfItems.Names}, in any order; tags separated by `|`; a key as text, or as numbers in columns such as `attributes.year:number`), stored as by PUT, streamed, of any size. "
+                    + ColumnParameters.Description
+                    + "Valid lines are committed together; a broken connection stores none."
             )
-            .Accepts<ItemLineInput>(NdJson.MediaType)
+            .Accepts<ItemLineInput>(NdJson.MediaType, Csv.MediaType)
+            .WithColumns(CatalogColumns.OfItems)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .TakesLong(LongRequest.Import);
@@ -104,23 +107,25 @@ internal static class ItemEndpoints
         return TypedResults.Ok(new ItemPage([.. items.Take(size).Select(ItemResponse.From)], next));
     }
 
-    private static async Task<Ok<ImportResponse>> ImportAsync(
+    private static async Task<Results<Ok<ImportResponse>, ValidationProblem>> ImportAsync(
         HttpRequest request,
         ItemStore store,
         CatalogImporter importer,
         CancellationToken cancellationToken
     )
     {
+        var errors = new FieldErrors();
         await using var import = await store.BeginImportAsync(cancellationToken);
-        return TypedResults.Ok(
-            await importer.RunAsync<ItemLineInput, ItemRow>(
-                request,
-                ListName,
-                import,
-                (errors, line) => Validate(errors, line.ItemId, line),
-                cancellationToken
-            )
+        var response = await importer.RunAsync(
+            errors,
+            request,
+            ListName,
+            CatalogColumns.OfItems,
+            import,
+            (own, line) => Validate(own, line.ItemId, line),
+            cancellationToken
         );
+        return errors.Any ? errors.ToProblem() : TypedResults.Ok(response);
     }
 
     private static ItemRow Validate(FieldErrors errors, string itemId, ItemInput input)

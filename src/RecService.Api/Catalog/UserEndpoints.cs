@@ -41,9 +41,12 @@ internal static class UserEndpoints
             .WithName("importUsers")
             .WithSummary("Import users")
             .WithDescription(
-                "NDJSON: one user a line, stored as by PUT, streamed, of any size. Valid lines are committed together; a broken connection stores none."
+                $"NDJSON (one user a line) or CSV (with a header row of {CatalogColumns.OfUsers.Names}, in any order; tags separated by `|`; a key as text, or as numbers in columns such as `attributes.age:number`), stored as by PUT, streamed, of any size. "
+                    + ColumnParameters.Description
+                    + "Valid lines are committed together; a broken connection stores none."
             )
-            .Accepts<UserLineInput>(NdJson.MediaType)
+            .Accepts<UserLineInput>(NdJson.MediaType, Csv.MediaType)
+            .WithColumns(CatalogColumns.OfUsers)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .TakesLong(LongRequest.Import);
@@ -110,23 +113,25 @@ internal static class UserEndpoints
         return TypedResults.Ok(new UserPage([.. users.Take(size).Select(UserResponse.From)], next));
     }
 
-    private static async Task<Ok<ImportResponse>> ImportAsync(
+    private static async Task<Results<Ok<ImportResponse>, ValidationProblem>> ImportAsync(
         HttpRequest request,
         UserStore store,
         CatalogImporter importer,
         CancellationToken cancellationToken
     )
     {
+        var errors = new FieldErrors();
         await using var import = await store.BeginImportAsync(cancellationToken);
-        return TypedResults.Ok(
-            await importer.RunAsync<UserLineInput, UserRow>(
-                request,
-                ListName,
-                import,
-                (errors, line) => Validate(errors, line.UserId, line),
-                cancellationToken
-            )
+        var response = await importer.RunAsync(
+            errors,
+            request,
+            ListName,
+            CatalogColumns.OfUsers,
+            import,
+            (own, line) => Validate(own, line.UserId, line),
+            cancellationToken
         );
+        return errors.Any ? errors.ToProblem() : TypedResults.Ok(response);
     }
 
     private static UserRow Validate(FieldErrors errors, string userId, UserInput input)

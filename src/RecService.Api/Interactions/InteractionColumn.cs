@@ -1,24 +1,24 @@
 using System.Text.Json;
 using Npgsql;
-using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
 
 namespace RecService.Api.Interactions;
-
-/// <summary>Takes a cell of CSV, under its header, into an interaction; what is wrong with it goes to the errors.</summary>
-internal delegate InteractionInput ReadCell(FieldErrors errors, string header, InteractionInput input, string cell);
 
 /// <summary>A column of interactions, on all ways in and out.</summary>
 /// <param name="Name">In JSON and CSV.</param>
 /// <param name="Sql">What the column of incoming rows is called in SQL, and by default that of stored ones.</param>
 /// <param name="SqlType">The type of the former.</param>
-/// <param name="ReadCell">Reads it from CSV.</param>
-internal abstract record InteractionColumn(string Name, string Sql, string SqlType, ReadCell ReadCell)
+/// <param name="Read">Takes a cell of it from a file into an interaction.</param>
+internal abstract record InteractionColumn(string Name, string Sql, string SqlType, ReadCell<InteractionInput> Read)
 {
-    /// <summary>Whether CSV must have it.</summary>
+    /// <summary>Whether files with columns must have it.</summary>
     public bool IsRequired { get; init; }
 
-    /// <summary>Whether it holds values by name, for which CSV has a column each: the name behind a dot.</summary>
-    public bool HasNames { get; init; }
+    /// <summary>Whether a parameter of an import may give all rows the same value by its plain text.</summary>
+    public bool MayBeConstant { get; init; }
+
+    /// <summary>Reads columns of the values by name that it holds; null where it holds none.</summary>
+    public ReadKey<InteractionInput>? ReadKey { get; init; }
 
     /// <summary>The column of stored rows.</summary>
     public string Stored { get; init; } = Sql;
@@ -43,11 +43,14 @@ internal abstract record InteractionColumn(string Name, string Sql, string SqlTy
     /// <summary>Takes it, as the next of a COPY, to a line of an export.</summary>
     public abstract ValueTask ExportAsync(NpgsqlBinaryExporter from, Utf8JsonWriter to, CancellationToken cancellationToken);
 
-    /// <summary>Whether a column of CSV is this one.</summary>
-    public bool Is(string header) =>
-        HasNames
-            ? header.StartsWith(Name, StringComparison.Ordinal) && header.AsSpan(Name.Length) is ['.', ..]
-            : header.Equals(Name, StringComparison.Ordinal);
+    /// <summary>It as a column of files.</summary>
+    public ImportColumn<InteractionInput> OfFiles() =>
+        new(Name, Read)
+        {
+            IsRequired = IsRequired,
+            MayBeConstant = MayBeConstant,
+            ReadKey = ReadKey,
+        };
 }
 
 /// <inheritdoc/>
@@ -55,9 +58,14 @@ internal abstract record InteractionColumn(string Name, string Sql, string SqlTy
 /// <param name="Sql"/>
 /// <param name="Type">The type of its values.</param>
 /// <param name="Of">Its value of a row.</param>
-/// <param name="ReadCell"/>
-internal sealed record InteractionColumn<T>(string Name, string Sql, ColumnType<T> Type, Func<InteractionRow, T> Of, ReadCell ReadCell)
-    : InteractionColumn(Name, Sql, Type.Sql, ReadCell)
+/// <param name="Read"/>
+internal sealed record InteractionColumn<T>(
+    string Name,
+    string Sql,
+    ColumnType<T> Type,
+    Func<InteractionRow, T> Of,
+    ReadCell<InteractionInput> Read
+) : InteractionColumn(Name, Sql, Type.Sql, Read)
 {
     public override Task WriteAsync(NpgsqlBinaryImporter importer, InteractionRow row, CancellationToken cancellationToken) =>
         Type.WriteAsync(importer, Of(row), cancellationToken);

@@ -1,6 +1,10 @@
+using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
+using Cells = RecService.Api.Http.Bulk.Cells<RecService.Api.Interactions.InteractionInput>;
+
 namespace RecService.Api.Interactions;
 
-/// <summary>The columns of interactions, from which come the statements that store and export them, the columns of CSV, and their description.</summary>
+/// <summary>The columns of interactions, from which come the statements that store and export them, and the columns of files.</summary>
 internal static class InteractionColumns
 {
     /// <summary>In the order of parameters, and of the properties in JSON.</summary>
@@ -11,7 +15,7 @@ internal static class InteractionColumns
             "interaction_id",
             ColumnTypes.Id,
             row => row.InteractionId,
-            CsvCells.Text((input, id) => input with { InteractionId = id })
+            Cells.Text((input, id) => input with { InteractionId = id })
         )
         {
             Same = null,
@@ -21,7 +25,7 @@ internal static class InteractionColumns
             "user_id",
             ColumnTypes.Id,
             row => row.UserId,
-            CsvCells.Text((input, id) => input with { UserId = id })
+            Cells.Text((input, id) => input with { UserId = id })
         )
         {
             IsRequired = true,
@@ -35,7 +39,7 @@ internal static class InteractionColumns
             "item_id",
             ColumnTypes.Id,
             row => row.ItemId,
-            CsvCells.Text((input, id) => input with { ItemId = id })
+            Cells.Text((input, id) => input with { ItemId = id })
         )
         {
             IsRequired = true,
@@ -44,23 +48,24 @@ internal static class InteractionColumns
             Same = "m.item_key",
             Exported = "m.item_id",
         },
-        new InteractionColumn<string?>("type", "type", ColumnTypes.Id, row => row.Type, CsvCells.Text((input, type) => input with { Type = type }))
+        new InteractionColumn<string?>("type", "type", ColumnTypes.Id, row => row.Type, Cells.Text((input, type) => input with { Type = type }))
         {
             IsRequired = true,
+            MayBeConstant = true,
         },
         new InteractionColumn<double?>(
             "value",
             "value",
             ColumnTypes.Number,
             row => row.Value,
-            CsvCells.Number((input, value) => input with { Value = value })
+            Cells.Number((input, value) => input with { Value = value })
         ),
         new InteractionColumn<DateTimeOffset?>(
             "occurredAt",
             "occurred_at",
             ColumnTypes.Time,
             row => row.OccurredAt,
-            CsvCells.Time((input, time) => input with { OccurredAt = time })
+            EventTime.Read
         )
         {
             Value = "coalesce(i.occurred_at, i.received_at)",
@@ -72,17 +77,17 @@ internal static class InteractionColumns
             "tags",
             ColumnTypes.Texts,
             row => row.Tags,
-            CsvCells.Texts((input, tags) => input with { Tags = tags })
+            Cells.Texts((input, tags) => input with { Tags = tags })
         ),
         new InteractionColumn<string>(
             "context",
             "context",
             ColumnTypes.Features,
             row => row.Context,
-            CsvCells.Feature(input => input.Context, (input, context) => input with { Context = context })
+            Cells.Json<Dictionary<string, AttributeValue>>((input, context) => input with { Context = context })
         )
         {
-            HasNames = true,
+            ReadKey = Cells.Feature(input => input.Context, (input, context) => input with { Context = context }),
             Exported = "i.context::text",
         },
         new InteractionColumn<string?>(
@@ -90,9 +95,12 @@ internal static class InteractionColumns
             "recommendation_id",
             ColumnTypes.Text,
             row => row.RecommendationId,
-            CsvCells.Text((input, id) => input with { RecommendationId = id })
+            Cells.Text((input, id) => input with { RecommendationId = id })
         ),
     ];
+
+    /// <summary>In files with columns.</summary>
+    public static readonly ImportColumns<InteractionInput> OfFiles = new([.. All.Select(column => column.OfFiles())]);
 
     /// <summary>Of incoming rows.</summary>
     public static readonly string Names = Joined(column => column.Sql);

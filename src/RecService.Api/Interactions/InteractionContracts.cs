@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using RecService.Api.Domain;
 using RecService.Api.Http.Bulk;
 using RecService.Api.Storage.Entities;
@@ -29,7 +30,11 @@ internal sealed record InteractionInput
     /// <summary>How much of it: the stars of a rating, the seconds of a view.</summary>
     public double? Value { get; init; }
 
-    /// <summary>When it happened (RFC 3339, with an offset); now when left out.</summary>
+    /// <summary>
+    /// When it happened; now when left out. RFC 3339 with an offset; a bare date (<c>2026-01-31</c>) is midnight UTC. A JSON number is taken too: below 1e11
+    /// it is seconds since 1970, which may have a fraction, and from 1e11 to 1e14 milliseconds.
+    /// </summary>
+    [JsonConverter(typeof(EventTimeConverter))]
     public DateTimeOffset? OccurredAt { get; init; }
 
     /// <summary>Tags of the event, up to 100 of 1 to 256 characters.</summary>

@@ -1,5 +1,4 @@
 using System.Security.Claims;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -49,13 +48,18 @@ internal static class InteractionEndpoints
             .WithSummary("Import interactions")
             .Requires(Roles.Ingest)
             .WithDescription(
-                $"NDJSON (one interaction a line) or CSV (with a header row of {CsvInteractions.Header}, in any order; tags separated by `|`; context keys as text, or as numbers in columns such as `context.hour:number`), streamed, of any size. "
-                    + "Valid lines are committed together; a broken connection stores none. "
+                $"NDJSON (one interaction a line) or CSV (with a header row of {InteractionColumns.OfFiles.Names}, in any order; tags separated by `|`; context keys as text, or as numbers in columns such as `context.hour:number`), streamed, of any size. "
+                    + ColumnParameters.Description
+                    + "`type=rating` names the column `rating` where the file has one that no other parameter names, and else the type of all rows. "
+                    + "Valid lines are committed together; a broken connection stores none. With an `Idempotency-Key`, a text of the caller's for this file, the same request sent again "
+                    + "within a day is answered as before and not counted again. "
                     + Creations
             )
-            .Accepts<InteractionInput>(NdJson.MediaType, CsvInteractions.MediaType)
+            .Accepts<InteractionInput>(NdJson.MediaType, Csv.MediaType)
+            .WithColumns(InteractionColumns.OfFiles)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
             .TakesLong(LongRequest.Import);
         interactions
             .MapGet("/export", ExportAsync)
@@ -120,10 +124,9 @@ internal static class InteractionEndpoints
             return Problems.Invalid(IdempotencyKey.HeaderName, keyProblem);
         }
 
-        using var hash = idempotencyKey is null ? null : SHA256.Create();
-        await using var content = hash is null ? request.Body : new CryptoStream(request.Body, hash, CryptoStreamMode.Read, leaveOpen: true);
-        using var body = await JsonDocument.ParseAsync(content, ApiJson.DocumentOptions, cancellationToken);
-        var key = idempotencyKey is null ? null : new IdempotencyKey(caller.Identity?.Name ?? "", idempotencyKey, hash!.Hash!);
+        using var keyed = idempotencyKey is null ? null : new KeyedBody(caller, idempotencyKey, request.Body);
+        using var body = await JsonDocument.ParseAsync(keyed?.Content ?? request.Body, ApiJson.DocumentOptions, cancellationToken);
+        var key = keyed?.Key;
         var errors = new FieldErrors();
         if (reader.Read(errors, body.RootElement) is not { } batch)
         {
@@ -153,21 +156,33 @@ internal static class InteractionEndpoints
     private static ValidationProblem AllRejected(IEnumerable<ElementError> errors) =>
         Problems.Invalid(errors.Select(error => new FieldError(BatchReader.Path(error), error.Reason)));
 
-    private static async Task<Results<Ok<InteractionImportResponse>, ValidationProblem>> ImportAsync(
+    private static async Task<Results<Ok<InteractionImportResponse>, ValidationProblem, ProblemHttpResult>> ImportAsync(
         HttpRequest request,
+        [FromHeader(Name = IdempotencyKey.HeaderName)] string? idempotencyKey,
+        ClaimsPrincipal caller,
         InteractionImporter importer,
         CancellationToken cancellationToken
     )
     {
-        // Who sends one counts on it.
-        if (request.Headers.ContainsKey(IdempotencyKey.HeaderName))
+        if (idempotencyKey is not null && IdempotencyKey.Problem(idempotencyKey) is { } keyProblem)
         {
-            return Problems.Invalid(IdempotencyKey.HeaderName, "is for batches; give the rows of an import an interactionId each");
+            return Problems.Invalid(IdempotencyKey.HeaderName, keyProblem);
         }
 
+        using var keyed = idempotencyKey is null
+            ? null
+            : new KeyedBody(caller, idempotencyKey, request.Body, $"{request.Path}{request.QueryString} {request.ContentType}");
+        request.Body = keyed?.Content ?? request.Body;
         var errors = new FieldErrors();
-        var response = await importer.RunAsync(errors, request, cancellationToken);
-        return errors.Any ? errors.ToProblem() : TypedResults.Ok(response);
+        try
+        {
+            var response = await importer.RunAsync(errors, request, keyed, cancellationToken);
+            return errors.Any ? errors.ToProblem() : TypedResults.Ok(response);
+        }
+        catch (IdempotencyKeyReusedException)
+        {
+            return KeyReused();
+        }
     }
 
     private static Task ExportAsync(

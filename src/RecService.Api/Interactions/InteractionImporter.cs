@@ -1,17 +1,17 @@
 using System.Diagnostics;
-using CsvHelper;
+using System.Text.Json;
 using Microsoft.Extensions.Options;
-using Microsoft.Net.Http.Headers;
 using Npgsql;
 using RecService.Api.Domain;
 using RecService.Api.Http;
 using RecService.Api.Http.Bulk;
+using RecService.Api.Http.Json;
 using RecService.Api.Http.Limits;
 using RecService.Api.Telemetry;
 
 namespace RecService.Api.Interactions;
 
-/// <summary>Takes NDJSON or CSV row by row from a request into the database.</summary>
+/// <summary>Takes rows of a file one by one from a request into the database.</summary>
 internal sealed class InteractionImporter(
     NpgsqlDataSource database,
     IOptions<InteractionsOptions> options,
@@ -21,23 +21,27 @@ internal sealed class InteractionImporter(
     TimeProvider clock
 )
 {
-    public async Task<InteractionImportResponse> RunAsync(FieldErrors errors, HttpRequest request, CancellationToken cancellationToken)
+    /// <summary>Imports what a request has in it, all of its valid lines together.</summary>
+    /// <param name="errors">What is wrong with the file as a whole; nothing is stored then.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="keyed">What names it when it has been read, if anything does.</param>
+    /// <param name="cancellationToken">Ends it; nothing is stored then.</param>
+    /// <exception cref="IdempotencyKeyReusedException">The key came with another body before.</exception>
+    public async Task<InteractionImportResponse> RunAsync(
+        FieldErrors errors,
+        HttpRequest request,
+        KeyedBody? keyed,
+        CancellationToken cancellationToken
+    )
     {
         using var span = Spans.Start("import interactions");
         var start = Stopwatch.GetTimestamp();
         var now = clock.GetUtcNow();
-        var isCsv =
-            MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
-            && type.MediaType.Equals(CsvInteractions.MediaType, StringComparison.OrdinalIgnoreCase);
         var rejected = new RejectedLines(load.Value.Imports.RejectedLines);
         await using var writer = await InteractionWriter.BeginAsync(database, options.Value, now, metrics, cancellationToken);
-        if (isCsv)
+        await foreach (var row in ImportRows.ReadAsync(errors, request, InteractionColumns.OfFiles, cancellationToken))
         {
-            await ReadCsvAsync(errors, request, writer, now, rejected, cancellationToken);
-        }
-        else
-        {
-            await ReadLinesAsync(request, writer, now, rejected, cancellationToken);
+            await AddAsync(row, writer, now, rejected, cancellationToken);
         }
 
         if (errors.Any)
@@ -45,75 +49,50 @@ internal sealed class InteractionImporter(
             return new(0, 0, rejected.Count, rejected.Errors, rejected.Truncated);
         }
 
+        await writer.CompleteAsync(cancellationToken);
+        var key = keyed?.Key;
+        if (key is not null && await IdempotencyKeys.ClaimAsync(writer.Connection, key, now, cancellationToken) is { } former)
+        {
+            return JsonSerializer.Deserialize<InteractionImportResponse>(former, ApiJson.Options)!;
+        }
+
         var outcome = await writer.StoreAsync(rejected.Room, cancellationToken);
-        await stillAllowed(request.HttpContext, cancellationToken);
-        await writer.CommitAsync(cancellationToken);
         foreach (var (line, finding) in outcome.Rejected)
         {
             rejected.Add(line, finding.Errors());
         }
 
         rejected.AddUnlisted(outcome.RejectedCount - outcome.Rejected.Count);
+        var response = new InteractionImportResponse(outcome.Accepted, outcome.Duplicates, rejected.Count, rejected.Errors, rejected.Truncated);
+
+        // Where nothing was stored, a corrected file may come under the same key.
+        if (key is not null && response.Accepted + response.Duplicates > 0)
+        {
+            await IdempotencyKeys.KeepAsync(writer.Connection, key, JsonSerializer.Serialize(response, ApiJson.Options), cancellationToken);
+        }
+
+        await stillAllowed(request.HttpContext, cancellationToken);
+        await writer.CommitAsync(cancellationToken);
         metrics.ImportEnded("interactions", start, outcome.Accepted, outcome.Duplicates, rejected.Count);
-        return new(outcome.Accepted, outcome.Duplicates, rejected.Count, rejected.Errors, rejected.Truncated);
-    }
-
-    private async Task ReadLinesAsync(
-        HttpRequest request,
-        InteractionWriter writer,
-        DateTimeOffset now,
-        RejectedLines rejected,
-        CancellationToken cancellationToken
-    )
-    {
-        await foreach (var line in Lines.ReadAsync(request.BodyReader, cancellationToken))
-        {
-            var errors = new FieldErrors();
-            await AddAsync(errors, line.Number, NdJson.Parse<InteractionInput>(errors, line), writer, now, rejected, cancellationToken);
-        }
-    }
-
-    private async Task ReadCsvAsync(
-        FieldErrors errors,
-        HttpRequest request,
-        InteractionWriter writer,
-        DateTimeOffset now,
-        RejectedLines rejected,
-        CancellationToken cancellationToken
-    )
-    {
-        try
-        {
-            await foreach (var row in CsvInteractions.ReadAsync(errors, request.Body, cancellationToken))
-            {
-                await AddAsync(row.Errors, row.Line, row.Interaction, writer, now, rejected, cancellationToken);
-            }
-        }
-        catch (CsvFormatException)
-        {
-            // Most likely a quotation mark that is not closed: where the next row starts is not known.
-            errors.Add("$", $"has a row longer than {Lines.MaxLength / 1024} KiB; perhaps a quotation mark is not closed");
-        }
+        return response;
     }
 
     private async Task AddAsync(
-        FieldErrors errors,
-        long line,
-        InteractionInput? input,
+        ImportRow<InteractionInput> line,
         InteractionWriter writer,
         DateTimeOffset now,
         RejectedLines rejected,
         CancellationToken cancellationToken
     )
     {
-        if (input is not null && InteractionValidation.Validate(errors, input, now) is var row && !errors.Any)
+        if (line.Value is { } input && InteractionValidation.Validate(line.Errors, input, now) is var row && !line.Errors.Any)
         {
-            await writer.AddAsync(line, row, cancellationToken);
+            await writer.AddAsync(line.Line, row, cancellationToken);
         }
         else
         {
-            metrics.CountInteractions(metrics.TypeOf(input?.Type), Outcome.Rejected, 1);
-            rejected.AddRead(line, errors.All);
+            metrics.CountInteractions(metrics.TypeOf(line.Value?.Type), Outcome.Rejected, 1);
+            rejected.AddRead(line.Line, line.Errors.All);
         }
     }
 }

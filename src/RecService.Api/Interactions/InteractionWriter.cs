@@ -228,18 +228,30 @@ internal sealed class InteractionWriter : IAsyncDisposable
         _anyIds |= row.InteractionId is not null;
     }
 
+    /// <summary>Ends the adding, which leaves the connection to others.</summary>
+    public async Task CompleteAsync(CancellationToken cancellationToken)
+    {
+        if (_importer is { } importer)
+        {
+            _importer = null;
+            await using (importer)
+            {
+                await importer.CompleteAsync(cancellationToken);
+            }
+        }
+    }
+
     /// <summary>Stores the rows added, for <see cref="CommitAsync"/> to make it last.</summary>
     /// <param name="maxRejected">How many rejected rows are to be named at most.</param>
     /// <param name="cancellationToken">Ends the waiting; nothing is stored then.</param>
     public async Task<WriteOutcome> StoreAsync(int maxRejected, CancellationToken cancellationToken)
     {
-        if (_importer is null)
+        await CompleteAsync(cancellationToken);
+        if (_rows == 0)
         {
             return new(0, 0, 0, []);
         }
 
-        await _importer.CompleteAsync(cancellationToken);
-        await _importer.DisposeAsync();
         await Connection.ExecuteUnhurriedAsync("ANALYZE incoming", cancellationToken);
         if (_rows < FewRows)
         {

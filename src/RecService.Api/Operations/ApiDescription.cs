@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using RecService.Api.Http.Bulk;
-using RecService.Api.Interactions;
 using RecService.Api.Scoring;
 
 namespace RecService.Api.Operations;
@@ -143,7 +142,7 @@ internal static class ApiDescription
             body.Schema = mediaType switch
             {
                 NdJson.MediaType => Bytes($"A JSON object a line, as `{(body.Schema as OpenApiSchemaReference)?.Reference.Id}` has it."),
-                CsvInteractions.MediaType => Bytes("A header row, then a row each."),
+                Csv.MediaType => Bytes("A header row, then a row each."),
                 "text/event-stream" => Bytes("Server-sent events."),
                 NpyWriter.MediaType or "application/octet-stream" => Bytes(),
                 _ => body.Schema,

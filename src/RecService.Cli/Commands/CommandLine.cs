@@ -28,6 +28,7 @@ internal static class CommandLine
             RankCommand.Create(streams),
             ConvertCommand.Create(streams),
             GenerateCommand.Create(streams),
+            ImportCommand.Create(streams),
             DemoCommand.Create(),
         };
         var help = root.Options.OfType<HelpOption>().Single();

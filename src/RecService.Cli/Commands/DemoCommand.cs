@@ -1,6 +1,5 @@
 using System.CommandLine;
 using RecService.Cli.Demo;
-using RecService.Cli.Service;
 
 namespace RecService.Cli.Commands;
 
@@ -8,12 +7,7 @@ internal static class DemoCommand
 {
     public static Command Create()
     {
-        var url = new Option<string>("--url") { Description = "Address of the service.", DefaultValueFactory = _ => "http://localhost:8080" };
-        var key = new Option<string?>("--key")
-        {
-            Description = "API key with the role admin; without it, that of the environment variable RECSERVICE_API_KEY.",
-            HelpName = "KEY",
-        };
+        var service = new ServiceOptions("admin");
         var movieLens = new Option<DirectoryInfo?>("--movielens")
         {
             Description = "Folder of a MovieLens data set (ratings.csv, tags.csv, movies.csv); without it, data is generated.",
@@ -37,8 +31,8 @@ internal static class DemoCommand
 
         var command = new Command("demo", "Loads data into a running service, trains, and prints what it recommends and why.")
         {
-            url,
-            key,
+            service.Url,
+            service.Key,
             movieLens,
             user,
             seed,
@@ -49,19 +43,11 @@ internal static class DemoCommand
                 var data = parsed.GetValue(movieLens) is { } folder
                     ? MovieLensData.Open(folder.FullName)
                     : GeneratedData.Create(parsed.GetValue(seed));
-                using var service = new RecServiceClient(
-                    AddressOf(parsed.GetValue(url)!),
-                    parsed.GetValue(key) ?? Environment.GetEnvironmentVariable("RECSERVICE_API_KEY")
-                );
-                await new DemoRun(service, data, new DemoOutput()).RunAsync(parsed.GetValue(user) ?? data.UserId, cancellation);
+                using var client = service.Open(parsed);
+                await new DemoRun(client, data, new DemoOutput()).RunAsync(parsed.GetValue(user) ?? data.UserId, cancellation);
                 return 0;
             }
         );
         return command;
     }
-
-    private static Uri AddressOf(string url) =>
-        Uri.TryCreate(url.EndsWith('/') ? url : url + "/", UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
-            ? address
-            : throw new CommandFailedException($"'{url}' is not an http address");
 }

@@ -14,8 +14,11 @@ internal sealed class InputFile : IDisposable
     // Else the end of a file that was cut short would pass for the end of the data.
     static InputFile() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", isEnabled: true);
 
-    private InputFile(string name, Stream content, byte[] start)
+    private readonly FileStream? _file;
+
+    private InputFile(string name, FileStream? file, Stream content, byte[] start)
     {
+        _file = file;
         Name = name;
         Content = content;
         Start = start;
@@ -30,9 +33,13 @@ internal sealed class InputFile : IDisposable
     /// <summary>The first bytes, which tell what it is.</summary>
     public byte[] Start { get; }
 
+    /// <summary>How much of it was read, as it lies on the disk; null for what comes through a pipe.</summary>
+    public double? ShareRead => _file is { CanSeek: true, Length: > 0 } ? (double)_file.Position / _file.Length : null;
+
     public static InputFile Open(string path, Stream standardInput)
     {
         var (name, file) = path == StandardInput ? ("standard input", standardInput) : (path, File.OpenRead(path));
+        var onDisk = file as FileStream;
         try
         {
             var start = Peek(ref file);
@@ -42,7 +49,7 @@ internal sealed class InputFile : IDisposable
                 start = Peek(ref file);
             }
 
-            return new(name, file, start);
+            return new(name, onDisk, file, start);
         }
         catch
         {

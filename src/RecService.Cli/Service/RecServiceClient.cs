@@ -77,6 +77,39 @@ internal sealed class RecServiceClient : IDisposable
         return await SendAsync<WriteResult>(HttpMethod.Post, path, content, cancellation);
     }
 
+    /// <summary>Sends a file, or a part of one, to an import endpoint.</summary>
+    /// <param name="path">The endpoint, with its query.</param>
+    /// <param name="body">The file.</param>
+    /// <param name="mediaType">What the file is.</param>
+    /// <param name="key">The Idempotency-Key, if it has one.</param>
+    /// <param name="cancellation">Ends it; the service may have stored it all the same.</param>
+    /// <exception cref="ServiceAwayException">It may be sent again.</exception>
+    public async Task<WriteResult> ImportAsync(string path, ReadOnlyMemory<byte> body, string mediaType, string? key, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ReadOnlyMemoryContent(body) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue(mediaType);
+        if (key is not null)
+        {
+            request.Headers.Add("Idempotency-Key", key);
+        }
+
+        try
+        {
+            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellation);
+            if (IsTemporary(response.StatusCode))
+            {
+                var after = response.Headers.RetryAfter;
+                throw new ServiceAwayException(await MessageAsync(request, response, cancellation), after?.Delta ?? after?.Date - DateTimeOffset.UtcNow);
+            }
+
+            return await ReadAsync<WriteResult>(request, response, cancellation);
+        }
+        catch (HttpRequestException failure)
+        {
+            throw new ServiceAwayException($"{Describe(request)}: {(failure.InnerException ?? failure).Message}", retryAfter: null, failure);
+        }
+    }
+
     public Task<WriteResult> AddInteractionsAsync(IReadOnlyList<InteractionLine> interactions, CancellationToken cancellation) =>
         PostAsync<WriteResult>("v1/interactions", new InteractionBatch(interactions), cancellation);
 
@@ -182,13 +215,23 @@ internal sealed class RecServiceClient : IDisposable
         }
     }
 
+    private static bool IsTemporary(HttpStatusCode status) =>
+        status
+            is HttpStatusCode.TooManyRequests
+                or HttpStatusCode.BadGateway
+                or HttpStatusCode.ServiceUnavailable
+                or HttpStatusCode.GatewayTimeout;
+
     private static async Task ThrowIfFailedAsync(HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellation)
     {
-        if (response.IsSuccessStatusCode)
+        if (!response.IsSuccessStatusCode)
         {
-            return;
+            throw new CommandFailedException(await MessageAsync(request, response, cancellation));
         }
+    }
 
+    private static async Task<string> MessageAsync(HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellation)
+    {
         var message = new StringBuilder($"{Describe(request)}: {(int)response.StatusCode} {response.ReasonPhrase}");
         if (response.Content.Headers.ContentType?.MediaType == "application/problem+json")
         {
@@ -202,7 +245,7 @@ internal sealed class RecServiceClient : IDisposable
             message.Append(problem.TraceId is null ? "" : $"\n  trace {problem.TraceId}");
         }
 
-        throw new CommandFailedException(message.ToString());
+        return message.ToString();
     }
 
     private static string Describe(HttpRequestMessage request) =>

@@ -18,6 +18,7 @@ public sealed class ImportBoundTests(ImportBoundTests.Service service) : IClassF
         ("interactions", "application/x-ndjson", "", """{"userId": "u", "itemId": "i", "type": "view"}"""),
         ("interactions", "text/csv", "userId,itemId,type\n", "u,i,view"),
         ("users", "application/x-ndjson", "", """{"userId": "u"}"""),
+        ("items", "text/csv", "itemId,available\n", "i,true"),
         ("items", "application/x-ndjson", "", """{"itemId": "i"}"""),
     ];
 
@@ -60,7 +61,12 @@ public sealed class ImportBoundTests(ImportBoundTests.Service service) : IClassF
     public async Task An_import_that_is_mostly_errors_ends_early_and_stores_nothing(int import)
     {
         var (kind, mediaType, start, line) = Imports[import];
-        var invalid = mediaType == "text/csv" ? "u,,view\n" : "{}\n";
+        var invalid = (kind, mediaType) switch
+        {
+            ("interactions", "text/csv") => "u,,view\n",
+            (_, "text/csv") => ",true\n",
+            _ => "{}\n",
+        };
         var body = start + line + "\n" + string.Concat(Enumerable.Repeat(invalid, RejectedLines + 1));
 
         var problem = await SendAsync(kind, mediaType, Encoding.UTF8.GetBytes(body), encoding: null, HttpStatusCode.BadRequest);

@@ -64,7 +64,7 @@ public sealed class QueryParameterTests(ServiceFixture service) : IClassFixture<
                     .Value.GetProperty("parameters")
                     .EnumerateArray()
                     .Where(each => each.GetProperty("in").GetString() == "query")
-                    .Select(each => each.GetProperty("name").GetString()!)
+                    .Select(each => IsObject(each) ? "tags" : each.GetProperty("name").GetString()!)
                     .ToList();
                 var query = string.Concat(names.Select(name => $"{name}=1&")) + "unheard=1";
                 var address = path.Name.Replace("{runId}", "1", StringComparison.Ordinal).Replace("{version}", "1", StringComparison.Ordinal);
@@ -89,4 +89,8 @@ public sealed class QueryParameterTests(ServiceFixture service) : IClassFixture<
 
         checkedCount.ShouldBeGreaterThan(15);
     }
+
+    /// <summary>Whether its properties are the parameters, such as the columns of imports, all of which have tags.</summary>
+    private static bool IsObject(System.Text.Json.JsonElement parameter) =>
+        parameter.GetProperty("schema").TryGetProperty("additionalProperties", out _);
 }

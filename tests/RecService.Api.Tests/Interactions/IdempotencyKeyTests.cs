@@ -100,16 +100,63 @@ public sealed class IdempotencyKeyTests(KeyedService service) : IClassFixture<Ke
             .Errors()
             .Keys.ShouldBe(["Idempotency-Key"]);
 
-    [Fact]
-    public async Task An_import_takes_none_as_it_would_not_keep_its_promise()
+    [Theory]
+    [InlineData("application/x-ndjson", """{"userId": "KEY", "itemId": "i", "type": "view"}""", "{}")]
+    [InlineData("text/csv", "userId,itemId,type\nKEY,i,view", ",i,view")]
+    public async Task An_import_sent_again_is_answered_as_before_and_not_counted_again(string mediaType, string valid, string invalid)
     {
-        using var request = Request(service.Client, "import", """{"userId": "imported", "itemId": "i", "type": "view"}""");
-        request.RequestUri = HttpClientExtensions.Address(service.Client, "/v1/interactions/import");
-        request.Content!.Headers.ContentType = new("application/x-ndjson");
+        var user = $"import of {mediaType}";
+        var body = $"{valid}\n{invalid}\n".Replace("KEY", user, StringComparison.Ordinal);
+
+        var first = await ImportAsync(user, body, mediaType, HttpStatusCode.OK);
+        var second = await ImportAsync(user, body, mediaType, HttpStatusCode.OK);
+
+        first.GetProperty("accepted").GetInt32().ShouldBe(1);
+        first.GetProperty("rejected").GetInt32().ShouldBe(1);
+        second.GetRawText().ShouldBe(first.GetRawText());
+        (await StoredAsync(user)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Imports_with_one_key_at_the_same_time_are_stored_once()
+    {
+        var body = string.Concat(Enumerable.Repeat("""{"userId": "imports-at-once", "itemId": "i", "type": "view"}""" + "\n", 500));
+
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => ImportAsync("imports at once", body, "application/x-ndjson", HttpStatusCode.OK)));
+
+        (await StoredAsync("imports-at-once")).ShouldBe(500);
+    }
+
+    [Fact]
+    public async Task Columns_are_part_of_what_a_key_of_an_import_stands_for()
+    {
+        const string body = "userId,itemId\nother-columns,i\n";
+        await ImportAsync("columns", body, "text/csv", HttpStatusCode.OK, "?type==view");
+
+        var refused = await ImportAsync("columns", body, "text/csv", HttpStatusCode.UnprocessableEntity, "?type==click");
+
+        refused.GetProperty("type").GetString().ShouldBe("/problems/idempotency-key-reused");
+        (await StoredAsync("other-columns")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task An_import_of_which_nothing_was_stored_may_be_corrected_under_its_key()
+    {
+        (await ImportAsync("corrected import", "{}", "application/x-ndjson", HttpStatusCode.OK)).GetProperty("rejected").GetInt32().ShouldBe(1);
+        await ImportAsync("corrected import", """{"userId": "corrected-import", "itemId": "i", "type": "view"}""", "application/x-ndjson", HttpStatusCode.OK);
+
+        (await StoredAsync("corrected-import")).ShouldBe(1);
+    }
+
+    private async Task<JsonElement> ImportAsync(string key, string body, string mediaType, HttpStatusCode expected, string query = "")
+    {
+        using var request = Request(service.Client, key, body);
+        request.RequestUri = HttpClientExtensions.Address(service.Client, $"/v1/interactions/import{query}");
+        request.Content!.Headers.ContentType = new(mediaType);
         using var answer = await service.Client.SendAsync(request);
-        answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
-        JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.Errors().Keys.ShouldBe(["Idempotency-Key"]);
-        (await StoredAsync("imported")).ShouldBe(0);
+        var text = await answer.Content.ReadAsStringAsync();
+        answer.StatusCode.ShouldBe(expected, text);
+        return JsonDocument.Parse(text).RootElement;
     }
 
     private static string Body(string user, int count, params string[] more) =>

@@ -53,7 +53,7 @@ internal static class LateInteractions
                     '\n',
                     all.Select(row => $"{row.UserId},{row.ItemId},{row.InteractionId},{row.Type}").Prepend("userId,itemId,interactionId,type")
                 ),
-                CsvInteractions.MediaType
+                Csv.MediaType
             ),
             _ => await client.PostJsonAsync("/v1/interactions", new { interactions = all }),
         };

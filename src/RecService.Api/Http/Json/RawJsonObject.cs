@@ -10,6 +10,8 @@ namespace RecService.Api.Http.Json;
 internal readonly record struct RawJsonObject(string Text)
 {
     public const int MaxBytes = 16 * 1024;
+
+    public static readonly string TooLong = $"is longer than {MaxBytes / 1024} KiB";
 }
 
 internal sealed class RawJsonObjectConverter : JsonConverter<RawJsonObject>
@@ -25,7 +27,7 @@ internal sealed class RawJsonObjectConverter : JsonConverter<RawJsonObject>
         Check(document.RootElement);
         var text = document.RootElement.GetRawText();
         return Encoding.UTF8.GetByteCount(text) > RawJsonObject.MaxBytes
-            ? throw new JsonValueException($"is longer than {RawJsonObject.MaxBytes / 1024} KiB")
+            ? throw new JsonValueException(RawJsonObject.TooLong)
             : new(text);
     }
 

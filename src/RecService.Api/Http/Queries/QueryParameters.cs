@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.Metadata;
 using RecService.Api.Domain;
+using RecService.Api.Http.Bulk;
 using RecService.Api.Http.Errors;
 
 namespace RecService.Api.Http.Queries;
@@ -27,10 +28,11 @@ internal static class QueryParameters
                 }
 
                 var declared = Declared(endpoint);
+                var columns = endpoint.Metadata.GetMetadata<TakesColumns>();
                 var errors = new FieldErrors();
                 foreach (var (name, values) in query)
                 {
-                    if (!declared.TryGetValue(name, out var repeats))
+                    if (!declared.TryGetValue(name, out var repeats) && columns?.Takes(name, out repeats) != true)
                     {
                         errors.Add(name, Unknown);
                     }
