@@ -68,29 +68,10 @@ internal static class RecommendationEndpoints
         CancellationToken cancellationToken
     )
     {
-        var errors = new FieldErrors();
-        var count = request.Count ?? RequestValidation.DefaultCount;
-        RequestValidation.Count(errors, count);
-        RequestValidation.Id(errors, "userId", request.UserId);
-        RequestValidation.Include(errors, request.Include);
-        var context = RequestValidation.Context(errors, "", request.Context, request.Tags);
-        var filter = CandidateFilter.Compile(errors, "filter.", request.Filter);
-        var seen = services.SeenRules.Compile(errors, "filter.", request.Filter);
-        RecentItems.Check(errors, request.RecentItems, request.HistoryMode);
-        var snapshot = services.Publisher.Current;
-        var history = snapshot.Model?.Model.History;
-        errors.Check("recentItems", RecentItems.TooMany(request.RecentItems, history));
-        if (errors.Any)
-        {
-            return errors.ToProblem();
-        }
-
-        var recent = await RecentItems.FindAsync(snapshot, request.RecentItems, request.HistoryMode, services.Store, cancellationToken);
-        var user = request.UserId is null
-            ? null
-            : await services.Store.FindUserAsync(request.UserId, seen, recent.Replaces ? null : history, cancellationToken);
-        var allowed = filter.Without([.. user?.LeftOutItems ?? [], .. request.Filter?.ExcludeSeen ?? true ? recent.SeenKeys : []]);
-        return TypedResults.Ok(await RankAsync(services, snapshot, user, context, recent, allowed, count, request.Include, cancellationToken));
+        var (errors, snapshot) = (new FieldErrors(), services.Publisher.Current);
+        return CheckedRequest.Check(errors, request, services.SeenRules, snapshot.Model?.Model.History) is { } asked
+            ? TypedResults.Ok((await Recommendations.AnswerAsync(services, snapshot, [asked], cancellationToken))[0])
+            : errors.ToProblem();
     }
 
     private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> NextAsync(
@@ -108,46 +89,23 @@ internal static class RecommendationEndpoints
         }
 
         var snapshot = services.Publisher.Current;
-        var recent = await RecentItems.FindAsync(snapshot, [new(itemId.Value)], mode: null, services.Store, cancellationToken);
+        var recent = (await RecentItems.FindAsync(snapshot, [([new(itemId.Value)], null)], services.Store, cancellationToken))[0];
         if (recent.Unknown.Count > 0)
         {
             return Problems.NotFound("item", itemId.Value);
         }
 
         var filter = (await complete(services.Store, cancellationToken)).Without([.. recent.SeenKeys]);
-        return TypedResults.Ok(
-            await RankAsync(services, snapshot, user: null, EntityFeatures.None, recent, filter, query.HowMany, include: null, cancellationToken)
+        var subject = new Recommendations.Subject(
+            User: null,
+            EntityFeatures.None,
+            recent,
+            filter,
+            query.HowMany,
+            Include: null,
+            IsOfUser: query.UserId is not null
         );
-    }
-
-    private static async Task<RecommendationResponse> RankAsync(
-        RankingServices services,
-        Snapshot snapshot,
-        StoredUser? user,
-        EntityFeatures context,
-        RecentItems recent,
-        CandidateFilter filter,
-        int count,
-        string[]? include,
-        CancellationToken cancellationToken
-    )
-    {
-        var (store, now) = (services.Store, services.Clock.GetUtcNow());
-        var events = recent.After(user?.History ?? [], snapshot.Model?.Model.History, now);
-        var pooling = await RequestPooling.CreateAsync(snapshot, snapshot.Model, events, store, now, cancellationToken);
-        var ranking = RecommendationSources.Rank(snapshot, new(user?.Features, context, pooling.Pool(events)));
-        var top = await services.Recommender.TopAsync(ranking, filter, count, cancellationToken);
-        services.Metrics.Recommended(ranking.Source);
-        return new(
-            Guid.CreateVersion7().ToString(),
-            ranking.Model?.Version,
-            ranking.Source,
-            [.. top.Select(candidate => RecommendedItem.From(candidate, ranking.Details(candidate.Ranked, include)))],
-            store.Missing,
-            ranking.Personalization,
-            store.KnowsUsers ? user is not null : null,
-            recent.Unknown
-        );
+        return TypedResults.Ok((await Recommendations.RankAsync(services, snapshot, [subject], cancellationToken))[0]);
     }
 
     private static async Task<Results<Ok<PopularItemsResponse>, ValidationProblem>> PopularAsync(
