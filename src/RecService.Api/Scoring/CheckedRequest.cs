@@ -10,8 +10,20 @@ namespace RecService.Api.Scoring;
 /// <param name="Context">The circumstances.</param>
 /// <param name="Filter">Which items are allowed, but for what the user has seen.</param>
 /// <param name="Seen">Which items count as seen.</param>
-internal sealed record CheckedRequest(RecommendationRequest Request, int Count, EntityFeatures Context, CandidateFilter Filter, SeenRule Seen)
+/// <param name="Served">What former pages have shown.</param>
+internal sealed record CheckedRequest(
+    RecommendationRequest Request,
+    int Count,
+    EntityFeatures Context,
+    CandidateFilter Filter,
+    SeenRule Seen,
+    ServedItems Served
+)
 {
+    /// <summary>Whether the pages before were ranked as this one will be.</summary>
+    public bool GoesOnBy(long? modelVersion) => ReferenceEquals(Served, ServedItems.None) || Served.ModelVersion == modelVersion;
+
+
     /// <summary>The request, if it adds no error.</summary>
     /// <param name="errors">Takes what is wrong with it.</param>
     /// <param name="request">The request.</param>
@@ -28,6 +40,8 @@ internal sealed record CheckedRequest(RecommendationRequest Request, int Count, 
         var seen = seenRules.Compile(errors, "filter.", request.Filter);
         RecentItems.Check(errors, request.RecentItems, request.HistoryMode);
         errors.Check("recentItems", RecentItems.TooMany(request.RecentItems, history));
-        return errors.Any ? null : new(request, count, context, filter, seen);
+        var served = request.Page is null ? ServedItems.None : ServedItems.Read(request.Page, request.UserId);
+        errors.Check("page", served is null ? ServedItems.NotOurs : null);
+        return errors.Any ? null : new(request, Math.Min(count, ServedItems.Deepest - served!.ItemKeys.Count), context, filter, seen, served);
     }
 }

@@ -58,14 +58,15 @@ internal static class RecommendationBatchEndpoint
         {
             var own = new FieldErrors();
             var request = JsonElements.Read<RecommendationRequest>(own, element);
-            if (request is not null && CheckedRequest.Check(own, request, services.SeenRules, history) is { } valid)
+            var valid = request is null ? null : CheckedRequest.Check(own, request, services.SeenRules, history);
+            if (valid?.GoesOnBy(snapshot.Model?.Version) == true)
             {
                 asked.Add(valid);
                 places.Add(place);
             }
             else
             {
-                answers[place] = new(request?.UserId, Recommendation: null, own.ToProblem().ProblemDetails);
+                answers[place] = new(request?.UserId, Recommendation: null, valid is null ? own.ToProblem().ProblemDetails : ModelProblems.PageGone());
             }
         }
 

@@ -22,8 +22,11 @@ internal static class RecommendationEndpoints
             .WithDescription(
                 "Ranks the catalogue for a user and the circumstances. Before the first model the ranking is by popularity, and `source` says so. "
                     + "By a model with histories, what was posted a moment ago counts, and `recentItems` of the request as well. "
-                    + "While the database is away, the snapshot answers, and `degraded` says what it could not know."
-            );
+                    + "While the database is away, the snapshot answers, and `degraded` says what it could not know. "
+                    + $"`nextPage`, sent back as `page`, goes on with the list, {ServedItems.Deepest:N0} items deep: by what counts then, such as what the user has done meanwhile, without the items that "
+                    + "the former pages showed, and by the same model only. With everything as it was, the pages are one list."
+            )
+            .ProducesProblem(StatusCodes.Status410Gone);
         routes
             .MapGet("/v1/recommendations/popular", PopularAsync)
             .WithTags("Scoring")
@@ -62,16 +65,21 @@ internal static class RecommendationEndpoints
         return routes;
     }
 
-    private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem>> RecommendAsync(
+    private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> RecommendAsync(
         RecommendationRequest request,
         [AsParameters] RankingServices services,
         CancellationToken cancellationToken
     )
     {
         var (errors, snapshot) = (new FieldErrors(), services.Publisher.Current);
-        return CheckedRequest.Check(errors, request, services.SeenRules, snapshot.Model?.Model.History) is { } asked
+        if (CheckedRequest.Check(errors, request, services.SeenRules, snapshot.Model?.Model.History) is not { } asked)
+        {
+            return errors.ToProblem();
+        }
+
+        return asked.GoesOnBy(snapshot.Model?.Version)
             ? TypedResults.Ok((await Recommendations.AnswerAsync(services, snapshot, [asked], cancellationToken))[0])
-            : errors.ToProblem();
+            : TypedResults.Problem(ModelProblems.PageGone());
     }
 
     private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> NextAsync(
@@ -103,7 +111,8 @@ internal static class RecommendationEndpoints
             filter,
             query.HowMany,
             Include: null,
-            IsOfUser: query.UserId is not null
+            query.UserId,
+            Served: null
         );
         return TypedResults.Ok((await Recommendations.RankAsync(services, snapshot, [subject], cancellationToken))[0]);
     }

@@ -30,11 +30,16 @@ internal static class Recommendations
                         asked.Context,
                         recent[i],
                         asked.Filter.Without(
-                            [.. users[i]?.LeftOutItems ?? [], .. asked.Request.Filter?.ExcludeSeen ?? true ? recent[i].SeenKeys : []]
+                            [
+                                .. users[i]?.LeftOutItems ?? [],
+                                .. asked.Request.Filter?.ExcludeSeen ?? true ? recent[i].SeenKeys : [],
+                                .. asked.Served.ItemKeys,
+                            ]
                         ),
                         asked.Count,
                         asked.Request.Include,
-                        asked.Request.UserId is not null
+                        asked.Request.UserId,
+                        asked.Served
                     )
             ),
         ];
@@ -69,21 +74,33 @@ internal static class Recommendations
         for (var i = 0; i < answers.Length; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var (subject, ranking) = (subjects[i], rankings[i]);
-            services.Metrics.Recommended(ranking.Source);
-            answers[i] = new(
-                Guid.CreateVersion7().ToString(),
-                ranking.Model?.Version,
-                ranking.Source,
-                [.. top[i].Select(candidate => RecommendedItem.From(candidate, ranking.Details(candidate.Ranked, subject.Include)))],
-                store.MissingOf(subject.IsOfUser, history: !subject.Recent.Replaces),
-                ranking.Personalization,
-                !subject.IsOfUser || store.KnowsUsers ? subject.User is not null : null,
-                subject.Recent.Unknown
-            );
+            services.Metrics.Recommended(rankings[i].Source);
+            answers[i] = Answer(subjects[i], rankings[i], top[i], store);
         }
 
         return answers;
+    }
+
+    private static RecommendationResponse Answer(Subject subject, Ranking ranking, IReadOnlyList<Candidate> top, StoreReader store)
+    {
+        var before = subject.Served?.ItemKeys.Count ?? 0;
+        return new(
+            Guid.CreateVersion7().ToString(),
+            ranking.Model?.Version,
+            ranking.Source,
+            [
+                .. top.Select(candidate =>
+                    RecommendedItem.From(candidate with { Rank = before + candidate.Rank }, ranking.Details(candidate.Ranked, subject.Include))
+                ),
+            ],
+            store.MissingOf(subject.UserId is not null, history: !subject.Recent.Replaces),
+            ranking.Personalization,
+            subject.UserId is null || store.KnowsUsers ? subject.User is not null : null,
+            subject.Recent.Unknown,
+            top.Count < subject.Count
+                ? null
+                : subject.Served?.After(ranking.Model?.Version, subject.UserId, top.Select(candidate => candidate.Item.ItemKey))
+        );
     }
 
     /// <summary>The user of each request; null without one, or of an id that nobody has named.</summary>
@@ -117,7 +134,8 @@ internal static class Recommendations
     /// <param name="Filter">The items that are allowed.</param>
     /// <param name="Count">How many items.</param>
     /// <param name="Include">What to tell of each in addition.</param>
-    /// <param name="IsOfUser">Whether a user was asked for, known or not.</param>
+    /// <param name="UserId">The user that was asked for, known or not.</param>
+    /// <param name="Served">What former pages have shown; null of a list that has no pages.</param>
     internal sealed record Subject(
         StoredUser? User,
         EntityFeatures Context,
@@ -125,6 +143,7 @@ internal static class Recommendations
         CandidateFilter Filter,
         int Count,
         string[]? Include,
-        bool IsOfUser
+        string? UserId,
+        ServedItems? Served
     );
 }
