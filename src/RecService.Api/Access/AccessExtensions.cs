@@ -20,6 +20,8 @@ internal static class AccessExtensions
         services.AddSingleton<KnownKeys>();
         services.AddHostedService(provider => provider.GetRequiredService<KnownKeys>());
         services.AddSingleton<StillAllowed>(provider => provider.GetRequiredService<KnownKeys>().EnsureAsync);
+        services.AddSingleton<RateLimits>();
+        services.AddSingleton<ChargeKey>(provider => provider.GetRequiredService<RateLimits>().Charge);
         services
             .AddAuthentication(ApiKeyHandler.SchemeName)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, configureOptions: null);
@@ -39,9 +41,7 @@ internal static class AccessExtensions
         }
 
         services.AddRateLimiter(_ => { });
-        services
-            .AddOptions<RateLimiterOptions>()
-            .Configure<IOptions<AccessOptions>>((limiter, access) => RateLimits.Configure(limiter, access.Value));
+        services.AddOptions<RateLimiterOptions>().Configure<RateLimits>((limiter, limits) => limits.Configure(limiter));
         return builder;
     }
 

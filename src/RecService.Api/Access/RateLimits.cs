@@ -3,27 +3,55 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.Extensions.Options;
+using RecService.Api.Http;
 using RecService.Api.Http.Errors;
 
 namespace RecService.Api.Access;
 
 /// <summary>How many requests one key may make, and one address without a valid key.</summary>
-internal static class RateLimits
+internal sealed class RateLimits : IDisposable
 {
-    public static void Configure(RateLimiterOptions limiter, AccessOptions access)
+    private readonly AccessOptions _access;
+    private readonly PartitionedRateLimiter<HttpContext> _limiter;
+
+    public RateLimits(IOptions<AccessOptions> access)
     {
-        limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
+        _access = access.Value;
+        _limiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
             context.User.Identity is { IsAuthenticated: true, Name: { } prefix }
-                ? Partition($"key {prefix}", access.KeyLimit)
-                : Partition($"address {Network(context.Connection.RemoteIpAddress)}", access.AnonymousLimit)
+                ? Partition($"key {prefix}", _access.KeyLimit)
+                : Partition($"address {Network(context.Connection.RemoteIpAddress)}", _access.AnonymousLimit)
         );
+    }
+
+    public void Configure(RateLimiterOptions limiter)
+    {
+        limiter.GlobalLimiter = _limiter;
         limiter.OnRejected = (rejected, _) =>
         {
-            var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? Math.Max(1, Math.Ceiling(after.TotalSeconds)) : 1;
-            rejected.HttpContext.Response.Headers.RetryAfter = wait.ToString(CultureInfo.InvariantCulture);
+            rejected.HttpContext.Response.Headers.RetryAfter = WaitOf(rejected.Lease).TotalSeconds.ToString(CultureInfo.InvariantCulture);
             return new(Problems.TooMany().ExecuteAsync(rejected.HttpContext));
         };
     }
+
+    /// <summary>Does what <see cref="ChargeKey"/> says; the request itself has been counted as one.</summary>
+    public TimeSpan? Charge(HttpContext context, int requests)
+    {
+        var more = Math.Min(requests, _access.KeyLimit.Burst) - 1;
+        if (more <= 0)
+        {
+            return null;
+        }
+
+        using var lease = _limiter.AttemptAcquire(context, more);
+        return lease.IsAcquired ? null : WaitOf(lease);
+    }
+
+    public void Dispose() => _limiter.Dispose();
+
+    private static TimeSpan WaitOf(RateLimitLease lease) =>
+        TimeSpan.FromSeconds(lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? Math.Max(1, Math.Ceiling(after.TotalSeconds)) : 1);
 
     // A period for each token, so that Retry-After is exact; the limiter hands out as many as periods have passed.
     private static RateLimitPartition<string> Partition(string name, RateLimit limit) =>

@@ -26,7 +26,7 @@ internal sealed class BatchReader(ServiceMetrics metrics, TimeProvider clock)
     /// <summary>The batch of a body; null, with errors, when the body is none.</summary>
     public Batch? Read(FieldErrors errors, JsonElement body)
     {
-        if (List(errors, body) is not { } list)
+        if (JsonElements.List(errors, body, ListName, InteractionBatchRequest.MaxCount) is not { } list)
         {
             return null;
         }
@@ -38,7 +38,7 @@ internal sealed class BatchReader(ServiceMetrics metrics, TimeProvider clock)
         foreach (var (index, element) in list.EnumerateArray().Index())
         {
             var own = new FieldErrors();
-            var input = Element(own, element);
+            var input = JsonElements.Read<InteractionInput>(own, element);
             if (input is not null && InteractionValidation.Validate(own, input, now) is var row && !own.Any)
             {
                 rows.Add((index, row));
@@ -58,74 +58,5 @@ internal sealed class BatchReader(ServiceMetrics metrics, TimeProvider clock)
     {
         var element = string.Create(CultureInfo.InvariantCulture, $"{ListName}[{error.Index}]");
         return error.Field is "$" ? element : $"{element}.{error.Field}";
-    }
-
-    private static JsonElement? List(FieldErrors errors, JsonElement body)
-    {
-        if (body.ValueKind != JsonValueKind.Object)
-        {
-            errors.Add("$", "must be an object");
-            return null;
-        }
-
-        JsonElement? list = null;
-        try
-        {
-            foreach (var property in body.EnumerateObject())
-            {
-                if (!property.NameEquals(ListName))
-                {
-                    errors.Add(property.Name, "is not a known field");
-                }
-                else if (list is not null)
-                {
-                    errors.Add(ListName, "is given twice");
-                }
-                else
-                {
-                    list = property.Value;
-                }
-            }
-        }
-        catch (InvalidOperationException)
-        {
-            // What the parser throws for a name with a lone surrogate or bytes that are not UTF-8.
-            errors.Add("$", "has a name that is no valid Unicode text");
-            return null;
-        }
-
-        if (list is not { } value)
-        {
-            errors.Add(ListName, "is required");
-        }
-        else if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() is 0 or > InteractionBatchRequest.MaxCount)
-        {
-            errors.Add(
-                ListName,
-                string.Create(CultureInfo.InvariantCulture, $"must be an array of 1 to {InteractionBatchRequest.MaxCount} interactions")
-            );
-        }
-
-        return errors.Any ? null : list;
-    }
-
-    private static InteractionInput? Element(FieldErrors errors, JsonElement element)
-    {
-        try
-        {
-            if (element.Deserialize<InteractionInput>(ApiJson.Options) is { } input)
-            {
-                return input;
-            }
-
-            errors.Add("$", "must be an object");
-        }
-        catch (JsonException exception)
-        {
-            var (field, reason) = JsonError.Describe(exception);
-            errors.Add(field, reason);
-        }
-
-        return null;
     }
 }

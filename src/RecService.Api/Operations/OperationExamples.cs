@@ -58,6 +58,7 @@ internal static class OperationExamples
             [],
             $$$"""{"userId": "{{{User}}}", "context": {"device": "phone"}, "count": 5, "filter": {"excludeSeen": true}, "include": ["explanation"]}"""
         ),
+        ["recommendBatch"] = new([], $$$"""{"requests": [{"userId": "{{{User}}}", "count": 5}, {"userId": "user-0002", "count": 5}]}"""),
         ["listPopularItems"] = new([new("count", 5), new("since", "2026-01-01T00:00:00Z"), new("userId", User)]),
         ["listSimilarItems"] = new([new("itemId", Item), new("count", 5), new("userId", User)]),
         ["listNextItems"] = new([new("itemId", Item), new("count", 5), new("userId", User)]),
@@ -97,6 +98,7 @@ internal static class OperationExamples
         ["importInteractions"] = ("$", "does not decompress by its Content-Encoding"),
         ["deleteInteractions"] = ("$", "must name at least one of userId, itemId, type, from and to"),
         ["recommend"] = ("count", $"must be from 1 to {RequestValidation.MaximumCount}"),
+        ["recommendBatch"] = ("requests", $"must be an array of 1 to {RecommendationBatchRequest.MaxCount} requests"),
         ["scoreItems"] = ("itemIds", "must name at least one candidate"),
         ["crossFeatures"] = ("rows[0].context.device", AttributeValueConverter.Allowed),
         ["createApiKey"] = ("roles[0]", $"must be one of {string.Join(", ", Roles.All)}"),

@@ -104,6 +104,7 @@ internal static class ProblemDescription
             "404" => Unknown(operation).ProblemDetails,
             "409" => Conflict(operation).ProblemDetails,
             "410" when Takes(operation, "version") => Models.ModelProblems.Gone(UnknownNumber).ProblemDetails,
+            "410" when operation.OperationId == "recommend" => Scoring.ModelProblems.PageGone(),
             "410" => Scoring.ModelProblems.Gone(UnknownNumber).ProblemDetails,
             "413" => Problems.TooLarge().ProblemDetails,
             "415" => Problems.UnknownMediaType().ProblemDetails,

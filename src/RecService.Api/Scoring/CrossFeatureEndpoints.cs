@@ -15,7 +15,6 @@ internal static class CrossFeatureEndpoints
     private const string CrossPart = "cross";
     private const string PooledPart = "pooled";
     private const int MaximumJsonNumbers = 4_000_000;
-    private const int MaximumHistoryEvents = 2_000_000;
 
     public static IEndpointRouteBuilder MapCrossFeatureEndpoints(this IEndpointRouteBuilder routes)
     {
@@ -68,12 +67,9 @@ internal static class CrossFeatureEndpoints
         }
 
         var users = request.Rows.Select(row => row.UserId).OfType<string>().Distinct(StringComparer.Ordinal).Count();
-        if (model.Model.History is { } history && (long)users * history.Length > MaximumHistoryEvents)
+        if (StoreReader.TooManyHistories(users, model.Model.History) is { } reason)
         {
-            return Problems.Invalid(
-                "rows",
-                $"must name at most {MaximumHistoryEvents / history.Length} users, as up to {history.Length} interactions are read of each"
-            );
+            return Problems.Invalid("rows", reason);
         }
 
         var rows = await JoinedRows.CreateAsync(snapshot, model, request.Rows, contexts, store, clock.GetUtcNow(), cancellationToken);

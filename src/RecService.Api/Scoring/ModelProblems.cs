@@ -21,6 +21,16 @@ internal static class ModelProblems
             "/problems/model-gone"
         );
 
+    public static HttpValidationProblemDetails PageGone() =>
+        Problems.OfField(
+            StatusCodes.Status410Gone,
+            "page",
+            "goes on with a list by another model than is served now",
+            "Another model is served since the pages before; begin with the first page again.",
+            "The list that the page goes on with is gone.",
+            "/problems/page-gone"
+        );
+
     public static ProblemHttpResult NotAvailable(ModelAvailability availability, long? version) =>
         availability switch
         {

@@ -65,27 +65,39 @@ internal sealed record RecentItems(RecentItem[] Items, long[] Keys, IReadOnlyLis
     public static string? TooMany(RecentItem[]? items, HistorySettings? history) =>
         history is not null && items?.Length > history.Length ? $"must hold at most {history.Length} items, the length of the model's histories" : null;
 
-    /// <summary>Looks up the items, in the snapshot and then in the store.</summary>
-    public static async Task<RecentItems> FindAsync(
+    /// <summary>Looks up the items of requests with their modes, in the snapshot and then in the store.</summary>
+    public static async Task<RecentItems[]> FindAsync(
         Snapshot snapshot,
-        RecentItem[]? items,
-        string? mode,
+        IReadOnlyList<(RecentItem[]? Items, string? Mode)> requests,
         StoreReader store,
         CancellationToken cancellationToken
     )
     {
-        items ??= [];
-        string[] ids = [.. items.Select(item => item.ItemId!).Distinct(StringComparer.Ordinal)];
-        string[] missing = [.. ids.Where(id => snapshot.Catalog.IndexOf(id) is null)];
+        string[] missing =
+        [
+            .. requests
+                .SelectMany(request => request.Items ?? [])
+                .Select(item => item.ItemId)
+                .Where(id => snapshot.Catalog.IndexOf(id) is null)
+                .Distinct(StringComparer.Ordinal),
+        ];
         var stored = missing.Length == 0 ? [] : await store.FindItemKeysAsync(missing, cancellationToken);
         long KeyOf(string id) =>
             snapshot.Catalog.IndexOf(id) is { } index ? snapshot.Catalog.Items[index].ItemKey : stored.GetValueOrDefault(id, -1);
-        return new(
-            items,
-            [.. items.Select(item => KeyOf(item.ItemId!))],
-            [.. missing.Where(id => !stored.ContainsKey(id))],
-            string.Equals(mode, Replace, StringComparison.Ordinal)
-        );
+        return
+        [
+            .. requests.Select(request =>
+            {
+                var items = request.Items ?? [];
+                long[] keys = [.. items.Select(item => KeyOf(item.ItemId))];
+                return new RecentItems(
+                    items,
+                    keys,
+                    [.. items.Where((_, i) => keys[i] < 0).Select(item => item.ItemId).Distinct(StringComparer.Ordinal)],
+                    string.Equals(request.Mode, Replace, StringComparison.Ordinal)
+                );
+            }),
+        ];
     }
 
     /// <summary>What is stored of a user and what the request says, in the order of time, as a model weighs it.</summary>

@@ -14,6 +14,7 @@ namespace RecService.Api.Scoring;
 /// <param name="RecentItems">What was done just now, the newest last, such as in the session of a visitor without a name; at most as many as the
 /// model's histories are long. They count as seen.</param>
 /// <param name="HistoryMode">Whether <c>recentItems</c> <c>extend</c> what is stored of the user, as when absent, or <c>replace</c> it.</param>
+/// <param name="Page">The <c>nextPage</c> of an answer to the same user, for the items that come next; the first page when absent.</param>
 internal sealed record RecommendationRequest(
     string? UserId = null,
     Dictionary<string, AttributeValue>? Context = null,
@@ -22,7 +23,8 @@ internal sealed record RecommendationRequest(
     ItemFilter? Filter = null,
     [property: AllowedValues(ScoreDetails.ExplanationPart, ScoreDetails.CrossVectorPart)] string[]? Include = null,
     RecentItem[]? RecentItems = null,
-    [property: AllowedValues(Scoring.RecentItems.Extend, Scoring.RecentItems.Replace)] string? HistoryMode = null
+    [property: AllowedValues(Scoring.RecentItems.Extend, Scoring.RecentItems.Replace)] string? HistoryMode = null,
+    string? Page = null
 );
 
 /// <summary>Something that was done just now.</summary>
@@ -66,6 +68,8 @@ internal sealed record ItemFilter(
 /// user; <c>context</c>, the circumstances alone; or <c>none</c> of them.</param>
 /// <param name="UserKnown">Whether the user is known; null while the database is away.</param>
 /// <param name="UnknownItems">The ids of recent items that are not known, and do not count.</param>
+/// <param name="NextPage">To be sent as <c>page</c> for the items that come next; null when there are no more, after 1,000 items, and of
+/// <c>listNextItems</c>.</param>
 internal sealed record RecommendationResponse(
     string RecommendationId,
     long? ModelVersion,
@@ -74,11 +78,12 @@ internal sealed record RecommendationResponse(
     IReadOnlyList<string> Degraded,
     [property: AllowedValues(RequestRow.ByHistory, RequestRow.ByAttributes, RequestRow.ByContext, RequestRow.ByNothing)] string Personalization,
     bool? UserKnown,
-    IReadOnlyList<string> UnknownItems
+    IReadOnlyList<string> UnknownItems,
+    string? NextPage
 );
 
 /// <summary>A recommended item.</summary>
-/// <param name="Rank">From 1.</param>
+/// <param name="Rank">From 1 on the first page, and on from page to page.</param>
 /// <param name="ItemId">The item.</param>
 /// <param name="Score">The model's score before the link function; the number of users when popularity ranks.</param>
 /// <param name="Prediction">The probability, or the rating clipped to the range seen in training; null when popularity ranks, and of objective

@@ -22,8 +22,11 @@ internal static class RecommendationEndpoints
             .WithDescription(
                 "Ranks the catalogue for a user and the circumstances. Before the first model the ranking is by popularity, and `source` says so. "
                     + "By a model with histories, what was posted a moment ago counts, and `recentItems` of the request as well. "
-                    + "While the database is away, the snapshot answers, and `degraded` says what it could not know."
-            );
+                    + "While the database is away, the snapshot answers, and `degraded` says what it could not know. "
+                    + $"`nextPage`, sent back as `page`, goes on with the list, {ServedItems.Deepest:N0} items deep: by what counts then, such as what the user has done meanwhile, without the items that "
+                    + "the former pages showed, and by the same model only. With everything as it was, the pages are one list."
+            )
+            .ProducesProblem(StatusCodes.Status410Gone);
         routes
             .MapGet("/v1/recommendations/popular", PopularAsync)
             .WithTags("Scoring")
@@ -62,35 +65,21 @@ internal static class RecommendationEndpoints
         return routes;
     }
 
-    private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem>> RecommendAsync(
+    private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> RecommendAsync(
         RecommendationRequest request,
         [AsParameters] RankingServices services,
         CancellationToken cancellationToken
     )
     {
-        var errors = new FieldErrors();
-        var count = request.Count ?? RequestValidation.DefaultCount;
-        RequestValidation.Count(errors, count);
-        RequestValidation.Id(errors, "userId", request.UserId);
-        RequestValidation.Include(errors, request.Include);
-        var context = RequestValidation.Context(errors, "", request.Context, request.Tags);
-        var filter = CandidateFilter.Compile(errors, "filter.", request.Filter);
-        var seen = services.SeenRules.Compile(errors, "filter.", request.Filter);
-        RecentItems.Check(errors, request.RecentItems, request.HistoryMode);
-        var snapshot = services.Publisher.Current;
-        var history = snapshot.Model?.Model.History;
-        errors.Check("recentItems", RecentItems.TooMany(request.RecentItems, history));
-        if (errors.Any)
+        var (errors, snapshot) = (new FieldErrors(), services.Publisher.Current);
+        if (CheckedRequest.Check(errors, request, services.SeenRules, snapshot.Model?.Model.History) is not { } asked)
         {
             return errors.ToProblem();
         }
 
-        var recent = await RecentItems.FindAsync(snapshot, request.RecentItems, request.HistoryMode, services.Store, cancellationToken);
-        var user = request.UserId is null
-            ? null
-            : await services.Store.FindUserAsync(request.UserId, seen, recent.Replaces ? null : history, cancellationToken);
-        var allowed = filter.Without([.. user?.LeftOutItems ?? [], .. request.Filter?.ExcludeSeen ?? true ? recent.SeenKeys : []]);
-        return TypedResults.Ok(await RankAsync(services, snapshot, user, context, recent, allowed, count, request.Include, cancellationToken));
+        return asked.GoesOnBy(snapshot.Model?.Version)
+            ? TypedResults.Ok((await Recommendations.AnswerAsync(services, snapshot, [asked], cancellationToken))[0])
+            : TypedResults.Problem(ModelProblems.PageGone());
     }
 
     private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> NextAsync(
@@ -108,46 +97,24 @@ internal static class RecommendationEndpoints
         }
 
         var snapshot = services.Publisher.Current;
-        var recent = await RecentItems.FindAsync(snapshot, [new(itemId.Value)], mode: null, services.Store, cancellationToken);
+        var recent = (await RecentItems.FindAsync(snapshot, [([new(itemId.Value)], null)], services.Store, cancellationToken))[0];
         if (recent.Unknown.Count > 0)
         {
             return Problems.NotFound("item", itemId.Value);
         }
 
         var filter = (await complete(services.Store, cancellationToken)).Without([.. recent.SeenKeys]);
-        return TypedResults.Ok(
-            await RankAsync(services, snapshot, user: null, EntityFeatures.None, recent, filter, query.HowMany, include: null, cancellationToken)
+        var subject = new Recommendations.Subject(
+            User: null,
+            EntityFeatures.None,
+            recent,
+            filter,
+            query.HowMany,
+            Include: null,
+            query.UserId,
+            Served: null
         );
-    }
-
-    private static async Task<RecommendationResponse> RankAsync(
-        RankingServices services,
-        Snapshot snapshot,
-        StoredUser? user,
-        EntityFeatures context,
-        RecentItems recent,
-        CandidateFilter filter,
-        int count,
-        string[]? include,
-        CancellationToken cancellationToken
-    )
-    {
-        var (store, now) = (services.Store, services.Clock.GetUtcNow());
-        var events = recent.After(user?.History ?? [], snapshot.Model?.Model.History, now);
-        var pooling = await RequestPooling.CreateAsync(snapshot, snapshot.Model, events, store, now, cancellationToken);
-        var ranking = RecommendationSources.Rank(snapshot, new(user?.Features, context, pooling.Pool(events)));
-        var top = await services.Recommender.TopAsync(ranking, filter, count, cancellationToken);
-        services.Metrics.Recommended(ranking.Source);
-        return new(
-            Guid.CreateVersion7().ToString(),
-            ranking.Model?.Version,
-            ranking.Source,
-            [.. top.Select(candidate => RecommendedItem.From(candidate, ranking.Details(candidate.Ranked, include)))],
-            store.Missing,
-            ranking.Personalization,
-            store.KnowsUsers ? user is not null : null,
-            recent.Unknown
-        );
+        return TypedResults.Ok((await Recommendations.RankAsync(services, snapshot, [subject], cancellationToken))[0]);
     }
 
     private static async Task<Results<Ok<PopularItemsResponse>, ValidationProblem>> PopularAsync(

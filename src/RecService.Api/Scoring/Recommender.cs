@@ -12,38 +12,100 @@ namespace RecService.Api.Scoring;
 /// <param name="Stored">The item as it is stored now.</param>
 internal sealed record Candidate(int Rank, RankedItem Ranked, CatalogItem Item, StoredItem Stored);
 
-/// <summary>Takes the first items of a ranking that are fit to be recommended now, without waiting for a publication.</summary>
+/// <summary>A list that is wanted.</summary>
+/// <param name="Ranking">The order.</param>
+/// <param name="Filter">The items that are allowed.</param>
+/// <param name="Count">How many items.</param>
+internal readonly record struct WantedList(Ranking Ranking, CandidateFilter Filter, int Count);
+
+/// <summary>Takes the first items of rankings that are fit to be recommended now, without waiting for a publication.</summary>
 internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
 {
     /// <summary>The first items that a filter allows, by the snapshot and, if the database answers, by what is stored now.</summary>
-    public async Task<IReadOnlyList<Candidate>> TopAsync(Ranking ranking, CandidateFilter filter, int count, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Candidate>> TopAsync(Ranking ranking, CandidateFilter filter, int count, CancellationToken cancellationToken) =>
+        (await TopAsync([new(ranking, filter, count)], cancellationToken))[0];
+
+    /// <summary>As much for each of several lists; what is stored is read for all of them at once.</summary>
+    public async Task<IReadOnlyList<Candidate>[]> TopAsync(IReadOnlyList<WantedList> lists, CancellationToken cancellationToken)
     {
-        var catalog = ranking.Catalog;
-        var excluded = filter.Excluded(catalog);
-        for (long wanted = count; ; wanted *= 2)
+        Search[] searches = [.. lists.Select(list => new Search(list))];
+        for (var open = searches; open.Length > 0; open = [.. open.Where(search => !search.IsDone)])
         {
-            var start = Stopwatch.GetTimestamp();
-            var ranked = ranking.Top((int)Math.Min(wanted, catalog.Count), excluded);
-            metrics.Ranked(ranking.Source, start);
-            var stored = await store.FindItemsAsync([.. ranked.Select(r => catalog.Items[r.Item].ItemKey)], cancellationToken);
-            var candidates = new List<Candidate>(ranked.Count);
-            foreach (var place in ranked)
+            Rank(open, cancellationToken);
+            var stored = await store.FindItemsAsync([.. open.SelectMany(search => search.ItemKeys).Distinct()], cancellationToken);
+            foreach (var search in open)
             {
-                var item = catalog.Items[place.Item];
+                search.Judge(stored);
+            }
+        }
+
+        return [.. searches.Select(search => search.Found)];
+    }
+
+    // One after the other: here is the place for lists by one model to go over the items' vectors together, a block of them at a time.
+    private void Rank(Search[] searches, CancellationToken cancellationToken)
+    {
+        foreach (var search in searches)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var start = Stopwatch.GetTimestamp();
+            search.Rank();
+            metrics.Ranked(search.Source, start);
+        }
+    }
+
+    /// <summary>Goes down a ranking, twice as far each time, until enough items are fit.</summary>
+    private sealed class Search(WantedList list)
+    {
+        private readonly HashSet<int> _unfit = [];
+        private long _depth = list.Count;
+        private IReadOnlyList<RankedItem> _ranked = [];
+        private List<Candidate> _found = [];
+
+        public bool IsDone { get; private set; }
+
+        public string Source => list.Ranking.Source;
+
+        public IReadOnlyList<Candidate> Found => _found;
+
+        /// <summary>The keys of what was ranked last.</summary>
+        public IEnumerable<long> ItemKeys => _ranked.Select(place => list.Ranking.Catalog.Items[place.Item].ItemKey);
+
+        public void Rank()
+        {
+            var catalog = list.Ranking.Catalog;
+            var excluded = list.Filter.Excluded(catalog);
+            foreach (var item in _unfit)
+            {
+                excluded[item] = true;
+            }
+
+            _ranked = list.Ranking.Top((int)Math.Min(_depth, catalog.Count), excluded);
+            _depth *= 2;
+        }
+
+        /// <summary>Judges what was ranked by what is stored now; by the snapshot when that could not be read.</summary>
+        public void Judge(Dictionary<long, StoredItem>? stored)
+        {
+            _found = new(_ranked.Count);
+            foreach (var place in _ranked)
+            {
+                var item = list.Ranking.Catalog.Items[place.Item];
                 var now = stored is null ? new(item.Facts, Metadata: null) : stored.GetValueOrDefault(item.ItemKey);
-                if (now is not null && filter.Allows(now.Facts))
+                if (now is not null && list.Filter.Allows(now.Facts))
                 {
-                    candidates.Add(new(candidates.Count + 1, place, item, now));
+                    _found.Add(new(_found.Count + 1, place, item, now));
                 }
                 else
                 {
-                    excluded[place.Item] = true;
+                    _unfit.Add(place.Item);
                 }
             }
 
-            if (candidates.Count >= count || candidates.Count == ranked.Count)
+            IsDone = _found.Count >= list.Count || _found.Count == _ranked.Count;
+            if (_found.Count > list.Count)
             {
-                return candidates.Count <= count ? candidates : candidates[..count];
+                _found.RemoveRange(list.Count, _found.Count - list.Count);
             }
         }
     }

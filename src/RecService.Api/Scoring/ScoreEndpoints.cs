@@ -58,10 +58,10 @@ internal static class ScoreEndpoints
         }
 
         var now = clock.GetUtcNow();
-        var recent = await RecentItems.FindAsync(snapshot, request.RecentItems, request.HistoryMode, store, cancellationToken);
+        var recent = (await RecentItems.FindAsync(snapshot, [(request.RecentItems, request.HistoryMode)], store, cancellationToken))[0];
         var user = request.UserId is null
             ? null
-            : await store.FindUserAsync(request.UserId, seen: null, recent.Replaces ? null : history, cancellationToken);
+            : await store.FindUserAsync(request.UserId, recent.Replaces ? null : history, cancellationToken);
         var events = recent.After(user?.History ?? [], history, now);
         var pooling = await RequestPooling.CreateAsync(snapshot, model, events, store, now, cancellationToken);
         var row = RequestRows.ForRequest(model, user?.Features, context, pooling.Pool(events));

@@ -18,5 +18,5 @@ internal static class ScoringExtensions
     }
 
     public static IEndpointRouteBuilder MapScoring(this IEndpointRouteBuilder routes) =>
-        routes.MapRecommendationEndpoints().MapScoreEndpoints().MapCrossFeatureEndpoints();
+        routes.MapRecommendationEndpoints().MapRecommendationBatchEndpoint().MapScoreEndpoints().MapCrossFeatureEndpoints();
 }

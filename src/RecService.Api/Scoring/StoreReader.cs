@@ -15,6 +15,12 @@ namespace RecService.Api.Scoring;
 /// <param name="History">The user's newest positives, the newest last; empty when not asked for.</param>
 internal sealed record StoredUser(EntityFeatures Features, IReadOnlyCollection<long> LeftOutItems, IReadOnlyList<PastEvent> History);
 
+/// <summary>A user to be read.</summary>
+/// <param name="UserId">The id.</param>
+/// <param name="Seen">Which items count as seen.</param>
+/// <param name="History">What to read of the user's history, as the model has it; null to read none.</param>
+internal readonly record struct AskedUser(string UserId, SeenRule Seen, HistorySettings? History);
+
 /// <summary>An item as stored now.</summary>
 internal sealed record StoredItem(ItemFacts Facts, RawJsonObject? Metadata);
 
@@ -27,12 +33,25 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     /// <summary>How many users there are of each item since a time.</summary>
     public const string Trend = "trend";
 
+    private const int MostHistoryEvents = 2_000_000;
+
+    private const string PastColumns = "i.user_key, i.item_key, i.type, i.value, i.occurred_at";
+
+    // In the order of the index of each user's newest interactions.
+    private const string PastOfSeveral = $"""
+        SELECT {PastColumns}
+        FROM interactions i
+        WHERE i.user_key = ANY(ARRAY(SELECT u.user_key FROM users u WHERE u.user_id = ANY($1)))
+        ORDER BY i.user_key, i.occurred_at DESC, i.interaction_key DESC
+        """;
+
     private const string UserFeatures = "userFeatures";
     private const string SeenItems = "seenItems";
     private const string History = "history";
     private const string Items = "items";
 
     private readonly List<string> _missing = [];
+    private SharedReadTime? _together;
 
     /// <summary>What this request had to do without, in the words of the contract.</summary>
     public IReadOnlyList<string> Missing => _missing;
@@ -40,27 +59,46 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     /// <summary>Whether what is stored of users could be read.</summary>
     public bool KnowsUsers => !_missing.Contains(UserFeatures, StringComparer.Ordinal);
 
+    /// <summary>Why the histories of so many users are too much for one request; null when they are not.</summary>
+    public static string? TooManyHistories(int users, HistorySettings? history) =>
+        history is not null && (long)users * history.Length > MostHistoryEvents
+            ? $"must name at most {MostHistoryEvents / history.Length} users, as up to {history.Length} interactions are read of each"
+            : null;
+
+    /// <summary>From now on all reads may take together what one may otherwise: they are for many users.</summary>
+    public void ShareTime() => _together = reads.ShareTime();
+
+    /// <summary>What those do without who asked for a user, or who did not, and for a history, or did not.</summary>
+    public IReadOnlyList<string> MissingOf(bool user, bool history) =>
+        [.. _missing.Where(part => part is not (UserFeatures or SeenItems or History) || (user && (history || part is not History)))];
+
     /// <summary>The user, or null when nobody has named the id. While the database is away, of every id no more is known than the id.</summary>
     /// <param name="userId">The id.</param>
-    /// <param name="seen">Which items count as seen; null to read neither these nor what the user dislikes.</param>
     /// <param name="history">What to read of the user's history, as the model has it; null to read none.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<StoredUser?> FindUserAsync(string userId, SeenRule? seen, HistorySettings? history, CancellationToken cancellationToken)
+    public async Task<StoredUser?> FindUserAsync(string userId, HistorySettings? history, CancellationToken cancellationToken) =>
+        (await FindUsersAsync([userId], history, cancellationToken)).GetValueOrDefault(userId);
+
+    /// <summary>
+    /// For each of those who are asked for the user, or null when nobody has named the id. While the database is away, of every id no more is known than
+    /// the id.
+    /// </summary>
+    public async Task<StoredUser?[]> FindUsersAsync(IReadOnlyList<AskedUser> asked, CancellationToken cancellationToken)
     {
-        if (seen is null)
+        if (asked.Count == 0)
         {
-            return (await FindUsersAsync([userId], history, cancellationToken)).GetValueOrDefault(userId);
+            return [];
         }
 
         try
         {
-            return await reads.ReadAsync(limited => ReadUserAsync(userId, seen, history, limited), cancellationToken);
+            return await ReadAsync(limited => ReadUsersAsync(asked, limited), cancellationToken);
         }
         catch (DatabaseAwayException)
         {
             Miss(UserFeatures);
             Miss(SeenItems);
-            return MissHistory(userId, history);
+            return [.. asked.Select(user => MissHistory(user.UserId, user.History))];
         }
     }
 
@@ -69,8 +107,8 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     {
         try
         {
-            var user = await reads.ReadAsync(limited => ReadUserAsync(userId, seen, history: null, limited), cancellationToken);
-            return user?.LeftOutItems ?? [];
+            var users = await ReadAsync(limited => ReadUsersAsync([new(userId, seen, History: null)], limited), cancellationToken);
+            return users[0]?.LeftOutItems ?? [];
         }
         catch (DatabaseAwayException)
         {
@@ -93,7 +131,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
 
         try
         {
-            return await reads.ReadAsync(limited => ReadUsersAsync(userIds, history, limited), cancellationToken);
+            return await ReadAsync(limited => ReadUsersAsync(userIds, history, limited), cancellationToken);
         }
         catch (DatabaseAwayException)
         {
@@ -107,7 +145,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     {
         try
         {
-            return await reads.ReadAsync(limited => ReadItemKeysAsync(itemIds, limited), cancellationToken);
+            return await ReadAsync(limited => ReadItemKeysAsync(itemIds, limited), cancellationToken);
         }
         catch (DatabaseAwayException)
         {
@@ -121,7 +159,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     {
         try
         {
-            return await reads.ReadAsync(limited => ReadItemFeaturesAsync(itemKeys, limited), cancellationToken);
+            return await ReadAsync(limited => ReadItemFeaturesAsync(itemKeys, limited), cancellationToken);
         }
         catch (DatabaseAwayException)
         {
@@ -149,7 +187,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     {
         try
         {
-            return await reads.ReadAsync(limited => ReadItemsAsync(itemKeys, limited), cancellationToken);
+            return await ReadAsync(limited => ReadItemsAsync(itemKeys, limited), cancellationToken);
         }
         catch (DatabaseAwayException)
         {
@@ -177,64 +215,69 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         return new(EntityFeatures.Named(userId), [], []);
     }
 
-    // All that a user did, as its index has it, is read once for what was seen and for the history, and judged here: statements that PostgreSQL plans
+    private Task<T> ReadAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+        reads.ReadAsync(read, cancellationToken, _together);
+
+    // All that users did, as its index has it, is read once for what was seen and for the history, and judged here: statements that PostgreSQL plans
     // once for all requests, as to plan takes longer than to read some hundred rows.
-    private async Task<StoredUser?> ReadUserAsync(string userId, SeenRule seen, HistorySettings? history, CancellationToken cancellationToken)
+    private async Task<StoredUser?[]> ReadUsersAsync(IReadOnlyList<AskedUser> asked, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var batch = new NpgsqlBatch(connection)
-        {
-            BatchCommands =
-            {
-                UserCommand("SELECT tags, attributes::text FROM users WHERE user_id = $1", userId),
-                UserCommand(
-                    """
-                    SELECT i.item_key, i.type, i.value, i.occurred_at
-                    FROM interactions i
-                    WHERE i.user_key = (SELECT u.user_key FROM users u WHERE u.user_id = $1)
-                    ORDER BY i.occurred_at DESC, i.interaction_key DESC
-                    """,
-                    userId
-                ),
-            },
-        };
+        await using var batch = new NpgsqlBatch(connection);
+        AddCommands(batch, asked);
         await batch.PrepareAsync(cancellationToken);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken))
-        {
-            return null;
-        }
-
-        var features = EntityFeatures.FromJson(userId, reader.GetFieldValue<string[]>(0), reader.GetString(1));
-        await reader.NextResultAsync(cancellationToken);
-        var seenTypes = seen.Types.ToHashSet(StringComparer.OrdinalIgnoreCase);
-        var leftOut = new HashSet<long>();
-        var events = new List<PastEvent>();
+        var features = new Dictionary<string, (long Key, EntityFeatures Features)>(StringComparer.Ordinal);
         while (await reader.ReadAsync(cancellationToken))
         {
-            var (itemKey, type, time) = (reader.GetInt64(0), reader.GetString(1), reader.GetDateTime(3));
-            double? value = await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetDouble(2);
-            var meaning = feedback.Of(type);
-            if (
-                meaning?.IsNegative(value) == true
-                || (seenTypes.Contains(type) && !(time < seen.Since?.UtcDateTime) && meaning?.IsInRange(value) != false)
-            )
-            {
-                leftOut.Add(itemKey);
-            }
+            var id = reader.GetString(1);
+            features.Add(id, (reader.GetInt64(0), EntityFeatures.FromJson(id, reader.GetFieldValue<string[]>(2), reader.GetString(3))));
+        }
 
-            if (events.Count < history?.Length && history.StoredWeightOf(type, value) is > 0 and var weight)
+        var pasts = asked.Select(user => new UserPast(user.Seen, user.History, feedback)).ToArray();
+        var byKey = asked
+            .Zip(pasts)
+            .Where(user => features.ContainsKey(user.First.UserId))
+            .ToLookup(user => features[user.First.UserId].Key, user => user.Second);
+        await reader.NextResultAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            double? value = await reader.IsDBNullAsync(3, cancellationToken) ? null : reader.GetDouble(3);
+            foreach (var past in byKey[reader.GetInt64(0)])
             {
-                events.Add(new(itemKey, weight, RequestPooling.Seconds(time)));
+                past.Add(reader.GetInt64(1), reader.GetString(2), value, reader.GetDateTime(4));
             }
         }
 
-        events.Reverse();
-        return new(features, leftOut, events);
+        return [.. asked.Select((user, i) => features.TryGetValue(user.UserId, out var known) ? pasts[i].Of(known.Features) : null)];
     }
 
-    private static NpgsqlBatchCommand UserCommand(string sql, string userId) =>
-        new(sql) { Parameters = { new() { Value = userId, NpgsqlDbType = NpgsqlDbType.Text } } };
+    // Of one user, whom most requests are about, by the statements that are planned best.
+    private static void AddCommands(NpgsqlBatch batch, IReadOnlyList<AskedUser> asked)
+    {
+        if (asked.Count == 1)
+        {
+            Add("SELECT user_key, user_id, tags, attributes::text FROM users WHERE user_id = $1", asked[0].UserId, NpgsqlDbType.Text);
+            Add(
+                $"""
+                SELECT {PastColumns}
+                FROM interactions i
+                WHERE i.user_key = (SELECT u.user_key FROM users u WHERE u.user_id = $1)
+                ORDER BY i.occurred_at DESC, i.interaction_key DESC
+                """,
+                asked[0].UserId,
+                NpgsqlDbType.Text
+            );
+            return;
+        }
+
+        string[] ids = [.. asked.Select(user => user.UserId).Distinct(StringComparer.Ordinal)];
+        Add("SELECT user_key, user_id, tags, attributes::text FROM users WHERE user_id = ANY($1)", ids, NpgsqlDbType.Array | NpgsqlDbType.Text);
+        Add(PastOfSeveral, ids, NpgsqlDbType.Array | NpgsqlDbType.Text);
+
+        void Add(string sql, object value, NpgsqlDbType type) =>
+            batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = value, NpgsqlDbType = type } } });
+    }
 
     private async Task<Dictionary<string, StoredUser>> ReadUsersAsync(
         string[] userIds,
@@ -346,7 +389,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     }
 
     private async Task<Dictionary<string, EntityFeatures>> FeaturesAsync(string sql, string[] ids, CancellationToken cancellationToken) =>
-        ids.Length == 0 ? [] : await reads.ReadAsync(limited => ReadFeaturesAsync(sql, ids, limited), cancellationToken);
+        ids.Length == 0 ? [] : await ReadAsync(limited => ReadFeaturesAsync(sql, ids, limited), cancellationToken);
 
     private async Task<Dictionary<string, EntityFeatures>> ReadFeaturesAsync(string sql, string[] ids, CancellationToken cancellationToken)
     {

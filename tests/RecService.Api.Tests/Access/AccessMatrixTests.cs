@@ -26,6 +26,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["* /swagger/{**path}"] = Open,
 
         ["POST /v1/recommendations"] = Roles.Score,
+        ["POST /v1/recommendations/batch"] = Roles.Score,
         ["GET /v1/recommendations/popular"] = Roles.Score,
         ["POST /v1/scores"] = Roles.Score,
         ["POST /v1/cross-features"] = Roles.Score,

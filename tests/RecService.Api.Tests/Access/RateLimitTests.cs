@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using RecService.Api.Http;
 using RecService.Api.Tests.Fixtures;
 
@@ -27,6 +28,31 @@ public sealed class RateLimitTests(RateLimitTests.Service service) : IClassFixtu
 
         using var health = await service.Stranger.GetAsync(new Uri("/health/live", UriKind.Relative));
         health.StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task A_batch_of_requests_counts_as_many_up_to_those_that_may_come_at_once()
+    {
+        var (key, _) = await service.NewKeyAsync("in batches", Roles.Score);
+        (await PostBatchAsync(key, requests: 15)).ShouldBe(HttpStatusCode.OK);
+        (await PostBatchAsync(key, requests: 6)).ShouldBe(HttpStatusCode.TooManyRequests);
+        (await PostBatchAsync(key, requests: 1)).ShouldBe(HttpStatusCode.OK);
+
+        var (other, _) = await service.NewKeyAsync("in one", Roles.Score);
+        (await PostBatchAsync(other, requests: 100)).ShouldBe(HttpStatusCode.OK);
+        (await PostBatchAsync(other, requests: 1)).ShouldBe(HttpStatusCode.TooManyRequests);
+    }
+
+    private async Task<HttpStatusCode> PostBatchAsync(string key, int requests)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/recommendations/batch")
+        {
+            Headers = { { TestKey.Header, key } },
+            Content = JsonContent.Create(new { requests = Enumerable.Repeat(new { count = 1 }, requests) }),
+        };
+        using var answer = await service.Stranger.SendAsync(request);
+        answer.Headers.Contains("Retry-After").ShouldBe(answer.StatusCode == HttpStatusCode.TooManyRequests);
+        return answer.StatusCode;
     }
 
     private async Task<HttpResponseMessage> UntilRefusedAsync(string key)

@@ -56,6 +56,12 @@ public sealed class DatabaseAwayTests(CrashableDatabase database, DatabaseServer
             recommended.GetProperty("source").GetString().ShouldBe("model");
             recommended.GetProperty("items").GetArrayLength().ShouldBe(3);
             Degraded(recommended).ShouldBe(["userFeatures", "seenItems", "items"]);
+            var batch = await client.PostJsonAsync("/v1/recommendations/batch", new { requests = new[] { Question, new { count = 1 } } });
+            batch
+                .GetProperty("answers")
+                .EnumerateArray()
+                .Select(answer => string.Join(',', Degraded(answer.GetProperty("recommendation"))))
+                .ShouldBe(["userFeatures,seenItems,items", "items"]);
             Degraded(await client.PostJsonAsync("/v1/scores", new { userId = "u1", itemIds = new[] { "i1", "i2" } })).ShouldBe(["userFeatures"]);
             Degraded(await client.PostJsonAsync("/v1/scores", new { itemIds = new[] { "i1", "unheard-of" } })).ShouldBe(["items"]);
             Degraded(await client.PostJsonAsync("/v1/cross-features", new { rows = new[] { new { userId = "u1", itemId = "i1" } } }))

@@ -41,6 +41,46 @@ public sealed class ReadCircuitBreakerTests
         await ShouldAnswerAsync(asked: 4);
     }
 
+    [Fact]
+    public async Task Reads_that_share_their_time_have_it_once_and_leave_others_theirs()
+    {
+        var shared = _reads.ShareTime();
+        await _reads.ReadAsync(AfterMinutes(3), CancellationToken.None, shared);
+        _clock.Advance(TimeSpan.FromMinutes(10));
+        shared.Left.ShouldBe(TimeSpan.FromMinutes(2));
+        await _reads.ReadAsync(AfterMinutes(2), CancellationToken.None, shared);
+        await Should.ThrowAsync<DatabaseAwayException>(() => _reads.ReadAsync(ReadAsync, CancellationToken.None, shared));
+        _asked.ShouldBe(0);
+
+        await ShouldAnswerAsync(asked: 1);
+    }
+
+    [Fact]
+    public async Task A_large_read_that_takes_too_long_keeps_no_other_from_the_database_and_one_that_fails_does()
+    {
+        var reads = new ReadCircuitBreaker(new(new DatabaseOptions { ScoringTimeout = TimeSpan.FromMilliseconds(1) }, "", Embedded: null), _clock);
+        async Task<string> ReadForeverAsync(CancellationToken cancellationToken)
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+            return "";
+        }
+
+        await Should.ThrowAsync<DatabaseAwayException>(() => reads.ReadAsync(ReadForeverAsync, CancellationToken.None, reads.ShareTime()));
+        (await reads.ReadAsync(ReadAsync, CancellationToken.None)).ShouldBe("answer");
+
+        _isAway = true;
+        await Should.ThrowAsync<DatabaseAwayException>(() => reads.ReadAsync(ReadAsync, CancellationToken.None, reads.ShareTime()));
+        await Should.ThrowAsync<DatabaseAwayException>(() => reads.ReadAsync(ReadAsync, CancellationToken.None));
+        _asked.ShouldBe(2);
+    }
+
+    private Func<CancellationToken, Task<string>> AfterMinutes(int minutes) =>
+        _ =>
+        {
+            _clock.Advance(TimeSpan.FromMinutes(minutes));
+            return Task.FromResult("answer");
+        };
+
     private async Task ShouldAnswerAsync(int asked)
     {
         (await _reads.ReadAsync(ReadAsync, CancellationToken.None)).ShouldBe("answer");

@@ -78,5 +78,16 @@ internal static class Problems
     public static ProblemHttpResult Of(int status, string? detail = null, string? title = null, string? type = null) =>
         TypedResults.Problem(detail, statusCode: status, title: title, type: type, extensions: Trace());
 
+    /// <summary>A problem of one field that is no mistake in it.</summary>
+    public static HttpValidationProblemDetails OfField(int status, string field, string reason, string detail, string title, string type) =>
+        new(new Dictionary<string, string[]>(StringComparer.Ordinal) { [field] = [reason] })
+        {
+            Status = status,
+            Detail = detail,
+            Title = title,
+            Type = type,
+            Extensions = Trace().ToDictionary(StringComparer.Ordinal),
+        };
+
     private static KeyValuePair<string, object?>[] Trace() => [new("traceId", Activity.Current?.Id)];
 }

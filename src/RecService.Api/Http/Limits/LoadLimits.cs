@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.Extensions.Options;
 using RecService.Api.Http.Errors;
@@ -11,8 +13,13 @@ namespace RecService.Api.Http.Limits;
 /// long as they take
 /// (<see cref="RequestLimits.WithoutTimeLimit"/>) and those of operators do not count here.
 /// </summary>
-internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
+internal sealed class LoadLimits(IOptions<LoadOptions> options, ChargeKey charge) : IDisposable
 {
+    // Requests that come as one are spared what each costs by itself, and are worked on by one thread.
+    private const int RequestsPerPlace = 50;
+
+    private const string RetrySeconds = "1";
+
     private readonly (ConcurrencyLimiter Limiter, int Queue) _scoring = Limiter(options.Value.Scoring);
     private readonly (ConcurrencyLimiter Limiter, int Queue) _ingest = Limiter(options.Value.Ingest);
     private readonly BodyMemory _bodies = new(options.Value.BodyMebibytes * 1024L * 1024);
@@ -31,8 +38,9 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
         var refusal = full ? Problems.Overloaded() : await body.ReadAsync(context.Request.Body, context.RequestAborted);
         if (refusal is null)
         {
-            using var lease = await limiter.AcquireAsync(cancellationToken: context.RequestAborted);
-            if (lease.IsAcquired)
+            // What it weighs is known when its body has been read.
+            using var lease = IsLarge(context) ? null : await limiter.AcquireAsync(cancellationToken: context.RequestAborted);
+            if (lease is not { IsAcquired: false })
             {
                 context.Request.Body = body.Stream;
                 await next(context);
@@ -42,18 +50,52 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options) : IDisposable
             refusal = Problems.Overloaded();
         }
 
-        if (refusal.StatusCode == StatusCodes.Status503ServiceUnavailable)
+        await RefuseAsync(context, refusal);
+    }
+
+    /// <summary>
+    /// Waits for the turn of a request that <see cref="RequestLimits.CountsAsSeveral"/>, until its end, and counts it against the limit of its key; says
+    /// why not when there are too many.
+    /// </summary>
+    /// <param name="context">The request.</param>
+    /// <param name="requests">As how many it counts.</param>
+    public async Task<ProblemHttpResult?> EnterAsync(HttpContext context, int requests)
+    {
+        if (charge(context, requests) is { } wait)
         {
-            context.Response.Headers.RetryAfter = "1";
+            context.Response.Headers.RetryAfter = wait.TotalSeconds.ToString(CultureInfo.InvariantCulture);
+            return Problems.TooMany();
         }
 
-        await refusal.ExecuteAsync(context);
+        var (limiter, _) = LimiterOf(context.GetEndpoint())!.Value;
+        var places = Math.Min((requests + RequestsPerPlace - 1) / RequestsPerPlace, options.Value.Scoring.Concurrent);
+        var lease = await limiter.AcquireAsync(places, context.RequestAborted);
+        context.Response.RegisterForDispose(lease);
+        if (lease.IsAcquired)
+        {
+            return null;
+        }
+
+        context.Response.Headers.RetryAfter = RetrySeconds;
+        return Problems.Overloaded();
     }
 
     public void Dispose()
     {
         _scoring.Limiter.Dispose();
         _ingest.Limiter.Dispose();
+    }
+
+    private static bool IsLarge(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<SeveralRequestsMetadata>() is not null;
+
+    private static Task RefuseAsync(HttpContext context, ProblemHttpResult refusal)
+    {
+        if (refusal.StatusCode == StatusCodes.Status503ServiceUnavailable)
+        {
+            context.Response.Headers.RetryAfter = RetrySeconds;
+        }
+
+        return refusal.ExecuteAsync(context);
     }
 
     private static (ConcurrencyLimiter Limiter, int Queue) Limiter(LoadLimit limit) =>

@@ -34,6 +34,10 @@ internal static class RequestLimits
     public static TBuilder WithoutTimeLimit<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new DisableRequestTimeoutAttribute());
 
+    /// <summary>For what may ask for as much as many requests: it waits for its turn by <see cref="LoadLimits.EnterAsync"/>, when it knows for how much.</summary>
+    public static TBuilder CountsAsSeveral<TBuilder>(this TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new SeveralRequestsMetadata());
+
     public static void Configure(RequestTimeoutOptions timeouts) =>
         timeouts.DefaultPolicy = new()
         {
@@ -46,3 +50,5 @@ internal static class RequestLimits
             },
         };
 }
+
+internal sealed record SeveralRequestsMetadata;
