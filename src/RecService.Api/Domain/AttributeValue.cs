@@ -5,13 +5,16 @@ namespace RecService.Api.Domain;
 
 internal enum AttributeValueKind
 {
+    /// <summary>As if the key were not there.</summary>
+    Absent,
+
     Text,
     Number,
     Flag,
     Texts,
 }
 
-/// <summary>The value of an attribute or of a context key: a string, a number, a boolean or an array of strings.</summary>
+/// <summary>The value of an attribute or of a context key: a string, a number, a boolean or an array of strings; <c>default</c> for a null.</summary>
 [JsonConverter(typeof(AttributeValueConverter))]
 internal readonly record struct AttributeValue
 {
@@ -48,7 +51,6 @@ internal sealed class AttributeValueConverter : JsonConverter<AttributeValue>
 {
     public const string Allowed = "must be a string, a number, true, false or an array of strings";
 
-    // A null reaches the converter, so that it is refused in the same words as the rest.
     public override bool HandleNull => true;
 
     public override AttributeValue Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
@@ -65,6 +67,8 @@ internal sealed class AttributeValueConverter : JsonConverter<AttributeValue>
                 return AttributeValue.Of(flag: true);
             case JsonTokenType.False:
                 return AttributeValue.Of(flag: false);
+            case JsonTokenType.Null:
+                return default;
             case JsonTokenType.StartArray:
                 return AttributeValue.Of(ReadTexts(ref reader));
             default:
@@ -84,6 +88,9 @@ internal sealed class AttributeValueConverter : JsonConverter<AttributeValue>
                 break;
             case AttributeValueKind.Flag:
                 writer.WriteBooleanValue(value.Flag);
+                break;
+            case AttributeValueKind.Absent:
+                writer.WriteNullValue();
                 break;
             default:
                 writer.WriteStartArray();

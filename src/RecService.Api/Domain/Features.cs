@@ -51,7 +51,8 @@ internal static class Features
     }
 
     /// <summary>
-    /// The named values, with the rules for their names and number checked; those for the values are in <see cref="AttributeValueConverter"/>.
+    /// The named values without those that are null, with the rules for their names and number checked; those for the values are in
+    /// <see cref="AttributeValueConverter"/>.
     /// </summary>
     public static IReadOnlyDictionary<string, AttributeValue> Values(
         FieldErrors errors,
@@ -59,7 +60,8 @@ internal static class Features
         IReadOnlyDictionary<string, AttributeValue>? values
     )
     {
-        if (values is null or { Count: 0 })
+        values = Present(values);
+        if (values.Count == 0)
         {
             return None;
         }
@@ -88,7 +90,8 @@ internal static class Features
         IReadOnlyDictionary<string, AttributeValue>? values
     )
     {
-        if (values?.ContainsKey("tags") == true)
+        values = Present(values);
+        if (values.ContainsKey("tags"))
         {
             errors.Add($"{field}.tags", "is reserved: give tags in the field 'tags' beside the context");
         }
@@ -109,4 +112,10 @@ internal static class Features
     /// <summary>The values as they were stored.</summary>
     public static IReadOnlyDictionary<string, AttributeValue> FromJson(string json) =>
         json is EmptyJson ? None : JsonSerializer.Deserialize<Dictionary<string, AttributeValue>>(json, Json)!;
+
+    private static IReadOnlyDictionary<string, AttributeValue> Present(IReadOnlyDictionary<string, AttributeValue>? values) =>
+        values is null ? None
+        : values.Values.Any(value => value.Kind == AttributeValueKind.Absent)
+            ? values.Where(value => value.Value.Kind != AttributeValueKind.Absent).ToDictionary(StringComparer.Ordinal)
+        : values;
 }

@@ -74,6 +74,7 @@ internal sealed record TrainingRunSettings(
 /// <summary>What a type of interaction meant to a training run.</summary>
 /// <param name="Weight">How much one counts; 0: left out; negative: a dislike.</param>
 /// <param name="Target">Objective <c>rating</c>: the value of each; null for the interaction's own.</param>
+/// <param name="WeightBy"><c>value</c> where one counts by its value; null where every value counts the same.</param>
 /// <param name="PositiveFrom">Interactions with a lower value are no positives.</param>
 /// <param name="NegativeTo">Interactions with this value or a lower one are dislikes.</param>
 /// <param name="Minimum">Interactions with a lower value say nothing.</param>
@@ -81,6 +82,7 @@ internal sealed record TrainingRunSettings(
 internal sealed record InteractionTypeSettings(
     double Weight,
     double? Target,
+    [property: AllowedValues("value")] string? WeightBy,
     double? PositiveFrom,
     double? NegativeTo,
     double? Minimum,

@@ -35,7 +35,7 @@ internal static class SchemaDescription
         else if (IsValues(type))
         {
             // Values of one of several types become a class for each place in C#, and do not compile in others: what they may be is said in words.
-            schema.AdditionalProperties = new OpenApiSchema { Description = "A string, a number, a boolean, or an array of strings." };
+            schema.AdditionalProperties = new OpenApiSchema { Description = "A string, a number, a boolean, or an array of strings. A null is as if the name were not there." };
         }
 
         return Task.CompletedTask;

@@ -288,23 +288,25 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         // What a positive is, the model says, as HistorySettings.StoredWeightOf: here in SQL, so that no more than the newest are read of many users.
         await using var command = database.CreateCommand(
             $"""
-            SELECT u.user_id, u.tags, u.attributes::text, h.items, h.types, h.times
+            SELECT u.user_id, u.tags, u.attributes::text, h.items, h.types, h.times, h.values
             FROM users u
             LEFT JOIN LATERAL (
                 SELECT array_agg(n.item_key ORDER BY n.occurred_at, n.interaction_key) AS items,
                        array_agg(n.type ORDER BY n.occurred_at, n.interaction_key) AS types,
-                       array_agg(n.occurred_at ORDER BY n.occurred_at, n.interaction_key) AS times
+                       array_agg(n.occurred_at ORDER BY n.occurred_at, n.interaction_key) AS times,
+                       array_agg(n.value ORDER BY n.occurred_at, n.interaction_key) AS values
                 FROM (
-                    SELECT i.item_key, i.type, i.occurred_at, i.interaction_key
+                    SELECT i.item_key, i.type, i.value, i.occurred_at, i.interaction_key
                     FROM interactions i
                     WHERE i.user_key = u.user_key
                         AND ($3::text[] IS NULL OR EXISTS (
-                            SELECT FROM unnest($3::text[], $4::float8[], $5::float8[], $6::float8[], $7::float8[])
-                                AS m (type, positive_from, negative_to, minimum, maximum)
+                            SELECT FROM unnest($3::text[], $4::float8[], $5::float8[], $6::float8[], $7::float8[], $8::float8[])
+                                AS m (type, positive_from, negative_to, minimum, maximum, typical_value)
                             WHERE m.type = i.type
                                 AND {Feedback.IsInRangeSql}
                                 AND (m.positive_from IS NULL OR i.value >= m.positive_from)
-                                AND (i.value <= m.negative_to) IS NOT TRUE))
+                                AND (i.value <= m.negative_to) IS NOT TRUE
+                                AND (m.typical_value IS NULL OR (i.value <= 0) IS NOT TRUE)))
                     ORDER BY i.occurred_at DESC, i.interaction_key DESC
                     LIMIT $2
                 ) n
@@ -320,6 +322,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.NegativeTo).ToArray(), NpgsqlDbType.Double));
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Minimum).ToArray(), NpgsqlDbType.Double));
         command.Parameters.Add(Array(meanings?.Select(meaning => meaning.Maximum).ToArray(), NpgsqlDbType.Double));
+        command.Parameters.Add(Array(meanings?.Select(meaning => meaning.TypicalValue).ToArray(), NpgsqlDbType.Double));
         var users = new Dictionary<string, StoredUser>(StringComparer.Ordinal);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
@@ -335,8 +338,8 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     private static PastEvent[] Events(NpgsqlDataReader reader, HistorySettings history)
     {
         var (items, types, times) = (reader.GetFieldValue<long[]>(3), reader.GetFieldValue<string[]>(4), reader.GetFieldValue<DateTime[]>(5));
-        // Its value has been judged by the query.
-        return [.. items.Select((item, e) => new PastEvent(item, history.WeightOf(types[e]), RequestPooling.Seconds(times[e])))];
+        var values = reader.GetFieldValue<double?[]>(6);
+        return [.. items.Select((item, e) => new PastEvent(item, history.WeightOf(types[e], values[e]), RequestPooling.Seconds(times[e])))];
     }
 
     private static NpgsqlParameter Array(object? values, NpgsqlDbType of) =>

@@ -26,6 +26,9 @@ internal sealed class Cutoff
     /// <summary>The values that were taken, by type and in any case; types that are not there have no bounds.</summary>
     public IReadOnlyDictionary<string, ValueRange> ValueRanges { get; init; } = new Dictionary<string, ValueRange>(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>The typical values of types whose positives count by their value, by type and in any case.</summary>
+    public IReadOnlyDictionary<string, double> TypicalValues { get; init; } = new Dictionary<string, double>(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>How many interactions were not used as rows of their own, by reason.</summary>
     public required IReadOnlyDictionary<string, long> Dropped { get; init; }
 

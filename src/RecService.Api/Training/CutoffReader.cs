@@ -30,8 +30,8 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             cancellationToken
         );
         var contexts = new ContextTable();
-        var ranges = await ValueRangesAsync(connection, options, cancellationToken);
-        var rows = new RowCollector(options.Objective, options.Types, options.Saturation, options.UserShare, ranges);
+        var (ranges, typical) = await ValuesAsync(connection, options, cancellationToken);
+        var rows = new RowCollector(options.Objective, options.Types, options.Saturation, options.UserShare, ranges, typical);
         var types = await InteractionsAsync(connection, userIndex, itemIndex, contexts, rows, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         var dislikes = rows.Dislikes();
@@ -43,6 +43,7 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             Rows = rows.Rows(contextOrder),
             Types = types,
             ValueRanges = ranges,
+            TypicalValues = typical,
             Dislikes = dislikes,
             Dropped = rows.Dropped,
             At = at,
@@ -105,15 +106,21 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         return (entities, index);
     }
 
-    /// <summary>The ranges that the settings give, and those that the values tell where the settings do not and values matter.</summary>
-    private static async Task<Dictionary<string, ValueRange>> ValueRangesAsync(
+    /// <summary>
+    /// The ranges that the settings give, and those that the values tell where the settings do not and values matter; and what is typical where weights go
+    /// by it.
+    /// </summary>
+    private static async Task<(Dictionary<string, ValueRange> Ranges, Dictionary<string, double> Typical)> ValuesAsync(
         NpgsqlConnection connection,
         TrainingOptions options,
         CancellationToken cancellationToken
     )
     {
         var values = options
-            .Types.Where(type => type.Value.GoesByValue(options.Objective) && (type.Value.Minimum is null || type.Value.Maximum is null))
+            .Types.Where(type =>
+                type.Value.WeighsByValue(options.Objective)
+                || (type.Value.GoesByValue(options.Objective) && (type.Value.Minimum is null || type.Value.Maximum is null))
+            )
             .ToDictionary(type => type.Key, _ => new NumberCounts(), StringComparer.OrdinalIgnoreCase);
         if (values.Count > 0)
         {
@@ -134,6 +141,7 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         }
 
         var ranges = new Dictionary<string, ValueRange>(StringComparer.OrdinalIgnoreCase);
+        var typical = new Dictionary<string, double>(StringComparer.OrdinalIgnoreCase);
         foreach (var (type, settings) in options.Types)
         {
             var inferred = values.TryGetValue(type, out var known) ? ValueRange.Of(known) : ValueRange.Any;
@@ -142,9 +150,15 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
             {
                 ranges.Add(type, range);
             }
+
+            if (settings.WeighsByValue(options.Objective))
+            {
+                var meaning = settings.ToMeaning(type, range, typicalValue: null);
+                typical.Add(type, known?.MedianOf(value => value > 0 && meaning.IsPositive(value)) ?? 1);
+            }
         }
 
-        return ranges;
+        return (ranges, typical);
     }
 
     /// <summary>Reads all interactions; returns their types.</summary>

@@ -115,14 +115,15 @@ internal sealed class EncodedSequences
                         .Types.Keys.Concat(cutoff.Types.Where(options.Types.ContainsKey))
                         .Distinct(StringComparer.Ordinal)
                         .Order(StringComparer.Ordinal)
-                        .Select(type => new EventMeaning(
-                            type,
-                            options.Types[type].Weight,
-                            options.Types[type].PositiveFrom,
-                            options.Types[type].NegativeTo,
-                            cutoff.ValueRanges.GetValueOrDefault(type)?.Minimum,
-                            cutoff.ValueRanges.GetValueOrDefault(type)?.Maximum
-                        )),
+                        .Select(type =>
+                            options
+                                .Types[type]
+                                .ToMeaning(
+                                    type,
+                                    cutoff.ValueRanges.GetValueOrDefault(type),
+                                    cutoff.TypicalValues.TryGetValue(type, out var typical) ? typical : null
+                                )
+                        ),
                 ],
             };
     }

@@ -7,14 +7,15 @@ namespace RecService.Api.Training;
 /// Objective <c>rating</c>: the last value of a user and an item wins. Objective <c>implicit</c>: repeats in the same context add their weights, saturated;
 /// values below the positive threshold are no positives, and dislikes have the target 0. Objective <c>next</c>: the same positives, each by itself, and
 /// dislikes apart. Who likes an item in one interaction does not dislike it in another.
-/// What has a value out of the range of its type counts for nothing, with any objective.
+/// What has a value out of the range of its type counts for nothing, with any objective. Dislikes count the same whatever their value.
 /// </remarks>
 internal sealed class RowCollector(
     TrainingObjective objective,
     IReadOnlyDictionary<string, InteractionTypeOptions> types,
     RepeatSaturation saturation = RepeatSaturation.Log,
     double userShare = 1,
-    IReadOnlyDictionary<string, ValueRange>? ranges = null
+    IReadOnlyDictionary<string, ValueRange>? ranges = null,
+    IReadOnlyDictionary<string, double>? typicalValues = null
 )
 {
     /// <summary>The reason for which interactions are dropped whose types the settings do not name; followed by a colon and the type.</summary>
@@ -62,13 +63,17 @@ internal sealed class RowCollector(
         {
             Drop("below-positive-threshold");
         }
+        else if (WeightOf(type, meaning, value) is not (> 0 and var weight))
+        {
+            Drop("value-not-positive");
+        }
         else if (objective == TrainingObjective.Next)
         {
-            _events.Add((new(user, item, context, Target: 1, (float)meaning.Weight, time), interactionKey));
+            _events.Add((new(user, item, context, Target: 1, weight, time), interactionKey));
         }
         else
         {
-            AddTo(_entries, user, item, context, target: 1, (float)meaning.Weight, time);
+            AddTo(_entries, user, item, context, target: 1, weight, time);
         }
     }
 
@@ -118,6 +123,12 @@ internal sealed class RowCollector(
 
         return rows;
     }
+
+    /// <summary>As histories weigh it.</summary>
+    private float WeightOf(string type, InteractionTypeOptions meaning, double? value) =>
+        typicalValues?.TryGetValue(type, out var typical) == true
+            ? meaning.ToMeaning(type, range: null, typical).WeightOf(value)
+            : (float)meaning.Weight;
 
     private List<CutoffRow> Events(ReadOnlySpan<int> contextOrder)
     {

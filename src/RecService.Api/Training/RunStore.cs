@@ -127,7 +127,7 @@ internal sealed class RunStore(
 
     public async Task RecordCutoffAsync(long runId, Cutoff cutoff, CancellationToken cancellationToken)
     {
-        var rows = RunJson.Write(new TrainingRowCounts(cutoff.Rows.Count, cutoff.Dropped, cutoff.ValueRanges));
+        var rows = RunJson.Write(new TrainingRowCounts(cutoff.Rows.Count, cutoff.Dropped, cutoff.ValueRanges, cutoff.TypicalValues));
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await context
             .TrainingRuns.Where(run => run.RunId == runId)

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using RecService.Api.Domain;
 using RecService.Api.Models;
 using RecService.Engine.Data.Histories;
@@ -36,6 +37,16 @@ public enum HoldoutKind
     None,
 }
 
+/// <summary>What of an interaction its weight goes by, beside its type.</summary>
+public enum WeightSource
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Its value, such as the time that something was played for, or how many were bought.</summary>
+    Value,
+}
+
 /// <summary>What one type of interaction means for training.</summary>
 public sealed class InteractionTypeOptions
 {
@@ -47,6 +58,13 @@ public sealed class InteractionTypeOptions
     /// type out. Negative: the user dislikes the item, so that it is not recommended to that user again, and training takes it for a negative.
     /// </summary>
     public double Weight { get; set; } = 1;
+
+    /// <summary>
+    /// Objectives <c>implicit</c> and <c>next</c>: by <c>Value</c>, a positive of value v counts <see cref="Weight"/> · log2(1 + v/m), with m the median of
+    /// the values of the type's positives, and once without a value; up to 0 it says nothing.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public WeightSource WeightBy { get; set; }
 
     /// <summary>Objectives <c>implicit</c> and <c>next</c>: a row whose value is lower is no positive.</summary>
     public double? PositiveFrom { get; set; }
@@ -60,9 +78,22 @@ public sealed class InteractionTypeOptions
     /// <summary>A row whose value is higher is dropped; inferred as the <see cref="Minimum"/> is.</summary>
     public double? Maximum { get; set; }
 
-    /// <summary>Whether the value of an interaction is its target, or decides what it says.</summary>
+    /// <summary>Whether the value of an interaction is its target, or decides what it says or how much it counts.</summary>
     internal bool GoesByValue(TrainingObjective objective) =>
-        objective == TrainingObjective.Rating ? Weight != 0 && Target is null : Weight > 0 && (PositiveFrom ?? NegativeTo) is not null;
+        objective == TrainingObjective.Rating
+            ? Weight != 0 && Target is null
+            : WeighsByValue(objective) || (Weight > 0 && (PositiveFrom ?? NegativeTo) is not null);
+
+    /// <summary>Whether positives count by their value.</summary>
+    internal bool WeighsByValue(TrainingObjective objective) =>
+        objective != TrainingObjective.Rating && Weight > 0 && WeightBy == WeightSource.Value;
+
+    /// <summary>What the type says to a model.</summary>
+    /// <param name="type">The type as interactions spell it.</param>
+    /// <param name="range">The values that are taken; null for all.</param>
+    /// <param name="typicalValue">The typical value, where positives count by their value.</param>
+    internal EventMeaning ToMeaning(string type, ValueRange? range, double? typicalValue) =>
+        new(type, Weight, PositiveFrom, NegativeTo, range?.Minimum, range?.Maximum, typicalValue);
 }
 
 /// <summary>Section <c>Training</c> of the configuration.</summary>

@@ -64,6 +64,12 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
                 $"Types:{type}:Weight",
                 "must be a number within single precision"
             );
+            Require(Enum.IsDefined(settings.WeightBy), $"Types:{type}:WeightBy", "must be one of None, Value");
+            Require(
+                settings.WeightBy == WeightSource.None || settings.Weight >= 0,
+                $"Types:{type}:WeightBy",
+                "must be None where the weight is negative, as dislikes count the same whatever their value"
+            );
             Require(!(settings.NegativeTo >= settings.PositiveFrom), $"Types:{type}:NegativeTo", "must be below PositiveFrom");
             Require(settings.Minimum is null || double.IsFinite(settings.Minimum.Value), $"Types:{type}:Minimum", "must be a finite number");
             Require(settings.Maximum is null || double.IsFinite(settings.Maximum.Value), $"Types:{type}:Maximum", "must be a finite number");

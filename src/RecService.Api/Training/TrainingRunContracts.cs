@@ -78,14 +78,16 @@ internal sealed record TrainingRunResponse(
 /// <param name="Used">Training rows.</param>
 /// <param name="Dropped">Interactions that are no rows of their own, by reason: <c>type-not-mapped:</c> and the type (not
 /// in the settings), <c>type-not-trained-on</c> (of weight 0), <c>no-value</c>, <c>value-out-of-range</c> (of the type),
-/// <c>below-positive-threshold</c>, <c>superseded</c> (a later value of the same user and item wins), <c>merged</c> (added to the weight of another
+/// <c>value-not-positive</c> (of a type that weighs by value), <c>below-positive-threshold</c>, <c>superseded</c> (a later value of the same user and item wins), <c>merged</c> (added to the weight of another
 /// row).</param>
 /// <param name="ValueRanges">The values that were taken, by type as the settings spell it: bounds of the settings, or inferred ones. Types that are not
 /// there have no bounds.</param>
+/// <param name="TypicalValues">Of types that weigh by value, the one that counts once: the median of those of the type's positives, 1 where there are none.</param>
 internal sealed record TrainingRowCounts(
     long Used,
     IReadOnlyDictionary<string, long> Dropped,
-    IReadOnlyDictionary<string, ValueRange>? ValueRanges = null
+    IReadOnlyDictionary<string, ValueRange>? ValueRanges = null,
+    IReadOnlyDictionary<string, double>? TypicalValues = null
 );
 
 /// <summary>What one epoch came to.</summary>

@@ -68,6 +68,14 @@ public sealed class NumberCounts
         return new(median, typical, farther >= Count ? 0 : At(distances, Count - 1 - farther));
     }
 
+    /// <summary>The median of the numbers that a condition holds for, the lower one of two; null when there are none.</summary>
+    public double? MedianOf(Func<double, bool> condition)
+    {
+        ArgumentNullException.ThrowIfNull(condition);
+        (double Number, long Times)[] numbers = [.. InOrder().Where(entry => condition(entry.Number))];
+        return numbers.Length == 0 ? null : At(numbers, (numbers.Sum(entry => entry.Times) - 1) / 2);
+    }
+
     /// <summary>The number of a rank, from 0.</summary>
     private static double At(IReadOnlyList<(double Number, long Times)> numbers, long rank)
     {

@@ -17,7 +17,7 @@ public sealed class CatalogImportTests(ServiceFixture service) : IClassFixture<S
 
                 {"userId":"","tags":["a"]}
                 {"userId":"import-2","attributes":{"age":"x","size":1}}
-                {"userId":"import-3","attributes":{"age":null}}
+                {"userId":"import-3","attributes":{"age":[null]}}
                 not json
                 {"userId":"import-1","tags":["last"]}
                 """.ReplaceLineEndings("\r\n");
@@ -49,6 +49,18 @@ public sealed class CatalogImportTests(ServiceFixture service) : IClassFixture<S
         item.GetProperty("tags").GetArrayLength().ShouldBe(0);
         item.GetProperty("available").GetBoolean().ShouldBeFalse();
         item.GetProperty("metadata").GetRawText().ShouldBe("""{"title": "new"}""");
+    }
+
+    [Fact]
+    public async Task Nulls_among_attributes_are_absent_and_those_of_metadata_stay()
+    {
+        var body = """{"itemId":"import-nulls","attributes":{"age":null,"size":2},"metadata":{"title":null}}""";
+        var result = await service.Client.SendTextAsync(HttpMethod.Post, "/v1/items/import", body, NdJson);
+        result.GetProperty("accepted").GetInt64().ShouldBe(1);
+
+        var item = await service.Client.GetJsonAsync("/v1/items/import-nulls");
+        item.GetProperty("attributes").GetRawText().ShouldBe("""{"size":2}""");
+        item.GetProperty("metadata").GetRawText().ShouldBe("""{"title":null}""");
     }
 
     [Fact]

@@ -94,9 +94,10 @@ public sealed class UserTests(ServiceFixture service) : IClassFixture<ServiceFix
     [InlineData("""{"tags":["a\u0007"]}""", "tags[0]")]
     [InlineData("""{"tags":["\ud83d"]}""", "tags[0]")]
     [InlineData("""{"attributes":{"age":1e999}}""", "attributes.age")]
-    [InlineData("""{"attributes":{"age":null}}""", "attributes.age")]
     [InlineData("""{"attributes":{"a.b":{}}}""", "attributes.a.b")]
     [InlineData("""{"attributes":{"langs":["a",1]}}""", "attributes.langs")]
+    [InlineData("""{"attributes":{"langs":["a",null]}}""", "attributes.langs")]
+    [InlineData("""{"attributes":{"a":null,"a":2}}""", "attributes.a")]
     [InlineData("""{"attributes":{"a":1,"a":2}}""", "attributes.a")]
     [InlineData("""{"attributes":{"a b":1}}""", "attributes")]
     [InlineData("""{"attributes":{"":1}}""", "attributes")]
@@ -109,6 +110,21 @@ public sealed class UserTests(ServiceFixture service) : IClassFixture<ServiceFix
         problem.Errors().Keys.ShouldBe([field]);
         problem.GetRawText().ShouldNotContain("System.");
         await Client.GetJsonAsync("/v1/users/invalid", HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task A_null_among_attributes_is_as_if_the_name_were_not_there()
+    {
+        var attributes = Enumerable.Range(0, 100).ToDictionary(i => $"a{i}", object? (i) => i);
+        attributes["age"] = null;
+        attributes["no name"] = null;
+        var answer = await Client.PutJsonAsync("/v1/users/nulls", new { attributes }, HttpStatusCode.Created);
+
+        answer.GetProperty("attributes").EnumerateObject().Count().ShouldBe(100);
+        (await service.ScalarAsync<bool>("SELECT attributes ? 'age' FROM users WHERE user_id = 'nulls'")).ShouldBeFalse();
+        // What was there is gone.
+        await Client.PutJsonAsync("/v1/users/nulls", new { attributes = new { a1 = (int?)null } });
+        (await service.ScalarAsync<string>("SELECT attributes::text FROM users WHERE user_id = 'nulls'")).ShouldBe("{}");
     }
 
     [Fact]

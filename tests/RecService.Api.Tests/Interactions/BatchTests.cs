@@ -228,6 +228,22 @@ public sealed class BatchTests(ServiceFixture service) : IClassFixture<ServiceFi
         (await CountAsync(user)).ShouldBe(1);
     }
 
+    [Fact]
+    public async Task A_null_in_a_context_is_as_if_the_name_were_not_there()
+    {
+        var user = $"nulls-{Guid.NewGuid():N}";
+        var interaction = $$$"""{"userId":"{{{user}}}","itemId":"i","type":"view","context":{"device":null,"hour":7,"tags":null}}""";
+        Counts(await SendAsync([interaction], HttpStatusCode.OK)).ShouldBe((1, 0, 0));
+        await Client.SendTextAsync(HttpMethod.Post, "/v1/interactions/import", interaction, "application/x-ndjson");
+
+        var stored = await Client.GetJsonAsync($"/v1/interactions?userId={user}");
+        stored
+            .GetProperty("interactions")
+            .EnumerateArray()
+            .Select(one => one.GetProperty("context").GetRawText())
+            .ShouldBe(["""{"hour":7}""", """{"hour":7}"""]);
+    }
+
     [Theory]
     [InlineData("""{"interactions":[]}""", "interactions")]
     [InlineData("""{"interactions":{}}""", "interactions")]

@@ -56,6 +56,23 @@ public sealed class CrossFeatureTests(TrainedService service) : IClassFixture<Tr
         );
     }
 
+    [Theory]
+    [InlineData("/v1/recommendations", """{"userId": "u001", CONTEXT}""", "items")]
+    [InlineData("/v1/scores", """{"userId": "u001", "itemIds": ["i001", "i002"], CONTEXT}""", "items")]
+    [InlineData("/v1/cross-features", """{"rows": [{"userId": "u001", "itemId": "i001", CONTEXT}]}""", "rows")]
+    public async Task A_null_in_a_context_is_as_if_the_name_were_not_there(string path, string body, string scored)
+    {
+        var absent = await AnswerAsync("\"context\": {\"device\": \"phone\"}");
+
+        (await AnswerAsync("\"context\": {\"device\": \"phone\", \"hour\": null, \"tags\": null, \"no name\": null}")).ShouldBe(absent);
+        (await AnswerAsync("\"context\": {\"device\": \"phone\", \"hour\": 3}")).ShouldNotBe(absent);
+
+        async Task<string> AnswerAsync(string context) =>
+            (await service.Client.SendTextAsync(HttpMethod.Post, path, body.Replace("CONTEXT", context, StringComparison.Ordinal)))
+                .GetProperty(scored)
+                .GetRawText();
+    }
+
     [Fact]
     public async Task A_cross_vector_is_the_sum_of_the_products_of_pooled_vectors()
     {

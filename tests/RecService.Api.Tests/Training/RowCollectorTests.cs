@@ -38,6 +38,30 @@ public sealed class RowCollectorTests
         rows.Dropped.ShouldBe(new Dictionary<string, long> { ["merged"] = 2 });
     }
 
+    [Theory]
+    [InlineData(TrainingObjective.Implicit)]
+    [InlineData(TrainingObjective.Next)]
+    public void Values_weigh_where_the_type_says_so(TrainingObjective objective)
+    {
+        var types = new Dictionary<string, InteractionTypeOptions>(StringComparer.OrdinalIgnoreCase)
+        {
+            ["play"] = new() { Weight = 2, WeightBy = WeightSource.Value, NegativeTo = -10 },
+            ["view"] = new() { Weight = 1 },
+        };
+        var typical = new Dictionary<string, double>(StringComparer.OrdinalIgnoreCase) { ["play"] = 30 };
+        var rows = new RowCollector(objective, types, RepeatSaturation.Log, userShare: 1, ranges: null, typical);
+        double?[] values = [30, null, 90, 0, -3, -10];
+        for (var i = 0; i < values.Length; i++)
+        {
+            rows.Add(1, i, 0, "Play", values[i], time: i, interactionKey: i);
+        }
+
+        rows.Add(2, 0, 0, "view", 90, 1, 9);
+
+        rows.Rows([0]).Where(row => row.Target > 0).Select(row => (row.User, row.Item, row.Weight)).ShouldBe([(1, 0, 2), (1, 1, 2), (1, 2, 4), (2, 0, 1)]);
+        rows.Dropped.ShouldBe(new Dictionary<string, long> { ["value-not-positive"] = 2 });
+    }
+
     [Fact]
     public void Low_ratings_are_no_positives_and_neither_are_ratings_without_a_value()
     {

@@ -33,6 +33,8 @@ public sealed class TrainingOptionsTests
     [InlineData("Types:rating:NegativeTo", "4")]
     [InlineData("Types:rating:Minimum", "NaN")]
     [InlineData("Types:view:Maximum", "-Infinity")]
+    [InlineData("Types:view:WeightBy", "7")]
+    [InlineData("Types:dislike:WeightBy", "value")]
     public void A_setting_out_of_range_is_named(string key, string value) =>
         Errors([new(key, value)]).ShouldHaveSingleItem().ShouldContain($"Training:{key}");
 

@@ -5,6 +5,21 @@ namespace RecService.Engine.Tests.Data;
 public sealed class NumberCountsTests
 {
     [Fact]
+    public void The_median_may_be_that_of_some_of_the_numbers()
+    {
+        var numbers = new NumberCounts();
+        numbers.Add(-5, 10);
+        numbers.Add(1, 2);
+        numbers.Add(3);
+        numbers.Add(7);
+
+        numbers.MedianOf(number => number > 0).ShouldBe(1);
+        numbers.MedianOf(number => number > 1).ShouldBe(3);
+        numbers.MedianOf(_ => true).ShouldBe(-5);
+        numbers.MedianOf(number => number > 7).ShouldBeNull();
+    }
+
+    [Fact]
     public void Numbers_are_counted_and_come_in_ascending_order()
     {
         var counts = Of([3, -1, double.Epsilon, 3, -0.0, 0, -1e300, 3]);

@@ -77,7 +77,7 @@ public sealed class ModelFileTests
             RecentHalfLife = TimeSpan.FromMinutes(10),
             AgeHalfLife = TimeSpan.FromDays(30.5),
             MeanWeight = 1.75,
-            Types = [new("purchase", 3), new("rating", 1, PositiveFrom: 3.5, NegativeTo: 1)],
+            Types = [new("purchase", 3, TypicalValue: 2.5), new("rating", 1, PositiveFrom: 3.5, NegativeTo: 1)],
         };
         var without = SampleModels.Create(Crossing.FieldPooled, Loss.Softmax, 3);
         var model = SampleModels.WithHistory(without, history);

@@ -9,28 +9,41 @@ namespace RecService.Engine.Data.Histories;
 /// <param name="NegativeTo">With a value up to this one it is a dislike; null when no value is.</param>
 /// <param name="Minimum">With a lower value it says nothing; null when there is no bound.</param>
 /// <param name="Maximum">With a higher value it says nothing; null when there is no bound.</param>
+/// <param name="TypicalValue">m, above 0: a value v counts log2(1 + v/m) times the weight, one that is missing once, and up to 0 it says nothing; null when
+/// every value counts the same.</param>
 public sealed record EventMeaning(
     string Type,
     double Weight = 1,
     double? PositiveFrom = null,
     double? NegativeTo = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Minimum = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Maximum = null
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Maximum = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? TypicalValue = null
 )
 {
     /// <summary>Whether an interaction of the type is a positive, and so part of the user's history.</summary>
-    public bool IsPositive(double? value) => Weight > 0 && IsInRange(value) && !(value < PositiveFrom) && !(value <= NegativeTo);
+    public bool IsPositive(double? value) =>
+        Weight > 0 && IsInRange(value) && !(value < PositiveFrom) && !(value <= NegativeTo) && (TypicalValue is null || !(value <= 0));
 
     /// <summary>Whether an interaction of the type is a dislike.</summary>
     public bool IsNegative(double? value) => IsInRange(value) && (Weight < 0 || value <= NegativeTo);
+
+    /// <summary>How much a positive counts, as compared with those of other types, in single precision as training has it.</summary>
+    public float WeightOf(double? value) => (float)(Weight * (TypicalValue is { } typical ? ShareOf(value, typical) : 1));
+
+    /// <summary>How many times as much a value counts as the typical one: twice as much counts 1.6 times, ten times as much 3.5 times.</summary>
+    private static double ShareOf(double? value, double typical) =>
+        value is not { } known ? 1
+        : known <= 0 ? 0
+        : Math.Log2(1 + Math.Min(known / typical, double.MaxValue));
 
     private bool IsInRange(double? value) => !(value < Minimum) && !(value > Maximum);
 }
 
 /// <summary>
 /// What the history of a user is, and how it is pooled: the newest <see cref="Length"/> positives s = 1 … m before a moment, in the order of time, give
-/// p_history = n^(−α) Σ_s ω_s a(j_s) with n = Σ_s ω_s, and p_recent = Σ_s γ^(m−s) ω_s b(j_s), where ω_s is the weight of the interaction's type, as
-/// compared with the mean of all, times its saturation and, where there is <see cref="AgeHalfLife"/>, its age. Part of the model, as factors mean nothing
+/// p_history = n^(−α) Σ_s ω_s a(j_s) with n = Σ_s ω_s, and p_recent = Σ_s γ^(m−s) ω_s b(j_s), where ω_s is the weight of the interaction's type, and of
+/// its value where that counts, as compared with the mean of all, times its saturation and, where there is <see cref="AgeHalfLife"/>, its age. Part of the model, as factors mean nothing
 /// under other settings.
 /// </summary>
 public sealed record HistorySettings
@@ -62,7 +75,7 @@ public sealed record HistorySettings
 
     /// <summary>The weight of an interaction in a history, relative to the mean of all; 0 when it is not part of one.</summary>
     public float WeightOf(string type, double? value = null) =>
-        MeaningOf(type) is { } meaning && meaning.IsPositive(value) ? (float)(meaning.Weight / MeanWeight) : 0;
+        MeaningOf(type) is { } meaning && meaning.IsPositive(value) ? (float)(meaning.WeightOf(value) / MeanWeight) : 0;
 
     /// <summary>
     /// The weight of an interaction of which all is known, relative to the mean of all; 0 when it is not part of a history, as without a value where the
@@ -97,6 +110,12 @@ public sealed record HistorySettings
         foreach (var meaning in Types ?? [])
         {
             Require(names.Add(meaning.Type), nameof(Types), meaning.Type, "named once");
+            Require(
+                meaning.TypicalValue is null or (> 0 and < double.PositiveInfinity),
+                $"{nameof(Types)}['{meaning.Type}'].{nameof(meaning.TypicalValue)}",
+                meaning.TypicalValue,
+                "above 0"
+            );
             Require(
                 new[] { meaning.Weight, meaning.PositiveFrom, meaning.NegativeTo, meaning.Minimum, meaning.Maximum }.All(number =>
                     double.IsFinite(number ?? 0)

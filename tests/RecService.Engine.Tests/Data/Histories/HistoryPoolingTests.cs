@@ -182,6 +182,26 @@ public sealed class HistoryPoolingTests
         new HistorySettings().WeightOf("anything").ShouldBe(1);
     }
 
+    [Fact]
+    public void Values_weigh_by_what_is_typical_of_their_type()
+    {
+        var settings = new HistorySettings { MeanWeight = 0.5, Types = [new("play", 2, NegativeTo: -1, TypicalValue: 30)] };
+        settings.Validate();
+
+        settings.WeightOf("play", 30).ShouldBe(4);
+        settings.WeightOf("play").ShouldBe(4);
+        settings.WeightOf("play", 90).ShouldBe(8);
+        settings.WeightOf("play", 210).ShouldBe(12);
+        settings.WeightOf("play", double.MaxValue).ShouldBeInRange(1_000, 10_000);
+        settings.WeightOf("play", 0).ShouldBe(0);
+        settings.WeightOf("play", -1).ShouldBe(0);
+        settings.MeaningOf("play")!.IsPositive(-0.5).ShouldBeFalse();
+        settings.MeaningOf("play")!.IsNegative(-0.5).ShouldBeFalse();
+        settings.MeaningOf("play")!.IsNegative(-1).ShouldBeTrue();
+        settings.StoredWeightOf("play", null).ShouldBe(4);
+        Should.Throw<ArgumentException>(() => (settings with { Types = [new("x", TypicalValue: 0)] }).Validate()).Message.ShouldContain("TypicalValue");
+    }
+
     private static (FeatureIndex Index, ItemRoles Roles) Create(EntityFeatures[] items)
     {
         var builder = new FeatureIndexBuilder();
