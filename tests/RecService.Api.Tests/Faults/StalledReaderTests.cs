@@ -81,11 +81,11 @@ public sealed class StalledReaderTests(StalledReaderTests.Service service) : ICl
             """
             WITH u AS (
                 INSERT INTO users (user_id, tags, attributes, created_at, updated_at)
-                SELECT 'u' || n, ARRAY(SELECT repeat('t' || t, 100) FROM generate_series(1, 20) AS t), '{}', now(), now() FROM generate_series(1, 10000) AS n
+                SELECT 'u' || n, ARRAY(SELECT repeat('t' || t, 100) FROM generate_series(1, 20) AS t), '{}', now(), now() FROM generate_series(1, 4000) AS n
                 ON CONFLICT DO NOTHING RETURNING user_key),
             i AS (
                 INSERT INTO items (item_id, tags, attributes, created_at, updated_at)
-                SELECT 'i' || n, ARRAY(SELECT repeat('t' || t, 100) FROM generate_series(1, 20) AS t), '{}', now(), now() FROM generate_series(1, 10000) AS n
+                SELECT 'i' || n, ARRAY(SELECT repeat('t' || t, 100) FROM generate_series(1, 20) AS t), '{}', now(), now() FROM generate_series(1, 4000) AS n
                 ON CONFLICT DO NOTHING RETURNING item_key),
             n AS (
                 INSERT INTO interactions (user_key, item_key, type, occurred_at, received_at, tags, context)

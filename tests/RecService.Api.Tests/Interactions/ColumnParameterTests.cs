@@ -56,7 +56,7 @@ public sealed class ColumnParameterTests(ServiceFixture service) : IClassFixture
             """
             userId,itemId,context
             whole,i,"{""device"":""phone"",""hour"":7}"
-            whole,j,"{""device"":null}"
+            whole,j,"{""device"":{}}"
             whole,j,[]
             """
         );

@@ -22,33 +22,41 @@ internal static class Lines
         {
             var result = await reader.ReadAsync(cancellationToken);
             var buffer = result.Buffer;
-            while (buffer.PositionOf((byte)'\n') is { } newline)
+            try
             {
-                var text = buffer.Slice(0, newline);
-                buffer = buffer.Slice(buffer.GetPosition(1, newline));
-                number++;
-                if (Make(number, text, skipping) is { } line)
+                while (buffer.PositionOf((byte)'\n') is { } newline)
                 {
-                    yield return line;
+                    var text = buffer.Slice(0, newline);
+                    buffer = buffer.Slice(buffer.GetPosition(1, newline));
+                    number++;
+                    if (Make(number, text, skipping) is { } line)
+                    {
+                        yield return line;
+                    }
+
+                    skipping = false;
                 }
 
-                skipping = false;
-            }
-
-            if (result.IsCompleted)
-            {
-                if (Make(number + 1, buffer, skipping) is { } line)
+                if (result.IsCompleted)
                 {
-                    yield return line;
+                    if (Make(number + 1, buffer, skipping) is { } line)
+                    {
+                        yield return line;
+                    }
+
+                    buffer = buffer.Slice(buffer.End);
+                    yield break;
                 }
 
-                reader.AdvanceTo(buffer.End);
-                yield break;
+                // What is kept of a line that is too long already is nothing.
+                skipping |= buffer.Length > MaxLength;
+                buffer = skipping ? buffer.Slice(buffer.End) : buffer;
             }
-
-            // What is kept of a line that is too long already is nothing.
-            skipping |= buffer.Length > MaxLength;
-            reader.AdvanceTo(skipping ? buffer.End : buffer.Start, buffer.End);
+            finally
+            {
+                // Also when nobody asks for further lines: the connection is to serve the next request.
+                reader.AdvanceTo(buffer.Start, result.Buffer.End);
+            }
         }
     }
 

@@ -6,22 +6,25 @@ namespace RecService.Api.Http.Limits;
 internal sealed class ExpansionException(int ratio)
     : Exception(
         FormattableString.Invariant(
-            $"expands to more than {ratio} bytes for each byte that came, beyond {RequestLimits.BodyBytes / 1024 / 1024} MiB; send it uncompressed, or in parts"
+            $"expands to more than {ratio} bytes for each byte that came, beyond {BoundedDecompression.FreeBytes / 1024 / 1024} MiB; send it uncompressed, or in parts"
         )
     );
 
 /// <summary>
-/// Bounds what comes out of a compressed body by what has come in, so that it costs its sender about as much as the service. As much as an
-/// uncompressed body may have passes in any case.
+/// Bounds what comes out of a compressed body by what has come in, so that it costs its sender about as much as the service. What is small passes in any
+/// case.
 /// </summary>
 internal sealed class BoundedDecompression(IDecompressionProvider provider, int ratio) : IDecompressionProvider
 {
+    /// <summary>What a body may expand to, however small it is.</summary>
+    public const long FreeBytes = 1024 * 1024;
+
     public Stream GetDecompressionStream(Stream stream)
     {
         var received = new MeteredStream(stream, _ => { });
         return new MeteredStream(provider.GetDecompressionStream(received), expanded =>
         {
-            if (expanded > RequestLimits.BodyBytes && expanded / ratio > received.Length)
+            if (expanded > FreeBytes && expanded / ratio > received.Length)
             {
                 throw new ExpansionException(ratio);
             }
