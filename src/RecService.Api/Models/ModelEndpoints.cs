@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -7,6 +8,7 @@ using RecService.Api.Http.Errors;
 using RecService.Api.Http.Limits;
 using RecService.Api.Http.Queries;
 using RecService.Api.Storage;
+using RecService.Engine.Model;
 using IsolationLevel = System.Data.IsolationLevel;
 
 namespace RecService.Api.Models;
@@ -28,6 +30,10 @@ internal static class ModelEndpoints
             .MapGet("/{version:long}/export", ExportAsync)
             .WithName("exportModel")
             .WithSummary("Download a model's file")
+            .WithDescription(
+                "`rfm` is the format of the engine and of the command line, as it is stored; `safetensors` has the numbers as tensors that PyTorch and "
+                    + "others load; `onnx` scores rows in ONNX Runtime, up to 2 GB. Both name the feature of each column."
+            )
             .TakesLong(LongRequest.Export)
             .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream")
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -75,16 +81,22 @@ internal static class ModelEndpoints
             ? TypedResults.Ok(ModelResponse.From(model, isActive))
             : ModelProblems.NotFound(version);
 
-    private static async Task<Results<PushStreamHttpResult, ProblemHttpResult>> ExportAsync(
+    private static async Task<Results<PushStreamHttpResult, ValidationProblem, ProblemHttpResult>> ExportAsync(
         long version,
         RecServiceDbContext context,
         ArtifactScrubber scrubber,
         StallLimit stalls,
         AuditLog audit,
         HttpContext http,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        [AllowedValues(ModelExport.Rfm, ModelExport.Safetensors, ModelExport.Onnx)] string format = ModelExport.Rfm
     )
     {
+        if (format is not (ModelExport.Rfm or ModelExport.Safetensors or ModelExport.Onnx))
+        {
+            return Problems.Invalid("format", $"must be one of {ModelExport.Rfm}, {ModelExport.Safetensors}, {ModelExport.Onnx}");
+        }
+
         try
         {
             await scrubber.ScrubModelAsync(version, cancellationToken);
@@ -106,13 +118,37 @@ internal static class ModelEndpoints
             return ModelProblems.Gone(version);
         }
 
-        var artifact = await Artifacts.OfModels.OpenReadAsync((NpgsqlConnection)context.Database.GetDbConnection(), version, cancellationToken);
-        http.Response.ContentLength = model.SizeBytes;
-        return TypedResults.Stream(
-            body => SendAsync(artifact, body, stalls, cancellationToken),
-            "application/octet-stream",
-            $"recservice-model-{version}.rfm"
-        );
+        var connection = (NpgsqlConnection)context.Database.GetDbConnection();
+        Func<Stream, Task> send;
+        if (format == ModelExport.Rfm)
+        {
+            var artifact = await Artifacts.OfModels.OpenReadAsync(connection, version, cancellationToken);
+            http.Response.ContentLength = model.SizeBytes;
+            send = body => SendAsync(artifact, body, stalls, cancellationToken);
+        }
+        else
+        {
+            ModelExport export;
+            try
+            {
+                export = new(format, await Artifacts.OfModels.LoadAsync(connection, version, ModelFile.Load, cancellationToken));
+            }
+            catch (ModelFormatException exception)
+            {
+                return ModelProblems.Unusable(exception.Message);
+            }
+
+            await context.Database.RollbackTransactionAsync(cancellationToken);
+            if (export.IsTooLong)
+            {
+                return ModelProblems.TooLongForOnnx();
+            }
+
+            http.Response.ContentLength = export.Length;
+            send = body => export.SendAsync(body, stalls, cancellationToken);
+        }
+
+        return TypedResults.Stream(send, "application/octet-stream", $"recservice-model-{version}.{format}");
     }
 
     private static async Task SendAsync(Stream artifact, Stream body, StallLimit stalls, CancellationToken cancellationToken)

@@ -18,4 +18,11 @@ internal static class ModelProblems
 
     public static ProblemHttpResult Unusable(string reason) =>
         Problems.Conflict("/problems/model-unusable", "The model's file cannot be used.", reason);
+
+    public static ProblemHttpResult TooLongForOnnx() =>
+        Problems.Conflict(
+            "/problems/model-too-large",
+            "The model is too large for the format.",
+            "As ONNX it would take more than the 2 GB that such a file can have; safetensors has no such limit."
+        );
 }

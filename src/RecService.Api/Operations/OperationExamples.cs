@@ -5,6 +5,7 @@ using RecService.Api.Access;
 using RecService.Api.Domain;
 using RecService.Api.Http;
 using RecService.Api.Http.Queries;
+using RecService.Api.Models;
 using RecService.Api.Scoring;
 
 namespace RecService.Api.Operations;
@@ -83,7 +84,7 @@ internal static class OperationExamples
         ["listModels"] = new([new("limit", 10)]),
         ["getModel"] = new([new("version", 1)]),
         ["activateModel"] = new([new("version", 1)]),
-        ["exportModel"] = new([new("version", 1)]),
+        ["exportModel"] = new([new("version", 1), new("format", "onnx")]),
         ["pinModel"] = new([new("version", 1)]),
         ["unpinModel"] = new([new("version", 1)]),
     };
@@ -101,6 +102,7 @@ internal static class OperationExamples
         ["recommendBatch"] = ("requests", $"must be an array of 1 to {RecommendationBatchRequest.MaxCount} requests"),
         ["scoreItems"] = ("itemIds", "must name at least one candidate"),
         ["crossFeatures"] = ("rows[0].context.device", AttributeValueConverter.Allowed),
+        ["exportModel"] = ("format", $"must be one of {ModelExport.Rfm}, {ModelExport.Safetensors}, {ModelExport.Onnx}"),
         ["createApiKey"] = ("roles[0]", $"must be one of {string.Join(", ", Roles.All)}"),
         ["rotateApiKey"] = ("graceSeconds", $"must be from 0 to {ApiKeyEndpoints.MostGraceSeconds}"),
     };

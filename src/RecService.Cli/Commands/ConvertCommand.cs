@@ -21,7 +21,7 @@ internal static class ConvertCommand
         var command = new CommandWithExample(
             "convert",
             "Converts rows between text and the binary cache, which loads several times as fast, and models between formats.",
-            "recservice convert --in train.ffm --out train.cache\nrecservice convert --in model.rfm --out model.safetensors"
+            "recservice convert --in train.ffm --out train.cache\nrecservice convert --in model.rfm --out model.onnx"
         )
         {
             input,

@@ -10,7 +10,7 @@ internal sealed class ModelOption : Option<string?>
     public ModelOption()
         : base("--model")
     {
-        Description = "Where to write the model; the extension tells the format: .rfm, .safetensors, or .txt, which can be written only.";
+        Description = "Where to write the model; the extension tells the format: .rfm, .safetensors, or .onnx and .txt, which can be written only.";
         HelpName = "FILE";
         Validators.Add(result =>
         {

@@ -10,13 +10,14 @@ internal enum ModelFormat
 {
     Rfm,
     Safetensors,
+    Onnx,
     Text,
 }
 
 /// <summary>Files of models: those to read are told apart by their content, those to write by their extension.</summary>
 internal static class ModelFiles
 {
-    public const string Extensions = ".rfm, .safetensors or .txt";
+    public const string Extensions = ".rfm, .safetensors, .onnx or .txt";
 
     private const int SafetensorsPrefix = 8;
 
@@ -50,6 +51,9 @@ internal static class ModelFiles
                 case ModelFormat.Safetensors:
                     SafetensorsFile.Export(content, model);
                     break;
+                case ModelFormat.Onnx:
+                    OnnxFile.Export(content, model);
+                    break;
                 default:
                     using (var text = new StreamWriter(content, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 64 * 1024))
                     {
@@ -66,6 +70,7 @@ internal static class ModelFiles
         {
             ".rfm" => ModelFormat.Rfm,
             ".safetensors" => ModelFormat.Safetensors,
+            ".onnx" => ModelFormat.Onnx,
             ".txt" => ModelFormat.Text,
             _ => null,
         };

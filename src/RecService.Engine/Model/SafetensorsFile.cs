@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using RecService.Engine.Data;
 using RecService.Engine.Files;
@@ -34,9 +33,6 @@ namespace RecService.Engine.Model;
 /// </remarks>
 public static class SafetensorsFile
 {
-    private const string Format = "recservice";
-    private const string FormatVersion = "1";
-
     /// <summary>The limit of the safetensors library.</summary>
     private const int MaximumHeaderLength = 100_000_000;
 
@@ -67,7 +63,7 @@ public static class SafetensorsFile
         NumberStream.Write(content, model.Space.ColumnFactors);
         NumberStream.Write(content, model.Space.FactorIndices);
         NumberStream.Write(content, model.FieldWeights);
-        foreach (var line in LinesOf(model.Features))
+        foreach (var line in ModelMetadata.LinesOf(model.Features))
         {
             content.Write(line);
         }
@@ -102,34 +98,7 @@ public static class SafetensorsFile
     private static SafetensorsHeader HeaderOf(FactorizationModel model)
     {
         var space = model.Space;
-        foreach (var field in space.Fields)
-        {
-            CheckText(field);
-        }
-
-        var metadata = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["format"] = Format,
-            ["format_version"] = FormatVersion,
-            ["interaction"] = model.Crossing.ToString(),
-            ["loss"] = model.Loss.ToString(),
-            ["factors"] = model.Factors.ToString(CultureInfo.InvariantCulture),
-            ["fields"] = JsonSerializer.Serialize([.. space.Fields], SafetensorsJson.Default.StringArray),
-        };
-        if (!float.IsNegativeInfinity(model.TargetMinimum))
-        {
-            metadata["target_minimum"] = model.TargetMinimum.ToString(CultureInfo.InvariantCulture);
-        }
-
-        if (!float.IsPositiveInfinity(model.TargetMaximum))
-        {
-            metadata["target_maximum"] = model.TargetMaximum.ToString(CultureInfo.InvariantCulture);
-        }
-
-        if (model.History is { } history)
-        {
-            metadata["history"] = JsonSerializer.Serialize(history, ModelHeaderJson.Default.HistorySettings);
-        }
+        var metadata = ModelMetadata.Of(model);
 
         // In the order in which they are written.
         var end = 0L;
@@ -142,7 +111,7 @@ public static class SafetensorsFile
             space.ColumnFactors.IsEmpty ? null : Next(SafetensorsTensor.Int32, space.ColumnCount),
             space.FactorIndices.IsEmpty ? null : Next(SafetensorsTensor.Int32, space.FactorCount),
             model.FieldWeights.IsEmpty ? null : Next(SafetensorsTensor.Float32, space.FieldCount, space.FieldCount),
-            model.Features is null ? null : Next(SafetensorsTensor.Byte, LinesOf(model.Features).Sum(line => (long)line.Length))
+            model.Features is null ? null : Next(SafetensorsTensor.Byte, ModelMetadata.LengthOfLines(model))
         );
 
         SafetensorsTensor Next(string dtype, params long[] shape)
@@ -153,39 +122,15 @@ public static class SafetensorsFile
         }
     }
 
-    private static IEnumerable<byte[]> LinesOf(FeatureIndex? index)
-    {
-        foreach (var feature in index?.Features ?? [])
-        {
-            CheckText(feature.Group);
-            CheckText(feature.Category ?? "");
-            SafetensorsFeature line = feature.Category is null
-                ? new(feature.Column, feature.Group, Mean: feature.Mean, Deviation: feature.Deviation)
-                : new(feature.Column, feature.Group, feature.Category);
-            yield return [.. JsonSerializer.SerializeToUtf8Bytes(line, SafetensorsJson.Default.SafetensorsFeature), (byte)'\n'];
-        }
-    }
-
-    /// <summary>The JSON serialiser would write another character in the place of one that UTF-8 has not.</summary>
-    private static void CheckText(string name)
-    {
-        try
-        {
-            SealedFormat.StrictUtf8.GetByteCount(name);
-        }
-        catch (EncoderFallbackException e)
-        {
-            throw new ArgumentException($"The name '{name}' is no text: {e.Message}", nameof(name), e);
-        }
-    }
-
     private static FactorizationModel Read(Stream content)
     {
         var header = ReadHeader(content);
         var metadata = header.Metadata;
-        if (Value(metadata, "format") != Format || Value(metadata, "format_version") != FormatVersion)
+        if (Value(metadata, "format") != ModelMetadata.Format || Value(metadata, "format_version") != ModelMetadata.FormatVersion)
         {
-            throw new InvalidDataException($"its format is {metadata["format"]} {Value(metadata, "format_version")}, not {Format} {FormatVersion}.");
+            throw new InvalidDataException(
+                $"its format is {metadata["format"]} {Value(metadata, "format_version")}, not {ModelMetadata.Format} {ModelMetadata.FormatVersion}."
+            );
         }
 
         var fields = JsonSerializer.Deserialize(Value(metadata, "fields"), SafetensorsJson.Default.StringArray)

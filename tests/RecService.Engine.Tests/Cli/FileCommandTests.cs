@@ -45,13 +45,27 @@ public sealed class FileCommandTests : CliTest
     }
 
     [Fact]
+    public async Task A_model_goes_out_as_onnx_and_does_not_come_back()
+    {
+        var rows = Write("a.ffm", "1 0:0:1 1:2:0.5\n2 0:1:1 1:3:1 2:2:1\n");
+        await OutputAsync("train", "--train", rows, "--epochs", "2", "--model", PathOf("a.onnx"));
+        await OutputAsync("train", "--train", rows, "--epochs", "2", "--model", PathOf("a.rfm"));
+        await OutputAsync("convert", "--in", PathOf("a.rfm"), "--out", PathOf("b.onnx"));
+
+        File.ReadAllBytes(PathOf("b.onnx")).ShouldBe(File.ReadAllBytes(PathOf("a.onnx")));
+        using var session = new Microsoft.ML.OnnxRuntime.InferenceSession(PathOf("b.onnx"));
+        session.InputNames.ShouldBe(["columns", "values"]);
+        (await FailureAsync(1, "predict", "--model", PathOf("a.onnx"), "--data", rows)).ShouldNotBeEmpty();
+    }
+
+    [Fact]
     public async Task What_cannot_be_converted_is_said()
     {
         var rows = Write("a.ffm", "1 0:0:1 1:2:0.5\n2 0:1:1 1:3:1\n");
         await OutputAsync("train", "--train", rows, "--epochs", "1", "--model", PathOf("a.rfm"));
 
         (await FailureAsync(1, "convert", "--in", PathOf("a.rfm"), "--out", PathOf("b.ffm"))).ShouldContain(
-            "a.rfm holds a model: the extension of --out must be .rfm, .safetensors or .txt"
+            "a.rfm holds a model: the extension of --out must be .rfm, .safetensors, .onnx or .txt"
         );
         (await FailureAsync(1, "convert", "--in", rows, "--out", PathOf("b.rfm"))).ShouldContain("tells no format of rows");
         (await FailureAsync(2, "convert", "--in", rows)).ShouldContain("Option '--out' is required.");

@@ -595,7 +595,7 @@ public sealed class TrainCommandTests : CliTest
     [InlineData("--threads is '0'", "--threads", "0")]
     [InlineData("--seed is '-1'", "--seed", "-1")]
     [InlineData("--l2 is for weights and factors alike", "--l2", "1", "--l2-linear", "1")]
-    [InlineData("--model is 'model.bin'; its extension must be .rfm, .safetensors or .txt.", "--model", "model.bin")]
+    [InlineData("--model is 'model.bin'; its extension must be .rfm, .safetensors, .onnx or .txt.", "--model", "model.bin")]
     [InlineData("--negatives is '2147483647'; it must be a whole number from 1 to 1000.", "--loss", "bpr", "--negatives", "2147483647")]
     [InlineData("--negatives is for --loss bpr only.", "--negatives", "4")]
     [InlineData("--user-fields is for --loss bpr only.", "--user-fields", "0", "--loss", "logistic")]
