@@ -75,6 +75,11 @@ public static class OnnxFile
         var graph = new OnnxGraph();
         var columns = graph.Input("columns", OnnxGraph.Int64, "rows", "entries");
         var values = graph.Input("values", OnnxGraph.Float32, "rows", "entries");
+        if (model.Space.ColumnCount > 0)
+        {
+            (columns, values) = Padded(graph, columns, values);
+        }
+
         var entries = graph.Constant("axis.entries", 1);
         var linear = Linear(graph, model, columns, values, entries);
         var score = graph.Node("Add", [linear, graph.Constant("bias", model.Bias)], model.Factors == 0 ? "score" : "score.linear");
@@ -97,6 +102,13 @@ public static class OnnxFile
         }
 
         return graph.ToModel("factorization_machine", Description, Metadata(model));
+    }
+
+    /// <summary>One more entry, of value 0: where rows have none at all, ONNX Runtime multiplies matrices without a common dimension to what was in memory.</summary>
+    private static (string Columns, string Values) Padded(OnnxGraph graph, string columns, string values)
+    {
+        var pads = graph.Constant("padding", [0, 0, 0, 1]);
+        return (graph.Node("Pad", [columns, pads], "columns.padded"), graph.Node("Pad", [values, pads], "values.padded"));
     }
 
     private static string Linear(OnnxGraph graph, FactorizationModel model, string columns, string values, string entries)

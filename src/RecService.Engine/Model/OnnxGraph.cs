@@ -77,6 +77,14 @@ internal sealed class OnnxGraph
         // The halves of 64 bits, the lower first.
         Constant(name, Int64, scalar ? [] : [1], stream => NumberStream.Write(stream, [(int)integer, (int)(integer >> 32)]));
 
+    public string Constant(string name, long[] integers) =>
+        Constant(
+            name,
+            Int64,
+            [integers.Length],
+            stream => NumberStream.Write(stream, integers.SelectMany(integer => new[] { (int)integer, (int)(integer >> 32) }).ToArray())
+        );
+
     /// <summary>An input; its dimensions are numbers or the names of those that differ from call to call.</summary>
     public string Input(string name, int type, params string[] shape)
     {
