@@ -106,7 +106,7 @@ internal static class NSwagClient
 
     private static async Task ExportAsync(RecServiceClient client, Expected expected, CancellationToken cancellationToken)
     {
-        using var export = await client.ExportInteractionsAsync(cancellationToken);
+        using var export = await client.ExportInteractionsAsync(format: null, cancellationToken);
         var lines = await expected.CountAsync(export.Stream);
         Expected.Same((Expected.Users * Expected.InteractionsOfUser) + 2, lines, "exported interactions");
         using var file = await client.ExportModelAsync(

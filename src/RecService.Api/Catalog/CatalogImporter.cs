@@ -26,7 +26,7 @@ internal sealed class CatalogImporter(IOptions<LoadOptions> load, StillAllowed s
         var start = Stopwatch.GetTimestamp();
         var accepted = 0L;
         var rejected = new RejectedLines(load.Value.Imports.RejectedLines);
-        await foreach (var line in ImportRows.ReadAsync(errors, request, columns, cancellationToken))
+        await foreach (var line in ImportRows.ReadAsync(errors, request, columns, load.Value.Imports, cancellationToken))
         {
             if (line.Value is { } parsed && validate(line.Errors, parsed) is var row && !line.Errors.Any)
             {

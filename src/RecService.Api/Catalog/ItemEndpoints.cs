@@ -41,11 +41,11 @@ internal static class ItemEndpoints
             .WithName("importItems")
             .WithSummary("Import items")
             .WithDescription(
-                $"NDJSON (one item a line) or CSV (with a header row of {CatalogColumns.OfItems.Names}, in any order; tags separated by `|`; a key as text, or as numbers in columns such as `attributes.year:number`), stored as by PUT, streamed, of any size. "
+                $"NDJSON (one item a line), CSV (with a header row of {CatalogColumns.OfItems.Names}, in any order; tags separated by `|`; a key as text, or as numbers in columns such as `attributes.year:number`), or Parquet with the same columns; stored as by PUT, streamed, of any size. "
                     + ColumnParameters.Description
                     + "Valid lines are committed together; a broken connection stores none."
             )
-            .Accepts<ItemLineInput>(NdJson.MediaType, Csv.MediaType)
+            .Accepts<ItemLineInput>(NdJson.MediaType, Csv.MediaType, ParquetRows.MediaType)
             .WithColumns(CatalogColumns.OfItems)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)

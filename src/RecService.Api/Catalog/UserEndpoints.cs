@@ -41,11 +41,11 @@ internal static class UserEndpoints
             .WithName("importUsers")
             .WithSummary("Import users")
             .WithDescription(
-                $"NDJSON (one user a line) or CSV (with a header row of {CatalogColumns.OfUsers.Names}, in any order; tags separated by `|`; a key as text, or as numbers in columns such as `attributes.age:number`), stored as by PUT, streamed, of any size. "
+                $"NDJSON (one user a line), CSV (with a header row of {CatalogColumns.OfUsers.Names}, in any order; tags separated by `|`; a key as text, or as numbers in columns such as `attributes.age:number`), or Parquet with the same columns; stored as by PUT, streamed, of any size. "
                     + ColumnParameters.Description
                     + "Valid lines are committed together; a broken connection stores none."
             )
-            .Accepts<UserLineInput>(NdJson.MediaType, Csv.MediaType)
+            .Accepts<UserLineInput>(NdJson.MediaType, Csv.MediaType, ParquetRows.MediaType)
             .WithColumns(CatalogColumns.OfUsers)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)

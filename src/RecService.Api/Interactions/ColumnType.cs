@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
 using RecService.Api.Http.Bulk;
@@ -9,57 +8,65 @@ namespace RecService.Api.Interactions;
 /// <summary>How values go to the database, and from there to an export.</summary>
 /// <param name="sql">The type in SQL.</param>
 /// <param name="type">The type in Npgsql.</param>
-/// <param name="exportAsync">Takes a value from a COPY to a line of an export, under a name; what is null or empty is left out.</param>
+/// <param name="kind">The type in exports.</param>
+/// <param name="exportAsync">Takes a value from a COPY to a row of an export, under a name.</param>
 internal sealed class ColumnType<T>(
     string sql,
     NpgsqlDbType type,
-    Func<NpgsqlBinaryExporter, Utf8JsonWriter, string, CancellationToken, ValueTask> exportAsync
+    ExportKind kind,
+    Func<NpgsqlBinaryExporter, IExportRows, string, CancellationToken, ValueTask> exportAsync
 )
 {
     public string Sql => sql;
+
+    public ExportKind Kind => kind;
 
     public Task WriteAsync(NpgsqlBinaryImporter importer, T value, CancellationToken cancellationToken) =>
         value is null ? importer.WriteNullAsync(cancellationToken) : importer.WriteAsync(value, type, cancellationToken);
 
     public NpgsqlParameter Parameter(T value) => new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = type };
 
-    public ValueTask ExportAsync(NpgsqlBinaryExporter from, Utf8JsonWriter to, string name, CancellationToken cancellationToken) =>
+    public ValueTask ExportAsync(NpgsqlBinaryExporter from, IExportRows to, string name, CancellationToken cancellationToken) =>
         exportAsync(from, to, name, cancellationToken);
 }
 
 internal static class ColumnTypes
 {
     /// <summary>Text that is compared byte by byte.</summary>
-    public static readonly ColumnType<string?> Id = new("text COLLATE \"C\"", NpgsqlDbType.Text, ExportTextAsync);
+    public static readonly ColumnType<string?> Id = new("text COLLATE \"C\"", NpgsqlDbType.Text, ExportKind.Text, ExportTextAsync);
 
-    public static readonly ColumnType<string?> Text = new("text", NpgsqlDbType.Text, ExportTextAsync);
+    public static readonly ColumnType<string?> Text = new("text", NpgsqlDbType.Text, ExportKind.Text, ExportTextAsync);
 
-    public static readonly ColumnType<double?> Number = new("double precision", NpgsqlDbType.Double, async (from, to, name, cancellationToken) =>
-    {
-        if (await from.NumberAsync(cancellationToken) is { } number)
-        {
-            to.WriteNumber(name, number);
-        }
-    });
+    public static readonly ColumnType<double?> Number = new(
+        "double precision",
+        NpgsqlDbType.Double,
+        ExportKind.Number,
+        async (from, to, name, cancellationToken) => to.Number(name, await from.NumberAsync(cancellationToken))
+    );
 
     /// <summary>In universal time.</summary>
     public static readonly ColumnType<DateTimeOffset?> Time = new(
         "timestamptz",
         NpgsqlDbType.TimestampTz,
-        async (from, to, name, cancellationToken) => to.WriteString(name, await from.ReadAsync<DateTime>(NpgsqlDbType.TimestampTz, cancellationToken))
+        ExportKind.Time,
+        async (from, to, name, cancellationToken) => to.Time(name, await from.ReadAsync<DateTime>(NpgsqlDbType.TimestampTz, cancellationToken))
     );
 
     public static readonly ColumnType<string[]> Texts = new(
         "text[]",
         NpgsqlDbType.Array | NpgsqlDbType.Text,
-        async (from, to, name, cancellationToken) => to.WriteTexts(name, await from.TextsAsync(cancellationToken))
+        ExportKind.Texts,
+        async (from, to, name, cancellationToken) => to.Texts(name, await from.TextsAsync(cancellationToken))
     );
 
     /// <summary>Values by name, as a JSON object, which is exported as text.</summary>
-    public static readonly ColumnType<string> Features = new("jsonb", NpgsqlDbType.Jsonb, async (from, to, name, cancellationToken) =>
-        to.WriteFeatures(name, await from.TextAsync(cancellationToken))
+    public static readonly ColumnType<string> Features = new(
+        "jsonb",
+        NpgsqlDbType.Jsonb,
+        ExportKind.Json,
+        async (from, to, name, cancellationToken) => to.Features(name, await from.TextAsync(cancellationToken))
     );
 
-    private static async ValueTask ExportTextAsync(NpgsqlBinaryExporter from, Utf8JsonWriter to, string name, CancellationToken cancellationToken) =>
-        to.WriteText(name, await from.TextAsync(cancellationToken));
+    private static async ValueTask ExportTextAsync(NpgsqlBinaryExporter from, IExportRows to, string name, CancellationToken cancellationToken) =>
+        to.Text(name, await from.TextAsync(cancellationToken));
 }

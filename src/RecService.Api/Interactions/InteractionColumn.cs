@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Npgsql;
 using RecService.Api.Http.Bulk;
 
@@ -40,8 +39,11 @@ internal abstract record InteractionColumn(string Name, string Sql, string SqlTy
     /// <summary>It as the parameter of a statement.</summary>
     public abstract NpgsqlParameter Parameter(InteractionRow row);
 
-    /// <summary>Takes it, as the next of a COPY, to a line of an export.</summary>
-    public abstract ValueTask ExportAsync(NpgsqlBinaryExporter from, Utf8JsonWriter to, CancellationToken cancellationToken);
+    /// <summary>It as a column of exports.</summary>
+    public abstract ExportColumn OfExports { get; }
+
+    /// <summary>Takes it, as the next of a COPY, to a row of an export.</summary>
+    public abstract ValueTask ExportAsync(NpgsqlBinaryExporter from, IExportRows to, CancellationToken cancellationToken);
 
     /// <summary>It as a column of files.</summary>
     public ImportColumn<InteractionInput> OfFiles() =>
@@ -72,6 +74,8 @@ internal sealed record InteractionColumn<T>(
 
     public override NpgsqlParameter Parameter(InteractionRow row) => Type.Parameter(Of(row));
 
-    public override ValueTask ExportAsync(NpgsqlBinaryExporter from, Utf8JsonWriter to, CancellationToken cancellationToken) =>
+    public override ExportColumn OfExports => new(Name, Type.Kind, IsRequired);
+
+    public override ValueTask ExportAsync(NpgsqlBinaryExporter from, IExportRows to, CancellationToken cancellationToken) =>
         Type.ExportAsync(from, to, Name, cancellationToken);
 }

@@ -102,6 +102,9 @@ internal static class InteractionColumns
     /// <summary>In files with columns.</summary>
     public static readonly ImportColumns<InteractionInput> OfFiles = new([.. All.Select(column => column.OfFiles())]);
 
+    /// <summary>In exports.</summary>
+    public static readonly IReadOnlyList<ExportColumn> OfExports = [.. All.Select(column => column.OfExports)];
+
     /// <summary>Of incoming rows.</summary>
     public static readonly string Names = Joined(column => column.Sql);
 

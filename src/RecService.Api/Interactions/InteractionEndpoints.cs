@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -48,14 +49,14 @@ internal static class InteractionEndpoints
             .WithSummary("Import interactions")
             .Requires(Roles.Ingest)
             .WithDescription(
-                $"NDJSON (one interaction a line) or CSV (with a header row of {InteractionColumns.OfFiles.Names}, in any order; tags separated by `|`; context keys as text, or as numbers in columns such as `context.hour:number`), streamed, of any size. "
+                $"NDJSON (one interaction a line), CSV (with a header row of {InteractionColumns.OfFiles.Names}, in any order; tags separated by `|`; context keys as text, or as numbers in columns such as `context.hour:number`), or Parquet with the same columns, streamed, of any size. "
                     + ColumnParameters.Description
                     + "`type=rating` names the column `rating` where the file has one that no other parameter names, and else the type of all rows. "
                     + "Valid lines are committed together; a broken connection stores none. With an `Idempotency-Key`, a text of the caller's for this file, the same request sent again "
                     + "within a day is answered as before and not counted again. "
                     + Creations
             )
-            .Accepts<InteractionInput>(NdJson.MediaType, Csv.MediaType)
+            .Accepts<InteractionInput>(NdJson.MediaType, Csv.MediaType, ParquetRows.MediaType)
             .WithColumns(InteractionColumns.OfFiles)
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
@@ -68,10 +69,12 @@ internal static class InteractionEndpoints
             .Requires(Roles.Admin)
             .TakesLong(LongRequest.Export)
             .WithDescription(
-                "NDJSON: all interactions as of one moment, in the order in which they were stored, as the import takes them. Into an empty store they give the same "
+                "All interactions as of one moment, in the order in which they were stored, as the import takes them: "
+                    + ExportFormat.Description
+                    + "Into an empty store they give the same "
                     + "state, but for the times of receipt; users and items have exports of their own."
             )
-            .Produces<InteractionInput>(StatusCodes.Status200OK, NdJson.MediaType);
+            .Produces<InteractionInput>(StatusCodes.Status200OK, NdJson.MediaType, ParquetRows.MediaType);
         interactions
             .MapGet("", ListAsync)
             .WithName("listInteractions")
@@ -187,11 +190,19 @@ internal static class InteractionEndpoints
 
     private static Task ExportAsync(
         HttpResponse response,
+        [AllowedValues(ExportFormat.NdJson, ExportFormat.Parquet)] string? format,
         NpgsqlDataSource database,
         StallLimit stalls,
         AuditLog audit,
         CancellationToken cancellationToken
-    ) => audit.WatchAsync("interactions.export", () => InteractionExport.WriteAsync(response, database, stalls, cancellationToken));
+    )
+    {
+        var errors = new FieldErrors();
+        var isParquet = ExportFormat.IsParquet(errors, response.HttpContext.Request, format);
+        return errors.Any
+            ? errors.ToProblem().ExecuteAsync(response.HttpContext)
+            : audit.WatchAsync("interactions.export", () => InteractionExport.WriteAsync(response, isParquet, database, stalls, cancellationToken));
+    }
 
     private static async Task<Results<Ok<InteractionPage>, ValidationProblem>> ListAsync(
         RecServiceDbContext context,

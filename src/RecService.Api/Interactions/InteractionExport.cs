@@ -14,22 +14,35 @@ internal static class InteractionExport
             FROM interactions AS i JOIN users AS u USING (user_key) JOIN items AS m USING (item_key) ORDER BY i.interaction_key) TO STDOUT (FORMAT BINARY)
         """;
 
-    public static async Task WriteAsync(HttpResponse response, NpgsqlDataSource database, StallLimit stalls, CancellationToken cancellationToken)
+    public static async Task WriteAsync(
+        HttpResponse response,
+        bool isParquet,
+        NpgsqlDataSource database,
+        StallLimit stalls,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var rows = await connection.BeginBinaryExportAsync(Copy, cancellationToken);
         rows.Timeout = Statements.Unhurried;
-        await using var lines = NdJsonWriter.Start(response, "interactions.ndjson", stalls, cancellationToken);
+        await using var export = await ExportFormat.BeginAsync(
+            response,
+            "interactions",
+            InteractionColumns.OfExports,
+            isParquet,
+            stalls,
+            cancellationToken
+        );
         while (await rows.StartRowAsync(cancellationToken) != -1)
         {
-            lines.Json.WriteStartObject();
             foreach (var column in InteractionColumns.All)
             {
-                await column.ExportAsync(rows, lines.Json, cancellationToken);
+                await column.ExportAsync(rows, export, cancellationToken);
             }
 
-            lines.Json.WriteEndObject();
-            await lines.EndLineAsync();
+            await export.EndRowAsync();
         }
+
+        await export.EndAsync();
     }
 }

@@ -39,7 +39,7 @@ internal sealed class InteractionImporter(
         var now = clock.GetUtcNow();
         var rejected = new RejectedLines(load.Value.Imports.RejectedLines);
         await using var writer = await InteractionWriter.BeginAsync(database, options.Value, now, metrics, cancellationToken);
-        await foreach (var row in ImportRows.ReadAsync(errors, request, InteractionColumns.OfFiles, cancellationToken))
+        await foreach (var row in ImportRows.ReadAsync(errors, request, InteractionColumns.OfFiles, load.Value.Imports, cancellationToken))
         {
             await AddAsync(row, writer, now, rejected, cancellationToken);
         }

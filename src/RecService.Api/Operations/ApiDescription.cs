@@ -143,6 +143,7 @@ internal static class ApiDescription
             {
                 NdJson.MediaType => Bytes($"A JSON object a line, as `{(body.Schema as OpenApiSchemaReference)?.Reference.Id}` has it."),
                 Csv.MediaType => Bytes("A header row, then a row each."),
+                ParquetRows.MediaType => Bytes("A Parquet file."),
                 "text/event-stream" => Bytes("Server-sent events."),
                 NpyWriter.MediaType or "application/octet-stream" => Bytes(),
                 _ => body.Schema,

@@ -102,7 +102,10 @@ public sealed class GeneratorTests(KeyedService service) : IClassFixture<KeyedSe
         others
             .Select(media => media.Name)
             .Distinct(StringComparer.Ordinal)
-            .ShouldBe(["application/x-ndjson", "text/csv", "text/event-stream", "application/octet-stream", "application/x-npy"], ignoreOrder: true);
+            .ShouldBe(
+                ["application/x-ndjson", "text/csv", "application/vnd.apache.parquet", "text/event-stream", "application/octet-stream", "application/x-npy"],
+                ignoreOrder: true
+            );
         others.ShouldAllBe(media => media.Value.GetProperty("schema").GetProperty("format").GetString() == "binary");
     }
 

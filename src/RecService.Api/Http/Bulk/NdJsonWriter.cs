@@ -1,67 +1,53 @@
 using System.IO.Pipelines;
 using System.Text.Json;
-using RecService.Api.Domain;
 using RecService.Api.Http.Json;
 using RecService.Api.Http.Limits;
 
 namespace RecService.Api.Http.Bulk;
 
-/// <summary>Writes an answer of JSON objects, one a line, in a bounded amount of memory.</summary>
-internal sealed class NdJsonWriter : IAsyncDisposable
+/// <summary>Writes an answer of JSON objects, one a line, in a bounded amount of memory. Properties are as imports take them: what is not there is left out.</summary>
+internal sealed class NdJsonWriter(PipeWriter output, StallLimit.Waiting reader) : IExportRows
 {
-    private readonly PipeWriter _output;
-    private readonly StallLimit.Waiting _reader;
+    // Every line starts anew; what was read from the store is valid as it is.
+    private readonly Utf8JsonWriter _json = new(output, new() { Encoder = ApiJson.Options.Encoder, SkipValidation = true });
+    private bool _isOpen;
 
-    private NdJsonWriter(PipeWriter output, StallLimit.Waiting reader)
+    public void Text(string name, string? value)
     {
-        _output = output;
-        _reader = reader;
-
-        // Every line starts anew; what was read from the store is valid as it is.
-        Json = new(output, new() { Encoder = ApiJson.Options.Encoder, SkipValidation = true });
-    }
-
-    /// <summary>Takes the object of a line.</summary>
-    public Utf8JsonWriter Json { get; }
-
-    public static NdJsonWriter Start(HttpResponse response, string fileName, StallLimit stalls, CancellationToken cancellationToken)
-    {
-        response.ContentType = NdJson.MediaType;
-        response.Headers.ContentDisposition = $"attachment; filename={fileName}";
-        return new(response.BodyWriter, stalls.Begin(cancellationToken));
-    }
-
-    public async ValueTask EndLineAsync()
-    {
-        Json.Flush();
-        Json.Reset();
-        _output.GetSpan(1)[0] = (byte)'\n';
-        _output.Advance(1);
-        if (_output.UnflushedBytes >= StallLimit.PartBytes && (await _reader.SendAsync(_output.FlushAsync)).IsCompleted)
+        if (value is not null)
         {
-            throw new OperationCanceledException("The caller has gone.");
+            Object().WriteString(name, value);
         }
     }
 
-    public ValueTask DisposeAsync()
+    public void Number(string name, double? value)
     {
-        _reader.Dispose();
-        return Json.DisposeAsync();
+        if (value is { } number)
+        {
+            Object().WriteNumber(name, number);
+        }
     }
-}
 
-/// <summary>Properties as imports take them: what is not there is left out.</summary>
-internal static class NdJsonProperties
-{
-    public static void WriteTexts(this Utf8JsonWriter json, string name, string[] texts)
+    public void Time(string name, DateTime value) => Object().WriteString(name, value);
+
+    public void Flag(string name, bool value, bool assumed)
     {
-        if (texts.Length == 0)
+        if (value != assumed)
+        {
+            Object().WriteBoolean(name, value);
+        }
+    }
+
+    public void Texts(string name, string[] values)
+    {
+        if (values.Length == 0)
         {
             return;
         }
 
+        var json = Object();
         json.WriteStartArray(name);
-        foreach (var text in texts)
+        foreach (var text in values)
         {
             json.WriteStringValue(text);
         }
@@ -69,27 +55,47 @@ internal static class NdJsonProperties
         json.WriteEndArray();
     }
 
-    /// <summary>An object that is stored as JSON. Line breaks in it stand between its parts only, and would end the line.</summary>
-    public static void WriteObject(this Utf8JsonWriter json, string name, string? text)
+    // Line breaks in it stand between its parts only, and would end the line.
+    public void Json(string name, string? value)
     {
-        if (text is null)
+        if (value is not null)
         {
-            return;
+            var json = Object();
+            json.WritePropertyName(name);
+            json.WriteRawValue(value.Replace('\n', ' ').Replace('\r', ' '), skipInputValidation: true);
         }
-
-        json.WritePropertyName(name);
-        json.WriteRawValue(text.Replace('\n', ' ').Replace('\r', ' '), skipInputValidation: true);
     }
 
-    /// <summary>The values of a context or of attributes; left out when there are none.</summary>
-    public static void WriteFeatures(this Utf8JsonWriter json, string name, string? text) =>
-        json.WriteObject(name, text is Features.EmptyJson ? null : text);
-
-    public static void WriteText(this Utf8JsonWriter json, string name, string? text)
+    public async ValueTask EndRowAsync()
     {
-        if (text is not null)
+        Object().WriteEndObject();
+        _isOpen = false;
+        _json.Flush();
+        _json.Reset();
+        output.GetSpan(1)[0] = (byte)'\n';
+        output.Advance(1);
+        if (output.UnflushedBytes >= StallLimit.PartBytes && (await reader.SendAsync(output.FlushAsync)).IsCompleted)
         {
-            json.WriteString(name, text);
+            throw new OperationCanceledException("The caller has gone.");
         }
+    }
+
+    public ValueTask EndAsync() => ValueTask.CompletedTask;
+
+    public ValueTask DisposeAsync()
+    {
+        reader.Dispose();
+        return _json.DisposeAsync();
+    }
+
+    private Utf8JsonWriter Object()
+    {
+        if (!_isOpen)
+        {
+            _json.WriteStartObject();
+            _isOpen = true;
+        }
+
+        return _json;
     }
 }

@@ -44,8 +44,11 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
                 return Problems.Of(StatusCodes.Status400BadRequest, "The request is malformed.");
             case InvalidOperationException { InnerException: ArgumentException } when exception.Message.Contains("charset", StringComparison.Ordinal):
                 return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "The body's charset is not known; JSON is UTF-8.");
-            case ExpansionException:
+            case ExpansionException or FileTooLargeException:
                 return Problems.TooLarge(exception.Message);
+            case NoTemporaryFilesException:
+                LogNoTemporaryFiles(exception.InnerException!.Discreet().Message);
+                return Problems.Of(StatusCodes.Status503ServiceUnavailable, exception.Message);
             case AccessWithdrawnException:
                 context.Response.Headers.WWWAuthenticate = "Bearer realm=\"RecService\", error=\"invalid_token\"";
                 return Problems.Of(StatusCodes.Status401Unauthorized, exception.Message);
@@ -85,6 +88,9 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExce
 
     [LoggerMessage(LogLevel.Warning, "A request failed as the database is not available: {Reason}")]
     private partial void LogUnavailable(string reason);
+
+    [LoggerMessage(LogLevel.Error, "A Parquet file could not be put aside in the temporary folder: {Reason}")]
+    private partial void LogNoTemporaryFiles(string reason);
 
     [LoggerMessage(LogLevel.Warning, "A request gave way to others that change the same rows: {Reason}")]
     private partial void LogCollision(string reason);

@@ -57,6 +57,12 @@ internal sealed class ImportLimit : SlotLimit
 
     /// <summary>How many lines may be invalid; beyond, an import ends of whose lines more than half are.</summary>
     public int RejectedLines { get; set; } = 10_000;
+
+    /// <summary>How large a Parquet file may be, in MiB. As long as it is read it lies in the temporary folder.</summary>
+    public int ParquetMebibytes { get; set; } = 1024;
+
+    /// <summary>Memory for a row group of a Parquet file, in MiB.</summary>
+    public int RowGroupMebibytes { get; set; } = 256;
 }
 
 internal sealed class ExportLimit : SlotLimit
@@ -84,6 +90,8 @@ internal sealed class LoadOptionsValidation : IValidateOptions<LoadOptions>
             .. Check("Imports", options.Imports, MostSlots),
             .. Check("Imports:ExpansionRatio", options.Imports.ExpansionRatio, 1, 1_000_000),
             .. Check("Imports:RejectedLines", options.Imports.RejectedLines, 1, int.MaxValue),
+            .. Check("Imports:ParquetMebibytes", options.Imports.ParquetMebibytes, 1, 1_000_000),
+            .. Check("Imports:RowGroupMebibytes", options.Imports.RowGroupMebibytes, 1, 1_000_000),
             .. Check("Exports", options.Exports, MostSlots),
             .. CheckStall(options.Exports.StallTimeout),
             .. Check("Watchers", options.Watchers, MostWatchers),
