@@ -11,7 +11,6 @@ internal sealed class EncodedRows
         ItemBlock = 1,
         ContextBlock = 2;
 
-    private readonly Cutoff _cutoff;
     private readonly SparseRows[] _blocks;
 
     private EncodedRows(
@@ -24,7 +23,7 @@ internal sealed class EncodedRows
         int[] holdout
     )
     {
-        _cutoff = cutoff;
+        Cutoff = cutoff;
         _blocks = blocks;
         Space = space;
         Index = index;
@@ -32,6 +31,9 @@ internal sealed class EncodedRows
         FitRows = fit;
         HoldoutRows = holdout;
     }
+
+    /// <summary>What was read.</summary>
+    public Cutoff Cutoff { get; }
 
     public FeatureSpace Space { get; }
 
@@ -49,7 +51,7 @@ internal sealed class EncodedRows
     public bool HasHoldout => FitRows.Length > 0 && HoldoutRows.Length > 0;
 
     /// <summary>All rows.</summary>
-    public int[] AllRows => [.. Enumerable.Range(0, _cutoff.Rows.Count)];
+    public int[] AllRows => [.. Enumerable.Range(0, Cutoff.Rows.Count)];
 
     public SparseRows Users => _blocks[UserBlock];
 
@@ -73,15 +75,15 @@ internal sealed class EncodedRows
 
     /// <summary>The same rows and the same split, as a model with other features has them.</summary>
     public EncodedRows EncodedBy(FeatureSpace space, FeatureIndex index) =>
-        new(_cutoff, space, index, Findings, Blocks(_cutoff, index), FitRows, HoldoutRows);
+        new(Cutoff, space, index, Findings, Blocks(Cutoff, index), FitRows, HoldoutRows);
 
     /// <summary>The user of each of the given rows.</summary>
-    public int[] UsersOf(int[] rows) => [.. rows.Select(r => _cutoff.Rows[r].User)];
+    public int[] UsersOf(int[] rows) => [.. rows.Select(r => Cutoff.Rows[r].User)];
 
     /// <summary>The given rows as examples that join a user, an item and a context.</summary>
     public ExampleSet Examples(int[] rows)
     {
-        var all = _cutoff.Rows;
+        var all = Cutoff.Rows;
         float[] weights = [.. rows.Select(r => all[r].TargetWeight)];
         return new(
             _blocks,
@@ -97,7 +99,7 @@ internal sealed class EncodedRows
 
     /// <summary>The weighted mean target of the given rows.</summary>
     public float MeanTarget(int[] rows) =>
-        (float)(rows.Sum(r => (double)_cutoff.Rows[r].TargetWeight * _cutoff.Rows[r].Target) / rows.Sum(r => (double)_cutoff.Rows[r].TargetWeight));
+        (float)(rows.Sum(r => (double)Cutoff.Rows[r].TargetWeight * Cutoff.Rows[r].Target) / rows.Sum(r => (double)Cutoff.Rows[r].TargetWeight));
 
     /// <summary>
     /// A query for each held-out pair that a ranking should put first: all positives, or the ratings of at least the positive threshold.
@@ -108,7 +110,7 @@ internal sealed class EncodedRows
         return
         [
             .. HoldoutRows
-                .Select(r => _cutoff.Rows[r])
+                .Select(r => Cutoff.Rows[r])
                 .Where(r => r.Target >= threshold)
                 .DistinctBy(r => (r.User, r.Item))
                 .Select(r => new RankingQuery(r.User, r.Context, r.Item)),
@@ -117,10 +119,10 @@ internal sealed class EncodedRows
 
     /// <summary>Per user the distinct items of the given rows.</summary>
     public RowSets ItemsByUser(int[] rows) =>
-        RowSets.FromPairs(_cutoff.Users.Count, [.. rows.Select(r => _cutoff.Rows[r].User)], [.. rows.Select(r => _cutoff.Rows[r].Item)]);
+        RowSets.FromPairs(Cutoff.Users.Count, [.. rows.Select(r => Cutoff.Rows[r].User)], [.. rows.Select(r => Cutoff.Rows[r].Item)]);
 
     /// <summary>Those of the rows that are no dislikes.</summary>
-    public int[] Positives(int[] rows) => [.. rows.Where(r => _cutoff.Rows[r].Target > 0)];
+    public int[] Positives(int[] rows) => [.. rows.Where(r => Cutoff.Rows[r].Target > 0)];
 
     /// <summary>Counts the features of users, items and contexts by their rows, and gives each a column.</summary>
     /// <param name="cutoff">The rows.</param>

@@ -100,20 +100,31 @@ internal static class FitAndRefit
         var elapsed = TimeSpan.Zero;
         // Only the positives of the rows that are trained on are spared: sparing held-out ones would give them away.
         var negatives = options.Objective == TrainingObjective.Implicit ? Negatives(encoded, options, rows) : null;
-        return trainer.Train(
-            encoded.Space,
-            encoded.Examples(rows),
-            holdout,
-            negatives,
-            encoded.Index,
-            start,
-            report =>
-            {
-                elapsed += report.Elapsed;
-                progress(new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds));
-            },
-            cancellationToken
-        );
+        var examples = encoded.Examples(rows);
+        try
+        {
+            return trainer.Train(
+                encoded.Space,
+                examples,
+                holdout,
+                negatives,
+                encoded.Index,
+                start,
+                report =>
+                {
+                    elapsed += report.Elapsed;
+                    progress(new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds));
+                },
+                cancellationToken
+            );
+        }
+        catch (TrainingDivergedException diverged)
+        {
+            throw new DivergedRunException(diverged, encoded.Cutoff, encoded.Space, far => RowOf(far.IsHeldOut ? holdout! : examples, far.Index));
+        }
+
+        static (int User, int Item) RowOf(ExampleSet set, int example) =>
+            (set.RowOf(EncodedRows.UserBlock, example), set.RowOf(EncodedRows.ItemBlock, example));
     }
 
     private static NegativeSampling Negatives(EncodedRows encoded, TrainingOptions options, int[] rows) =>

@@ -8,6 +8,9 @@ namespace RecService.Api.Training;
 /// </remarks>
 internal sealed record RunEnd(TrainingRunStatus Status, string Error)
 {
+    /// <summary>Set where the record is to say more than the log.</summary>
+    public DivergedRunException? Diverged { get; init; }
+
     public static readonly RunEnd Cancelled = new(TrainingRunStatus.Cancelled, "The run was cancelled.");
 
     public static readonly RunEnd ServiceStopped = new(TrainingRunStatus.Cancelled, "The service was stopped during the run.");

@@ -201,15 +201,24 @@ internal sealed class RunStore(
     public async Task RecordEndAsync(long runId, RunEnd end, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        var error = end.Error;
+        if (end.Diverged is { } diverged)
+        {
+            var connection = (NpgsqlConnection)context.Database.GetDbConnection();
+            error = diverged.ErrorWithout(await Erasures.LockSinceAsync(connection, diverged.ErasureHorizon, cancellationToken));
+        }
+
         await context
             .TrainingRuns.Where(run => run.RunId == runId && run.Status == TrainingRunStatus.Running)
             .ExecuteUpdateAsync(
                 set =>
                     set.SetProperty(run => run.Status, end.Status)
                         .SetProperty(run => run.FinishedAt, clock.GetUtcNow())
-                        .SetProperty(run => run.Error, end.Error),
+                        .SetProperty(run => run.Error, error),
                 cancellationToken
             );
+        await transaction.CommitAsync(cancellationToken);
     }
 
     /// <summary>Asks a run to end, in whichever process it goes on; false when none goes on by that number.</summary>

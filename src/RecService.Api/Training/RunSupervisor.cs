@@ -61,7 +61,7 @@ internal sealed class RunSupervisor(
         {
             // It may have failed of what the watch had no time to notice: when the database went away, so did the lock.
             await LookAsync(current, heldLock);
-            var end = current.End ?? new(TrainingRunStatus.Failed, failure.Message);
+            var end = current.End ?? new(TrainingRunStatus.Failed, failure.Message) { Diverged = failure as DivergedRunException };
             outcome = end.Status == TrainingRunStatus.Cancelled ? Outcome.Cancelled : Outcome.Failed;
             if (outcome == Outcome.Failed)
             {

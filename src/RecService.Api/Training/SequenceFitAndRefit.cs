@@ -55,26 +55,36 @@ internal static class SequenceFitAndRefit
     {
         using var span = Spans.Start(phase);
         var elapsed = TimeSpan.Zero;
-        return new SequenceTrainer(settings, encoded.History) { ExcludesSeen = !encoded.Repeats }.Train(
-            encoded.Space,
-            events,
-            holdout,
-            encoded.Index,
-            start: null,
-            report =>
-            {
-                elapsed += report.Elapsed;
-                var ranking = report.Ranking;
-                progress(
-                    new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds)
-                    {
-                        HoldoutHitRate10 = ranking?.HitRate,
-                        HoldoutNdcg10 = ranking?.Ndcg,
-                        HoldoutNdcg = ranking?.FullNdcg,
-                    }
-                );
-            },
-            cancellationToken
-        );
+        try
+        {
+            return new SequenceTrainer(settings, encoded.History) { ExcludesSeen = !encoded.Repeats }.Train(
+                encoded.Space,
+                events,
+                holdout,
+                encoded.Index,
+                start: null,
+                report =>
+                {
+                    elapsed += report.Elapsed;
+                    var ranking = report.Ranking;
+                    progress(
+                        new(report.Epoch, phase, report.TrainLoss, report.HoldoutLoss, elapsed.TotalSeconds)
+                        {
+                            HoldoutHitRate10 = ranking?.HitRate,
+                            HoldoutNdcg10 = ranking?.Ndcg,
+                            HoldoutNdcg = ranking?.FullNdcg,
+                        }
+                    );
+                },
+                cancellationToken
+            );
+        }
+        catch (TrainingDivergedException diverged)
+        {
+            throw new DivergedRunException(diverged, encoded.Cutoff, encoded.Space, far => RowOf(far.IsHeldOut ? holdout! : events, far.Index));
+        }
+
+        static (int User, int Item) RowOf(SequenceSet set, int e) =>
+            (set.UserOf[Enumerable.Range(0, set.SequenceCount).First(sequence => e < set.Starts[sequence + 1])], set.ItemOf[e]);
     }
 }

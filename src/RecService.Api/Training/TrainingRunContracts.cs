@@ -27,7 +27,7 @@ namespace RecService.Api.Training;
 /// <param name="Published">Whether the run made its model the one that is served; null until it has succeeded.</param>
 /// <param name="PublishReason">Why not, in which case the model can be activated all the same; or why it was served though little is known of
 /// it.</param>
-/// <param name="Error">Why it failed or was cancelled.</param>
+/// <param name="Error">Why it failed or was cancelled; of training that diverged, which rows may have driven it.</param>
 internal sealed record TrainingRunResponse(
     long RunId,
     [property: AllowedValues("running", "succeeded", "failed", "cancelled")] string Status,

@@ -16,6 +16,9 @@ internal sealed record ValueRange(double? Minimum, double? Maximum)
     /// <summary>How many times as far from the median as those that it goes by the range reaches at least.</summary>
     private const double LeastReach = 10;
 
+    /// <summary>How many times as large as the median no value can be, however few there are.</summary>
+    private const double Absurd = 1e6;
+
     /// <summary>Every value.</summary>
     public static ValueRange Any { get; } = new(Minimum: null, Maximum: null);
 
@@ -31,13 +34,31 @@ internal sealed record ValueRange(double? Minimum, double? Maximum)
     {
         if (values.Count < FewestValues || values.Spread(FarShare) is not { Far: > 0 } spread)
         {
-            return Any;
+            return OfFew(values);
         }
 
         var tail = spread.Far / spread.Typical;
         var reach = spread.Far * Math.Max(LeastReach, tail * tail);
         return double.IsFinite(spread.Median - reach) && double.IsFinite(spread.Median + reach)
             ? new(spread.Median - reach, spread.Median + reach)
+            : Any;
+    }
+
+    /// <summary>
+    /// The range where few values, or values that are all but the same, tell nothing of it: what is millions of times as large as the median of all is
+    /// a slip all the same, such as one rating of 1e30, and a model would learn nothing but that one.
+    /// </summary>
+    private static ValueRange OfFew(NumberCounts values)
+    {
+        var sizes = new NumberCounts();
+        foreach (var (number, times) in values.InOrder().Where(entry => entry.Number != 0))
+        {
+            // So that the upper one of two medians is the lower one: what is left out is fewer than half.
+            sizes.Add(-Math.Abs(number), times);
+        }
+
+        return sizes.MedianOf(_ => true) * -Absurd is { } reach && double.IsFinite(reach) && values.InOrder().Any(entry => Math.Abs(entry.Number) > reach)
+            ? new(-reach, reach)
             : Any;
     }
 }

@@ -57,7 +57,7 @@ internal sealed class EpochTrial
         var order = Enumerable.Range(0, train.Count).ToArray();
         new RandomSource(seed).Shuffle<int>(order);
         log.Line($"without --valid, {Figures.Counted(heldOut, "row")} of {Figures.Count(train.Count)} held out at random tell when to stop");
-        var trial = fit(train.Select(order.AsSpan(heldOut..)), train.Select(order.AsSpan(..heldOut)), null);
+        var trial = Try();
         if (train.Count > MostRowsOfSecond)
         {
             return (trial, trial, heldOut);
@@ -65,5 +65,28 @@ internal sealed class EpochTrial
 
         log.Line($"best epoch {trial.BestEpoch}; now all rows");
         return (fit(train, null, trial.BestEpoch), trial, heldOut);
+
+        TrainingResult Try()
+        {
+            try
+            {
+                return fit(train.Select(order.AsSpan(heldOut..)), train.Select(order.AsSpan(..heldOut)), null);
+            }
+            catch (TrainingDivergedException diverged)
+            {
+                throw new TrainingDivergedException(
+                    diverged.Epoch,
+                    [
+                        .. diverged.Examples.Select(far =>
+                            far with
+                            {
+                                Index = order[far.IsHeldOut ? far.Index : heldOut + far.Index],
+                                IsHeldOut = false,
+                            }
+                        ),
+                    ]
+                );
+            }
+        }
     }
 }

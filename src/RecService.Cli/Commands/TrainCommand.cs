@@ -135,10 +135,7 @@ internal sealed class TrainCommand
             LossRows.Blocks => throw new InvalidOperationException($"There is no way to {loss.Word} from rows."),
         };
         start = Stopwatch.GetTimestamp();
-        var (result, trial, heldOut) =
-            loss.Rows == LossRows.Singles
-                ? _trial.Train(parsed, task.Train, task.Valid, settings.Seed, log, Fit)
-                : (Fit(task.Train, task.Valid, null), null, 0);
+        var (result, trial, heldOut) = loss.Rows == LossRows.Singles ? TrainRows() : (Fit(task.Train, task.Valid, null), null, 0);
         var trainSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         var model = standardization?.ToModelOfRows(result.Model) ?? result.Model;
         _model.Write(parsed, modelFile, model);
@@ -189,6 +186,29 @@ internal sealed class TrainCommand
                 }
             );
         }
+
+        (TrainingResult, TrainingResult?, int) TrainRows()
+        {
+            try
+            {
+                return _trial.Train(parsed, task.Train, task.Valid, settings.Seed, log, Fit);
+            }
+            catch (TrainingDivergedException diverged)
+            {
+                var columns = new FileColumns(train.Space);
+                throw new CommandFailedException(
+                    diverged.ReasonWith(far =>
+                    {
+                        var place = DataFiles.PlaceOf(parsed.GetValue(far.IsHeldOut ? _valid : _train)!, far.Index);
+                        return $"{place}, with {far.Describe(column => EntryName(columns.EntryOf(column)))}";
+                    }),
+                    diverged
+                );
+            }
+        }
+
+        string EntryName((int Field, int Index) entry) =>
+            train.Space.FieldCount > 1 ? FormattableString.Invariant($"{entry.Field}:{entry.Index}") : FormattableString.Invariant($"{entry.Index}");
 
         TrainingResult Fit(ExampleSet rows, ExampleSet? held, int? lastEpoch) =>
             log.Epochs(settings, task.RowsPerEpoch - (task.Train.Count - rows.Count), progress =>

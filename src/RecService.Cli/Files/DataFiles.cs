@@ -50,6 +50,35 @@ internal static class DataFiles
         }
     }
 
+    /// <summary>Where a row stands, for the user: the line, where the file is of text and can be read again.</summary>
+    /// <param name="path">The file, or <c>-</c> for standard input.</param>
+    /// <param name="row">The row, the first being 0.</param>
+    public static string PlaceOf(string path, int row)
+    {
+        var name = path == InputFile.StandardInput ? "standard input" : path;
+        try
+        {
+            if (path != InputFile.StandardInput)
+            {
+                using var file = InputFile.Open(path, Stream.Null);
+                var reader = new SparseTextReader(file.Content, name);
+                for (var at = 0; !ExampleFile.IsStartOf(file.Start) && reader.Read(); at++)
+                {
+                    if (at == row)
+                    {
+                        return FormattableString.Invariant($"{name}, line {reader.Line}");
+                    }
+                }
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or DataFormatException)
+        {
+            // Of a pipe, or of a file that has changed, the number of the row has to do.
+        }
+
+        return FormattableString.Invariant($"{name}, row {row + 1}");
+    }
+
     /// <summary>Writes a file.</summary>
     public static void Write(OutputFile file, DataFormat format, FeatureSpace space, ExampleSet examples) =>
         file.Write(content =>

@@ -35,6 +35,7 @@ internal sealed class ModelInTraining : IDisposable
     private readonly FieldRelevance? _relevance;
     private readonly LossFunction _loss;
     private readonly float _constant;
+    private readonly Func<IReadOnlyList<FarExample>> _farExamples;
 
     public ModelInTraining(
         TrainingSettings settings,
@@ -49,6 +50,8 @@ internal sealed class ModelInTraining : IDisposable
         var loss = _loss = settings.Loss.Function();
         _random = new(settings.Seed);
         _scale = loss.ScaleOf(train.Targets, train.Weights);
+        // Pairs are not the examples that the caller gave.
+        _farExamples = () => loss.Rows == LossRows.Singles ? FarExamples.Of(train, holdout, byTarget: _scale.Clips) : [];
         var length = RowLength.Of(train);
         var isLong = RowLength.IsLong(length);
         settings = RowLength.Adapt(settings, length);
@@ -166,7 +169,7 @@ internal sealed class ModelInTraining : IDisposable
             || !_translation.IsFinite(_table.Current)
         )
         {
-            throw new TrainingDivergedException(epoch);
+            throw new TrainingDivergedException(epoch, _farExamples());
         }
     }
 

@@ -69,6 +69,19 @@ public sealed class ValueRangeTests
         Of([]).ShouldBe(ValueRange.Any);
     }
 
+    [Fact]
+    public void Of_few_values_and_of_the_same_ones_only_what_is_millions_of_times_as_large_is_out_of_range()
+    {
+        Of([4, 0, 5, 1e30]).ShouldBe(new(-5e6, 5e6));
+        Of([4, 5, -1e30]).Holds(-1e30).ShouldBeFalse();
+        Of(Enumerable.Repeat(5.0, 1_000).Append(1e30)).Holds(1e30).ShouldBeFalse();
+        Of([4, 5, 4_000_000]).ShouldBe(ValueRange.Any);
+        // Which of two is the slip, nobody can tell.
+        Of([4, 1e30]).ShouldBe(ValueRange.Any);
+        Of([1e-9, 1e-9, 5, 5]).ShouldBe(ValueRange.Any);
+        Of([0, 0, 0, 5]).ShouldBe(ValueRange.Any);
+    }
+
     private static ValueRange Of(IEnumerable<double> values)
     {
         var counts = new NumberCounts();

@@ -126,6 +126,30 @@ public sealed class TrainCommandTests : CliTest
         (await FailureAsync(1, [.. args, Write("others.ffm", "1 1:0:1 0:1:1\n2 1:0:1 0:2:1\n")])).ShouldContain("it has none of the features of ");
     }
 
+    [Theory]
+    [InlineData("0", "1e30", "1", "the target 1E+30")]
+    [InlineData("0.5", "1e30", "1", "the target 1E+30")]
+    [InlineData("0.5", "3", "1e12", "the entry 1E+12 of 1:21, which makes")]
+    public async Task A_run_that_diverges_names_the_line_that_is_far_from_the_others(string holdOut, string target, string value, string what)
+    {
+        // Lines of comments are no rows.
+        var rows = Enumerable.Range(0, 100).Select(n => n == 50 ? $"{target} 0:{n % 7}:1 1:21:{value}\n" : $"{1 + (n % 5)} 0:{n % 7}:1 1:{20 + (n % 9)}:1\n");
+        var (far, well) = (Write("far.ffm", "# rows\n\n" + string.Concat(rows)), Write("well.ffm", "1 0:0:1 1:20:1\n2 0:1:1 1:21:1\n"));
+
+        foreach (var seed in new[] { "1", "2", "3" })
+        {
+            (await FailureAsync(1, ["train", "--train", far, "--rate", "1e20", "--hold-out", holdOut, "--seed", seed])).ShouldContain(
+                $"Far from the others: {far}, line 53, with {what}"
+            );
+        }
+
+        var valid = await FailureAsync(1, ["train", "--train", well, "--valid", far, "--rate", "1e20"]);
+        valid.ShouldContain($"Far from the others: {far}, line 53, with {what}");
+        var cache = PathOf("far.cache");
+        await OutputAsync("convert", "--in", far, "--out", cache);
+        (await FailureAsync(1, ["train", "--train", cache, "--rate", "1e20"])).ShouldContain($"{cache}, row 51, with {what}");
+    }
+
     [Fact]
     public async Task The_losses_of_epochs_are_in_the_units_of_the_metrics()
     {

@@ -398,6 +398,54 @@ public sealed class TrainerTests
     }
 
     [Fact]
+    public void Divergence_names_the_examples_that_are_far_from_the_others()
+    {
+        var (space, examples) = Problem(Loss.Squared);
+        var ones = new SparseRowsBuilder(space.ColumnCount);
+        var buffer = new RowBuffer();
+        for (var example = 0; example < examples.Count; example++)
+        {
+            var row = examples.Gather(example, buffer);
+            for (var entry = 0; entry < row.Length; entry++)
+            {
+                ones.Add(row.Columns[entry], example == 7 && entry == 1 ? -1e9f : 1);
+            }
+
+            ones.EndRow();
+        }
+
+        float[] targets = [.. examples.Targets.Select((_, example) => example == 3 ? -4e20f : 2 + (example % 2))];
+        var weights = targets.Select(_ => 1f).ToArray();
+        var far = new ExampleSet(ones.Build(), targets, weights);
+        var held = new ExampleSet(far.Blocks, far.Rows, [.. targets.Select((_, example) => example == 5 ? 9_000f : 2)]);
+        var settings = new TrainingSettings
+        {
+            LearningRate = 1e15f,
+            InitialAccumulator = 1e-30f,
+            Epochs = 5,
+        };
+
+        var exception = Should.Throw<TrainingDivergedException>(() => new Trainer(settings).Train(space, far));
+        exception.Examples.Select(one => (one.Index, one.IsHeldOut, one.Value)).ShouldBe([(3, false, -4e20f), (7, false, -1e9f)]);
+        exception.Examples[0].Column.ShouldBeNull();
+        exception.Examples[0].Times.ShouldBeInRange(1e20, 3e20);
+        exception.Examples[1].Column.ShouldBe(far.Gather(7, buffer).Columns[1]);
+        exception.Message.ShouldContain("example 3 with the target -4E+20");
+        exception.ReasonWith(one => $"row {one.Index + 1}").ShouldEndWith("Far from the others: row 4; row 8.");
+        var ofHeld = Should.Throw<TrainingDivergedException>(() => new Trainer(settings).Train(space, far, held));
+        ofHeld.Examples.Count.ShouldBe(3);
+        ofHeld.Examples.ShouldContain(one => one.IsHeldOut && one.Index == 7);
+        // What is not learned from drives nothing, and of a question of yes or no a target is no number.
+        weights[3] = 0;
+        Should.Throw<TrainingDivergedException>(() => new Trainer(settings).Train(space, far)).Examples.ShouldHaveSingleItem().Index.ShouldBe(7);
+        weights[3] = 1;
+        Should
+            .Throw<TrainingDivergedException>(() => new Trainer(settings with { Loss = Loss.Logistic }).Train(space, far))
+            .Examples.ShouldHaveSingleItem()
+            .Index.ShouldBe(7);
+    }
+
+    [Fact]
     public void Parameters_that_overflow_in_the_last_step_raise_too()
     {
         // The loss is still finite, but a weight in units of the targets is not.

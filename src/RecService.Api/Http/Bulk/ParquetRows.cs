@@ -144,7 +144,7 @@ internal static class ParquetRows
             }
         }
 
-        return total <= RequestLimits.BodyBytes + ((double)length * limits.ExpansionRatio) ? true : throw new ExpansionException(limits.ExpansionRatio);
+        return total <= BoundedDecompression.FreeBytes + ((double)length * limits.ExpansionRatio) ? true : throw new ExpansionException(limits.ExpansionRatio);
     }
 
     /// <summary>Whether the columns that are wanted have types that are taken.</summary>

@@ -50,7 +50,7 @@ internal class SlotLimit
 internal sealed class ImportLimit : SlotLimit
 {
     /// <summary>
-    /// To how many bytes each byte of a compressed body may expand, beyond the first <see cref="RequestLimits.BodyBytes"/>. Interactions as NDJSON
+    /// To how many bytes each byte of a compressed body may expand, beyond the first <see cref="BoundedDecompression.FreeBytes"/>. Interactions as NDJSON
     /// expand to 10 to 40, what is made to fill memory to more than 1,000.
     /// </summary>
     public int ExpansionRatio { get; set; } = 100;

@@ -36,6 +36,7 @@ internal sealed class SequenceFit : IDisposable
     private readonly GradientList[] _gradients = [];
     private readonly HoldoutMeasure? _holdout;
     private readonly double _weights;
+    private readonly Func<IReadOnlyList<FarExample>> _farExamples;
 
     public SequenceFit(
         TrainingSettings settings,
@@ -53,6 +54,7 @@ internal sealed class SequenceFit : IDisposable
         var loss = settings.Loss.Function();
         float[] targets = [.. Enumerable.Range(0, train.Count).Select(train.TargetOf)];
         _scale = loss.ScaleOf(targets, train.Weights);
+        _farExamples = () => FarExamples.Of(train, holdout, byTarget: _scale.Clips);
         var data = new SequenceData(space, train, history, _scale);
         var counts = data.TargetCounts();
         var negatives = new NegativeItems(train, counts, settings);
@@ -218,7 +220,7 @@ internal sealed class SequenceFit : IDisposable
             || !_translation.IsFinite(_table.Current)
         )
         {
-            throw new TrainingDivergedException(epoch);
+            throw new TrainingDivergedException(epoch, _farExamples());
         }
     }
 

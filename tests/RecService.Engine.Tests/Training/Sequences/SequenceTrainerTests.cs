@@ -314,15 +314,16 @@ public sealed class SequenceTrainerTests
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
         Should.Throw<OperationCanceledException>(() => trainer.Train(space, set, features: index, cancellationToken: cancelled.Token));
-        Should.Throw<TrainingDivergedException>(() =>
+        var diverged = Should.Throw<TrainingDivergedException>(() =>
             new SequenceTrainer(Settings with { Solver = Solver.Sgd, LearningRate = 1e9f, Loss = Loss.Squared }, History).Train(
                 space,
                 set with
                 {
-                    Targets = [.. Enumerable.Range(0, set.Count).Select(e => (float)e)],
+                    Targets = [.. Enumerable.Range(0, set.Count).Select(e => e == 4 ? 1e6f : e)],
                 }
             )
         );
+        diverged.Examples.ShouldHaveSingleItem().Index.ShouldBe(4);
 
         void Refused(SequenceSet refused, string reason) =>
             Should.Throw<ArgumentException>(() => trainer.Train(space, refused)).Message.ShouldContain(reason);
