@@ -30,6 +30,8 @@ namespace RecService.Api.Models;
 /// <c>context.hour</c>: one for each user and item, and one for each row of a context. Only attributes that have some.</param>
 /// <param name="MixedAttributes">Attributes that are numbers in one place and texts or booleans in another, and so are two features; null when there is
 /// none.</param>
+/// <param name="Warnings">What speaks against the model, such as that no epoch of the fit did better on the holdout than a constant (objectives
+/// <c>rating</c> and <c>implicit</c>); null when nothing does.</param>
 internal sealed record TrainingMetrics(
     int HoldoutRows,
     double? HoldoutShare = null,
@@ -54,5 +56,6 @@ internal sealed record TrainingMetrics(
     double? BiasRmse = null,
     double? ServedRmse = null,
     IReadOnlyDictionary<string, long>? Clipped = null,
-    IReadOnlyList<string>? MixedAttributes = null
+    IReadOnlyList<string>? MixedAttributes = null,
+    IReadOnlyList<string>? Warnings = null
 );

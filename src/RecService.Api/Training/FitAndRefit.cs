@@ -58,10 +58,16 @@ internal static class FitAndRefit
         var fitting = new Trainer(settings) { KeepsState = options.WarmStart && options.Holdout == HoldoutKind.Hash };
         var fit = Train(encoded, fitting, options, encoded.FitRows, FitPhase, progress, cancellationToken, holdout, start);
         var (metrics, decision) = Measure(encoded, options, fit.Model, served, holdout, cancellationToken);
+        if (WarningOf(fit, options.Objective) is { } warning)
+        {
+            (metrics, decision) = (metrics with { Warnings = [warning] }, decision.Against(encoded.HoldoutRows.Length, warning));
+        }
+
         // A warm refit goes on from the fit of its own run. A chain of refits would never be stopped by a holdout: each would learn the same rows
         // again, past the epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been
         // learned from, and features may have come that only they have.
-        var refitting = new Trainer(settings with { Epochs = Math.Max(1, fit.BestEpoch) });
+        // Schedules go by the epochs of the fit, so that the refit steps as the fit did.
+        var refitting = new Trainer(settings) { LastEpoch = Math.Max(1, fit.BestEpoch) };
         var refit = Train(
             encoded,
             refitting,
@@ -82,6 +88,22 @@ internal static class FitAndRefit
     {
         var rows = encoded.Examples(encoded.HoldoutRows);
         return options.Objective == TrainingObjective.Rating ? rows : Negatives(encoded, options, encoded.AllRows).Materialize(rows, settings.Seed);
+    }
+
+    /// <summary>What is to be said of a fit that never did better on the holdout than a constant; null of any other.</summary>
+    private static string? WarningOf(TrainingResult fit, TrainingObjective objective)
+    {
+        var best = fit.Epochs.Select(epoch => epoch.HoldoutLoss).Append(fit.StartHoldoutLoss).Min();
+        if (best < fit.ConstantHoldoutLoss || best is null || fit.ConstantHoldoutLoss is not { } constant)
+        {
+            return null;
+        }
+
+        var (figure, ours, theirs) =
+            objective == TrainingObjective.Rating ? ("RMSE", Math.Sqrt(best.Value), Math.Sqrt(constant)) : ("log loss", best.Value, constant);
+        return FormattableString.Invariant(
+            $"No epoch of the fit did better on the held-out rows than a constant: the {figure} is {ours:0.0000} at best, and {theirs:0.0000} by the constant."
+        );
     }
 
     private static TrainingResult Train(

@@ -102,6 +102,9 @@ internal sealed record PublishDecision(bool Publish, string? Reason = null)
         double Error(float[] predictions, int row) => Math.Pow(predictions[row] - holdout.Targets[row], 2);
     }
 
+    /// <summary>The decision of a model that something speaks against, where enough rows are held out to say so.</summary>
+    public PublishDecision Against(int heldOut, string warning) => heldOut < FewestRows ? this : new(Publish: false, warning);
+
     private static PublishDecision TooFew(int rows) =>
         new(Publish: true, Text($"Only {rows} rows were held out, fewer than the {FewestRows} that a comparison takes."));
 

@@ -40,6 +40,11 @@ internal sealed class RunExecutor(
             outcome = outcome with { Metrics = measured with { HoldoutShare = share } };
         }
 
+        foreach (var warning in outcome.Metrics?.Warnings ?? [])
+        {
+            logger.Warned(run.RunId, warning);
+        }
+
         await completion.StoreAsync(run, options, cutoff, outcome, cancellationToken);
     }
 

@@ -104,4 +104,7 @@ internal static partial class RunLog
         Message = "Training run {RunId} is not compared with the model that is served: the state of run {FormerRunId} cannot be read"
     )]
     public static partial void NotCompared(this ILogger logger, long runId, long formerRunId, Exception exception);
+
+    [LoggerMessage(EventId = 2022, Level = LogLevel.Warning, Message = "Training run {RunId}: {Warning}")]
+    public static partial void Warned(this ILogger logger, long runId, string warning);
 }

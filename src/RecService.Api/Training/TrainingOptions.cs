@@ -148,7 +148,8 @@ public sealed class TrainingOptions
     public float? LearningRate { get; set; }
 
     /// <summary>
-    /// How the step size changes from epoch to epoch; it begins anew in every fit and refit, and <c>Cosine</c> spans the epochs of each.
+    /// How the step size changes from epoch to epoch; it begins anew in every fit and refit, and <c>Cosine</c> spans <see cref="Epochs"/>,
+    /// or the epochs of a refit for objective <c>next</c>.
     /// </summary>
     public RateSchedule RateSchedule { get; set; } = RateSchedule.Constant;
 

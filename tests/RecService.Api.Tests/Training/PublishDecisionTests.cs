@@ -57,6 +57,15 @@ public sealed class PublishDecisionTests
         PublishDecision.ByErrors(holdout, new int[400], far, near, served: null).Publish.ShouldBeFalse();
     }
 
+    [Fact]
+    public void What_speaks_against_a_model_holds_it_back_where_enough_rows_say_so()
+    {
+        var served = new PublishDecision(Publish: true, "little is known");
+
+        served.Against(50, "worse than a constant").ShouldBe(new(Publish: false, "worse than a constant"));
+        served.Against(49, "worse than a constant").ShouldBe(served);
+    }
+
     private static ExampleSet Examples(float[] targets)
     {
         var rows = new SparseRowsBuilder();
