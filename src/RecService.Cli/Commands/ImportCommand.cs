@@ -22,16 +22,16 @@ internal static class ImportCommand
         });
         var files = new Argument<string[]>("FILE")
         {
-            Description = "CSV with a header row, or NDJSON, which the first character tells; each may be of gzip. '-' is standard input.",
+            Description = "CSV with a header row, NDJSON or Parquet, which the content tells; each may be of gzip. '-' is standard input.",
             Arity = ArgumentArity.OneOrMore,
         };
-        var map = Pairs("--map", "FIELD=COLUMN", "CSV: what is called FIELD in the service is the column COLUMN of the file.");
-        var set = Pairs("--set", "FIELD=VALUE", "CSV: FIELD has this value in all rows.");
-        var type = new Option<string?>("--type") { Description = "CSV: the type of all interactions, as --set type=TYPE.", HelpName = "TYPE" };
-        var ignore = new Option<string[]>("--ignore") { Description = "CSV: a column that is not read.", HelpName = "COLUMN", DefaultValueFactory = _ => [] };
+        var map = Pairs("--map", "FIELD=COLUMN", "CSV, Parquet: what is called FIELD in the service is the column COLUMN of the file.");
+        var set = Pairs("--set", "FIELD=VALUE", "CSV, Parquet: FIELD has this value in all rows.");
+        var type = new Option<string?>("--type") { Description = "CSV, Parquet: the type of all interactions, as --set type=TYPE.", HelpName = "TYPE" };
+        var ignore = new Option<string[]>("--ignore") { Description = "CSV, Parquet: a column that is not read.", HelpName = "COLUMN", DefaultValueFactory = _ => [] };
         var rows = Options.Count(
             "--part-rows",
-            "How many rows are sent, and stored, at a time. Another number makes other parts, which the service does not know again.",
+            "How many rows of CSV and NDJSON are sent, and stored, at a time; a Parquet file goes as a whole. Another number makes other parts, which the service does not know again.",
             20_000,
             least: 1,
             most: 1_000_000

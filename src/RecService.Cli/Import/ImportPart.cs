@@ -7,11 +7,12 @@ namespace RecService.Cli.Import;
 /// <summary>Some lines of a file that are sent together.</summary>
 /// <param name="Body">What is sent: the lines, below the header where the format has one.</param>
 /// <param name="Position">How many rows of the file came before.</param>
-/// <param name="Lines">For each row the number of its line in the file, and in what is sent.</param>
+/// <param name="Lines">For each row the number of its line in the file, and in what is sent; empty where the file is sent as a whole.</param>
 internal sealed record ImportPart(ReadOnlyMemory<byte> Body, long Position, IReadOnlyList<(long InFile, long InPart)> Lines)
 {
     /// <summary>The line of the file that a line of what was sent is.</summary>
-    public long LineInFile(long lineInPart) => Lines.Last(line => line.InPart <= Math.Max(lineInPart, Lines[0].InPart)).InFile;
+    public long LineInFile(long lineInPart) =>
+        Lines.Count == 0 ? lineInPart : Lines.Last(line => line.InPart <= Math.Max(lineInPart, Lines[0].InPart)).InFile;
 
     /// <summary>
     /// What names the part, however often and by whomever it is sent: it follows from what it has in it, where that stands in the file, and how it is to be read.

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using CsvHelper;
 using RecService.Cli.Commands;
 using RecService.Cli.Files;
@@ -12,6 +13,8 @@ internal static class ImportParts
 
     public const string NdJson = "application/x-ndjson";
 
+    public const string Parquet = "application/vnd.apache.parquet";
+
     /// <summary>The service takes no longer ones.</summary>
     private const int LongestLine = 64 * 1024;
 
@@ -21,17 +24,38 @@ internal static class ImportParts
     public static string MediaTypeOf(InputFile file)
     {
         var start = file.Start.AsSpan();
+        if (start.StartsWith("PAR1"u8))
+        {
+            return Parquet;
+        }
+
         start = start.StartsWith(ByteOrderMark) ? start[ByteOrderMark.Length..] : start;
         return start.TrimStart(" \t\r\n"u8) is [(byte)'{', ..] ? NdJson : Csv;
     }
 
     public static IAsyncEnumerable<ImportPart> ReadAsync(InputFile file, string mediaType, int rows, CancellationToken cancellation) =>
-        mediaType == Csv ? ReadCsvAsync(file, rows, cancellation) : ReadLines(file.Content, rows).ToAsyncEnumerable();
+        mediaType switch
+        {
+            Csv => ReadCsvAsync(file, rows, cancellation),
+            NdJson => ReadLines(file.Content, rows).ToAsyncEnumerable(),
+            _ => ReadWholeAsync(file.Content, cancellation),
+        };
+
+    // Its parts are row groups, which only make a file together.
+    private static async IAsyncEnumerable<ImportPart> ReadWholeAsync(
+        Stream content,
+        [EnumeratorCancellation] CancellationToken cancellation
+    )
+    {
+        using var body = new MemoryStream();
+        await content.CopyToAsync(body, cancellation);
+        yield return new(body.GetBuffer().AsMemory(0, (int)body.Length), Position: 0, Lines: []);
+    }
 
     private static async IAsyncEnumerable<ImportPart> ReadCsvAsync(
         InputFile file,
         int rows,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation
+        [EnumeratorCancellation] CancellationToken cancellation
     )
     {
         var options = new CsvReaderOptions

@@ -30,7 +30,7 @@ internal sealed class ImportReport(string kind)
 
     public void Add(string file, ImportPart part, WriteResult result)
     {
-        Rows += part.Lines.Count;
+        Rows += part.Lines.Count > 0 ? part.Lines.Count : result.Accepted + result.Duplicates + result.Rejected;
         Accepted += result.Accepted;
         Duplicates += result.Duplicates;
         Rejected += result.Rejected;

@@ -40,7 +40,7 @@ internal sealed class ImportRun(RecServiceClient service, ImportSettings setting
         var mediaType = ImportParts.MediaTypeOf(file);
         if (mediaType == ImportParts.NdJson && settings.Columns.Count > 0)
         {
-            throw new CommandFailedException($"{file.Name} is NDJSON, which has no columns: --map, --set, --type and --ignore are for CSV");
+            throw new CommandFailedException($"{file.Name} is NDJSON, which has no columns: --map, --set, --type and --ignore are for CSV and Parquet");
         }
 
         await foreach (var part in ImportParts.ReadAsync(file, mediaType, settings.PartRows, cancellation))

@@ -115,6 +115,21 @@ public sealed class ImportCommandTests : CliTest
     }
 
     [Fact]
+    public async Task A_parquet_file_goes_as_a_whole()
+    {
+        using var service = new FakeService();
+        service.Answer = _ => """{"accepted": 7, "duplicates": 0, "rejected": 1, "errors": [{"line": 8, "field": "itemId", "reason": "is required"}]}""";
+
+        var result = await service.ImportAsync(["interactions", Write("views.parquet", "PAR1 rows PAR1"), "--part-rows", "1", "--map", "itemId=item"]);
+
+        var request = service.Requests.Single();
+        (request.MediaType, request.Body).ShouldBe(("application/vnd.apache.parquet", "PAR1 rows PAR1"));
+        request.Key.ShouldNotBeNull();
+        result.Error.ShouldContain("views.parquet, line 8: itemId is required");
+        result.Output.ShouldStartWith("8 rows of interactions");
+    }
+
+    [Fact]
     public async Task A_quotation_mark_that_is_not_closed_ends_the_import_before_it()
     {
         using var service = new FakeService();
