@@ -52,12 +52,14 @@ internal static class HttpExtensions
     }
 
     /// <summary>To be called before all middleware but that of the spans; calls UseRouting, which has to come after the paths are restored.</summary>
-    public static WebApplication UseHttpConventions(this WebApplication app)
+    /// <param name="app">The application.</param>
+    /// <param name="isStandalone">Whether the origin is the service's own.</param>
+    public static WebApplication UseHttpConventions(this WebApplication app, bool isStandalone)
     {
         app.UseTrustedProxies();
         app.UsePathPrefixes();
         app.UseSecurityHeaders();
-        if (!app.Environment.IsDevelopment())
+        if (isStandalone && !app.Environment.IsDevelopment())
         {
             app.UseHsts();
         }

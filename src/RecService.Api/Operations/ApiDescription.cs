@@ -42,7 +42,7 @@ internal static class ApiDescription
         return builder;
     }
 
-    public static IEndpointRouteBuilder MapApiDescriptionEndpoints(this IEndpointRouteBuilder routes)
+    public static IEndpointRouteBuilder MapApiDescriptionEndpoints(this IEndpointRouteBuilder routes, bool isStandalone)
     {
         var services = routes.ServiceProvider;
         if (!services.GetRequiredService<IOptions<ApiDescriptionOptions>>().Value.Enabled)
@@ -68,9 +68,13 @@ internal static class ApiDescription
                 ui.EnableTryItOutByDefault();
             })
             .AllowAnonymous();
-        routes.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
-        // Browsers ask for it of their own accord: no fault of theirs.
-        routes.MapGet("/favicon.ico", () => Results.NoContent()).ExcludeFromDescription().AllowAnonymous();
+        if (isStandalone)
+        {
+            routes.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
+            // Browsers ask for it of their own accord: no fault of theirs.
+            routes.MapGet("/favicon.ico", () => Results.NoContent()).ExcludeFromDescription().AllowAnonymous();
+        }
+
         return routes;
     }
 

@@ -12,8 +12,8 @@ using RecService.Api.Training;
 
 namespace RecService.Api.Operations;
 
-/// <summary>The one place where the service is put together; production, tests and benchmarks all start from here.</summary>
-public static class RecServiceApplication
+/// <summary>The one place where the service is put together; as a program of its own, in a host, and in tests it all starts from here.</summary>
+internal static class RecServiceApplication
 {
     private const string ShutdownTimeoutKey = "ShutdownTimeout";
 
@@ -21,7 +21,7 @@ public static class RecServiceApplication
     private static readonly TimeSpan DefaultShutdownTimeout = TimeSpan.FromSeconds(25);
 
     /// <summary>Adds everything the service consists of. Hosted services start in this order and stop in the reverse one.</summary>
-    public static WebApplicationBuilder AddRecService(this WebApplicationBuilder builder)
+    public static WebApplicationBuilder AddService(this WebApplicationBuilder builder)
     {
         builder
             .Services.AddOptions<HostOptions>()
@@ -45,10 +45,12 @@ public static class RecServiceApplication
     }
 
     /// <summary>Maps the pipeline and the endpoints.</summary>
-    public static WebApplication UseRecService(this WebApplication app)
+    /// <param name="app">The application.</param>
+    /// <param name="isStandalone">Whether the origin is the service's own, and with it <c>/</c> and what is said of the whole of it.</param>
+    public static WebApplication UseService(this WebApplication app, bool isStandalone)
     {
         app.UseRequestSpans();
-        app.UseHttpConventions();
+        app.UseHttpConventions(isStandalone);
         app.UseAccess();
         app.UseRequestChecks();
         app.MapAccess();
@@ -58,7 +60,7 @@ public static class RecServiceApplication
         app.MapTraining();
         app.MapModels();
         app.MapPublishing();
-        app.MapOperations();
+        app.MapOperations(isStandalone);
         return app;
     }
 }

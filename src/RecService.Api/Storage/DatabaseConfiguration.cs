@@ -13,7 +13,8 @@ internal sealed record DatabaseConfiguration(DatabaseOptions Options, string Con
     private const string ConnectionStringsSection = "ConnectionStrings";
     private const string ConnectionName = "RecService";
     private const string EmbeddedKey = $"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Embedded)}";
-    private const string ConnectionKey = $"{ConnectionStringsSection}:{ConnectionName}";
+    /// <summary>The setting with the connection string.</summary>
+    public const string ConnectionKey = $"{ConnectionStringsSection}:{ConnectionName}";
 
     private const int ConnectSeconds = 5;
     private const int KeepAliveMilliseconds = 10_000;

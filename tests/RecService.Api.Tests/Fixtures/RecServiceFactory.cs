@@ -5,7 +5,7 @@ using RecService.Api.Operations;
 namespace RecService.Api.Tests.Fixtures;
 
 /// <summary>The service as it runs in production, with its real server, on the given database, with some settings overridden.</summary>
-public sealed class RecServiceFactory : WebApplicationFactory<Program>
+public sealed class RecServiceFactory : WebApplicationFactory<ServiceProgram>
 {
     private readonly string _connectionString;
     private readonly IReadOnlyDictionary<string, string> _settings;

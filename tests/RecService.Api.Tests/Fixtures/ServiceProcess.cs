@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using RecService.Api.Operations;
 
 namespace RecService.Api.Tests.Fixtures;
 
@@ -18,7 +19,7 @@ public sealed class ServiceProcess : IDisposable
     /// <summary>One of the service's commands, such as <c>migrate</c>.</summary>
     public ServiceProcess(string[] arguments, params (string Key, string? Value)[] settings)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. arguments])
+        var start = new ProcessStartInfo("dotnet", [typeof(ServiceProgram).Assembly.Location, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

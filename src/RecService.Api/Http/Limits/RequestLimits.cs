@@ -15,6 +15,12 @@ internal static class RequestLimits
     /// <summary>Of requests that do not say that they may take as long as they take (<see cref="WithoutTimeLimit"/>).</summary>
     public static readonly TimeSpan Time = TimeSpan.FromMinutes(1);
 
+    /// <summary>How slow a body may come.</summary>
+    public static readonly MinDataRate BodyRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
+
+    /// <summary>How slow an answer may be taken.</summary>
+    public static readonly MinDataRate AnswerRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
+
     public static void Configure(KestrelServerOptions server)
     {
         server.AddServerHeader = false;
@@ -25,8 +31,8 @@ internal static class RequestLimits
         limits.MaxRequestHeaderCount = 100;
         limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
         limits.KeepAliveTimeout = TimeSpan.FromSeconds(130);
-        limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
-        limits.MinResponseDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
+        limits.MinRequestBodyDataRate = BodyRate;
+        limits.MinResponseDataRate = AnswerRate;
         limits.Http2.MaxStreamsPerConnection = 100;
     }
 
