@@ -33,7 +33,8 @@ usage: ./build.sh COMMAND
                  compiles them and has each ingest, train, recommend and export at a service that it starts
   check          formatting, a build without warnings, and all tests
   bench [NAME]   benchmarks: of the engine (`bench engine`, `bench ranking`); of a service that they start, with a database
-                 in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), an hour or so of
+                 in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), how long and large exports
+                 and imports are in each format (`bench formats`), an hour or so of
                  mixed load with a training run every minute (`bench load MINUTES`), what recommendations take beside bombs,
                  stalled readers and crowds (`bench floods [SECONDS]`), and how well it recommends, also to
                  users whom its model has not seen (`bench quality DIR [--seeds N] [--folds N]`; DIR has train.tsv and

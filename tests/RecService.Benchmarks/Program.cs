@@ -17,6 +17,10 @@ switch (args)
         return await IngestBenchmark.RunAsync(rounds: 3);
     case ["ingest", var rounds] when IsCount(rounds, out var count):
         return await IngestBenchmark.RunAsync(count);
+    case ["formats"]:
+        return await FormatBenchmark.RunAsync(rows: 1_000_000);
+    case ["formats", var rows] when IsCount(rows, out var count):
+        return await FormatBenchmark.RunAsync(count);
     case ["load", var minutes] when IsCount(minutes, out var count):
         return await LoadBenchmark.RunAsync(count);
     case ["floods"]:
@@ -29,7 +33,7 @@ switch (args)
         return await FreshnessBenchmark.RunAsync(folder);
     default:
         Console.Error.WriteLine(
-            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | load MINUTES | floods [SECONDS] | quality DIR [--seeds N] [--folds N] | freshness DIR]"
+            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | formats [ROWS] | load MINUTES | floods [SECONDS] | quality DIR [--seeds N] [--folds N] | freshness DIR]"
         );
         return 2;
 }
