@@ -31,7 +31,7 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
     }
 
     [Theory]
-    [InlineData("HoldoutShare", "0.3")]
+    [InlineData("HoldoutShare", "0.15")]
     [InlineData("Holdout", "newest")]
     [InlineData("Factors", "5")]
     [InlineData("L2Factors", "0.3")]
