@@ -111,6 +111,7 @@ internal static class NSwagClient
         Expected.Same((Expected.Users * Expected.InteractionsOfUser) + 2, lines, "exported interactions");
         using var file = await client.ExportModelAsync(
             (await client.ListModelsAsync(1, null, cancellationToken)).Models.Single().Version,
+            format: null,
             cancellationToken
         );
         using var bytes = new MemoryStream();

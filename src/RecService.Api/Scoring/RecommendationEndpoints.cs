@@ -26,7 +26,7 @@ internal static class RecommendationEndpoints
                     + $"`nextPage`, sent back as `page`, goes on with the list, {ServedItems.Deepest:N0} items deep: by what counts then, such as what the user has done meanwhile, without the items that "
                     + "the former pages showed, and by the same model only. With everything as it was, the pages are one list."
             )
-            .ProducesProblem(StatusCodes.Status410Gone);
+            .ProducesValidationProblem(StatusCodes.Status410Gone);
         routes
             .MapGet("/v1/recommendations/popular", PopularAsync)
             .WithTags("Scoring")

@@ -69,6 +69,21 @@ public sealed class ParquetExportTests(DatabaseServer server)
         file.RowGroups.Sum(group => group.RowCount).ShouldBe(1_100);
     }
 
+    [Theory]
+    [InlineData($"{MediaType}, application/x-ndjson, application/problem+json", "application/x-ndjson")]
+    [InlineData($"{MediaType}, application/x-ndjson;q=0.9", MediaType)]
+    [InlineData("*/*", "application/x-ndjson")]
+    public async Task What_the_header_names_alike_comes_as_NDJSON(string accept, string expected)
+    {
+        await using var service = await StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Get, HttpClientExtensions.Address(service.Client, "/v1/interactions/export"));
+        request.Headers.Accept.ParseAdd(accept);
+
+        using var response = await service.Client.SendAsync(request);
+
+        response.Content.Headers.ContentType!.MediaType.ShouldBe(expected);
+    }
+
     [Fact]
     public async Task The_header_may_ask_for_it_and_an_empty_store_gives_a_file_without_rows()
     {

@@ -1,9 +1,11 @@
 using RecService.Api.Training;
 using RecService.Engine.Data;
+using RecService.Engine.Kernels;
+using RecService.Engine.Training;
 
 namespace RecService.Api.Tests.Training;
 
-/// <summary>What becomes of fits that do no better on the holdout than a constant.</summary>
+/// <summary>What becomes of fits that do no better on the holdout than a constant, and how the refit goes on from the fit.</summary>
 public sealed class NoBetterThanConstantTests
 {
     private const int Users = 20;
@@ -36,6 +38,26 @@ public sealed class NoBetterThanConstantTests
         outcome.Metrics.ShouldNotBeNull().HoldoutRows.ShouldBeLessThan(PublishDecision.FewestRows);
         outcome.Metrics!.Warnings.ShouldNotBeNull();
         outcome.Decision.ShouldNotBeNull().Publish.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_fit_that_learns_has_no_warning_and_its_refit_steps_as_it_did()
+    {
+        var options = Options(TrainingObjective.Rating, heldOut: 0.3);
+        options.RateSchedule = RateSchedule.Cosine;
+        options.Patience = 1;
+        var cutoff = Data((user, item) => 1 + (2 * (user % 2)) + (item % 2));
+
+        var outcome = Run(options, cutoff);
+
+        outcome.Metrics.ShouldNotBeNull().Warnings.ShouldBeNull();
+        outcome.Decision.ShouldNotBeNull().Reason?.ShouldNotContain("constant");
+        outcome.BestEpoch.ShouldBeInRange(1, options.Epochs);
+        var encoded = EncodedRows.Create(cutoff, options);
+        var whole = new Trainer(options.ToSettings()) { LastEpoch = outcome.BestEpoch }
+            .Train(encoded.Space, encoded.Examples(encoded.AllRows), features: encoded.Index)
+            .Model;
+        outcome.Model.Weights.ToArray().ShouldBe(whole.Weights.ToArray());
     }
 
     private static FitOutcome Run(TrainingOptions options, Cutoff cutoff) =>

@@ -71,10 +71,12 @@ internal static class ExportFormat
             errors.Add("format", $"must be one of {NdJson}, {Parquet}");
         }
 
-        return format is null
-            ? request.GetTypedHeaders().Accept.Any(type => type.MediaType == ParquetRows.MediaType && type.Quality is not 0)
-            : format == Parquet;
+        return format is null ? Quality(request, ParquetRows.MediaType) > Quality(request, Bulk.NdJson.MediaType) : format == Parquet;
     }
+
+    /// <summary>How much a caller wants what the header names; 0 of what it does not name, and so NDJSON where it names both alike, as generated clients do.</summary>
+    private static double Quality(HttpRequest request, string mediaType) =>
+        request.GetTypedHeaders().Accept.Where(type => type.MediaType == mediaType).Select(type => type.Quality ?? 1).DefaultIfEmpty().Max();
 
     /// <summary>Begins the answer.</summary>
     /// <param name="response">The answer.</param>
