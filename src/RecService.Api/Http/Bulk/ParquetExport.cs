@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Compression;
 using System.IO.Pipelines;
 using Parquet;
 using Parquet.Schema;
@@ -43,7 +44,8 @@ internal sealed class ParquetExport : IExportRows
         var file = await ParquetWriter.CreateAsync(
             new ParquetSchema(made.Select(column => column.Field)),
             output,
-            new ParquetOptions { CompressionMethod = CompressionMethod.Zstd },
+            // The default level takes ten times as long for a fifth less.
+            new ParquetOptions { CompressionMethod = CompressionMethod.Zstd, CompressionLevel = CompressionLevel.Fastest },
             append: false,
             cancellationToken
         );
