@@ -28,12 +28,9 @@ public sealed class ItemRanker
     private readonly FactorizationKernel _kernel;
     private readonly Scorer _scorer;
     private readonly ItemVectors _vectors;
-    private readonly float[] _constants;
-    private readonly float[] _norms;
-    private readonly float[] _magnitudes;
+    private readonly ItemChunk[] _chunks;
     private readonly float[] _columnNorms;
     private readonly bool[] _itemFields;
-    private readonly SparseRows? _repeatRows;
     private readonly float _largestFieldWeight = 1;
 
     /// <summary>Computes z and c of every item, in O(entries · k).</summary>
@@ -41,60 +38,81 @@ public sealed class ItemRanker
     /// <param name="itemRows">The columns of each item.</param>
     /// <param name="kernel">The kernel; the machine's own choice when absent.</param>
     /// <param name="roles">The columns of the items as part of a history, for those that come again.</param>
+    /// <param name="order">The order of items with equal scores, by row, without two that are equal; that of the rows when absent.</param>
     /// <exception cref="ArgumentException">The items have columns outside the model's space, or there are roles of another number of items.</exception>
-    public ItemRanker(FactorizationModel model, SparseRows itemRows, FactorizationKernel? kernel = null, ItemRoles? roles = null)
+    public ItemRanker(
+        FactorizationModel model,
+        RowChunks itemRows,
+        FactorizationKernel? kernel = null,
+        ItemRoles? roles = null,
+        IComparer<int>? order = null
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(itemRows);
-        if (itemRows.ColumnCount > model.Space.ColumnCount)
-        {
-            throw new ArgumentException(
-                $"The items have columns up to {itemRows.ColumnCount - 1}; the model has {model.Space.ColumnCount}.",
-                nameof(itemRows)
-            );
-        }
-
-        roles?.Check(itemRows.Count);
-        if (roles?.Repeat?.ColumnCount > model.Space.ColumnCount)
-        {
-            throw new ArgumentException($"The roles have columns up to {roles.Repeat.ColumnCount - 1}; the model has {model.Space.ColumnCount}.", nameof(roles));
-        }
-
-        _repeatRows = roles?.Repeat;
+        Check(model, itemRows, roles);
         Model = model;
         ItemRows = itemRows;
+        Roles = roles;
+        Order = order ?? Comparer<int>.Default;
         _kernel = kernel ?? FactorizationKernel.Default;
         _scorer = new(model, _kernel);
-        _itemFields = FieldsOf(model.Space, itemRows);
-        _vectors = new(model, itemRows.Count, [.. Enumerable.Range(0, _itemFields.Length).Where(field => _itemFields[field])], _kernel);
-        _constants = new float[itemRows.Count];
-        _norms = new float[itemRows.Count];
-        _magnitudes = new float[itemRows.Count];
+        _itemFields = new bool[model.Space.FieldCount];
+        for (var item = 0; item < itemRows.Count; item++)
+        {
+            AddFields(itemRows[item], _itemFields);
+        }
+
+        _vectors = new(model, [.. Enumerable.Range(0, _itemFields.Length).Where(field => _itemFields[field])], _kernel);
+        _chunks = new ItemChunk[RowChanges.ChunksOf(itemRows.Count)];
         _columnNorms = [.. Enumerable.Range(0, model.Space.ColumnCount).Select(ColumnNorm)];
         foreach (var weight in model.FieldWeights)
         {
             _largestFieldWeight = Math.Max(_largestFieldWeight, Math.Abs(weight));
         }
 
-        var query = new float[_vectors.Length];
-        var workspace = _scorer.Rent();
-        for (var item = 0; item < itemRows.Count; item++)
+        for (var chunk = 0; chunk < _chunks.Length; chunk++)
         {
-            _constants[item] = workspace.Forward(itemRows[item], model.Weights, model.FactorTable, out var linear, model.FieldWeights) + linear;
-            _vectors.Set(item, workspace);
-            _vectors.LikenessQuery(item, query);
-            _norms[item] = MathF.Sqrt(Math.Max(0, _kernel.Dot(query, _vectors[item])));
-            _magnitudes[item] = Magnitude(itemRows[item]);
+            _chunks[chunk] = new(CountOf(chunk), _vectors.Length);
         }
 
-        _scorer.Return(workspace);
+        Compute(Enumerable.Range(0, itemRows.Count));
+    }
+
+    private ItemRanker(ItemRanker former, RowChanges changes, RowChunks itemRows, bool[] itemFields, ItemRoles? roles, IComparer<int> order)
+    {
+        Model = former.Model;
+        ItemRows = itemRows;
+        Roles = roles;
+        Order = order;
+        _kernel = former._kernel;
+        _scorer = former._scorer;
+        _vectors = former._vectors;
+        _columnNorms = former._columnNorms;
+        _largestFieldWeight = former._largestFieldWeight;
+        _itemFields = itemFields;
+        _chunks = new ItemChunk[changes.ChunkCount];
+        former._chunks.CopyTo(_chunks, 0);
+        foreach (var chunk in changes.Chunks)
+        {
+            _chunks[chunk] = chunk < former._chunks.Length ? new(former._chunks[chunk], CountOf(chunk)) : new(CountOf(chunk), _vectors.Length);
+        }
+
+        Compute(changes.Rows.Select(row => row.Row));
+        GC.KeepAlive(former);
     }
 
     /// <summary>The model.</summary>
     public FactorizationModel Model { get; }
 
     /// <summary>The columns of each item.</summary>
-    public SparseRows ItemRows { get; }
+    public RowChunks ItemRows { get; }
+
+    /// <summary>The columns of each item as part of a history; null when there are none.</summary>
+    public ItemRoles? Roles { get; }
+
+    /// <summary>The order of items with equal scores.</summary>
+    public IComparer<int> Order { get; }
 
     /// <summary>Number of items.</summary>
     public int Count => ItemRows.Count;
@@ -104,7 +122,42 @@ public sealed class ItemRanker
     /// <see cref="FactorizationModel.Stride"/>
     /// floats from one to the next.
     /// </summary>
-    public ReadOnlySpan<float> Vector(int item) => _vectors[item][..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
+    public ReadOnlySpan<float> Vector(int item) => VectorOf(item)[..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
+
+    /// <summary>
+    /// A ranker of these items with others in the places of some, or behind them, at the cost of those and of copying the chunks of 1,024 that they lie in. All
+    /// else is shared; this one stays as it is. Where an item is the first with a column of a field, a field-weighted model has everything computed anew.
+    /// </summary>
+    /// <param name="items">Which items are replaced; those that are added in order, the first of them <see cref="Count"/>. Of one named twice, the last counts.</param>
+    /// <param name="rows">The columns of each.</param>
+    /// <param name="roles">Their columns as part of a history; needed where this ranker has roles.</param>
+    /// <param name="order">The order of items with equal scores; that of this ranker when absent.</param>
+    /// <exception cref="ArgumentException">
+    /// A place is neither an item nor the next one, there is not a row for each, rows have columns outside the model's space, or there are roles of some items but
+    /// not of all.
+    /// </exception>
+    public ItemRanker With(IReadOnlyList<int> items, SparseRows rows, ItemRoles? roles = null, IComparer<int>? order = null)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        if (roles is null != Roles is null)
+        {
+            throw new ArgumentException("There must be roles of all items or of none.", nameof(roles));
+        }
+
+        Check(Model, rows, roles);
+        var changes = new RowChanges(items, Count, rows.Count);
+        var changedRows = ItemRows.With(items, rows);
+        var changedRoles = Roles?.With(items, roles!);
+        var fields = _itemFields.ToArray();
+        for (var row = 0; row < rows.Count; row++)
+        {
+            AddFields(rows[row], fields);
+        }
+
+        return Model.Crossing == Crossing.FieldWeighted && !fields.AsSpan().SequenceEqual(_itemFields)
+            ? new(Model, changedRows, _kernel, changedRoles, order ?? Order)
+            : new(this, changes, changedRows, fields, changedRoles, order ?? Order);
+    }
 
     /// <summary>The score of a request's columns joined with an item's: what <see cref="Scorer.Score(SparseRow)"/> says of the same row.</summary>
     public float Score(SparseRow request, int item) => _scorer.Score(Join(request, item, 0));
@@ -170,7 +223,7 @@ public sealed class ItemRanker
 
         _scorer.Return(workspace);
 
-        Array.Sort(ranked, static (a, b) => b.Score.CompareTo(a.Score) is var order && order != 0 ? order : a.Item.CompareTo(b.Item));
+        Array.Sort(ranked, (a, b) => b.Score.CompareTo(a.Score) is var order && order != 0 ? order : Order.Compare(a.Item, b.Item));
         return ranked.Length <= count ? ranked : ranked[..count];
     }
 
@@ -197,7 +250,7 @@ public sealed class ItemRanker
         var query = Query(request, out var constant);
         for (var item = 0; item < Count; item++)
         {
-            scores[item] = constant + _constants[item] + _kernel.Dot(query, _vectors[item]);
+            scores[item] = constant + ConstantOf(item) + _kernel.Dot(query, VectorOf(item));
         }
 
         foreach (var (item, value) in repeatValues)
@@ -221,9 +274,9 @@ public sealed class ItemRanker
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         CheckExclusions(excluded);
-        var best = new PriorityQueue<int, (float Cosine, int Item)>(BestLast.Instance);
+        var best = new PriorityQueue<int, (float Cosine, int Item)>(new BestLast(Order));
         var query = new float[_vectors.Length];
-        _vectors.LikenessQuery(item, query);
+        _vectors.LikenessQuery(VectorOf(item), query);
         for (var other = 0; other < Count; other++)
         {
             if (other == item || count == 0 || (!excluded.IsEmpty && excluded[other]))
@@ -231,8 +284,8 @@ public sealed class ItemRanker
                 continue;
             }
 
-            var norms = _norms[item] * _norms[other];
-            var cosine = norms > 0 ? Math.Clamp(_kernel.Dot(query, _vectors[other]) / norms, -1, 1) : 0;
+            var norms = NormOf(item) * NormOf(other);
+            var cosine = norms > 0 ? Math.Clamp(_kernel.Dot(query, VectorOf(other)) / norms, -1, 1) : 0;
             if (best.Count < count)
             {
                 best.Enqueue(other, (cosine, other));
@@ -256,7 +309,7 @@ public sealed class ItemRanker
     private Dictionary<int, float> RepeatValues(IReadOnlyList<RepeatedItem>? repeats)
     {
         var values = new Dictionary<int, float>();
-        foreach (var (item, value) in _repeatRows is null ? [] : repeats ?? [])
+        foreach (var (item, value) in Roles?.Repeat is null ? [] : repeats ?? [])
         {
             if ((uint)item >= (uint)Count || !float.IsFinite(value) || value < 0)
             {
@@ -269,7 +322,7 @@ public sealed class ItemRanker
         return values;
     }
 
-    private SparseRow RepeatRow(int item, float value) => value > 0 && _repeatRows is not null ? _repeatRows[item] : default;
+    private SparseRow RepeatRow(int item, float value) => value > 0 && Roles?.Repeat is { } repeat ? repeat[item] : default;
 
     /// <summary>What coming again adds to an item's score.</summary>
     private float RepeatTerm(int item, float value)
@@ -310,9 +363,9 @@ public sealed class ItemRanker
                 continue;
             }
 
-            var score = constant + _constants[item] + _kernel.Dot(query, _vectors[item]);
+            var score = constant + ConstantOf(item) + _kernel.Dot(query, VectorOf(item));
             // Both ways of adding up do at most `depth` roundings one after the other on numbers within the bound.
-            var joined = magnitude + _magnitudes[item];
+            var joined = magnitude + MagnitudeOf(item);
             if (repeatValues.Count > 0 && repeatValues.TryGetValue(item, out var repeatValue))
             {
                 score += RepeatTerm(item, repeatValue);
@@ -354,7 +407,8 @@ public sealed class ItemRanker
     {
         var workspace = _scorer.Rent();
         constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear + Model.Bias;
-        var query = _vectors.Query(workspace);
+        var query = new float[_vectors.Length];
+        _vectors.Query(workspace, query);
         _scorer.Return(workspace);
         return query;
     }
@@ -392,19 +446,65 @@ public sealed class ItemRanker
         return false;
     }
 
-    private static bool[] FieldsOf(FeatureSpace space, SparseRows rows)
+    private static void Check(FactorizationModel model, RowChunks itemRows, ItemRoles? roles)
     {
-        var fields = new bool[space.FieldCount];
-        for (var row = 0; row < rows.Count; row++)
+        if (itemRows.ColumnCount > model.Space.ColumnCount)
         {
-            foreach (var column in rows[row].Columns)
-            {
-                fields[space.ColumnFields[column]] = true;
-            }
+            throw new ArgumentException(
+                $"The items have columns up to {itemRows.ColumnCount - 1}; the model has {model.Space.ColumnCount}.",
+                nameof(itemRows)
+            );
         }
 
-        return fields;
+        roles?.Check(itemRows.Count);
+        if (roles?.Repeat?.ColumnCount > model.Space.ColumnCount)
+        {
+            throw new ArgumentException($"The roles have columns up to {roles.Repeat.ColumnCount - 1}; the model has {model.Space.ColumnCount}.", nameof(roles));
+        }
     }
+
+    private void AddFields(SparseRow row, bool[] fields)
+    {
+        foreach (var column in row.Columns)
+        {
+            fields[Model.Space.ColumnFields[column]] = true;
+        }
+    }
+
+    /// <summary>Number of items in a chunk.</summary>
+    private int CountOf(int chunk) => Math.Min(RowChanges.ChunkSize, Count - (chunk << RowChanges.ChunkShift));
+
+    /// <summary>Computes what the chunks hold of some items.</summary>
+    private unsafe void Compute(IEnumerable<int> items)
+    {
+        var query = new float[_vectors.Length];
+        var workspace = _scorer.Rent();
+        foreach (var item in items)
+        {
+            var (chunk, at) = (_chunks[item >> RowChanges.ChunkShift], item & (RowChanges.ChunkSize - 1));
+            chunk.Constants[at] = workspace.Forward(ItemRows[item], Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear;
+            var vector = chunk.Vector(at);
+            _vectors.Take(workspace, vector);
+            _vectors.LikenessQuery(vector, query);
+            chunk.Norms[at] = MathF.Sqrt(Math.Max(0, _kernel.Dot(query, vector)));
+            chunk.Magnitudes[at] = Magnitude(ItemRows[item]);
+        }
+
+        _scorer.Return(workspace);
+        GC.KeepAlive(_chunks);
+    }
+
+    private ReadOnlySpan<float> VectorOf(int item)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)item, (uint)Count, nameof(item));
+        return _chunks[item >> RowChanges.ChunkShift].Vector(item & (RowChanges.ChunkSize - 1));
+    }
+
+    private unsafe float ConstantOf(int item) => _chunks[item >> RowChanges.ChunkShift].Constants[item & (RowChanges.ChunkSize - 1)];
+
+    private unsafe float NormOf(int item) => _chunks[item >> RowChanges.ChunkShift].Norms[item & (RowChanges.ChunkSize - 1)];
+
+    private unsafe float MagnitudeOf(int item) => _chunks[item >> RowChanges.ChunkShift].Magnitudes[item & (RowChanges.ChunkSize - 1)];
 
     private float ColumnNorm(int column)
     {
@@ -430,11 +530,9 @@ public sealed class ItemRanker
     }
 
     /// <summary>Lower cosines first, and of equal ones the later item first: what a bounded queue lets go.</summary>
-    private sealed class BestLast : IComparer<(float Cosine, int Item)>
+    private sealed class BestLast(IComparer<int> order) : IComparer<(float Cosine, int Item)>
     {
-        public static BestLast Instance { get; } = new();
-
         public int Compare((float Cosine, int Item) x, (float Cosine, int Item) y) =>
-            x.Cosine.CompareTo(y.Cosine) is var order && order != 0 ? order : y.Item.CompareTo(x.Item);
+            x.Cosine.CompareTo(y.Cosine) is var byCosine && byCosine != 0 ? byCosine : order.Compare(y.Item, x.Item);
     }
 }
