@@ -22,16 +22,15 @@ public readonly record struct RankedItem(int Item, float Score);
 /// </remarks>
 public sealed class ItemRanker
 {
-    /// <summary>Half the distance from 1 to the next float.</summary>
-    private const float UnitRoundoff = 5.9604645e-8f;
-
     private readonly FactorizationKernel _kernel;
+    private readonly ItemScan _scan;
     private readonly Scorer _scorer;
     private readonly ItemVectors _vectors;
     private readonly ItemChunk[] _chunks;
     private readonly float[] _columnNorms;
     private readonly bool[] _itemFields;
     private readonly float _largestFieldWeight = 1;
+    private readonly int _longestRow;
 
     /// <summary>Computes z and c of every item, in O(entries · k).</summary>
     /// <param name="model">The model.</param>
@@ -56,11 +55,13 @@ public sealed class ItemRanker
         Roles = roles;
         Order = order ?? Comparer<int>.Default;
         _kernel = kernel ?? FactorizationKernel.Default;
+        _scan = ItemScan.Of(_kernel);
         _scorer = new(model, _kernel);
         _itemFields = new bool[model.Space.FieldCount];
         for (var item = 0; item < itemRows.Count; item++)
         {
             AddFields(itemRows[item], _itemFields);
+            _longestRow = Math.Max(_longestRow, itemRows[item].Length);
         }
 
         _vectors = new(model, [.. Enumerable.Range(0, _itemFields.Length).Where(field => _itemFields[field])], _kernel);
@@ -73,7 +74,7 @@ public sealed class ItemRanker
 
         for (var chunk = 0; chunk < _chunks.Length; chunk++)
         {
-            _chunks[chunk] = new(CountOf(chunk), _vectors.Length);
+            _chunks[chunk] = NewChunk(chunk);
         }
 
         Compute(Enumerable.Range(0, itemRows.Count));
@@ -86,16 +87,19 @@ public sealed class ItemRanker
         Roles = roles;
         Order = order;
         _kernel = former._kernel;
+        _scan = former._scan;
+        InFloats = former.InFloats;
         _scorer = former._scorer;
         _vectors = former._vectors;
         _columnNorms = former._columnNorms;
         _largestFieldWeight = former._largestFieldWeight;
         _itemFields = itemFields;
+        _longestRow = Math.Max(former._longestRow, changes.Rows.Select(row => itemRows[row.Row].Length).DefaultIfEmpty().Max());
         _chunks = new ItemChunk[changes.ChunkCount];
         former._chunks.CopyTo(_chunks, 0);
         foreach (var chunk in changes.Chunks)
         {
-            _chunks[chunk] = chunk < former._chunks.Length ? new(former._chunks[chunk], CountOf(chunk)) : new(CountOf(chunk), _vectors.Length);
+            _chunks[chunk] = chunk < former._chunks.Length ? new(former._chunks[chunk], CountOf(chunk)) : NewChunk(chunk);
         }
 
         Compute(changes.Rows.Select(row => row.Row));
@@ -122,7 +126,7 @@ public sealed class ItemRanker
     /// <see cref="FactorizationModel.Stride"/>
     /// floats from one to the next.
     /// </summary>
-    public ReadOnlySpan<float> Vector(int item) => VectorOf(item)[..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
+    public ReadOnlySpan<float> Vector(int item) => PlaceOf(item).Chunk.Vector(PlaceOf(item).At)[..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
 
     /// <summary>
     /// A ranker of these items with others in the places of some, or behind them, at the cost of those and of copying the chunks of 1,024 that they lie in. All
@@ -159,6 +163,9 @@ public sealed class ItemRanker
             : new(this, changes, changedRows, fields, changedRoles, order ?? Order);
     }
 
+    /// <summary>Whether items are looked at in floats although the machine multiplies bytes.</summary>
+    internal bool InFloats { get; init; }
+
     /// <summary>The score of a request's columns joined with an item's: what <see cref="Scorer.Score(SparseRow)"/> says of the same row.</summary>
     public float Score(SparseRow request, int item) => _scorer.Score(Join(request, item, 0));
 
@@ -170,61 +177,40 @@ public sealed class ItemRanker
     {
         var joined = new RowBuffer();
         joined.Append(request);
-        joined.Append(ItemRows[item]);
-        var repeat = RepeatRow(item, repeatValue);
-        for (var e = 0; e < repeat.Length; e++)
-        {
-            joined.Add(repeat.Columns[e], repeatValue * repeat.ValueAt(e));
-        }
-
+        RequestScores.AppendItem(joined, ItemRows, Roles?.Repeat, item, repeatValue);
         return joined.Row;
     }
 
     /// <summary>
-    /// The items with the highest scores, by score and then by item. Exact: the inner products only choose candidates, with a bound on their
-    /// rounding;
-    /// order and scores are those of <see cref="Score"/>.
+    /// The items with the highest scores, by score and then by <see cref="Order"/>. Exact: the inner products only choose candidates, with a bound on their
+    /// rounding; order and scores are those of <see cref="Score"/>. Allocates no more for more items.
     /// </summary>
     /// <param name="request">The request's columns.</param>
     /// <param name="count">How many items at most.</param>
-    /// <param name="excluded">For each item whether it is left out; empty when none is.</param>
+    /// <param name="allowed">The items that may be found; null for all.</param>
     /// <param name="repeats">
     /// The items of the request's history (<see cref="PooledHistory.Repeats"/>), by item: they are scored as <see cref="Join"/> has them.
     /// </param>
-    /// <exception cref="ArgumentException">There are exclusions, but not one for each item, or a repeated item is out of range.</exception>
-    public RankedItem[] Top(SparseRow request, int count, ReadOnlySpan<bool> excluded = default, IReadOnlyList<RepeatedItem>? repeats = null)
+    /// <param name="threads">How many threads share the items, at least 1.</param>
+    /// <exception cref="ArgumentException">The set is of another number of items, or a repeated item is out of range.</exception>
+    public RankedItem[] Top(SparseRow request, int count, ItemSet? allowed = null, IReadOnlyList<RepeatedItem>? repeats = null, int threads = 1)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        CheckExclusions(excluded);
-        var repeatValues = RepeatValues(repeats);
-        if (count == 0)
-        {
-            return [];
-        }
+        var row = new RowBuffer();
+        row.Append(request);
+        return TopMany([new(row, count, allowed, repeats)], threads)[0];
+    }
 
-        var shares = SharesFields(request);
-        var candidates = shares ? Everything(excluded) : Candidates(request, count, excluded, repeatValues);
-        var ranked = new RankedItem[candidates.Count];
-        var workspace = _scorer.Rent();
-        if (!shares)
-        {
-            workspace.Begin(request, Model.Weights, Model.FactorTable);
-        }
-
-        for (var i = 0; i < ranked.Length; i++)
-        {
-            var (item, value) = (candidates[i], repeatValues.GetValueOrDefault(candidates[i]));
-            float linear;
-            var cross = shares
-                ? workspace.Forward(Join(request, item, value), Model.Weights, Model.FactorTable, out linear, Model.FieldWeights)
-                : workspace.Join(ItemRows[item], RepeatRow(item, value), value, Model.Weights, Model.FactorTable, out linear, Model.FieldWeights);
-            ranked[i] = new(item, Model.Bias + linear + cross);
-        }
-
-        _scorer.Return(workspace);
-
-        Array.Sort(ranked, (a, b) => b.Score.CompareTo(a.Score) is var order && order != 0 ? order : Order.Compare(a.Item, b.Item));
-        return ranked.Length <= count ? ranked : ranked[..count];
+    /// <summary>
+    /// <see cref="Top"/> for each of several requests: the items' vectors come from memory once for all of them.
+    /// </summary>
+    /// <param name="requests">The requests.</param>
+    /// <param name="threads">How many threads share the items, at least 1.</param>
+    /// <exception cref="ArgumentException">The set of a request is of another number of items, or a repeated item is out of range.</exception>
+    public RankedItem[][] TopMany(IReadOnlyList<RankingRequest> requests, int threads = 1)
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        Request[] planned = [.. requests.Select(Plan)];
+        return Search(threads, planned.Length, (first, last) => Search(planned, first, last));
     }
 
     /// <summary>
@@ -233,7 +219,7 @@ public sealed class ItemRanker
     /// <param name="request">The request's columns.</param>
     /// <param name="scores">Receives one score for each item.</param>
     /// <param name="repeats">The items of the request's history, as for <see cref="Top"/>.</param>
-    public void ScoreAll(SparseRow request, Span<float> scores, IReadOnlyList<RepeatedItem>? repeats = null)
+    public unsafe void ScoreAll(SparseRow request, Span<float> scores, IReadOnlyList<RepeatedItem>? repeats = null)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(scores.Length, Count);
         var repeatValues = RepeatValues(repeats);
@@ -241,25 +227,38 @@ public sealed class ItemRanker
         {
             for (var item = 0; item < Count; item++)
             {
-                scores[item] = _scorer.Score(Join(request, item, repeatValues.GetValueOrDefault(item)));
+                scores[item] = _scorer.Score(Join(request, item, repeatValues?.GetValueOrDefault(item) ?? 0));
             }
 
             return;
         }
 
-        var query = Query(request, out var constant);
-        for (var item = 0; item < Count; item++)
+        var query = QueryOf(request, out var constant);
+        var products = stackalloc float[RowChanges.ChunkSize];
+        for (var c = 0; c < _chunks.Length; c++)
         {
-            scores[item] = constant + ConstantOf(item) + _kernel.Dot(query, VectorOf(item));
+            var chunk = _chunks[c];
+            fixed (float* q = query)
+            {
+                _scan.Multiply(q, chunk.Vectors, query.Length, chunk.Count, products);
+            }
+
+            var first = c << RowChanges.ChunkShift;
+            for (var at = 0; at < chunk.Count; at++)
+            {
+                scores[first + at] = constant + chunk.Constants[at] + products[at];
+            }
         }
 
-        foreach (var (item, value) in repeatValues)
+        foreach (var (item, value) in repeatValues ?? [])
         {
             scores[item] += RepeatTerm(item, value);
         }
+
+        GC.KeepAlive(this);
     }
 
-    /// <summary>The items whose z points in a direction most like an item's, itself left out; by cosine and then by item.</summary>
+    /// <summary>The items whose z points in a direction most like an item's, itself left out; by cosine and then by <see cref="Order"/>.</summary>
     /// <remarks>
     /// In a field-weighted model the cosine is that between what items add to the scores of requests by crossing: z in the metric Σ_f s_f² r_tf r_uf
     /// of the items' fields
@@ -268,48 +267,174 @@ public sealed class ItemRanker
     /// </remarks>
     /// <param name="item">The item.</param>
     /// <param name="count">How many items at most.</param>
-    /// <param name="excluded">For each item whether it is left out; empty when none is.</param>
-    /// <exception cref="ArgumentException">There are exclusions, but not one for each item.</exception>
-    public RankedItem[] Similar(int item, int count, ReadOnlySpan<bool> excluded = default)
+    /// <param name="allowed">The items that may be found; null for all.</param>
+    /// <param name="threads">How many threads share the items, at least 1.</param>
+    /// <exception cref="ArgumentException">The set is of another number of items.</exception>
+    public unsafe RankedItem[] Similar(int item, int count, ItemSet? allowed = null, int threads = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        CheckExclusions(excluded);
-        var best = new PriorityQueue<int, (float Cosine, int Item)>(new BestLast(Order));
-        var query = new float[_vectors.Length];
-        _vectors.LikenessQuery(VectorOf(item), query);
-        for (var other = 0; other < Count; other++)
+        CheckAllowed(allowed);
+        var (own, ownAt) = PlaceOf(item);
+        var vector = new float[_vectors.Length];
+        _vectors.LikenessQuery(own.Vector(ownAt), vector);
+        var (query, norm) = (NewQuery(vector), own.Norms[ownAt]);
+        return Search(
+            threads,
+            1,
+            (first, last) =>
+            {
+                if (count == 0)
+                {
+                    return [[]];
+                }
+
+                var top = new TopItems(Math.Min(count, Count), scores: null, Order);
+                Look([new LikenessSearch(_kernel, query, norm, item, allowed, top)], first, last);
+                return [top.Finish().ToArray()];
+            }
+        )[0];
+    }
+
+    /// <summary>Searches among all chunks, with several threads a part of them each; what they find is put together.</summary>
+    private RankedItem[][] Search(int threads, int requests, Func<int, int, RankedItem[][]> search)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        var parts = Math.Clamp(threads, 1, Math.Max(1, _chunks.Length));
+        if (parts == 1)
         {
-            if (other == item || count == 0 || (!excluded.IsEmpty && excluded[other]))
+            return search(0, _chunks.Length);
+        }
+
+        var found = new RankedItem[parts][][];
+        Parallel.For(0, parts, part => found[part] = search(_chunks.Length * part / parts, _chunks.Length * (part + 1) / parts));
+        return [.. Enumerable.Range(0, requests).Select(request => Merge([.. found.Select(part => part[request])]))];
+    }
+
+    private RankedItem[] Merge(RankedItem[][] parts)
+    {
+        RankedItem[] all = [.. parts.SelectMany(part => part)];
+        Array.Sort(all, TopItems.ByScore(Order));
+        return all;
+    }
+
+    private RankedItem[][] Search(Request[] requests, int firstChunk, int lastChunk)
+    {
+        var tops = requests.Select(request => request.Count == 0 ? null : new TopItems(request.Count, ScoresOf(request), Order)).ToArray();
+        var searches = new List<ItemSearch>();
+        for (var r = 0; r < requests.Length; r++)
+        {
+            if (tops[r] is not { } top)
             {
                 continue;
             }
 
-            var norms = NormOf(item) * NormOf(other);
-            var cosine = norms > 0 ? Math.Clamp(_kernel.Dot(query, VectorOf(other)) / norms, -1, 1) : 0;
-            if (best.Count < count)
+            var request = requests[r];
+            if (request.SharesFields)
             {
-                best.Enqueue(other, (cosine, other));
+                AddAll(request.Allowed, firstChunk << RowChanges.ChunkShift, Math.Min(Count, lastChunk << RowChanges.ChunkShift), top);
+                continue;
             }
-            else
+
+            var search = new ScoreSearch(_kernel, request.Query, request.Constant, request.Allowed, request.Repeats, request.Bounds, top);
+            if (request.Repeats is not null)
             {
-                best.EnqueueDequeue(other, (cosine, other));
+                AddRepeated(request, search, firstChunk, lastChunk);
             }
+
+            searches.Add(search);
         }
 
-        var similar = new RankedItem[best.Count];
-        for (var rank = similar.Length - 1; rank >= 0; rank--)
-        {
-            best.TryDequeue(out var other, out var priority);
-            similar[rank] = new(other, priority.Cosine);
-        }
-
-        return similar;
+        Look(searches, firstChunk, lastChunk);
+        return [.. tops.Select(top => top is null ? [] : top.Finish().ToArray())];
     }
 
-    private Dictionary<int, float> RepeatValues(IReadOnlyList<RepeatedItem>? repeats)
+    /// <summary>Has several searches look at a chunk before the next one is read.</summary>
+    private void Look(List<ItemSearch> searches, int firstChunk, int lastChunk)
     {
-        var values = new Dictionary<int, float>();
-        foreach (var (item, value) in Roles?.Repeat is null ? [] : repeats ?? [])
+        for (var chunk = firstChunk; chunk < lastChunk; chunk++)
+        {
+            foreach (var search in searches)
+            {
+                search.Look(_chunks[chunk], chunk << RowChanges.ChunkShift);
+            }
+        }
+
+        foreach (var search in searches)
+        {
+            search.LookAtRest();
+        }
+
+        GC.KeepAlive(this);
+    }
+
+    private static void AddAll(ItemSet? allowed, int first, int last, TopItems top)
+    {
+        for (var item = first; item < last; item++)
+        {
+            if (allowed is null || allowed[item])
+            {
+                top.Add(item, float.NegativeInfinity, float.PositiveInfinity);
+            }
+        }
+    }
+
+    private void AddRepeated(Request request, ScoreSearch search, int firstChunk, int lastChunk)
+    {
+        foreach (var (item, value) in request.Repeats!)
+        {
+            if ((item >> RowChanges.ChunkShift) is var part && part >= firstChunk && part < lastChunk && (request.Allowed is null || request.Allowed[item]))
+            {
+                var (chunk, at) = PlaceOf(item);
+                var row = RepeatRow(item, value);
+                search.AddRepeated(chunk, at, item, RepeatTerm(item, value), value * Magnitude(row), row.Length);
+            }
+        }
+    }
+
+    private Request Plan(RankingRequest request)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(request.Count, nameof(RankingRequest.Count));
+        CheckAllowed(request.Allowed);
+        var repeats = RepeatValues(request.Repeats);
+        var sharesFields = SharesFields(request.Row.Row);
+        var query = NewQuery(QueryOf(request.Row.Row, out var constant));
+        var depth = (Model.Factors * _vectors.Parts) + (2 * Model.Space.FieldCount) + (2 * request.Row.Count) + (2 * _longestRow) + 64;
+        var bounds = BlockBounds.OfScores(query, depth, MathF.Abs(Model.Bias) + Magnitude(request.Row.Row), _largestFieldWeight);
+        return new(query, constant, bounds, Math.Min(request.Count, Count), request.Allowed, repeats, request.Row, sharesFields);
+    }
+
+    private RequestScores ScoresOf(Request request) => new(_scorer, ItemRows, Roles?.Repeat, request.Row, request.Repeats, request.SharesFields);
+
+    private ItemQuery NewQuery(float[] vector) => new(vector, _vectors.Parts, Model.Factors, _scan.HasBytes && !InFloats);
+
+    /// <summary>q, and all of a score that the request has without an item.</summary>
+    private float[] QueryOf(SparseRow request, out float constant)
+    {
+        var workspace = _scorer.Rent();
+        constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear + Model.Bias;
+        var query = new float[_vectors.Length];
+        _vectors.Query(workspace, query);
+        _scorer.Return(workspace);
+        return query;
+    }
+
+    private void CheckAllowed(ItemSet? allowed)
+    {
+        if (allowed is not null && allowed.Length != Count)
+        {
+            throw new ArgumentException($"There are {Count} items, but the set is of {allowed.Length}.", nameof(allowed));
+        }
+    }
+
+    private Dictionary<int, float>? RepeatValues(IReadOnlyList<RepeatedItem>? repeats)
+    {
+        if (Roles?.Repeat is null || repeats is null or { Count: 0 })
+        {
+            return null;
+        }
+
+        var values = new Dictionary<int, float>(repeats.Count);
+        foreach (var (item, value) in repeats)
         {
             if ((uint)item >= (uint)Count || !float.IsFinite(value) || value < 0)
             {
@@ -335,96 +460,6 @@ public sealed class ItemRanker
         }
 
         return term;
-    }
-
-    private void CheckExclusions(ReadOnlySpan<bool> excluded)
-    {
-        if (!excluded.IsEmpty && excluded.Length != Count)
-        {
-            throw new ArgumentException($"There are {Count} items but {excluded.Length} exclusions.", nameof(excluded));
-        }
-    }
-
-    /// <summary>
-    /// All items that can be among the first <paramref name="count"/>: those whose highest possible score is not below the count-th of the lowest
-    /// possible scores.
-    /// </summary>
-    private List<int> Candidates(SparseRow request, int count, ReadOnlySpan<bool> excluded, Dictionary<int, float> repeatValues)
-    {
-        var query = Query(request, out var constant);
-        var magnitude = MathF.Abs(Model.Bias) + Magnitude(request);
-        var depth = (Model.Factors * _vectors.Parts) + (2 * Model.Space.FieldCount) + (2 * request.Length) + 64;
-        var highest = new float[Count];
-        var lowest = new PriorityQueue<int, float>();
-        for (var item = 0; item < Count; item++)
-        {
-            if (!excluded.IsEmpty && excluded[item])
-            {
-                continue;
-            }
-
-            var score = constant + ConstantOf(item) + _kernel.Dot(query, VectorOf(item));
-            // Both ways of adding up do at most `depth` roundings one after the other on numbers within the bound.
-            var joined = magnitude + MagnitudeOf(item);
-            if (repeatValues.Count > 0 && repeatValues.TryGetValue(item, out var repeatValue))
-            {
-                score += RepeatTerm(item, repeatValue);
-                joined += repeatValue * Magnitude(RepeatRow(item, repeatValue));
-            }
-
-            var tolerance = 2 * (depth + (2 * ItemRows[item].Length)) * UnitRoundoff * joined * (1 + (_largestFieldWeight * joined));
-            highest[item] = score + tolerance;
-            if (lowest.Count < count)
-            {
-                lowest.Enqueue(item, score - tolerance);
-            }
-            else
-            {
-                lowest.EnqueueDequeue(item, score - tolerance);
-            }
-        }
-
-        if (!lowest.TryPeek(out _, out var cut))
-        {
-            return [];
-        }
-
-        var candidates = new List<int>();
-        for (var item = 0; item < Count; item++)
-        {
-            // Written so that a score that is no number stays a candidate.
-            if ((excluded.IsEmpty || !excluded[item]) && !(highest[item] < cut))
-            {
-                candidates.Add(item);
-            }
-        }
-
-        return candidates;
-    }
-
-    /// <summary>q, and all of a score that the request has without an item.</summary>
-    private float[] Query(SparseRow request, out float constant)
-    {
-        var workspace = _scorer.Rent();
-        constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear + Model.Bias;
-        var query = new float[_vectors.Length];
-        _vectors.Query(workspace, query);
-        _scorer.Return(workspace);
-        return query;
-    }
-
-    private List<int> Everything(ReadOnlySpan<bool> excluded)
-    {
-        var items = new List<int>(Count);
-        for (var item = 0; item < Count; item++)
-        {
-            if (excluded.IsEmpty || !excluded[item])
-            {
-                items.Add(item);
-            }
-        }
-
-        return items;
     }
 
     /// <summary>Entries of one field do not cross in a pooled model, so a request with fields of the items has no inner product of its own.</summary>
@@ -474,37 +509,41 @@ public sealed class ItemRanker
     /// <summary>Number of items in a chunk.</summary>
     private int CountOf(int chunk) => Math.Min(RowChanges.ChunkSize, Count - (chunk << RowChanges.ChunkShift));
 
+    private ItemChunk NewChunk(int chunk) => new(CountOf(chunk), _vectors.Parts, Model.Stride, Model.Factors);
+
+    private (ItemChunk Chunk, int At) PlaceOf(int item)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)item, (uint)Count, nameof(item));
+        return (_chunks[item >> RowChanges.ChunkShift], item & (RowChanges.ChunkSize - 1));
+    }
+
     /// <summary>Computes what the chunks hold of some items.</summary>
     private unsafe void Compute(IEnumerable<int> items)
     {
         var query = new float[_vectors.Length];
         var workspace = _scorer.Rent();
+        var blocks = new HashSet<int>();
         foreach (var item in items)
         {
-            var (chunk, at) = (_chunks[item >> RowChanges.ChunkShift], item & (RowChanges.ChunkSize - 1));
+            var (chunk, at) = PlaceOf(item);
             chunk.Constants[at] = workspace.Forward(ItemRows[item], Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear;
             var vector = chunk.Vector(at);
             _vectors.Take(workspace, vector);
             _vectors.LikenessQuery(vector, query);
             chunk.Norms[at] = MathF.Sqrt(Math.Max(0, _kernel.Dot(query, vector)));
             chunk.Magnitudes[at] = Magnitude(ItemRows[item]);
+            blocks.Add(item / ItemChunk.BlockSize);
         }
 
         _scorer.Return(workspace);
+        foreach (var block in blocks)
+        {
+            var (chunk, at) = PlaceOf(block * ItemChunk.BlockSize);
+            chunk.Summarise(at / ItemChunk.BlockSize);
+        }
+
         GC.KeepAlive(_chunks);
     }
-
-    private ReadOnlySpan<float> VectorOf(int item)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)item, (uint)Count, nameof(item));
-        return _chunks[item >> RowChanges.ChunkShift].Vector(item & (RowChanges.ChunkSize - 1));
-    }
-
-    private unsafe float ConstantOf(int item) => _chunks[item >> RowChanges.ChunkShift].Constants[item & (RowChanges.ChunkSize - 1)];
-
-    private unsafe float NormOf(int item) => _chunks[item >> RowChanges.ChunkShift].Norms[item & (RowChanges.ChunkSize - 1)];
-
-    private unsafe float MagnitudeOf(int item) => _chunks[item >> RowChanges.ChunkShift].Magnitudes[item & (RowChanges.ChunkSize - 1)];
 
     private float ColumnNorm(int column)
     {
@@ -529,10 +568,15 @@ public sealed class ItemRanker
         return magnitude;
     }
 
-    /// <summary>Lower cosines first, and of equal ones the later item first: what a bounded queue lets go.</summary>
-    private sealed class BestLast(IComparer<int> order) : IComparer<(float Cosine, int Item)>
-    {
-        public int Compare((float Cosine, int Item) x, (float Cosine, int Item) y) =>
-            x.Cosine.CompareTo(y.Cosine) is var byCosine && byCosine != 0 ? byCosine : order.Compare(y.Item, x.Item);
-    }
+    /// <summary>A request that is ready to be searched for.</summary>
+    private sealed record Request(
+        ItemQuery Query,
+        float Constant,
+        BlockBounds Bounds,
+        int Count,
+        ItemSet? Allowed,
+        Dictionary<int, float>? Repeats,
+        RowBuffer Row,
+        bool SharesFields
+    );
 }
