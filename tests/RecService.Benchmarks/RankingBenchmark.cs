@@ -35,6 +35,7 @@ internal static class RankingBenchmark
             half[item] = random.NextDouble() < 0.5;
         }
 
+        var changed = SparseRows.FromDense([1], 1, 1);
         RankingRequest[] requests = [.. Enumerable.Range(0, Requests).Select(request => new RankingRequest(Row(request), Count))];
         Way[] ways =
         [
@@ -46,6 +47,7 @@ internal static class RankingBenchmark
             new("top 100", request => ranker.Top(new([request]), 100)),
             new("similar items", request => ranker.Similar(request, Count)),
             new($"{Requests} requests at once, each", _ => ranker.TopMany(requests), Requests),
+            new("to change an item", request => ranker.With([request], changed)),
             new("two threads", request => ranker.Top(new([request]), Count, threads: 2)),
         ];
         var best = ways.Select(_ => double.PositiveInfinity).ToArray();

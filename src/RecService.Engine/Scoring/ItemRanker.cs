@@ -18,7 +18,8 @@ public readonly record struct RankedItem(int Item, float Score);
 /// <remarks>
 /// In a field-weighted model z is the pooled vectors of the fields that items have, one after the other, and q, for each of these fields t, Σ_f r_ft
 /// p_f over the
-/// request's fields f. Memory: items × Stride floats, times the number of fields that items have in a field-weighted model.
+/// request's fields f. Memory: items × Stride floats and, beside a few numbers, as many bytes as there are factors, times the number of fields that items have in a
+/// field-weighted model.
 /// </remarks>
 public sealed class ItemRanker
 {
@@ -210,7 +211,7 @@ public sealed class ItemRanker
     {
         ArgumentNullException.ThrowIfNull(requests);
         Request[] planned = [.. requests.Select(Plan)];
-        return Search(threads, planned.Length, (first, last) => Search(planned, first, last));
+        return Search(threads, [.. planned.Select(request => request.Count)], (first, last) => Search(planned, first, last));
     }
 
     /// <summary>
@@ -280,7 +281,7 @@ public sealed class ItemRanker
         var (query, norm) = (NewQuery(vector), own.Norms[ownAt]);
         return Search(
             threads,
-            1,
+            [count],
             (first, last) =>
             {
                 if (count == 0)
@@ -296,7 +297,7 @@ public sealed class ItemRanker
     }
 
     /// <summary>Searches among all chunks, with several threads a part of them each; what they find is put together.</summary>
-    private RankedItem[][] Search(int threads, int requests, Func<int, int, RankedItem[][]> search)
+    private RankedItem[][] Search(int threads, int[] counts, Func<int, int, RankedItem[][]> search)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         var parts = Math.Clamp(threads, 1, Math.Max(1, _chunks.Length));
@@ -307,14 +308,14 @@ public sealed class ItemRanker
 
         var found = new RankedItem[parts][][];
         Parallel.For(0, parts, part => found[part] = search(_chunks.Length * part / parts, _chunks.Length * (part + 1) / parts));
-        return [.. Enumerable.Range(0, requests).Select(request => Merge([.. found.Select(part => part[request])]))];
+        return [.. counts.Select((count, request) => Merge(count, [.. found.Select(part => part[request])]))];
     }
 
-    private RankedItem[] Merge(RankedItem[][] parts)
+    private RankedItem[] Merge(int count, RankedItem[][] parts)
     {
         RankedItem[] all = [.. parts.SelectMany(part => part)];
         Array.Sort(all, TopItems.ByScore(Order));
-        return all;
+        return all.Length <= count ? all : all[..count];
     }
 
     private RankedItem[][] Search(Request[] requests, int firstChunk, int lastChunk)
