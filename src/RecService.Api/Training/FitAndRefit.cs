@@ -94,7 +94,7 @@ internal static class FitAndRefit
     private static string? WarningOf(TrainingResult fit, TrainingObjective objective)
     {
         var best = fit.Epochs.Select(epoch => epoch.HoldoutLoss).Append(fit.StartHoldoutLoss).Min();
-        if (best < fit.ConstantHoldoutLoss || best is null || fit.ConstantHoldoutLoss is not { } constant)
+        if (fit.BeatsConstant != false || best is null || fit.ConstantHoldoutLoss is not { } constant)
         {
             return null;
         }
@@ -102,7 +102,7 @@ internal static class FitAndRefit
         var (figure, ours, theirs) =
             objective == TrainingObjective.Rating ? ("RMSE", Math.Sqrt(best.Value), Math.Sqrt(constant)) : ("log loss", best.Value, constant);
         return FormattableString.Invariant(
-            $"No epoch of the fit did better on the held-out rows than a constant: the {figure} is {ours:0.0000} at best, and {theirs:0.0000} by the constant."
+            $"No epoch of the fit did clearly better on the held-out rows than a constant: the {figure} is {ours:0.0000} at best, and {theirs:0.0000} by the constant."
         );
     }
 

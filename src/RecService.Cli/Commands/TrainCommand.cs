@@ -249,11 +249,11 @@ internal sealed class TrainCommand
     private static string[] Warnings(TrainingResult result, LossFunction loss)
     {
         var measured = result.Epochs.Select(epoch => epoch.HoldoutLoss).Append(result.StartHoldoutLoss).Min();
-        return result.ConstantHoldoutLoss is { } constant && measured >= constant
+        return result is { ConstantHoldoutLoss: { } constant, BeatsConstant: false } && measured is not null
             ?
             [
                 FormattableString.Invariant(
-                    $"no epoch did better on the held-out rows than a constant: {loss.FigureName} {loss.Reported(measured.Value):0.0000} at best, {loss.Reported(constant):0.0000} by the constant"
+                    $"no epoch did clearly better on the held-out rows than a constant: {loss.FigureName} {loss.Reported(measured.Value):0.0000} at best, {loss.Reported(constant):0.0000} by the constant"
                 ) + (result.BestEpoch == 0 ? "; the model is that constant" : ""),
             ]
             : [];

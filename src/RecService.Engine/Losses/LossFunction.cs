@@ -69,6 +69,13 @@ public abstract unsafe class LossFunction
     /// <param name="minimum">Scores are taken to be at least this much; of pairs they are taken as they are.</param>
     /// <param name="maximum">And at most this much.</param>
     internal abstract (double Loss, double Weight) Sum(ScoredRows rows, float minimum, float maximum);
+
+    /// <summary>Σ (weight · (loss − loss by a constant score))² of rows; 0 of pairs, which no constant tells apart.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="minimum">Scores are taken to be at least this much.</param>
+    /// <param name="maximum">And at most this much.</param>
+    /// <param name="constant">The constant, taken as it is.</param>
+    internal virtual double SquaredGains(ScoredRows rows, float minimum, float maximum, float constant) => 0;
 }
 
 /// <summary>What a type of loss says, as an object.</summary>
@@ -161,6 +168,19 @@ internal sealed unsafe class RowLossFunction<TLoss> : LossFunction<TLoss>
         }
 
         return (sum, total);
+    }
+
+    internal override double SquaredGains(ScoredRows rows, float minimum, float maximum, float constant)
+    {
+        var sum = 0.0;
+        for (var n = 0; n < rows.Count; n++)
+        {
+            var gain = TLoss.Value(Math.Clamp(rows.Scores[n], minimum, maximum), rows.Targets[n]) - TLoss.Value(constant, rows.Targets[n]);
+            var weighted = (double)gain * (rows.Weights is null ? 1 : rows.Weights[n]);
+            sum += weighted * weighted;
+        }
+
+        return sum;
     }
 }
 

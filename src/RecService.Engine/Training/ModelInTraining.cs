@@ -77,7 +77,7 @@ internal sealed class ModelInTraining : IDisposable
         _table = new(space, settings, numbering, threads, l2ByColumn: _relevance is not null);
         _constant = loss.InitialBias(train.Targets, train.Weights, negatives?.PerPositive ?? 0);
         _table.Initialise(_constant, occurrences, _random);
-        LeastEpochs = _relevance is null ? 0 : settings.Epochs / 2;
+        LeastEpochs = isLong ? settings.Epochs / 2 : 0;
         _team = new(threads, threadStarted);
 
         try
@@ -93,7 +93,7 @@ internal sealed class ModelInTraining : IDisposable
             {
                 var ofHoldout = RowLayout.Of(space, holdout, settings.Crossing, oneHotAllowed: true);
                 _holdoutRows = new(space, holdout, ofHoldout, numbering, loss.Rows, _scale, order: null, negatives: null);
-                _measuring = new(_holdoutRows, _table, settings, _scale, KernelChoice.Scorer(shape with { OneHot = ofHoldout.OneHot }), _team);
+                _measuring = new(_holdoutRows, _table, settings, _scale, KernelChoice.Scorer(shape with { OneHot = ofHoldout.OneHot }), _team, _constant);
             }
         }
         catch
@@ -103,7 +103,7 @@ internal sealed class ModelInTraining : IDisposable
         }
     }
 
-    /// <summary>Epochs before any counts as one without a better holdout: while L2 is still to be found out, the holdout may get worse before it gets better.</summary>
+    /// <summary>Epochs before any counts as one without a better holdout: with long rows the holdout may get worse before it gets better.</summary>
     public int LeastEpochs { get; }
 
     /// <summary>Learns from every example once, and measures the holdout.</summary>
@@ -113,7 +113,7 @@ internal sealed class ModelInTraining : IDisposable
         var start = Stopwatch.GetTimestamp();
         var trainLoss = _learning.Learn(epoch, _random, cancellationToken);
         var learningTime = Stopwatch.GetElapsedTime(start);
-        var holdoutLoss = _measuring?.Measure(cancellationToken);
+        var holdoutLoss = Measure(cancellationToken);
         CheckSense(epoch, trainLoss, holdoutLoss);
         _relevance?.Update(_table, epoch, _scale.NoiseOf(trainLoss));
         return new(epoch, trainLoss, holdoutLoss, Stopwatch.GetElapsedTime(start), learningTime);
@@ -124,13 +124,16 @@ internal sealed class ModelInTraining : IDisposable
     public double? Start(TrainingState state, ReadOnlySpan<int> formerColumns, CancellationToken cancellationToken)
     {
         _translation.Start(_table.Current, state, formerColumns);
-        var holdoutLoss = _measuring?.Measure(cancellationToken);
+        var holdoutLoss = Measure(cancellationToken);
         CheckSense(0, 0, holdoutLoss);
         return holdoutLoss;
     }
 
     /// <summary>The loss of the holdout by the best constant of the training examples, in units of the targets; null without a holdout.</summary>
-    public double? MeasureConstant() => _holdoutRows is null ? null : _scale.LossOf(_holdoutRows.LossOf(_loss, _constant));
+    public double? ConstantLoss => _measuring?.ConstantLoss;
+
+    /// <summary>The standard error of the distance of the holdout's loss, as measured last, to <see cref="ConstantLoss"/>.</summary>
+    public double GainError { get; private set; }
 
     /// <summary>Takes the best constant of the training examples in place of what was learned.</summary>
     public void TakeConstant() => _table.TakeConstant(_constant);
@@ -159,6 +162,17 @@ internal sealed class ModelInTraining : IDisposable
         _rows.Dispose();
         _holdoutRows?.Dispose();
         _table.Dispose();
+    }
+
+    private double? Measure(CancellationToken cancellationToken)
+    {
+        if (_measuring is null)
+        {
+            return null;
+        }
+
+        (var loss, GainError) = _measuring.Measure(cancellationToken);
+        return loss;
     }
 
     private void CheckSense(int epoch, double trainLoss, double? holdoutLoss)

@@ -60,7 +60,13 @@ internal static class RowLength
     public static TrainingSettings Adapt(TrainingSettings settings, double length)
     {
         var share = (float)Math.Min(1, Short / length);
-        var step = settings.Solver == Solver.Sgd ? (float)Math.Min(1, ShortWithoutSums / length) : MathF.Sqrt(share);
+        var step = settings.Solver switch
+        {
+            Solver.Sgd => (float)Math.Min(1, ShortWithoutSums / length),
+            Solver.AdaGrad => MathF.Sqrt(share),
+            // Its steps are as long as the rate, whatever gradients are; it gets nowhere in a few epochs where that shrinks.
+            _ => 1f,
+        };
         return settings with
         {
             InitialDeviation = settings.InitialDeviation * MathF.Sqrt(share),

@@ -68,7 +68,7 @@ public sealed class Trainer
     /// <param name="progress">Called after each epoch, on the calling thread.</param>
     /// <param name="cancellationToken">Ends training within a thousand examples.</param>
     /// <returns>
-    /// The model of the best epoch; of single rows, where no epoch did as well on the holdout as the best constant, that constant. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but
+    /// The model of the best epoch; of single rows, where no epoch did better on the holdout than the best constant by more than one standard error of the difference, that constant. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but
     /// noise.
     /// </returns>
     /// <exception cref="ArgumentException">
@@ -114,8 +114,7 @@ public sealed class Trainer
         using var fit = new ModelInTraining(_settings, _kernel, space, train, holdout, negatives, ThreadStarted);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
         var startLoss = start is null ? null : fit.Start(start, formerColumns, cancellationToken);
-        var constantLoss = fit.MeasureConstant();
-        var bestLoss = startLoss ?? double.PositiveInfinity;
+        var (bestLoss, gainError) = (startLoss ?? double.PositiveInfinity, fit.GainError);
         if (startLoss is not null)
         {
             fit.Keep(KeepsState);
@@ -123,7 +122,7 @@ public sealed class Trainer
 
         var bestEpoch = 0;
         var last = LastEpoch ?? _settings.Epochs;
-        for (var epoch = 1; epoch <= last && epoch - Math.Max(bestEpoch, fit.LeastEpochs) <= _settings.Patience; epoch++)
+        for (var epoch = 1; epoch <= last && !IsOver(epochs, bestEpoch, fit.LeastEpochs); epoch++)
         {
             epochs.Add(fit.Learn(epoch, cancellationToken));
             progress?.Invoke(epochs[^1]);
@@ -133,13 +132,14 @@ public sealed class Trainer
             }
             else if (holdoutLoss < bestLoss)
             {
-                bestLoss = holdoutLoss;
+                (bestLoss, gainError) = (holdoutLoss, fit.GainError);
                 bestEpoch = epoch;
                 fit.Keep(KeepsState);
             }
         }
 
-        if (start is null && (epochs.Count == 0 || (_rows == LossRows.Singles && negatives is null && bestLoss > constantLoss)))
+        var beatsConstant = bestLoss < fit.ConstantLoss - gainError;
+        if (start is null && (epochs.Count == 0 || (_rows == LossRows.Singles && negatives is null && fit.ConstantLoss is not null && !beatsConstant)))
         {
             bestEpoch = 0;
             fit.TakeConstant();
@@ -149,9 +149,19 @@ public sealed class Trainer
         return new(model, bestEpoch, epochs)
         {
             StartHoldoutLoss = startLoss,
-            ConstantHoldoutLoss = constantLoss,
+            ConstantHoldoutLoss = fit.ConstantLoss,
+            BeatsConstant = fit.ConstantLoss is null ? null : beatsConstant,
             State = KeepsState ? fit.ToState(model) : null,
         };
+    }
+
+    /// <summary>Whether nothing better is to be expected: the best epoch is long ago, and of long rows the holdout does not get better again either.</summary>
+    private bool IsOver(List<EpochReport> epochs, int bestEpoch, int leastEpochs)
+    {
+        var patience = _settings.Patience;
+        return epochs.Count - Math.Max(bestEpoch, leastEpochs) >= patience && (leastEpochs == 0 || epochs.Count < 2 * patience || MeanLoss(0) >= MeanLoss(patience));
+
+        double? MeanLoss(int before) => epochs.SkipLast(before).TakeLast(patience).Average(epoch => epoch.HoldoutLoss);
     }
 
     private static void Check(FeatureSpace space, ExampleSet examples, string name)

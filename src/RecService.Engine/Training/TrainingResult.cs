@@ -33,6 +33,12 @@ public sealed record TrainingResult(FactorizationModel Model, int BestEpoch, IRe
     /// </summary>
     public double? ConstantHoldoutLoss { get; init; }
 
+    /// <summary>
+    /// Whether the best epoch, or the start, did better on the holdout than the best constant by more than one standard error of the difference over its rows; null without
+    /// a holdout.
+    /// </summary>
+    public bool? BeatsConstant { get; init; }
+
     /// <summary>Where a later run can start from; null unless the trainer was to keep it.</summary>
     public TrainingState? State { get; init; }
 }

@@ -233,10 +233,10 @@ public sealed class TrainCommandTests : CliTest
         var report = await ReportAsync("train", "--train", train, "--valid", test, "--test", test, "--loss", "logistic");
         var printed = await OutputAsync("train", "--train", train, "--loss", "logistic");
 
-        report["warnings"]![0]!.GetValue<string>().ShouldStartWith("no epoch did better on the held-out rows than a constant: log loss ");
+        report["warnings"]![0]!.GetValue<string>().ShouldStartWith("no epoch did clearly better on the held-out rows than a constant: log loss ");
         report["bestEpoch"]!.GetValue<int>().ShouldBe(0);
         Number(report["test"]!["logLoss"]).ShouldBe(Number(report["constantValidMetric"]), 1e-5);
-        printed.ShouldContain("warning: no epoch did better");
+        printed.ShouldContain("warning: no epoch did clearly better");
     }
 
     [Theory]

@@ -30,6 +30,21 @@ public sealed class LongRowTests
     }
 
     [Theory]
+    [InlineData(Solver.AdaGrad)]
+    [InlineData(Solver.Adam)]
+    public void A_holdout_that_gets_worse_before_it_gets_better_does_not_end_training(Solver solver)
+    {
+        var settings = TrainingSettings.For(Loss.Logistic, solver) with { Factors = 4, Epochs = 16 };
+
+        var result = new Trainer(settings).Train(Space(100), Draw(100, 1600, seed: 1), Draw(100, 200, seed: 2));
+
+        var losses = result.Epochs.Select(epoch => epoch.HoldoutLoss!.Value).ToArray();
+        losses[2..6].Min().ShouldBeGreaterThan(losses[0..2].Min());
+        result.BestEpoch.ShouldBeGreaterThan(12);
+        losses.Min().ShouldBeLessThan(0.6);
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void First_epochs_on_long_rows_do_not_explode(bool deterministic)
@@ -108,6 +123,21 @@ public sealed class LongRowTests
         result.Model.Weights.ContainsAnyExcept(0f).ShouldBeFalse();
         new Scorer(result.Model).Predict(test).ShouldAllBe(prediction => Math.Abs(prediction - share) < 1e-5);
         result.State!.Model.ShouldBe(result.Model);
+    }
+
+    [Fact]
+    public void A_gain_on_the_holdout_that_may_be_chance_is_none()
+    {
+        var random = new Random(17);
+        float[] Targets(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() < 0.3f ? 1f : 0f)];
+        var train = new ExampleSet(Draw(20, 400, seed: 17).Blocks[0], Targets(400));
+        var test = new ExampleSet(Draw(20, 30, seed: 117).Blocks[0], Targets(30));
+
+        var result = new Trainer(TrainingSettings.For(Loss.Logistic) with { Factors = 4 }).Train(Space(20), train, test);
+
+        result.Epochs.Min(epoch => epoch.HoldoutLoss!.Value).ShouldBeLessThan(result.ConstantHoldoutLoss!.Value - 0.02);
+        result.BeatsConstant.ShouldBe(false);
+        result.BestEpoch.ShouldBe(0);
     }
 
     [Fact]

@@ -9,8 +9,6 @@ namespace RecService.Engine.Training.Passes;
 /// <summary>A pass over examples, in batches that threads take as they become free. Allocates nothing after the first.</summary>
 internal abstract unsafe class ExamplePass : IDisposable
 {
-    private readonly LossFunction _loss;
-    private readonly TargetScale _scale;
     private readonly WorkerTeam _team;
     private readonly Worker[] _workers;
     private readonly BatchQueue _queue;
@@ -42,9 +40,9 @@ internal abstract unsafe class ExamplePass : IDisposable
     )
     {
         Rows = rows;
-        _loss = settings.Loss.Function();
+        Loss = settings.Loss.Function();
+        Scale = scale;
         _clips = clips;
-        _scale = scale;
         _team = team;
         _queue = queue;
         _losses = new double[queue.Batches.Length];
@@ -59,6 +57,12 @@ internal abstract unsafe class ExamplePass : IDisposable
 
     /// <summary>The examples.</summary>
     public TrainingRows Rows { get; }
+
+    /// <summary>The loss.</summary>
+    protected LossFunction Loss { get; }
+
+    /// <summary>The scale of the targets.</summary>
+    protected TargetScale Scale { get; }
 
     /// <summary>Floats that the forward pass of a row leaves.</summary>
     protected int ScratchOfRow { get; }
@@ -87,7 +91,7 @@ internal abstract unsafe class ExamplePass : IDisposable
             weight += _weights[batch];
         }
 
-        return _scale.LossOf(loss / weight);
+        return Scale.LossOf(loss / weight);
     }
 
     /// <summary>What a thread does before its first batch.</summary>
@@ -134,10 +138,10 @@ internal abstract unsafe class ExamplePass : IDisposable
             worker.Random.Restart(SeedOf(index));
             var batch = Rows.Read(_queue.Batches[index].From, _queue.Batches[index].Count, worker.Buffer, worker.Random);
             Do(thread, batch, worker.Scratch.Pointer, worker.Scores.Pointer);
-            (_losses[index], _weights[index]) = _loss.Sum(
+            (_losses[index], _weights[index]) = Loss.Sum(
                 new(worker.Scores.Pointer, batch.Targets, batch.Weights, batch.Count),
-                _clips ? _scale.LeastScore : float.NegativeInfinity,
-                _clips ? _scale.GreatestScore : float.PositiveInfinity
+                _clips ? Scale.LeastScore : float.NegativeInfinity,
+                _clips ? Scale.GreatestScore : float.PositiveInfinity
             );
         }
 

@@ -22,7 +22,6 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
 
     private readonly ParameterTable _table;
     private readonly TrainingSettings _settings;
-    private readonly LossFunction _loss;
     private readonly RowLearner _learner;
     private readonly ParameterReplicas[] _replicas;
     private readonly Progress[] _progress;
@@ -43,7 +42,6 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
     {
         _table = table;
         _settings = settings;
-        _loss = settings.Loss.Function();
         _learner = learner;
         var replicated = team.Size == 1 ? [] : table.Replicated();
         var gate = new Lock();
@@ -80,7 +78,7 @@ internal sealed unsafe class FreePass : ExamplePass, ILearningPass
         var progress = _progress[thread];
         var tables = _table.Tables(thread);
         tables.FetchNext = progress.Fetching.Begin();
-        _learner.Learn(_loss, batch, tables, _context, RowsTogether, scratch, ScratchOfRow, scores);
+        _learner.Learn(Loss, batch, tables, _context, RowsTogether, scratch, ScratchOfRow, scores);
         progress.Fetching.End(batch.Count);
         if (_replicas.Length > 0 && ++progress.SinceExchange >= ExchangeInterval)
         {

@@ -80,6 +80,8 @@ internal sealed unsafe class TrainingRows : IDisposable
             {
                 _weights.Pointer[n] = examples.WeightOf(example);
             }
+
+            Weight += examples.WeightOf(example);
         }
     }
 
@@ -97,6 +99,9 @@ internal sealed unsafe class TrainingRows : IDisposable
         _negatives is null ? 1
         : _pairs ? 2 * _negatives.PerPositive
         : 1 + _negatives.PerPositive;
+
+    /// <summary>Σ weight of the examples.</summary>
+    public double Weight { get; }
 
     /// <summary>The weighted mean loss of examples as they are, without negatives, that all have one score.</summary>
     public double LossOf(LossFunction loss, float score)
