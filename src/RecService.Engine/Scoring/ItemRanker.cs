@@ -5,11 +5,6 @@ using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Scoring;
 
-/// <summary>An item and its score, or its similarity.</summary>
-/// <param name="Item">Row of the item.</param>
-/// <param name="Score">Score of the joined row, or cosine.</param>
-public readonly record struct RankedItem(int Item, float Score);
-
 /// <summary>
 /// Ranks a catalogue for requests by one inner product an item. With z the summed vectors of an item's columns, c its linear terms and the pairs
 /// among its own
