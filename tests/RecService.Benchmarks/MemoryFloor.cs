@@ -1,13 +1,30 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using RecService.Engine.Numerics;
 
 namespace RecService.Benchmarks;
 
-/// <summary>What no training can be faster than: reading, changing and writing the parameters of each row once, and nothing else.</summary>
+/// <summary>What the memory of the machine allows: what no training and no ranking can be faster than.</summary>
 internal static unsafe class MemoryFloor
 {
-    /// <summary>One pass over the rows.</summary>
+    /// <summary>Reads numbers once, a multiple of 64 of them, and does nothing else.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Read(NativeArray<float> numbers)
+    {
+        var (a, b, c, d) = (Vector512<float>.Zero, Vector512<float>.Zero, Vector512<float>.Zero, Vector512<float>.Zero);
+        for (nuint at = 0; at < numbers.Length; at += 64)
+        {
+            a += Vector512.Load(numbers.Pointer + at);
+            b += Vector512.Load(numbers.Pointer + at + 16);
+            c += Vector512.Load(numbers.Pointer + at + 32);
+            d += Vector512.Load(numbers.Pointer + at + 48);
+        }
+
+        return Vector512.Sum(a + b + c + d);
+    }
+
+    /// <summary>Training: reading, changing and writing the parameters of each row once.</summary>
     /// <param name="rows">width columns a row, and as many more rows as are read ahead.</param>
     /// <param name="count">Number of rows.</param>
     /// <param name="width">Columns of a row.</param>

@@ -8,16 +8,19 @@ internal sealed class ItemCatalog
     private readonly Dictionary<string, int> _indexById;
     private readonly Dictionary<long, int> _indexByKey;
     private readonly Dictionary<string, List<int>> _itemsByTag = new(StringComparer.Ordinal);
+    private readonly ulong[] _available;
 
     public ItemCatalog(IReadOnlyList<CatalogItem> items)
     {
         Items = items;
         _indexById = new(items.Count, StringComparer.Ordinal);
         _indexByKey = new(items.Count);
+        _available = new ulong[(items.Count + 63) / 64];
         for (var i = 0; i < items.Count; i++)
         {
             _indexById.Add(items[i].ItemId, i);
             _indexByKey.Add(items[i].ItemKey, i);
+            _available[i / 64] |= items[i].Facts.Available ? 1UL << (i % 64) : 0;
             foreach (var tag in items[i].Facts.Tags)
             {
                 if (!_itemsByTag.TryGetValue(tag, out var tagged))
@@ -38,6 +41,9 @@ internal sealed class ItemCatalog
 
     /// <summary>Indices of the items, most users first, then by id.</summary>
     public IReadOnlyList<int> ByPopularity { get; }
+
+    /// <summary>Whether each item is available: bit i % 64 of word i / 64.</summary>
+    public ReadOnlySpan<ulong> Available => _available;
 
     public int Count => Items.Count;
 

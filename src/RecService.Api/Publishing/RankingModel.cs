@@ -18,7 +18,7 @@ internal sealed class RankingModel : LoadedModel
     }
 
     /// <summary>The columns of each item, by its index in the catalogue.</summary>
-    public SparseRows ItemRows => Ranker.ItemRows;
+    public RowChunks ItemRows => Ranker.ItemRows;
 
     public ItemRanker Ranker { get; }
 

@@ -1,5 +1,6 @@
 using RecService.Api.Domain;
 using RecService.Api.Publishing;
+using RecService.Engine.Scoring;
 
 namespace RecService.Api.Scoring;
 
@@ -24,7 +25,7 @@ internal sealed class CandidateFilter
     }
 
     /// <summary>Allows whatever is available.</summary>
-    public static CandidateFilter None { get; } = new([new IsAvailable()], onlyIds: null, exceptIds: [], exceptKeys: []);
+    public static CandidateFilter None { get; } = new([], onlyIds: null, exceptIds: [], exceptKeys: []);
 
     /// <summary>The filter of a request; errors name its parts after <paramref name="prefix"/>.</summary>
     public static CandidateFilter Compile(FieldErrors errors, string prefix, ItemFilter? filter)
@@ -34,7 +35,7 @@ internal sealed class CandidateFilter
             return None;
         }
 
-        var conditions = new List<Condition>(None._conditions);
+        var conditions = new List<Condition>();
         if (filter.AnyTags is { } any)
         {
             conditions.Add(new HasTag(Features.Tags(errors, $"{prefix}anyTags", any)));
@@ -54,62 +55,44 @@ internal sealed class CandidateFilter
     /// <summary>The same without some items.</summary>
     public CandidateFilter Without(IReadOnlyCollection<long> itemKeys) => new(_conditions, _onlyIds, _exceptIds, [.. _exceptKeys, .. itemKeys]);
 
-    /// <summary>For each item of a catalogue whether it is excluded; the array is the caller's.</summary>
-    public bool[] Excluded(ItemCatalog catalog)
+    /// <summary>Fills in the items of a catalogue that are allowed.</summary>
+    /// <param name="catalog">The catalogue.</param>
+    /// <param name="allowed">Receives the items.</param>
+    /// <param name="scratch">A set that nobody else uses meanwhile.</param>
+    public void Allow(ItemCatalog catalog, ItemSet allowed, ItemSet scratch)
     {
-        var excluded = new bool[catalog.Count];
+        allowed.CopyFrom(catalog.Available, catalog.Count);
         foreach (var condition in _conditions)
         {
-            condition.Exclude(catalog, excluded);
+            condition.Restrict(catalog, allowed, scratch);
         }
 
         if (_onlyIds is not null)
         {
-            ExcludeAllBut(_onlyIds.Select(id => catalog.IndexOf(id)).OfType<int>(), excluded);
+            scratch.Reset(catalog.Count);
+            foreach (var item in _onlyIds.Select(id => catalog.IndexOf(id)).OfType<int>())
+            {
+                scratch[item] = true;
+            }
+
+            allowed.And(scratch);
         }
 
         foreach (var item in _exceptIds.Select(id => catalog.IndexOf(id)).Concat(_exceptKeys.Select(key => catalog.IndexOf(key))).OfType<int>())
         {
-            excluded[item] = true;
+            allowed[item] = false;
         }
-
-        return excluded;
     }
 
     /// <summary>Whether an item is allowed by what may have changed since a snapshot was built, which ids do not.</summary>
-    public bool Allows(ItemFacts item) => Array.TrueForAll(_conditions, condition => condition.Holds(item));
-
-    private static void ExcludeAllBut(IEnumerable<int> items, bool[] excluded)
-    {
-        var kept = new bool[excluded.Length];
-        foreach (var item in items)
-        {
-            kept[item] = true;
-        }
-
-        for (var i = 0; i < excluded.Length; i++)
-        {
-            excluded[i] |= !kept[i];
-        }
-    }
+    public bool Allows(ItemFacts item) => item.Available && Array.TrueForAll(_conditions, condition => condition.Holds(item));
 
     private abstract class Condition
     {
         public abstract bool Holds(ItemFacts item);
 
-        /// <summary>Marks the items for which it does not hold: one after the other, unless the catalogue has an index that knows.</summary>
-        public virtual void Exclude(ItemCatalog catalog, bool[] excluded)
-        {
-            for (var i = 0; i < excluded.Length; i++)
-            {
-                excluded[i] |= !Holds(catalog.Items[i].Facts);
-            }
-        }
-    }
-
-    private sealed class IsAvailable : Condition
-    {
-        public override bool Holds(ItemFacts item) => item.Available;
+        /// <summary>Removes the items for which it does not hold.</summary>
+        public abstract void Restrict(ItemCatalog catalog, ItemSet allowed, ItemSet scratch);
     }
 
     /// <summary>Carries at least one of the tags.</summary>
@@ -117,18 +100,27 @@ internal sealed class CandidateFilter
     {
         public override bool Holds(ItemFacts item) => item.Tags.Any(tag => tags.Contains(tag, StringComparer.Ordinal));
 
-        public override void Exclude(ItemCatalog catalog, bool[] excluded) => ExcludeAllBut(tags.SelectMany(catalog.Tagged), excluded);
+        public override void Restrict(ItemCatalog catalog, ItemSet allowed, ItemSet scratch)
+        {
+            scratch.Reset(catalog.Count);
+            foreach (var tag in tags)
+            {
+                scratch.Add(catalog.Tagged(tag));
+            }
+
+            allowed.And(scratch);
+        }
     }
 
     private sealed class HasNoTag(string[] tags) : Condition
     {
         public override bool Holds(ItemFacts item) => !item.Tags.Any(tag => tags.Contains(tag, StringComparer.Ordinal));
 
-        public override void Exclude(ItemCatalog catalog, bool[] excluded)
+        public override void Restrict(ItemCatalog catalog, ItemSet allowed, ItemSet scratch)
         {
-            foreach (var item in tags.SelectMany(catalog.Tagged))
+            foreach (var tag in tags)
             {
-                excluded[item] = true;
+                allowed.Remove(catalog.Tagged(tag));
             }
         }
     }

@@ -20,8 +20,8 @@ internal abstract class Ranking(string source, ItemCatalog catalog)
     /// <summary>What it rests on, in the words of the contract.</summary>
     public virtual string Personalization => RequestRow.ByNothing;
 
-    /// <summary>The first items, as many as asked for or as there are, without those that are excluded.</summary>
-    public abstract IReadOnlyList<RankedItem> Top(int count, ReadOnlySpan<bool> excluded);
+    /// <summary>The first items that are allowed, as many as asked for or as there are.</summary>
+    public abstract IReadOnlyList<RankedItem> Top(int count, ItemSet allowed);
 
     /// <summary>What is told of a score, with the parts that the request wants in addition; null of what is no score of a model.</summary>
     public virtual ScoreDetails? Details(RankedItem item, string[]? include) => null;
@@ -38,8 +38,13 @@ internal sealed class ModelRanking(ItemCatalog catalog, RankingModel model, Requ
 
     public override string Personalization => request.Personalization;
 
-    public override IReadOnlyList<RankedItem> Top(int count, ReadOnlySpan<bool> excluded) =>
-        model.Ranker.Top(request.Columns.Row, count, excluded, request.History.Pooled.Repeats);
+    /// <summary>The items and vectors that rankings may go over together.</summary>
+    public ItemRanker Ranker => model.Ranker;
+
+    public override IReadOnlyList<RankedItem> Top(int count, ItemSet allowed) => Ranker.TopMany([Request(count, allowed)])[0];
+
+    /// <summary>What the ranker is asked for the first items that are allowed.</summary>
+    public RankingRequest Request(int count, ItemSet allowed) => new(request.Columns, count, allowed, request.History.Pooled.Repeats);
 
     public override ScoreDetails? Details(RankedItem item, string[]? include)
     {
@@ -59,7 +64,7 @@ internal abstract class CountRanking(ItemCatalog catalog) : Ranking(SourceName, 
     /// <summary>The number of an item.</summary>
     public abstract int UsersOf(int item);
 
-    public override IReadOnlyList<RankedItem> Top(int count, ReadOnlySpan<bool> excluded)
+    public override IReadOnlyList<RankedItem> Top(int count, ItemSet allowed)
     {
         var top = new List<RankedItem>(Math.Min(count, Catalog.Count));
         foreach (var item in InOrder)
@@ -69,7 +74,7 @@ internal abstract class CountRanking(ItemCatalog catalog) : Ranking(SourceName, 
                 break;
             }
 
-            if (!excluded[item])
+            if (allowed[item])
             {
                 top.Add(new(item, UsersOf(item)));
             }
@@ -118,5 +123,5 @@ internal sealed class SimilarityRanking(ItemCatalog catalog, RankingModel model,
 {
     public override LoadedModel Model => model;
 
-    public override IReadOnlyList<RankedItem> Top(int count, ReadOnlySpan<bool> excluded) => model.Ranker.Similar(item, count, excluded);
+    public override IReadOnlyList<RankedItem> Top(int count, ItemSet allowed) => model.Ranker.Similar(item, count, allowed);
 }

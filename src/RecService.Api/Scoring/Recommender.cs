@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.ObjectPool;
 using RecService.Api.Publishing;
 using RecService.Api.Telemetry;
 using RecService.Engine.Scoring;
@@ -21,6 +22,12 @@ internal readonly record struct WantedList(Ranking Ranking, CandidateFilter Filt
 /// <summary>Takes the first items of rankings that are fit to be recommended now, without waiting for a publication.</summary>
 internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
 {
+    /// <summary>Lists that go over the items together: each has a set of a bit an item meanwhile.</summary>
+    private const int AtOnce = 16;
+
+    // They are as large as the catalogue, and so not made anew for each request.
+    private static readonly DefaultObjectPool<ItemSet> Sets = new(new ItemSetPolicy(), maximumRetained: 2 * AtOnce);
+
     /// <summary>The first items that a filter allows, by the snapshot and, if the database answers, by what is stored now.</summary>
     public async Task<IReadOnlyList<Candidate>> TopAsync(Ranking ranking, CandidateFilter filter, int count, CancellationToken cancellationToken) =>
         (await TopAsync([new(ranking, filter, count)], cancellationToken))[0];
@@ -42,15 +49,33 @@ internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
         return [.. searches.Select(search => search.Found)];
     }
 
-    // One after the other: here is the place for lists by one model to go over the items' vectors together, a block of them at a time.
+    /// <summary>Ranks for each search; those by one model go over the items' vectors together.</summary>
     private void Rank(Search[] searches, CancellationToken cancellationToken)
     {
-        foreach (var search in searches)
+        var byRanker = searches.GroupBy(search => (object?)(search.Ranking as ModelRanking)?.Ranker ?? search);
+        foreach (var together in byRanker.SelectMany(group => group.Chunk(AtOnce)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             var start = Stopwatch.GetTimestamp();
-            search.Rank();
-            metrics.Ranked(search.Source, start);
+            var sets = Array.ConvertAll(together, search => search.Allow(Sets));
+            if (together[0].Ranking is ModelRanking { Ranker: var ranker })
+            {
+                var ranked = ranker.TopMany([.. together.Select((search, i) => ((ModelRanking)search.Ranking).Request(search.Depth, sets[i]))]);
+                for (var i = 0; i < together.Length; i++)
+                {
+                    together[i].Take(ranked[i]);
+                }
+            }
+            else
+            {
+                together[0].Take(together[0].Ranking.Top(together[0].Depth, sets[0]));
+            }
+
+            foreach (var (search, set) in together.Zip(sets))
+            {
+                Sets.Return(set);
+                metrics.Ranked(search.Ranking.Source, start);
+            }
         }
     }
 
@@ -58,30 +83,40 @@ internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
     private sealed class Search(WantedList list)
     {
         private readonly HashSet<int> _unfit = [];
-        private long _depth = list.Count;
         private IReadOnlyList<RankedItem> _ranked = [];
         private List<Candidate> _found = [];
 
         public bool IsDone { get; private set; }
 
-        public string Source => list.Ranking.Source;
+        public Ranking Ranking => list.Ranking;
+
+        /// <summary>How far down the ranking it goes next.</summary>
+        public int Depth { get; private set; } = Math.Min(list.Count, list.Ranking.Catalog.Count);
 
         public IReadOnlyList<Candidate> Found => _found;
 
         /// <summary>The keys of what was ranked last.</summary>
         public IEnumerable<long> ItemKeys => _ranked.Select(place => list.Ranking.Catalog.Items[place.Item].ItemKey);
 
-        public void Rank()
+        /// <summary>The items that may be found, in a set of a pool.</summary>
+        public ItemSet Allow(ObjectPool<ItemSet> sets)
         {
-            var catalog = list.Ranking.Catalog;
-            var excluded = list.Filter.Excluded(catalog);
+            var (allowed, scratch) = (sets.Get(), sets.Get());
+            list.Filter.Allow(list.Ranking.Catalog, allowed, scratch);
+            sets.Return(scratch);
             foreach (var item in _unfit)
             {
-                excluded[item] = true;
+                allowed[item] = false;
             }
 
-            _ranked = list.Ranking.Top((int)Math.Min(_depth, catalog.Count), excluded);
-            _depth *= 2;
+            return allowed;
+        }
+
+        /// <summary>Takes over what was ranked.</summary>
+        public void Take(IReadOnlyList<RankedItem> ranked)
+        {
+            _ranked = ranked;
+            Depth = (int)Math.Min(2L * Depth, list.Ranking.Catalog.Count);
         }
 
         /// <summary>Judges what was ranked by what is stored now; by the snapshot when that could not be read.</summary>
@@ -109,4 +144,12 @@ internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
             }
         }
     }
+}
+
+/// <summary>Sets of items that are filled anew whenever they are taken.</summary>
+file sealed class ItemSetPolicy : PooledObjectPolicy<ItemSet>
+{
+    public override ItemSet Create() => new(0);
+
+    public override bool Return(ItemSet obj) => true;
 }

@@ -45,6 +45,12 @@ internal unsafe interface ILanes<TVector>
 
     /// <summary>The sum of all lanes.</summary>
     static abstract float Sum(TVector vector);
+
+    /// <summary>Writes the sums of all lanes of four registers one after the other.</summary>
+    static abstract void StoreSums(TVector a, TVector b, TVector c, TVector d, float* target);
+
+    /// <summary>A bit for each lane, the first one the lowest: whether a is not below b, as it is not where one of them is no number.</summary>
+    static abstract uint NotBelow(TVector a, TVector b);
 }
 
 /// <summary>One float at a time: for machines without vector registers, and what the other kernels are compared with.</summary>
@@ -77,6 +83,10 @@ internal readonly unsafe struct Lanes1 : ILanes<float>
     public static float Exp(float a) => MathF.Exp(Math.Clamp(a, -87, 87));
 
     public static float Sum(float vector) => vector;
+
+    public static void StoreSums(float a, float b, float c, float d, float* target) => (target[0], target[1], target[2], target[3]) = (a, b, c, d);
+
+    public static uint NotBelow(float a, float b) => a < b ? 0u : 1u;
 }
 
 /// <summary>Registers of 128 bits.</summary>
@@ -154,6 +164,19 @@ internal readonly unsafe struct Lanes4 : ILanes<Vector128<float>>
         var halves = vector + Vector128.Shuffle(vector, Vector128.Create(2, 3, 0, 1));
         return halves.ToScalar() + halves.GetElement(1);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d, float* target)
+    {
+        var sums =
+            Sse3.IsSupported ? Sse3.HorizontalAdd(Sse3.HorizontalAdd(a, b), Sse3.HorizontalAdd(c, d))
+            : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.AddPairwise(AdvSimd.Arm64.AddPairwise(a, b), AdvSimd.Arm64.AddPairwise(c, d))
+            : Vector128.Create(Sum(a), Sum(b), Sum(c), Sum(d));
+        sums.Store(target);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint NotBelow(Vector128<float> a, Vector128<float> b) => ~Vector128.LessThan(a, b).ExtractMostSignificantBits() & 0xF;
 }
 
 /// <summary>Registers of 256 bits.</summary>
@@ -215,6 +238,13 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector256<float> vector) => Lanes4.Sum(vector.GetLower() + vector.GetUpper());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, float* target) =>
+        Lanes4.StoreSums(a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper(), c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper(), target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint NotBelow(Vector256<float> a, Vector256<float> b) => ~Vector256.LessThan(a, b).ExtractMostSignificantBits() & 0xFF;
 }
 
 /// <summary>Registers of 512 bits.</summary>
@@ -274,4 +304,11 @@ internal readonly unsafe struct Lanes16 : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> vector) => Lanes8.Sum(vector.GetLower() + vector.GetUpper());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* target) =>
+        Lanes8.StoreSums(a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper(), c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper(), target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint NotBelow(Vector512<float> a, Vector512<float> b) => ~(uint)Vector512.LessThan(a, b).ExtractMostSignificantBits() & 0xFFFF;
 }

@@ -5,11 +5,6 @@ using RecService.Engine.Numerics;
 
 namespace RecService.Engine.Scoring;
 
-/// <summary>An item and its score, or its similarity.</summary>
-/// <param name="Item">Row of the item.</param>
-/// <param name="Score">Score of the joined row, or cosine.</param>
-public readonly record struct RankedItem(int Item, float Score);
-
 /// <summary>
 /// Ranks a catalogue for requests by one inner product an item. With z the summed vectors of an item's columns, c its linear terms and the pairs
 /// among its own
@@ -18,83 +13,58 @@ public readonly record struct RankedItem(int Item, float Score);
 /// <remarks>
 /// In a field-weighted model z is the pooled vectors of the fields that items have, one after the other, and q, for each of these fields t, Σ_f r_ft
 /// p_f over the
-/// request's fields f. Memory: items × Stride floats, times the number of fields that items have in a field-weighted model.
+/// request's fields f. Memory: items × Stride floats and, beside a few numbers, as many bytes as there are factors, times the number of fields that items
+/// have in a field-weighted model.
 /// </remarks>
 public sealed class ItemRanker
 {
-    /// <summary>Half the distance from 1 to the next float.</summary>
-    private const float UnitRoundoff = 5.9604645e-8f;
-
-    private readonly FactorizationKernel _kernel;
-    private readonly Scorer _scorer;
-    private readonly ItemVectors _vectors;
-    private readonly float[] _constants;
-    private readonly float[] _norms;
-    private readonly float[] _magnitudes;
-    private readonly float[] _columnNorms;
-    private readonly bool[] _itemFields;
-    private readonly SparseRows? _repeatRows;
-    private readonly float _largestFieldWeight = 1;
+    private readonly ItemTable _items;
+    private readonly ItemScan _scan;
 
     /// <summary>Computes z and c of every item, in O(entries · k).</summary>
     /// <param name="model">The model.</param>
     /// <param name="itemRows">The columns of each item.</param>
     /// <param name="kernel">The kernel; the machine's own choice when absent.</param>
     /// <param name="roles">The columns of the items as part of a history, for those that come again.</param>
+    /// <param name="order">The order of items with equal scores, by row, without two that are equal; that of the rows when absent.</param>
     /// <exception cref="ArgumentException">The items have columns outside the model's space, or there are roles of another number of items.</exception>
-    public ItemRanker(FactorizationModel model, SparseRows itemRows, FactorizationKernel? kernel = null, ItemRoles? roles = null)
+    public ItemRanker(
+        FactorizationModel model,
+        RowChunks itemRows,
+        FactorizationKernel? kernel = null,
+        ItemRoles? roles = null,
+        IComparer<int>? order = null
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(itemRows);
-        if (itemRows.ColumnCount > model.Space.ColumnCount)
-        {
-            throw new ArgumentException(
-                $"The items have columns up to {itemRows.ColumnCount - 1}; the model has {model.Space.ColumnCount}.",
-                nameof(itemRows)
-            );
-        }
+        Check(model, itemRows, roles);
+        _items = new(model, itemRows, kernel ?? FactorizationKernel.Default);
+        _scan = ItemScan.Of(_items.Kernel);
+        Roles = roles;
+        Order = order ?? Comparer<int>.Default;
+    }
 
-        roles?.Check(itemRows.Count);
-        if (roles?.Repeat?.ColumnCount > model.Space.ColumnCount)
-        {
-            throw new ArgumentException($"The roles have columns up to {roles.Repeat.ColumnCount - 1}; the model has {model.Space.ColumnCount}.", nameof(roles));
-        }
-
-        _repeatRows = roles?.Repeat;
-        Model = model;
-        ItemRows = itemRows;
-        _kernel = kernel ?? FactorizationKernel.Default;
-        _scorer = new(model, _kernel);
-        _itemFields = FieldsOf(model.Space, itemRows);
-        _vectors = new(model, itemRows.Count, [.. Enumerable.Range(0, _itemFields.Length).Where(field => _itemFields[field])], _kernel);
-        _constants = new float[itemRows.Count];
-        _norms = new float[itemRows.Count];
-        _magnitudes = new float[itemRows.Count];
-        _columnNorms = [.. Enumerable.Range(0, model.Space.ColumnCount).Select(ColumnNorm)];
-        foreach (var weight in model.FieldWeights)
-        {
-            _largestFieldWeight = Math.Max(_largestFieldWeight, Math.Abs(weight));
-        }
-
-        var query = new float[_vectors.Length];
-        var workspace = _scorer.Rent();
-        for (var item = 0; item < itemRows.Count; item++)
-        {
-            _constants[item] = workspace.Forward(itemRows[item], model.Weights, model.FactorTable, out var linear, model.FieldWeights) + linear;
-            _vectors.Set(item, workspace);
-            _vectors.LikenessQuery(item, query);
-            _norms[item] = MathF.Sqrt(Math.Max(0, _kernel.Dot(query, _vectors[item])));
-            _magnitudes[item] = Magnitude(itemRows[item]);
-        }
-
-        _scorer.Return(workspace);
+    private ItemRanker(ItemRanker former, ItemTable items, ItemRoles? roles, IComparer<int> order)
+    {
+        _items = items;
+        _scan = former._scan;
+        InFloats = former.InFloats;
+        Roles = roles;
+        Order = order;
     }
 
     /// <summary>The model.</summary>
-    public FactorizationModel Model { get; }
+    public FactorizationModel Model => _items.Model;
 
     /// <summary>The columns of each item.</summary>
-    public SparseRows ItemRows { get; }
+    public RowChunks ItemRows => _items.Rows;
+
+    /// <summary>The columns of each item as part of a history; null when there are none.</summary>
+    public ItemRoles? Roles { get; }
+
+    /// <summary>The order of items with equal scores.</summary>
+    public IComparer<int> Order { get; }
 
     /// <summary>Number of items.</summary>
     public int Count => ItemRows.Count;
@@ -104,10 +74,43 @@ public sealed class ItemRanker
     /// <see cref="FactorizationModel.Stride"/>
     /// floats from one to the next.
     /// </summary>
-    public ReadOnlySpan<float> Vector(int item) => _vectors[item][..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
+    public ReadOnlySpan<float> Vector(int item)
+    {
+        var (chunk, at) = _items.PlaceOf(item);
+        return chunk.Vector(at)[..Math.Max(0, _items.Vectors.Length - Model.Stride + Model.Factors)];
+    }
+
+    /// <summary>
+    /// A ranker of these items with others in the places of some, or behind them, at the cost of those and of copying the chunks of 1,024 that they lie in.
+    /// All else is shared; this one stays as it is. Where an item is the first with a column of a field, a field-weighted model has everything computed anew.
+    /// </summary>
+    /// <param name="items">
+    /// Which items are replaced; those that are added in order, the first of them <see cref="Count"/>. Of one named twice, the last counts.
+    /// </param>
+    /// <param name="rows">The columns of each.</param>
+    /// <param name="roles">Their columns as part of a history; needed where this ranker has roles.</param>
+    /// <param name="order">The order of items with equal scores; that of this ranker when absent.</param>
+    /// <exception cref="ArgumentException">
+    /// A place is neither an item nor the next one, there is not a row for each, rows have columns outside the model's space, or there are roles of some
+    /// items but not of all.
+    /// </exception>
+    public ItemRanker With(IReadOnlyList<int> items, SparseRows rows, ItemRoles? roles = null, IComparer<int>? order = null)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        if (roles is null != Roles is null)
+        {
+            throw new ArgumentException("There must be roles of all items or of none.", nameof(roles));
+        }
+
+        Check(Model, rows, roles);
+        return new(this, _items.With(items, rows), Roles?.With(items, roles!), order ?? Order);
+    }
+
+    /// <summary>Whether items are looked at in floats although the machine multiplies bytes.</summary>
+    internal bool InFloats { get; init; }
 
     /// <summary>The score of a request's columns joined with an item's: what <see cref="Scorer.Score(SparseRow)"/> says of the same row.</summary>
-    public float Score(SparseRow request, int item) => _scorer.Score(Join(request, item, 0));
+    public float Score(SparseRow request, int item) => _items.Scorer.Score(Join(request, item, 0));
 
     /// <summary>The columns of a request, of an item, and of its coming again, where the request's history has it.</summary>
     /// <param name="request">The request's columns.</param>
@@ -117,61 +120,40 @@ public sealed class ItemRanker
     {
         var joined = new RowBuffer();
         joined.Append(request);
-        joined.Append(ItemRows[item]);
-        var repeat = RepeatRow(item, repeatValue);
-        for (var e = 0; e < repeat.Length; e++)
-        {
-            joined.Add(repeat.Columns[e], repeatValue * repeat.ValueAt(e));
-        }
-
+        RequestScores.AppendItem(joined, ItemRows, Roles?.Repeat, item, repeatValue);
         return joined.Row;
     }
 
     /// <summary>
-    /// The items with the highest scores, by score and then by item. Exact: the inner products only choose candidates, with a bound on their
-    /// rounding;
-    /// order and scores are those of <see cref="Score"/>.
+    /// The items with the highest scores, by score and then by <see cref="Order"/>. Exact: the inner products only choose candidates, with a bound on their
+    /// rounding; order and scores are those of <see cref="Score"/>. Allocates no more for more items.
     /// </summary>
     /// <param name="request">The request's columns.</param>
     /// <param name="count">How many items at most.</param>
-    /// <param name="excluded">For each item whether it is left out; empty when none is.</param>
+    /// <param name="allowed">The items that may be found; null for all.</param>
     /// <param name="repeats">
     /// The items of the request's history (<see cref="PooledHistory.Repeats"/>), by item: they are scored as <see cref="Join"/> has them.
     /// </param>
-    /// <exception cref="ArgumentException">There are exclusions, but not one for each item, or a repeated item is out of range.</exception>
-    public RankedItem[] Top(SparseRow request, int count, ReadOnlySpan<bool> excluded = default, IReadOnlyList<RepeatedItem>? repeats = null)
+    /// <param name="threads">How many threads share the items, at least 1.</param>
+    /// <exception cref="ArgumentException">The set is of another number of items, or a repeated item is out of range.</exception>
+    public RankedItem[] Top(SparseRow request, int count, ItemSet? allowed = null, IReadOnlyList<RepeatedItem>? repeats = null, int threads = 1)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        CheckExclusions(excluded);
-        var repeatValues = RepeatValues(repeats);
-        if (count == 0)
-        {
-            return [];
-        }
+        var row = new RowBuffer();
+        row.Append(request);
+        return TopMany([new(row, count, allowed, repeats)], threads)[0];
+    }
 
-        var shares = SharesFields(request);
-        var candidates = shares ? Everything(excluded) : Candidates(request, count, excluded, repeatValues);
-        var ranked = new RankedItem[candidates.Count];
-        var workspace = _scorer.Rent();
-        if (!shares)
-        {
-            workspace.Begin(request, Model.Weights, Model.FactorTable);
-        }
-
-        for (var i = 0; i < ranked.Length; i++)
-        {
-            var (item, value) = (candidates[i], repeatValues.GetValueOrDefault(candidates[i]));
-            float linear;
-            var cross = shares
-                ? workspace.Forward(Join(request, item, value), Model.Weights, Model.FactorTable, out linear, Model.FieldWeights)
-                : workspace.Join(ItemRows[item], RepeatRow(item, value), value, Model.Weights, Model.FactorTable, out linear, Model.FieldWeights);
-            ranked[i] = new(item, Model.Bias + linear + cross);
-        }
-
-        _scorer.Return(workspace);
-
-        Array.Sort(ranked, static (a, b) => b.Score.CompareTo(a.Score) is var order && order != 0 ? order : a.Item.CompareTo(b.Item));
-        return ranked.Length <= count ? ranked : ranked[..count];
+    /// <summary>
+    /// <see cref="Top"/> for each of several requests: the items' vectors come from memory once for all of them.
+    /// </summary>
+    /// <param name="requests">The requests.</param>
+    /// <param name="threads">How many threads share the items, at least 1.</param>
+    /// <exception cref="ArgumentException">The set of a request is of another number of items, or a repeated item is out of range.</exception>
+    public RankedItem[][] TopMany(IReadOnlyList<RankingRequest> requests, int threads = 1)
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        Request[] planned = [.. requests.Select(Plan)];
+        return Search(threads, [.. planned.Select(request => request.Count)], (first, last) => Search(planned, first, last));
     }
 
     /// <summary>
@@ -180,7 +162,7 @@ public sealed class ItemRanker
     /// <param name="request">The request's columns.</param>
     /// <param name="scores">Receives one score for each item.</param>
     /// <param name="repeats">The items of the request's history, as for <see cref="Top"/>.</param>
-    public void ScoreAll(SparseRow request, Span<float> scores, IReadOnlyList<RepeatedItem>? repeats = null)
+    public unsafe void ScoreAll(SparseRow request, Span<float> scores, IReadOnlyList<RepeatedItem>? repeats = null)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(scores.Length, Count);
         var repeatValues = RepeatValues(repeats);
@@ -188,25 +170,38 @@ public sealed class ItemRanker
         {
             for (var item = 0; item < Count; item++)
             {
-                scores[item] = _scorer.Score(Join(request, item, repeatValues.GetValueOrDefault(item)));
+                scores[item] = _items.Scorer.Score(Join(request, item, repeatValues?.GetValueOrDefault(item) ?? 0));
             }
 
             return;
         }
 
-        var query = Query(request, out var constant);
-        for (var item = 0; item < Count; item++)
+        var query = QueryOf(request, out var constant);
+        var products = stackalloc float[RowChanges.ChunkSize];
+        for (var c = 0; c < _items.Chunks.Length; c++)
         {
-            scores[item] = constant + _constants[item] + _kernel.Dot(query, _vectors[item]);
+            var chunk = _items.Chunks[c];
+            fixed (float* q = query)
+            {
+                _scan.Multiply(q, chunk.Vectors, query.Length, chunk.Count, products);
+            }
+
+            var first = c << RowChanges.ChunkShift;
+            for (var at = 0; at < chunk.Count; at++)
+            {
+                scores[first + at] = constant + chunk.Constants[at] + products[at];
+            }
         }
 
-        foreach (var (item, value) in repeatValues)
+        foreach (var (item, value) in repeatValues ?? [])
         {
             scores[item] += RepeatTerm(item, value);
         }
+
+        GC.KeepAlive(this);
     }
 
-    /// <summary>The items whose z points in a direction most like an item's, itself left out; by cosine and then by item.</summary>
+    /// <summary>The items whose z points in a direction most like an item's, itself left out; by cosine and then by <see cref="Order"/>.</summary>
     /// <remarks>
     /// In a field-weighted model the cosine is that between what items add to the scores of requests by crossing: z in the metric Σ_f s_f² r_tf r_uf
     /// of the items' fields
@@ -215,48 +210,174 @@ public sealed class ItemRanker
     /// </remarks>
     /// <param name="item">The item.</param>
     /// <param name="count">How many items at most.</param>
-    /// <param name="excluded">For each item whether it is left out; empty when none is.</param>
-    /// <exception cref="ArgumentException">There are exclusions, but not one for each item.</exception>
-    public RankedItem[] Similar(int item, int count, ReadOnlySpan<bool> excluded = default)
+    /// <param name="allowed">The items that may be found; null for all.</param>
+    /// <param name="threads">How many threads share the items, at least 1.</param>
+    /// <exception cref="ArgumentException">The set is of another number of items.</exception>
+    public unsafe RankedItem[] Similar(int item, int count, ItemSet? allowed = null, int threads = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        CheckExclusions(excluded);
-        var best = new PriorityQueue<int, (float Cosine, int Item)>(BestLast.Instance);
-        var query = new float[_vectors.Length];
-        _vectors.LikenessQuery(item, query);
-        for (var other = 0; other < Count; other++)
+        CheckAllowed(allowed);
+        var (own, ownAt) = _items.PlaceOf(item);
+        var vector = new float[_items.Vectors.Length];
+        _items.Vectors.LikenessQuery(own.Vector(ownAt), vector);
+        var (query, norm) = (NewQuery(vector), own.Norms[ownAt]);
+        return Search(
+            threads,
+            [count],
+            (first, last) =>
+            {
+                if (count == 0)
+                {
+                    return [[]];
+                }
+
+                var top = new TopItems(Math.Min(count, Count), scores: null, Order);
+                Look([new LikenessSearch(_items.Kernel, query, norm, item, allowed, top)], first, last);
+                return [top.Finish().ToArray()];
+            }
+        )[0];
+    }
+
+    /// <summary>Searches among all chunks, with several threads a part of them each; what they find is put together.</summary>
+    private RankedItem[][] Search(int threads, int[] counts, Func<int, int, RankedItem[][]> search)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        var parts = Math.Clamp(threads, 1, Math.Max(1, _items.Chunks.Length));
+        if (parts == 1)
         {
-            if (other == item || count == 0 || (!excluded.IsEmpty && excluded[other]))
+            return search(0, _items.Chunks.Length);
+        }
+
+        var found = new RankedItem[parts][][];
+        Parallel.For(0, parts, part => found[part] = search(_items.Chunks.Length * part / parts, _items.Chunks.Length * (part + 1) / parts));
+        return [.. counts.Select((count, request) => Merge(count, [.. found.Select(part => part[request])]))];
+    }
+
+    private RankedItem[] Merge(int count, RankedItem[][] parts)
+    {
+        RankedItem[] all = [.. parts.SelectMany(part => part)];
+        Array.Sort(all, TopItems.ByScore(Order));
+        return all.Length <= count ? all : all[..count];
+    }
+
+    private RankedItem[][] Search(Request[] requests, int firstChunk, int lastChunk)
+    {
+        var tops = requests.Select(request => request.Count == 0 ? null : new TopItems(request.Count, ScoresOf(request), Order)).ToArray();
+        var searches = new List<ItemSearch>();
+        for (var r = 0; r < requests.Length; r++)
+        {
+            if (tops[r] is not { } top)
             {
                 continue;
             }
 
-            var norms = _norms[item] * _norms[other];
-            var cosine = norms > 0 ? Math.Clamp(_kernel.Dot(query, _vectors[other]) / norms, -1, 1) : 0;
-            if (best.Count < count)
+            var request = requests[r];
+            if (request.SharesFields)
             {
-                best.Enqueue(other, (cosine, other));
+                AddAll(request.Allowed, firstChunk << RowChanges.ChunkShift, Math.Min(Count, lastChunk << RowChanges.ChunkShift), top);
+                continue;
             }
-            else
+
+            var search = new ScoreSearch(_items.Kernel, request.Query, request.Constant, request.Allowed, request.Repeats, request.Bounds, top);
+            if (request.Repeats is not null)
             {
-                best.EnqueueDequeue(other, (cosine, other));
+                AddRepeated(request, search, firstChunk, lastChunk);
             }
+
+            searches.Add(search);
         }
 
-        var similar = new RankedItem[best.Count];
-        for (var rank = similar.Length - 1; rank >= 0; rank--)
-        {
-            best.TryDequeue(out var other, out var priority);
-            similar[rank] = new(other, priority.Cosine);
-        }
-
-        return similar;
+        Look(searches, firstChunk, lastChunk);
+        return [.. tops.Select(top => top is null ? [] : top.Finish().ToArray())];
     }
 
-    private Dictionary<int, float> RepeatValues(IReadOnlyList<RepeatedItem>? repeats)
+    /// <summary>Has several searches look at a chunk before the next one is read.</summary>
+    private void Look(List<ItemSearch> searches, int firstChunk, int lastChunk)
     {
-        var values = new Dictionary<int, float>();
-        foreach (var (item, value) in _repeatRows is null ? [] : repeats ?? [])
+        for (var chunk = firstChunk; chunk < lastChunk; chunk++)
+        {
+            foreach (var search in searches)
+            {
+                search.Look(_items.Chunks[chunk], chunk << RowChanges.ChunkShift);
+            }
+        }
+
+        foreach (var search in searches)
+        {
+            search.LookAtRest();
+        }
+
+        GC.KeepAlive(this);
+    }
+
+    private static void AddAll(ItemSet? allowed, int first, int last, TopItems top)
+    {
+        for (var item = first; item < last; item++)
+        {
+            if (allowed is null || allowed[item])
+            {
+                top.Add(item, float.NegativeInfinity, float.PositiveInfinity);
+            }
+        }
+    }
+
+    private void AddRepeated(Request request, ScoreSearch search, int firstChunk, int lastChunk)
+    {
+        foreach (var (item, value) in request.Repeats!)
+        {
+            if ((item >> RowChanges.ChunkShift) is var part && part >= firstChunk && part < lastChunk && (request.Allowed is null || request.Allowed[item]))
+            {
+                var (chunk, at) = _items.PlaceOf(item);
+                var row = RepeatRow(item, value);
+                search.AddRepeated(chunk, at, item, RepeatTerm(item, value), value * _items.Magnitude(row), row.Length);
+            }
+        }
+    }
+
+    private Request Plan(RankingRequest request)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(request.Count, nameof(RankingRequest.Count));
+        CheckAllowed(request.Allowed);
+        var repeats = RepeatValues(request.Repeats);
+        var sharesFields = SharesFields(request.Row.Row);
+        var query = NewQuery(QueryOf(request.Row.Row, out var constant));
+        var depth = (Model.Factors * _items.Vectors.Parts) + (2 * Model.Space.FieldCount) + (2 * request.Row.Count) + (2 * _items.LongestRow) + 64;
+        var bounds = BlockBounds.OfScores(query, depth, MathF.Abs(Model.Bias) + _items.Magnitude(request.Row.Row), _items.LargestFieldWeight);
+        return new(query, constant, bounds, Math.Min(request.Count, Count), request.Allowed, repeats, request.Row, sharesFields);
+    }
+
+    private RequestScores ScoresOf(Request request) => new(_items.Scorer, ItemRows, Roles?.Repeat, request.Row, request.Repeats, request.SharesFields);
+
+    private ItemQuery NewQuery(float[] vector) => new(vector, _items.Vectors.Parts, Model.Factors, _scan.HasBytes && !InFloats);
+
+    /// <summary>q, and all of a score that the request has without an item.</summary>
+    private float[] QueryOf(SparseRow request, out float constant)
+    {
+        var workspace = _items.Scorer.Rent();
+        constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear + Model.Bias;
+        var query = new float[_items.Vectors.Length];
+        _items.Vectors.Query(workspace, query);
+        _items.Scorer.Return(workspace);
+        return query;
+    }
+
+    private void CheckAllowed(ItemSet? allowed)
+    {
+        if (allowed is not null && allowed.Length != Count)
+        {
+            throw new ArgumentException($"There are {Count} items, but the set is of {allowed.Length}.", nameof(allowed));
+        }
+    }
+
+    private Dictionary<int, float>? RepeatValues(IReadOnlyList<RepeatedItem>? repeats)
+    {
+        if (Roles?.Repeat is null || repeats is null or { Count: 0 })
+        {
+            return null;
+        }
+
+        var values = new Dictionary<int, float>(repeats.Count);
+        foreach (var (item, value) in repeats)
         {
             if ((uint)item >= (uint)Count || !float.IsFinite(value) || value < 0)
             {
@@ -269,7 +390,7 @@ public sealed class ItemRanker
         return values;
     }
 
-    private SparseRow RepeatRow(int item, float value) => value > 0 && _repeatRows is not null ? _repeatRows[item] : default;
+    private SparseRow RepeatRow(int item, float value) => value > 0 && Roles?.Repeat is { } repeat ? repeat[item] : default;
 
     /// <summary>What coming again adds to an item's score.</summary>
     private float RepeatTerm(int item, float value)
@@ -284,95 +405,6 @@ public sealed class ItemRanker
         return term;
     }
 
-    private void CheckExclusions(ReadOnlySpan<bool> excluded)
-    {
-        if (!excluded.IsEmpty && excluded.Length != Count)
-        {
-            throw new ArgumentException($"There are {Count} items but {excluded.Length} exclusions.", nameof(excluded));
-        }
-    }
-
-    /// <summary>
-    /// All items that can be among the first <paramref name="count"/>: those whose highest possible score is not below the count-th of the lowest
-    /// possible scores.
-    /// </summary>
-    private List<int> Candidates(SparseRow request, int count, ReadOnlySpan<bool> excluded, Dictionary<int, float> repeatValues)
-    {
-        var query = Query(request, out var constant);
-        var magnitude = MathF.Abs(Model.Bias) + Magnitude(request);
-        var depth = (Model.Factors * _vectors.Parts) + (2 * Model.Space.FieldCount) + (2 * request.Length) + 64;
-        var highest = new float[Count];
-        var lowest = new PriorityQueue<int, float>();
-        for (var item = 0; item < Count; item++)
-        {
-            if (!excluded.IsEmpty && excluded[item])
-            {
-                continue;
-            }
-
-            var score = constant + _constants[item] + _kernel.Dot(query, _vectors[item]);
-            // Both ways of adding up do at most `depth` roundings one after the other on numbers within the bound.
-            var joined = magnitude + _magnitudes[item];
-            if (repeatValues.Count > 0 && repeatValues.TryGetValue(item, out var repeatValue))
-            {
-                score += RepeatTerm(item, repeatValue);
-                joined += repeatValue * Magnitude(RepeatRow(item, repeatValue));
-            }
-
-            var tolerance = 2 * (depth + (2 * ItemRows[item].Length)) * UnitRoundoff * joined * (1 + (_largestFieldWeight * joined));
-            highest[item] = score + tolerance;
-            if (lowest.Count < count)
-            {
-                lowest.Enqueue(item, score - tolerance);
-            }
-            else
-            {
-                lowest.EnqueueDequeue(item, score - tolerance);
-            }
-        }
-
-        if (!lowest.TryPeek(out _, out var cut))
-        {
-            return [];
-        }
-
-        var candidates = new List<int>();
-        for (var item = 0; item < Count; item++)
-        {
-            // Written so that a score that is no number stays a candidate.
-            if ((excluded.IsEmpty || !excluded[item]) && !(highest[item] < cut))
-            {
-                candidates.Add(item);
-            }
-        }
-
-        return candidates;
-    }
-
-    /// <summary>q, and all of a score that the request has without an item.</summary>
-    private float[] Query(SparseRow request, out float constant)
-    {
-        var workspace = _scorer.Rent();
-        constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear + Model.Bias;
-        var query = _vectors.Query(workspace);
-        _scorer.Return(workspace);
-        return query;
-    }
-
-    private List<int> Everything(ReadOnlySpan<bool> excluded)
-    {
-        var items = new List<int>(Count);
-        for (var item = 0; item < Count; item++)
-        {
-            if (excluded.IsEmpty || !excluded[item])
-            {
-                items.Add(item);
-            }
-        }
-
-        return items;
-    }
-
     /// <summary>Entries of one field do not cross in a pooled model, so a request with fields of the items has no inner product of its own.</summary>
     private bool SharesFields(SparseRow request)
     {
@@ -383,7 +415,7 @@ public sealed class ItemRanker
 
         foreach (var column in request.Columns)
         {
-            if (_itemFields[Model.Space.ColumnFields[column]])
+            if (_items.HasField[Model.Space.ColumnFields[column]])
             {
                 return true;
             }
@@ -392,49 +424,32 @@ public sealed class ItemRanker
         return false;
     }
 
-    private static bool[] FieldsOf(FeatureSpace space, SparseRows rows)
+    private static void Check(FactorizationModel model, RowChunks itemRows, ItemRoles? roles)
     {
-        var fields = new bool[space.FieldCount];
-        for (var row = 0; row < rows.Count; row++)
+        if (itemRows.ColumnCount > model.Space.ColumnCount)
         {
-            foreach (var column in rows[row].Columns)
-            {
-                fields[space.ColumnFields[column]] = true;
-            }
+            throw new ArgumentException(
+                $"The items have columns up to {itemRows.ColumnCount - 1}; the model has {model.Space.ColumnCount}.",
+                nameof(itemRows)
+            );
         }
 
-        return fields;
-    }
-
-    private float ColumnNorm(int column)
-    {
-        var squares = 0.0;
-        foreach (var factor in Model.FactorsOf(column))
+        roles?.Check(itemRows.Count);
+        if (roles?.Repeat?.ColumnCount > model.Space.ColumnCount)
         {
-            squares += (double)factor * factor;
+            throw new ArgumentException($"The roles have columns up to {roles.Repeat.ColumnCount - 1}; the model has {model.Space.ColumnCount}.", nameof(roles));
         }
-
-        return (float)Math.Sqrt(squares);
     }
 
-    /// <summary>What bounds every intermediate result of a row: Σ |x_i| (|w_i| + ‖v_i‖).</summary>
-    private float Magnitude(SparseRow row)
-    {
-        var magnitude = 0f;
-        for (var e = 0; e < row.Length; e++)
-        {
-            magnitude += MathF.Abs(row.ValueAt(e)) * (MathF.Abs(Model.Weights[row.Columns[e]]) + _columnNorms[row.Columns[e]]);
-        }
-
-        return magnitude;
-    }
-
-    /// <summary>Lower cosines first, and of equal ones the later item first: what a bounded queue lets go.</summary>
-    private sealed class BestLast : IComparer<(float Cosine, int Item)>
-    {
-        public static BestLast Instance { get; } = new();
-
-        public int Compare((float Cosine, int Item) x, (float Cosine, int Item) y) =>
-            x.Cosine.CompareTo(y.Cosine) is var order && order != 0 ? order : y.Item.CompareTo(x.Item);
-    }
+    /// <summary>A request that is ready to be searched for.</summary>
+    private sealed record Request(
+        ItemQuery Query,
+        float Constant,
+        BlockBounds Bounds,
+        int Count,
+        ItemSet? Allowed,
+        Dictionary<int, float>? Repeats,
+        RowBuffer Row,
+        bool SharesFields
+    );
 }

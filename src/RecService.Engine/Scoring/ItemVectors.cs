@@ -5,8 +5,7 @@ using RecService.Engine.Numerics;
 namespace RecService.Engine.Scoring;
 
 /// <summary>
-/// z of each item of a catalogue, and q of requests, so that ⟨q, z⟩ is what the columns of a request add to a score by crossing with those of an
-/// item.
+/// Makes z of items and q of requests, so that ⟨q, z⟩ is what the columns of a request add to a score by crossing with those of an item.
 /// </summary>
 /// <remarks>
 /// In a plain or field-pooled model both are sums of vectors. In a field-weighted one z has a part for each field t of the items, z_t = p_t, and q
@@ -18,21 +17,18 @@ internal sealed class ItemVectors
     private readonly FactorizationModel _model;
     private readonly FactorizationKernel _kernel;
     private readonly int[] _itemFields;
-    private readonly float[] _vectors;
     private readonly float[] _likeness;
 
     /// <param name="model">The model.</param>
-    /// <param name="items">Number of items.</param>
     /// <param name="itemFields">The fields that items have columns of.</param>
     /// <param name="kernel">The kernel.</param>
-    public ItemVectors(FactorizationModel model, int items, int[] itemFields, FactorizationKernel kernel)
+    public ItemVectors(FactorizationModel model, int[] itemFields, FactorizationKernel kernel)
     {
         _model = model;
         _kernel = kernel;
         _itemFields = itemFields;
         Parts = model.Crossing == Crossing.FieldWeighted ? itemFields.Length : 1;
         Length = checked(Parts * model.Stride);
-        _vectors = new float[checked(items * Length)];
         _likeness = Likeness();
     }
 
@@ -42,13 +38,9 @@ internal sealed class ItemVectors
     /// <summary>Floats of a vector: parts of <see cref="FactorizationModel.Stride"/> floats one after the other.</summary>
     public int Length { get; }
 
-    /// <summary>z of an item.</summary>
-    public ReadOnlySpan<float> this[int item] => _vectors.AsSpan(item * Length, Length);
-
-    /// <summary>Takes z from the item's row, which has just gone forward.</summary>
-    public void Set(int item, RowWorkspace row)
+    /// <summary>Fills in z of an item whose row has just gone forward.</summary>
+    public void Take(RowWorkspace row, Span<float> vector)
     {
-        var vector = _vectors.AsSpan(item * Length, Length);
         if (_model.Crossing != Crossing.FieldWeighted)
         {
             row.Sum.CopyTo(vector);
@@ -61,43 +53,43 @@ internal sealed class ItemVectors
             {
                 row.Pooled(_itemFields[part]).CopyTo(Part(vector, part));
             }
+            else
+            {
+                Part(vector, part).Clear();
+            }
         }
     }
 
-    /// <summary>q of a request whose row has just gone forward.</summary>
-    public float[] Query(RowWorkspace row)
+    /// <summary>Fills in q of a request whose row has just gone forward.</summary>
+    public void Query(RowWorkspace row, Span<float> query)
     {
-        var query = new float[Length];
         if (_model.Crossing != Crossing.FieldWeighted)
         {
             row.Sum.CopyTo(query);
-            return query;
+            return;
         }
 
         for (var part = 0; part < Parts; part++)
         {
             row.SumWeighted(Part(query, part), _itemFields[part], row.PresentFields, _model.FieldWeights);
         }
-
-        return query;
     }
 
     /// <summary>
-    /// Fills in the vector whose inner product with an item's z says how alike that item and the given one are, up to scale: the covariance of ⟨q, z⟩
-    /// over
+    /// Fills in the vector whose inner product with another item's z says how alike that item and the one of <paramref name="z"/> are, up to scale: the
+    /// covariance of ⟨q, z⟩ over
     /// requests whose vectors p_f point anywhere and are as long as those of the field's columns. In a plain or field-pooled model it is z itself.
     /// Unlike z and r, it does
     /// not depend on the scale and sign of a field's factors, which a field-weighted model leaves open.
     /// </summary>
-    public void LikenessQuery(int item, Span<float> query)
+    public void LikenessQuery(ReadOnlySpan<float> z, Span<float> query)
     {
-        var z = _vectors.AsSpan(item * Length, Length);
         query.Clear();
         for (var part = 0; part < Parts; part++)
         {
             for (var other = 0; other < Parts; other++)
             {
-                _kernel.Add(Part(query, part), Part(z, other), _likeness[(part * Parts) + other]);
+                _kernel.Add(Part(query, part), z.Slice(other * _model.Stride, _model.Stride), _likeness[(part * Parts) + other]);
             }
         }
     }

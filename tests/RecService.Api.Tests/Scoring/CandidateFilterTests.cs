@@ -1,6 +1,7 @@
 using RecService.Api.Domain;
 using RecService.Api.Publishing;
 using RecService.Api.Scoring;
+using RecService.Engine.Scoring;
 
 namespace RecService.Api.Tests.Scoring;
 
@@ -57,10 +58,10 @@ public sealed class CandidateFilterTests
     public void To_mark_an_item_for_one_request_changes_nothing_for_the_next()
     {
         var filter = Compiled(new(AnyTags: ["x"]));
-        filter.Excluded(Catalog).AsSpan().Fill(true);
+        AllowedOf(filter).Reset(Catalog.Count);
         filter.Without([10]);
 
-        filter.Excluded(Catalog).ShouldBe([false, false, true, true, true]);
+        AllowedOf(filter).ShouldBe([0, 1]);
     }
 
     [Fact]
@@ -77,8 +78,16 @@ public sealed class CandidateFilterTests
 
     private static string Allowed(ItemFilter? filter, long[]? seen = null)
     {
-        var excluded = Compiled(filter).Without(seen ?? []).Excluded(Catalog);
-        return string.Concat(Catalog.Items.Where((_, i) => !excluded[i]).Select(i => i.ItemId));
+        var allowed = AllowedOf(Compiled(filter).Without(seen ?? []));
+        return string.Concat(allowed.Select(item => Catalog.Items[item].ItemId));
+    }
+
+    private static ItemSet AllowedOf(CandidateFilter filter)
+    {
+        // What is left of other requests must not count.
+        var (allowed, scratch) = (new ItemSet(100, all: true), new ItemSet(3, all: true));
+        filter.Allow(Catalog, allowed, scratch);
+        return allowed;
     }
 
     private static CandidateFilter Compiled(ItemFilter? filter)

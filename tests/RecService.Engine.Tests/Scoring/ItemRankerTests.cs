@@ -33,11 +33,11 @@ public sealed class ItemRankerTests
                 trial % 5 == 0 ? field <= 2 : field < 2
             );
             var kernel = FactorizationKernel.All[trial % FactorizationKernel.All.Count];
-            bool[] excluded = trial % 2 == 0 ? [] : [.. Enumerable.Range(0, items.Count).Select(_ => random.NextDouble() < 0.3)];
+            bool[] excluded = trial % 2 == 0 ? [] : [.. Enumerable.Range(0, items.Count).Select(_ => random.NextDouble() < (trial % 3 == 0 ? 0.95 : 0.3))];
             foreach (var count in new[] { 1, 10, items.Count + 5 })
             {
                 new ItemRanker(model, items, kernel)
-                    .Top(request.Row, count, excluded)
+                    .Top(request.Row, count, Allowed(excluded))
                     .ShouldBe(BruteForce(new(model, kernel), request, items, excluded, count), $"trial {trial}, count {count}");
             }
         }
@@ -147,8 +147,8 @@ public sealed class ItemRankerTests
         var space = RandomModels.Space(3);
         var ranker = new ItemRanker(RandomModels.Model(space, Crossing.FieldPooled, 9, random), Items(space, random, 40, numeric: true));
         bool[] excluded = [.. Enumerable.Range(0, 40).Select(item => item % 3 == 0)];
-        ranker.Similar(1, 5, excluded).ShouldBe(ranker.Similar(1, 40).Where(s => !excluded[s.Item]).Take(5));
-        Should.Throw<ArgumentException>(() => ranker.Similar(1, 5, new bool[39]));
+        ranker.Similar(1, 5, Allowed(excluded)).ShouldBe(ranker.Similar(1, 40).Where(s => !excluded[s.Item]).Take(5));
+        Should.Throw<ArgumentException>(() => ranker.Similar(1, 5, new ItemSet(39)));
     }
 
     [Fact]
@@ -398,13 +398,13 @@ public sealed class ItemRankerTests
         var space = RandomModels.Space(2);
         var model = RandomModels.Model(space, Crossing.FieldPooled, 3, random);
         var ranker = new ItemRanker(model, Items(space, random, 5, numeric: false));
-        Should.Throw<ArgumentException>(() => ranker.Top(default, 1, new bool[4]));
+        Should.Throw<ArgumentException>(() => ranker.Top(default, 1, new ItemSet(4)));
         Should.Throw<ArgumentOutOfRangeException>(() => ranker.Top(default, -1));
         Should
             .Throw<ArgumentException>(() => new ItemRanker(model, SparseRows.FromDense(new float[1, 11], keepZeros: true)))
             .Message.ShouldContain("columns up to 10");
         ranker.Top(default, 0).ShouldBeEmpty();
-        ranker.Top(default, 3, [true, true, true, true, true]).ShouldBeEmpty();
+        ranker.Top(default, 3, new ItemSet(5)).ShouldBeEmpty();
         new ItemRanker(model, new SparseRowsBuilder().Build()).Top(default, 3).ShouldBeEmpty();
     }
 
@@ -425,6 +425,18 @@ public sealed class ItemRankerTests
         }
 
         return builder.Build();
+    }
+
+    private static ItemSet? Allowed(bool[] excluded)
+    {
+        if (excluded.Length == 0)
+        {
+            return null;
+        }
+
+        var allowed = new ItemSet(excluded.Length);
+        allowed.Add([.. Enumerable.Range(0, excluded.Length).Where(item => !excluded[item])]);
+        return allowed;
     }
 
     private static RankedItem[] BruteForce(Scorer scorer, RowBuffer request, SparseRows items, bool[] excluded, int count)

@@ -26,9 +26,9 @@ internal sealed class SequenceData
         Contexts = set.Contexts is null ? null : new(space, set.Contexts);
         if (history is not null && set.Roles is { } roles)
         {
-            History = new(space, roles.History);
-            Recent = new(space, roles.Recent);
-            Repeat = roles.Repeat is null ? null : new(space, roles.Repeat);
+            History = new(space, roles.History.ToSparseRows());
+            Recent = new(space, roles.Recent.ToSparseRows());
+            Repeat = roles.Repeat is null ? null : new(space, roles.Repeat.ToSparseRows());
         }
 
         ItemFields = FieldsOf(set.Items);
@@ -109,9 +109,9 @@ internal sealed class SequenceData
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int RequestFieldOf(int column) => _requestFieldOf[Space.ColumnFields[column]];
 
-    private SparseRows? HistoryRows => History is null ? null : Set.Roles!.History;
+    private SparseRows? HistoryRows => History is null ? null : Set.Roles!.History.ToSparseRows();
 
-    private SparseRows? RecentRows => Recent is null ? null : Set.Roles!.Recent;
+    private SparseRows? RecentRows => Recent is null ? null : Set.Roles!.Recent.ToSparseRows();
 
     /// <summary>How often each item is what is to be predicted.</summary>
     public double[] TargetCounts()
