@@ -25,7 +25,7 @@ internal sealed class RowCollector(
 
     private readonly CollectedRows _rows = new();
     private readonly CollectedRows _disliked = new();
-    private IReadOnlyList<Dislike> _dislikes = [];
+    private IReadOnlyList<Dislike>? _dislikes;
     private readonly SortedDictionary<string, long> _dropped = new(StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, long> Dropped => _dropped;
@@ -78,8 +78,9 @@ internal sealed class RowCollector(
         }
     }
 
-    /// <summary>Objective <c>next</c>: what users dislike and never liked, by user and item; to be read after <see cref="Rows"/>.</summary>
-    public IReadOnlyList<Dislike> Dislikes() => _dislikes;
+    /// <summary>Objective <c>next</c>: what users dislike and never liked, by user and item.</summary>
+    /// <exception cref="InvalidOperationException"><see cref="Rows"/>, which say what is liked, have not been made.</exception>
+    public IReadOnlyList<Dislike> Dislikes() => _dislikes ?? throw new InvalidOperationException("Dislikes come after the rows.");
 
     /// <summary>
     /// The rows by user, item and context, whose numbers are mapped through <paramref name="contextOrder"/>; with objective <c>next</c> by user, time and
@@ -98,6 +99,7 @@ internal sealed class RowCollector(
             context = contextOrder[context];
         }
 
+        _dislikes = [];
         if (objective == TrainingObjective.Next)
         {
             _dislikes = NeverLiked(_disliked.ByItemAndContext(contextOrder), rows);

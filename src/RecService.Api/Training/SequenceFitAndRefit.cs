@@ -9,6 +9,12 @@ namespace RecService.Api.Training;
 /// <summary>Objective <c>next</c>: fits with a holdout, measures, and refits on all events for the best number of epochs.</summary>
 internal static class SequenceFitAndRefit
 {
+    /// <summary>With more events than this a second training takes long, and what is held out of them is so little that going on with it does as well.</summary>
+    private static readonly int MostEventsOfRefit = int.Parse(Environment.GetEnvironmentVariable("X_MOST") ?? "2000000", System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>How often what was held out is gone through then.</summary>
+    private static readonly int LatePasses = int.Parse(Environment.GetEnvironmentVariable("X_PASSES") ?? "3", System.Globalization.CultureInfo.InvariantCulture);
+
     /// <param name="encoded">The events and their split.</param>
     /// <param name="options">The settings.</param>
     /// <param name="served">The fit that the model being served came from; null when there is none to compare with.</param>
@@ -34,10 +40,35 @@ internal static class SequenceFitAndRefit
             return new(model, settings.Epochs, Metrics: null, Decision: PublishDecision.Unmeasured);
         }
 
-        var fit = Train(encoded, settings, encoded.Fit(), encoded.Held(), FitAndRefit.FitPhase, progress, cancellationToken);
+        var goesOn = encoded.Rows.Count > MostEventsOfRefit;
+        var fit = Train(encoded, settings, encoded.Fit(), encoded.Held(), FitAndRefit.FitPhase, progress, cancellationToken, keepsState: goesOn);
         var (metrics, decision) = new SequenceMeasurement(encoded, options, cancellationToken).Of(fit.Model, served);
-        var refitted = settings with { Epochs = Math.Max(1, fit.BestEpoch) };
-        var refit = Train(encoded, refitted, encoded.All(), holdout: null, FitAndRefit.RefitPhase, progress, cancellationToken);
+        var refit = goesOn
+            ? Train(
+                encoded,
+                settings with
+                {
+                    Epochs = LatePasses,
+                },
+                encoded.OfHeldUsers(),
+                holdout: null,
+                FitAndRefit.RefitPhase,
+                progress,
+                cancellationToken,
+                start: fit.State
+            )
+            : Train(
+                encoded,
+                settings with
+                {
+                    Epochs = Math.Max(1, fit.BestEpoch),
+                },
+                encoded.All(),
+                holdout: null,
+                FitAndRefit.RefitPhase,
+                progress,
+                cancellationToken
+            );
         // What the next run is compared with: the refit has learned most of the holdout. With ids of users it would have to be freed of the erased.
         var kept = options.UserIds == true ? null : TrainingState.Of(fit.Model);
         return new(refit.Model, fit.BestEpoch, metrics, State: kept, Decision: decision);
@@ -50,19 +81,21 @@ internal static class SequenceFitAndRefit
         SequenceSet? holdout,
         string phase,
         Action<TrainingEpoch> progress,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        bool keepsState = false,
+        TrainingState? start = null
     )
     {
         using var span = Spans.Start(phase);
         var elapsed = TimeSpan.Zero;
         try
         {
-            return new SequenceTrainer(settings, encoded.History) { ExcludesSeen = !encoded.Repeats }.Train(
+            return new SequenceTrainer(settings, encoded.History) { ExcludesSeen = !encoded.Repeats, KeepsState = keepsState }.Train(
                 encoded.Space,
                 events,
                 holdout,
                 encoded.Index,
-                start: null,
+                start,
                 report =>
                 {
                     elapsed += report.Elapsed;
