@@ -1,4 +1,3 @@
-using Npgsql;
 using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 
@@ -12,7 +11,7 @@ public sealed class CopyRowsTests(ServiceFixture service) : IClassFixture<Servic
         var rows = await ReadAsync(
             """
             SELECT * FROM (VALUES
-                (9223372036854775807, 'ünï', 1.5, timestamptz '2026-02-03 04:05:06.789012+00', ARRAY['a', 'ü', '']),
+                (9223372036854775807, 'ünï', 1.5::float8, timestamptz '2026-02-03 04:05:06.789012+00', ARRAY['a', 'ü', '']),
                 (-1, '', NULL, timestamptz '1969-12-31 23:59:59.999999+00', ARRAY[]::text[])) AS v (a, b, c, d, e)
             """,
             columns: 5,
