@@ -16,7 +16,7 @@ internal sealed class Publisher(
     ServiceMetrics metrics,
     TimeProvider clock,
     ILogger<Publisher> logger
-) : BackgroundService
+) : BackgroundService, IRemembersUsers
 {
     /// <summary>Every process serves a model within a second of its publication.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);

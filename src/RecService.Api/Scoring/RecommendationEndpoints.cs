@@ -114,7 +114,9 @@ internal static class RecommendationEndpoints
             query.UserId,
             Served: null
         );
-        return TypedResults.Ok((await Recommendations.RankAsync(services, snapshot, [subject], cancellationToken))[0]);
+        var answer = (await Recommendations.RankAsync(services, snapshot, [subject], cancellationToken))[0];
+        services.Metrics.Recommended(answer.Source);
+        return TypedResults.Ok(answer);
     }
 
     private static async Task<Results<Ok<PopularItemsResponse>, ValidationProblem>> PopularAsync(
