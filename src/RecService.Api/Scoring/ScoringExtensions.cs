@@ -1,3 +1,4 @@
+using RecService.Api.Http;
 using RecService.Api.Publishing;
 
 namespace RecService.Api.Scoring;
@@ -17,6 +18,8 @@ internal static class ScoringExtensions
         builder.Services.AddSingleton<TrendReader>();
         builder.Services.AddSingleton<UserCache>();
         builder.Services.AddSingleton<IRemembersUsers>(provider => provider.GetRequiredService<UserCache>());
+        builder.Services.AddSingleton<JoinedRanking>(_ => new());
+        builder.Services.AddSingleton<ExpectedWait>(provider => provider.GetRequiredService<JoinedRanking>().ExpectedWait);
         builder.Services.AddScoped<StoreReader>();
         builder.Services.AddScoped<Recommender>();
         return builder;
