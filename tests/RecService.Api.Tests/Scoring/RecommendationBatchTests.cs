@@ -206,7 +206,7 @@ public sealed class RecommendationBatchTests(HistoryTests.Service service) : ICl
 
     private sealed class ObservedRanking(Action ranked) : Ranking("popularity", ItemCatalog.Empty)
     {
-        public override IReadOnlyList<RankedItem> Top(int count, ReadOnlySpan<bool> excluded)
+        public override IReadOnlyList<RankedItem> Top(int count, ItemSet allowed)
         {
             ranked();
             return [];
