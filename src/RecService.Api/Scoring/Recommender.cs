@@ -52,7 +52,8 @@ internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
     /// <summary>Ranks for each search; those by one model go over the items' vectors together.</summary>
     private void Rank(Search[] searches, CancellationToken cancellationToken)
     {
-        foreach (var together in searches.GroupBy(search => (object?)(search.Ranking as ModelRanking)?.Ranker ?? search).SelectMany(group => group.Chunk(AtOnce)))
+        var byRanker = searches.GroupBy(search => (object?)(search.Ranking as ModelRanking)?.Ranker ?? search);
+        foreach (var together in byRanker.SelectMany(group => group.Chunk(AtOnce)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             var start = Stopwatch.GetTimestamp();

@@ -68,7 +68,9 @@ public sealed class RowChunks
     public static RowChunks Empty(int count) => new(SparseRows.FromDense([], count, 0));
 
     /// <summary>These rows with others in the places of some, or behind them.</summary>
-    /// <param name="places">Which rows are replaced; those that are added in order, the first of them <see cref="Count"/>. Of one named twice, the last counts.</param>
+    /// <param name="places">
+    /// Which rows are replaced; those that are added in order, the first of them <see cref="Count"/>. Of one named twice, the last counts.
+    /// </param>
     /// <param name="rows">What takes their places.</param>
     /// <exception cref="ArgumentException">A place is neither a row nor the next one, or there is not a row for each.</exception>
     public RowChunks With(IReadOnlyList<int> places, SparseRows rows)

@@ -6,8 +6,8 @@ namespace RecService.Engine.Scoring;
 /// What ranking reads of up to <see cref="RowChanges.ChunkSize"/> items, in one block of memory. Does not change once a ranker has it.
 /// </summary>
 /// <remarks>
-/// z = step · bytes + e: the bytes of 16 items, a block, have one step and one bound of ‖e‖, so that an inner product with them is that with z within a bound by
-/// Cauchy and Schwarz.
+/// z = step · bytes + e: the bytes of 16 items, a block, have one step and one bound of ‖e‖, so that an inner product with them is that with z within
+/// a bound by Cauchy and Schwarz.
 /// </remarks>
 internal sealed unsafe class ItemChunk
 {

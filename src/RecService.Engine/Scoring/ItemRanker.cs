@@ -13,20 +13,13 @@ namespace RecService.Engine.Scoring;
 /// <remarks>
 /// In a field-weighted model z is the pooled vectors of the fields that items have, one after the other, and q, for each of these fields t, Σ_f r_ft
 /// p_f over the
-/// request's fields f. Memory: items × Stride floats and, beside a few numbers, as many bytes as there are factors, times the number of fields that items have in a
-/// field-weighted model.
+/// request's fields f. Memory: items × Stride floats and, beside a few numbers, as many bytes as there are factors, times the number of fields that items
+/// have in a field-weighted model.
 /// </remarks>
 public sealed class ItemRanker
 {
-    private readonly FactorizationKernel _kernel;
+    private readonly ItemTable _items;
     private readonly ItemScan _scan;
-    private readonly Scorer _scorer;
-    private readonly ItemVectors _vectors;
-    private readonly ItemChunk[] _chunks;
-    private readonly float[] _columnNorms;
-    private readonly bool[] _itemFields;
-    private readonly float _largestFieldWeight = 1;
-    private readonly int _longestRow;
 
     /// <summary>Computes z and c of every item, in O(entries · k).</summary>
     /// <param name="model">The model.</param>
@@ -46,67 +39,26 @@ public sealed class ItemRanker
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(itemRows);
         Check(model, itemRows, roles);
-        Model = model;
-        ItemRows = itemRows;
+        _items = new(model, itemRows, kernel ?? FactorizationKernel.Default);
+        _scan = ItemScan.Of(_items.Kernel);
         Roles = roles;
         Order = order ?? Comparer<int>.Default;
-        _kernel = kernel ?? FactorizationKernel.Default;
-        _scan = ItemScan.Of(_kernel);
-        _scorer = new(model, _kernel);
-        _itemFields = new bool[model.Space.FieldCount];
-        for (var item = 0; item < itemRows.Count; item++)
-        {
-            AddFields(itemRows[item], _itemFields);
-            _longestRow = Math.Max(_longestRow, itemRows[item].Length);
-        }
-
-        _vectors = new(model, [.. Enumerable.Range(0, _itemFields.Length).Where(field => _itemFields[field])], _kernel);
-        _chunks = new ItemChunk[RowChanges.ChunksOf(itemRows.Count)];
-        _columnNorms = [.. Enumerable.Range(0, model.Space.ColumnCount).Select(ColumnNorm)];
-        foreach (var weight in model.FieldWeights)
-        {
-            _largestFieldWeight = Math.Max(_largestFieldWeight, Math.Abs(weight));
-        }
-
-        for (var chunk = 0; chunk < _chunks.Length; chunk++)
-        {
-            _chunks[chunk] = NewChunk(chunk);
-        }
-
-        Compute(Enumerable.Range(0, itemRows.Count));
     }
 
-    private ItemRanker(ItemRanker former, RowChanges changes, RowChunks itemRows, bool[] itemFields, ItemRoles? roles, IComparer<int> order)
+    private ItemRanker(ItemRanker former, ItemTable items, ItemRoles? roles, IComparer<int> order)
     {
-        Model = former.Model;
-        ItemRows = itemRows;
-        Roles = roles;
-        Order = order;
-        _kernel = former._kernel;
+        _items = items;
         _scan = former._scan;
         InFloats = former.InFloats;
-        _scorer = former._scorer;
-        _vectors = former._vectors;
-        _columnNorms = former._columnNorms;
-        _largestFieldWeight = former._largestFieldWeight;
-        _itemFields = itemFields;
-        _longestRow = Math.Max(former._longestRow, changes.Rows.Select(row => itemRows[row.Row].Length).DefaultIfEmpty().Max());
-        _chunks = new ItemChunk[changes.ChunkCount];
-        former._chunks.CopyTo(_chunks, 0);
-        foreach (var chunk in changes.Chunks)
-        {
-            _chunks[chunk] = chunk < former._chunks.Length ? new(former._chunks[chunk], CountOf(chunk)) : NewChunk(chunk);
-        }
-
-        Compute(changes.Rows.Select(row => row.Row));
-        GC.KeepAlive(former);
+        Roles = roles;
+        Order = order;
     }
 
     /// <summary>The model.</summary>
-    public FactorizationModel Model { get; }
+    public FactorizationModel Model => _items.Model;
 
     /// <summary>The columns of each item.</summary>
-    public RowChunks ItemRows { get; }
+    public RowChunks ItemRows => _items.Rows;
 
     /// <summary>The columns of each item as part of a history; null when there are none.</summary>
     public ItemRoles? Roles { get; }
@@ -122,19 +74,25 @@ public sealed class ItemRanker
     /// <see cref="FactorizationModel.Stride"/>
     /// floats from one to the next.
     /// </summary>
-    public ReadOnlySpan<float> Vector(int item) => PlaceOf(item).Chunk.Vector(PlaceOf(item).At)[..Math.Max(0, _vectors.Length - Model.Stride + Model.Factors)];
+    public ReadOnlySpan<float> Vector(int item)
+    {
+        var (chunk, at) = _items.PlaceOf(item);
+        return chunk.Vector(at)[..Math.Max(0, _items.Vectors.Length - Model.Stride + Model.Factors)];
+    }
 
     /// <summary>
-    /// A ranker of these items with others in the places of some, or behind them, at the cost of those and of copying the chunks of 1,024 that they lie in. All
-    /// else is shared; this one stays as it is. Where an item is the first with a column of a field, a field-weighted model has everything computed anew.
+    /// A ranker of these items with others in the places of some, or behind them, at the cost of those and of copying the chunks of 1,024 that they lie in.
+    /// All else is shared; this one stays as it is. Where an item is the first with a column of a field, a field-weighted model has everything computed anew.
     /// </summary>
-    /// <param name="items">Which items are replaced; those that are added in order, the first of them <see cref="Count"/>. Of one named twice, the last counts.</param>
+    /// <param name="items">
+    /// Which items are replaced; those that are added in order, the first of them <see cref="Count"/>. Of one named twice, the last counts.
+    /// </param>
     /// <param name="rows">The columns of each.</param>
     /// <param name="roles">Their columns as part of a history; needed where this ranker has roles.</param>
     /// <param name="order">The order of items with equal scores; that of this ranker when absent.</param>
     /// <exception cref="ArgumentException">
-    /// A place is neither an item nor the next one, there is not a row for each, rows have columns outside the model's space, or there are roles of some items but
-    /// not of all.
+    /// A place is neither an item nor the next one, there is not a row for each, rows have columns outside the model's space, or there are roles of some
+    /// items but not of all.
     /// </exception>
     public ItemRanker With(IReadOnlyList<int> items, SparseRows rows, ItemRoles? roles = null, IComparer<int>? order = null)
     {
@@ -145,25 +103,14 @@ public sealed class ItemRanker
         }
 
         Check(Model, rows, roles);
-        var changes = new RowChanges(items, Count, rows.Count);
-        var changedRows = ItemRows.With(items, rows);
-        var changedRoles = Roles?.With(items, roles!);
-        var fields = _itemFields.ToArray();
-        for (var row = 0; row < rows.Count; row++)
-        {
-            AddFields(rows[row], fields);
-        }
-
-        return Model.Crossing == Crossing.FieldWeighted && !fields.AsSpan().SequenceEqual(_itemFields)
-            ? new(Model, changedRows, _kernel, changedRoles, order ?? Order)
-            : new(this, changes, changedRows, fields, changedRoles, order ?? Order);
+        return new(this, _items.With(items, rows), Roles?.With(items, roles!), order ?? Order);
     }
 
     /// <summary>Whether items are looked at in floats although the machine multiplies bytes.</summary>
     internal bool InFloats { get; init; }
 
     /// <summary>The score of a request's columns joined with an item's: what <see cref="Scorer.Score(SparseRow)"/> says of the same row.</summary>
-    public float Score(SparseRow request, int item) => _scorer.Score(Join(request, item, 0));
+    public float Score(SparseRow request, int item) => _items.Scorer.Score(Join(request, item, 0));
 
     /// <summary>The columns of a request, of an item, and of its coming again, where the request's history has it.</summary>
     /// <param name="request">The request's columns.</param>
@@ -223,7 +170,7 @@ public sealed class ItemRanker
         {
             for (var item = 0; item < Count; item++)
             {
-                scores[item] = _scorer.Score(Join(request, item, repeatValues?.GetValueOrDefault(item) ?? 0));
+                scores[item] = _items.Scorer.Score(Join(request, item, repeatValues?.GetValueOrDefault(item) ?? 0));
             }
 
             return;
@@ -231,9 +178,9 @@ public sealed class ItemRanker
 
         var query = QueryOf(request, out var constant);
         var products = stackalloc float[RowChanges.ChunkSize];
-        for (var c = 0; c < _chunks.Length; c++)
+        for (var c = 0; c < _items.Chunks.Length; c++)
         {
-            var chunk = _chunks[c];
+            var chunk = _items.Chunks[c];
             fixed (float* q = query)
             {
                 _scan.Multiply(q, chunk.Vectors, query.Length, chunk.Count, products);
@@ -270,9 +217,9 @@ public sealed class ItemRanker
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         CheckAllowed(allowed);
-        var (own, ownAt) = PlaceOf(item);
-        var vector = new float[_vectors.Length];
-        _vectors.LikenessQuery(own.Vector(ownAt), vector);
+        var (own, ownAt) = _items.PlaceOf(item);
+        var vector = new float[_items.Vectors.Length];
+        _items.Vectors.LikenessQuery(own.Vector(ownAt), vector);
         var (query, norm) = (NewQuery(vector), own.Norms[ownAt]);
         return Search(
             threads,
@@ -285,7 +232,7 @@ public sealed class ItemRanker
                 }
 
                 var top = new TopItems(Math.Min(count, Count), scores: null, Order);
-                Look([new LikenessSearch(_kernel, query, norm, item, allowed, top)], first, last);
+                Look([new LikenessSearch(_items.Kernel, query, norm, item, allowed, top)], first, last);
                 return [top.Finish().ToArray()];
             }
         )[0];
@@ -295,14 +242,14 @@ public sealed class ItemRanker
     private RankedItem[][] Search(int threads, int[] counts, Func<int, int, RankedItem[][]> search)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        var parts = Math.Clamp(threads, 1, Math.Max(1, _chunks.Length));
+        var parts = Math.Clamp(threads, 1, Math.Max(1, _items.Chunks.Length));
         if (parts == 1)
         {
-            return search(0, _chunks.Length);
+            return search(0, _items.Chunks.Length);
         }
 
         var found = new RankedItem[parts][][];
-        Parallel.For(0, parts, part => found[part] = search(_chunks.Length * part / parts, _chunks.Length * (part + 1) / parts));
+        Parallel.For(0, parts, part => found[part] = search(_items.Chunks.Length * part / parts, _items.Chunks.Length * (part + 1) / parts));
         return [.. counts.Select((count, request) => Merge(count, [.. found.Select(part => part[request])]))];
     }
 
@@ -331,7 +278,7 @@ public sealed class ItemRanker
                 continue;
             }
 
-            var search = new ScoreSearch(_kernel, request.Query, request.Constant, request.Allowed, request.Repeats, request.Bounds, top);
+            var search = new ScoreSearch(_items.Kernel, request.Query, request.Constant, request.Allowed, request.Repeats, request.Bounds, top);
             if (request.Repeats is not null)
             {
                 AddRepeated(request, search, firstChunk, lastChunk);
@@ -351,7 +298,7 @@ public sealed class ItemRanker
         {
             foreach (var search in searches)
             {
-                search.Look(_chunks[chunk], chunk << RowChanges.ChunkShift);
+                search.Look(_items.Chunks[chunk], chunk << RowChanges.ChunkShift);
             }
         }
 
@@ -380,9 +327,9 @@ public sealed class ItemRanker
         {
             if ((item >> RowChanges.ChunkShift) is var part && part >= firstChunk && part < lastChunk && (request.Allowed is null || request.Allowed[item]))
             {
-                var (chunk, at) = PlaceOf(item);
+                var (chunk, at) = _items.PlaceOf(item);
                 var row = RepeatRow(item, value);
-                search.AddRepeated(chunk, at, item, RepeatTerm(item, value), value * Magnitude(row), row.Length);
+                search.AddRepeated(chunk, at, item, RepeatTerm(item, value), value * _items.Magnitude(row), row.Length);
             }
         }
     }
@@ -394,23 +341,23 @@ public sealed class ItemRanker
         var repeats = RepeatValues(request.Repeats);
         var sharesFields = SharesFields(request.Row.Row);
         var query = NewQuery(QueryOf(request.Row.Row, out var constant));
-        var depth = (Model.Factors * _vectors.Parts) + (2 * Model.Space.FieldCount) + (2 * request.Row.Count) + (2 * _longestRow) + 64;
-        var bounds = BlockBounds.OfScores(query, depth, MathF.Abs(Model.Bias) + Magnitude(request.Row.Row), _largestFieldWeight);
+        var depth = (Model.Factors * _items.Vectors.Parts) + (2 * Model.Space.FieldCount) + (2 * request.Row.Count) + (2 * _items.LongestRow) + 64;
+        var bounds = BlockBounds.OfScores(query, depth, MathF.Abs(Model.Bias) + _items.Magnitude(request.Row.Row), _items.LargestFieldWeight);
         return new(query, constant, bounds, Math.Min(request.Count, Count), request.Allowed, repeats, request.Row, sharesFields);
     }
 
-    private RequestScores ScoresOf(Request request) => new(_scorer, ItemRows, Roles?.Repeat, request.Row, request.Repeats, request.SharesFields);
+    private RequestScores ScoresOf(Request request) => new(_items.Scorer, ItemRows, Roles?.Repeat, request.Row, request.Repeats, request.SharesFields);
 
-    private ItemQuery NewQuery(float[] vector) => new(vector, _vectors.Parts, Model.Factors, _scan.HasBytes && !InFloats);
+    private ItemQuery NewQuery(float[] vector) => new(vector, _items.Vectors.Parts, Model.Factors, _scan.HasBytes && !InFloats);
 
     /// <summary>q, and all of a score that the request has without an item.</summary>
     private float[] QueryOf(SparseRow request, out float constant)
     {
-        var workspace = _scorer.Rent();
+        var workspace = _items.Scorer.Rent();
         constant = workspace.Forward(request, Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear + Model.Bias;
-        var query = new float[_vectors.Length];
-        _vectors.Query(workspace, query);
-        _scorer.Return(workspace);
+        var query = new float[_items.Vectors.Length];
+        _items.Vectors.Query(workspace, query);
+        _items.Scorer.Return(workspace);
         return query;
     }
 
@@ -468,7 +415,7 @@ public sealed class ItemRanker
 
         foreach (var column in request.Columns)
         {
-            if (_itemFields[Model.Space.ColumnFields[column]])
+            if (_items.HasField[Model.Space.ColumnFields[column]])
             {
                 return true;
             }
@@ -492,76 +439,6 @@ public sealed class ItemRanker
         {
             throw new ArgumentException($"The roles have columns up to {roles.Repeat.ColumnCount - 1}; the model has {model.Space.ColumnCount}.", nameof(roles));
         }
-    }
-
-    private void AddFields(SparseRow row, bool[] fields)
-    {
-        foreach (var column in row.Columns)
-        {
-            fields[Model.Space.ColumnFields[column]] = true;
-        }
-    }
-
-    /// <summary>Number of items in a chunk.</summary>
-    private int CountOf(int chunk) => Math.Min(RowChanges.ChunkSize, Count - (chunk << RowChanges.ChunkShift));
-
-    private ItemChunk NewChunk(int chunk) => new(CountOf(chunk), _vectors.Parts, Model.Stride, Model.Factors);
-
-    private (ItemChunk Chunk, int At) PlaceOf(int item)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)item, (uint)Count, nameof(item));
-        return (_chunks[item >> RowChanges.ChunkShift], item & (RowChanges.ChunkSize - 1));
-    }
-
-    /// <summary>Computes what the chunks hold of some items.</summary>
-    private unsafe void Compute(IEnumerable<int> items)
-    {
-        var query = new float[_vectors.Length];
-        var workspace = _scorer.Rent();
-        var blocks = new HashSet<int>();
-        foreach (var item in items)
-        {
-            var (chunk, at) = PlaceOf(item);
-            chunk.Constants[at] = workspace.Forward(ItemRows[item], Model.Weights, Model.FactorTable, out var linear, Model.FieldWeights) + linear;
-            var vector = chunk.Vector(at);
-            _vectors.Take(workspace, vector);
-            _vectors.LikenessQuery(vector, query);
-            chunk.Norms[at] = MathF.Sqrt(Math.Max(0, _kernel.Dot(query, vector)));
-            chunk.Magnitudes[at] = Magnitude(ItemRows[item]);
-            blocks.Add(item / ItemChunk.BlockSize);
-        }
-
-        _scorer.Return(workspace);
-        foreach (var block in blocks)
-        {
-            var (chunk, at) = PlaceOf(block * ItemChunk.BlockSize);
-            chunk.Summarise(at / ItemChunk.BlockSize);
-        }
-
-        GC.KeepAlive(_chunks);
-    }
-
-    private float ColumnNorm(int column)
-    {
-        var squares = 0.0;
-        foreach (var factor in Model.FactorsOf(column))
-        {
-            squares += (double)factor * factor;
-        }
-
-        return (float)Math.Sqrt(squares);
-    }
-
-    /// <summary>What bounds every intermediate result of a row: Σ |x_i| (|w_i| + ‖v_i‖).</summary>
-    private float Magnitude(SparseRow row)
-    {
-        var magnitude = 0f;
-        for (var e = 0; e < row.Length; e++)
-        {
-            magnitude += MathF.Abs(row.ValueAt(e)) * (MathF.Abs(Model.Weights[row.Columns[e]]) + _columnNorms[row.Columns[e]]);
-        }
-
-        return magnitude;
     }
 
     /// <summary>A request that is ready to be searched for.</summary>

@@ -5,8 +5,8 @@ using RecService.Engine.Numerics;
 namespace RecService.Engine.Scoring;
 
 /// <summary>
-/// A search for the items of the highest scores: which of a stretch of items may be among them is found out by inner products, of bytes where there are bytes. Not
-/// thread-safe.
+/// A search for the items of the highest scores: which of a stretch of items may be among them is found out by inner products, of bytes where there are
+/// bytes. Not thread-safe.
 /// </summary>
 internal abstract unsafe class ItemSearch
 {

@@ -8,8 +8,9 @@ internal interface IItemScores
 }
 
 /// <summary>
-/// Collects the items with the highest scores out of many of which only bounds are known: an item is left out once as many others are known to be above it. Their
-/// scores are computed at the end, or when there are more than there is room for, which does not depend on how many items there are. Not thread-safe.
+/// Collects the items with the highest scores out of many of which only bounds are known: an item is left out once as many others are known to be above
+/// it. Their scores are computed at the end, or when there are more than there is room for, which does not depend on how many items there are. Not
+/// thread-safe.
 /// </summary>
 internal sealed class TopItems
 {

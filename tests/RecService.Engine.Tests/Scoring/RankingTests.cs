@@ -33,7 +33,8 @@ public sealed class RankingTests
             var ranker = new ItemRanker(model, Build(rows), kernel, RolesOf(rows.Count, space, random)) { InFloats = trial % 2 == 1 };
             for (var step = 0; step < 2; step++)
             {
-                int[] changed = [.. Enumerable.Range(0, 20).Select(_ => random.Below(rows.Count + 1)).Where(row => row < rows.Count), rows.Count, rows.Count + 1];
+                int[] replaced = [.. Enumerable.Range(0, rows.Count == 0 ? 0 : 20).Select(_ => random.Below(rows.Count))];
+                int[] changed = [.. replaced, rows.Count, rows.Count + 1];
                 var with = Rows(space, random, changed.Length, fields: 4);
                 rows.AddRange(with[^2..]);
                 var names = rows.Select(_ => random.NextDouble()).ToArray();

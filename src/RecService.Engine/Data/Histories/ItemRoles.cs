@@ -23,7 +23,9 @@ public sealed record ItemRoles(RowChunks History, RowChunks Recent, RowChunks? R
         return roles.Build();
     }
 
-    /// <summary>These roles with those of other items in the places of some, or behind them, at the cost of the changed ones (<see cref="RowChunks.With"/>).</summary>
+    /// <summary>
+    /// These roles with those of other items in the places of some, or behind them, at the cost of the changed ones (<see cref="RowChunks.With"/>).
+    /// </summary>
     /// <param name="items">Which items are replaced; those that are added in order, the first of them <see cref="Count"/>.</param>
     /// <param name="roles">What takes their places.</param>
     /// <exception cref="ArgumentException">A place is neither an item nor the next one, or there are not roles for each.</exception>

@@ -63,7 +63,10 @@ public sealed record SequenceSet
 
     /// <summary>Upper bound of the columns of all blocks.</summary>
     public int ColumnCount =>
-        new[] { Users.ColumnCount, Items.ColumnCount, Contexts?.ColumnCount, Roles?.History.ColumnCount, Roles?.Recent.ColumnCount, Roles?.Repeat?.ColumnCount }.Max()!.Value;
+        Math.Max(
+            new[] { Users, Items, Contexts }.Max(block => block?.ColumnCount ?? 0),
+            new[] { Roles?.History, Roles?.Recent, Roles?.Repeat }.Max(block => block?.ColumnCount ?? 0)
+        );
 
     /// <summary>Whether the events of a sequence have no order, as all have one time.</summary>
     public bool IsUnordered(int sequence)
