@@ -35,7 +35,9 @@ usage: ./build.sh COMMAND
   bench [NAME]   benchmarks: of the engine (`bench engine`, `bench ranking`); of a service that they start, with a database
                  in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), how long and large exports
                  and imports are in each format (`bench formats`), an hour or so of
-                 mixed load with a training run every minute (`bench load MINUTES`), what recommendations take beside bombs,
+                 mixed load with a training run every minute (`bench load MINUTES`), what millions of interactions and items take in
+                 time and memory, beside the service of another commit (`bench scale [--small] [--before DIR] [--json FILE]`; DIR
+                 has its RecService.Api.dll), what recommendations take beside bombs,
                  stalled readers and crowds (`bench floods [SECONDS]`), and how well it recommends, also to
                  users whom its model has not seen (`bench quality DIR [--seeds N] [--folds N]`; DIR has train.tsv and
                  test.tsv: user, tab and item a line, of each user in order of time), and how soon it knows what a user
@@ -423,7 +425,7 @@ fetch() { # ADDRESS PATH: without curl, which not every machine has
 
 bench() {
   need_dotnet
-  case ${1:-} in ingest | load | floods | quality | freshness) need_postgres ;; esac
+  case ${1:-} in ingest | formats | load | floods | scale | quality | freshness) need_postgres ;; esac
   build "$root/tests/RecService.Benchmarks"
   attend dotnet "$(release_of "$root/tests/RecService.Benchmarks" RecService.Benchmarks)" "$@"
 }

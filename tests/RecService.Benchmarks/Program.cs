@@ -21,6 +21,8 @@ switch (args)
         return await FormatBenchmark.RunAsync(rows: 1_000_000);
     case ["formats", var rows] when IsCount(rows, out var count):
         return await FormatBenchmark.RunAsync(count);
+    case ["scale", .. var options] when IsScale(options, out var shape, out var former, out var json):
+        return await ScaleBenchmark.RunAsync(shape, former, json);
     case ["load", var minutes] when IsCount(minutes, out var count):
         return await LoadBenchmark.RunAsync(count);
     case ["floods"]:
@@ -33,7 +35,7 @@ switch (args)
         return await FreshnessBenchmark.RunAsync(folder);
     default:
         Console.Error.WriteLine(
-            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | formats [ROWS] | load MINUTES | floods [SECONDS] | quality DIR [--seeds N] [--folds N] | freshness DIR]"
+            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | formats [ROWS] | scale [--small] [--before DIR] [--json FILE] | load MINUTES | floods [SECONDS] | quality DIR [--seeds N] [--folds N] | freshness DIR]"
         );
         return 2;
 }
@@ -61,4 +63,28 @@ static bool IsQuality(string[] options, out int seeds, out int folds)
     }
 
     return options.Length == 0;
+}
+
+static bool IsScale(string[] options, out ScaleShape shape, out string? former, out string? json)
+{
+    (shape, former, json) = (ScaleShape.Large, null, null);
+    while (options.Length > 0)
+    {
+        switch (options)
+        {
+            case ["--small", .. var others]:
+                (shape, options) = (ScaleShape.Small, others);
+                break;
+            case ["--before", var folder, .. var others] when File.Exists(Path.Combine(folder, "RecService.Api.dll")):
+                (former, options) = (Path.GetFullPath(folder), others);
+                break;
+            case ["--json", var file, .. var others]:
+                (json, options) = (file, others);
+                break;
+            default:
+                return false;
+        }
+    }
+
+    return true;
 }

@@ -76,14 +76,17 @@ internal static class RestCalls
     }
 
     /// <summary>Waits a while, unless it is too long since the start.</summary>
-    public static async Task WaitAsync(long start)
+    public static Task WaitAsync(long start) => WaitAsync(start, PollInterval);
+
+    /// <inheritdoc cref="WaitAsync(long)"/>
+    public static async Task WaitAsync(long start, TimeSpan interval)
     {
         if (Stopwatch.GetElapsedTime(start) > ModelLimit)
         {
-            throw new InvalidOperationException($"There is no model after {ModelLimit}.");
+            throw new InvalidOperationException($"It has not come after {ModelLimit}.");
         }
 
-        await Task.Delay(PollInterval);
+        await Task.Delay(interval);
     }
 
     public static string[] ItemsOf(JsonElement answer) =>

@@ -19,6 +19,7 @@ internal sealed class ServiceProcess : IDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
 
+    private readonly long _started = Stopwatch.GetTimestamp();
     private readonly string _key;
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Queue<string> _log = [];
@@ -26,6 +27,7 @@ internal sealed class ServiceProcess : IDisposable
     private readonly Process _process;
     private readonly PosixSignalRegistration[] _signals;
     private bool _stopped;
+    private long _reading;
 
     /// <param name="settings">Settings of the service.</param>
     /// <param name="key">Its bootstrap key.</param>
@@ -36,13 +38,15 @@ internal sealed class ServiceProcess : IDisposable
         // The database may run under another account, which has to reach the folder: the service makes it.
         Folder = Path.Combine(Path.GetTempPath(), $"recservice-bench-{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
         var service = Path.GetFullPath(
-            Path.Combine(AppContext.BaseDirectory, "../../../../../src/RecService.Api/bin/Release/net10.0/RecService.Api.dll")
+            Path.Combine(Binary ?? Path.Combine(AppContext.BaseDirectory, "../../../../../src/RecService.Api/bin/Release/net10.0"), "RecService.Api.dll")
         );
         var start = new ProcessStartInfo("dotnet", [service])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            // Settings are those of the service's own folder.
+            WorkingDirectory = Path.GetDirectoryName(service),
         };
         foreach (
             var name in start.Environment.Keys.Where(name => name.StartsWith("ConnectionStrings__", StringComparison.OrdinalIgnoreCase)).ToArray()
@@ -73,6 +77,15 @@ internal sealed class ServiceProcess : IDisposable
         _process.BeginErrorReadLine();
     }
 
+    /// <summary>The folder of the service that is started; null for that of this commit.</summary>
+    public static string? Binary { get; set; }
+
+    /// <summary>From the start of the process until it listened.</summary>
+    public TimeSpan StartTime { get; private set; }
+
+    /// <summary>How long the last training run read.</summary>
+    public TimeSpan ReadingTime { get; private set; }
+
     /// <summary>Of the database, and for other files of the benchmark; it goes with the service.</summary>
     public string Folder { get; }
 
@@ -84,7 +97,7 @@ internal sealed class ServiceProcess : IDisposable
 
     /// <summary>Starts another process on the database of this one, which has to stop later.</summary>
     public async Task<ServiceProcess> StartAnotherAsync(params (string Key, string Value)[] settings) =>
-        await StartAsync(new ServiceProcess(settings, _key, $"Host={await SocketAsync()};Username={Account};Database={Account}"));
+        await StartAsync(new ServiceProcess(settings, _key, await ConnectionStringAsync()));
 
     private static async Task<ServiceProcess> StartAsync(ServiceProcess service)
     {
@@ -149,6 +162,15 @@ internal sealed class ServiceProcess : IDisposable
     }
 
     public async Task<long> CountAsync(string query) => long.Parse(await PsqlAsync(query), CultureInfo.InvariantCulture);
+
+    /// <summary>How to reach its database.</summary>
+    public async Task<string> ConnectionStringAsync() => $"Host={await SocketAsync()};Username={Account};Database={Account}";
+
+    /// <summary>Lets <see cref="PeakMemory"/> begin anew.</summary>
+    public void ResetPeakMemory() => File.WriteAllText($"/proc/{_process.Id}/clear_refs", "5");
+
+    /// <summary>The most resident memory that the service had at a time, in bytes.</summary>
+    public long PeakMemory() => Kibibytes($"/proc/{_process.Id}/status", "VmHWM:") * 1024;
 
     /// <summary>Resident memory of the service, in bytes.</summary>
     public long ServiceMemory() => Kibibytes($"/proc/{_process.Id}/status", "VmRSS:") * 1024;
@@ -262,9 +284,28 @@ internal sealed class ServiceProcess : IDisposable
             Warnings.Enqueue(line);
         }
 
+        if (line.Contains("Training run ", StringComparison.Ordinal))
+        {
+            NoteReading(line);
+        }
+
         if (line.IndexOf(Listening, StringComparison.Ordinal) is >= 0 and var listening)
         {
+            StartTime = Stopwatch.GetElapsedTime(_started);
             _address.TrySetResult(new Uri(line[(listening + Listening.Length)..].Split('"')[0]));
+        }
+    }
+
+    /// <summary>A run is read from its start until it tells what it uses.</summary>
+    private void NoteReading(string line)
+    {
+        if (line.Contains(" started (", StringComparison.Ordinal))
+        {
+            _reading = Stopwatch.GetTimestamp();
+        }
+        else if (line.Contains(" uses ", StringComparison.Ordinal))
+        {
+            ReadingTime = Stopwatch.GetElapsedTime(_reading);
         }
     }
 }

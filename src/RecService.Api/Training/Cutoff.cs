@@ -15,7 +15,7 @@ internal sealed class Cutoff
     public required IReadOnlyList<EntityFeatures> Contexts { get; init; }
 
     /// <summary>The rows, by user, item and context; with objective <c>next</c>, the events of each user in the order of time.</summary>
-    public required IReadOnlyList<CutoffRow> Rows { get; init; }
+    public required CutoffRows Rows { get; init; }
 
     /// <summary>Objective <c>next</c>: the items that users dislike and never liked, by user and item.</summary>
     public IReadOnlyList<Dislike> Dislikes { get; init; } = [];

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Npgsql;
-using NpgsqlTypes;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 using RecService.Engine.Data;
@@ -21,12 +21,12 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         var erasureHorizon = await Erasures.HorizonAsync(connection, cancellationToken);
         var (users, userIndex) = await EntitiesAsync(
             connection,
-            "COPY (SELECT user_key, user_id, tags, attributes::text FROM users ORDER BY user_id) TO STDOUT (FORMAT BINARY)",
+            "SELECT user_key, user_id, tags, attributes::text FROM users ORDER BY user_id",
             cancellationToken
         );
         var (items, itemIndex) = await EntitiesAsync(
             connection,
-            "COPY (SELECT item_key, item_id, tags, attributes::text FROM items ORDER BY item_id) TO STDOUT (FORMAT BINARY)",
+            "SELECT item_key, item_id, tags, attributes::text FROM items ORDER BY item_id",
             cancellationToken
         );
         var contexts = new ContextTable();
@@ -34,17 +34,17 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         var rows = new RowCollector(options.Objective, options.Types, options.Saturation, options.UserShare, ranges, typical);
         var types = await InteractionsAsync(connection, userIndex, itemIndex, contexts, rows, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        var dislikes = rows.Dislikes();
+        var ordered = rows.Rows(contexts.Order());
         return new()
         {
             Users = users,
             Items = items,
-            Contexts = contexts.InOrder(out var contextOrder),
-            Rows = rows.Rows(contextOrder),
+            Contexts = contexts.InOrder(),
+            Rows = ordered,
             Types = types,
             ValueRanges = ranges,
             TypicalValues = typical,
-            Dislikes = dislikes,
+            Dislikes = rows.Dislikes(),
             Dropped = rows.Dropped,
             At = at,
             ErasureHorizon = erasureHorizon,
@@ -86,23 +86,24 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         return (reader.GetFieldValue<DateTimeOffset>(0), reader.GetString(1), reader.GetString(2));
     }
 
-    private static async Task<(List<EntityFeatures> Entities, Dictionary<long, int> Index)> EntitiesAsync(
+    private static async Task<(EntityList Entities, Dictionary<long, int> Index)> EntitiesAsync(
         NpgsqlConnection connection,
-        string copy,
+        string query,
         CancellationToken cancellationToken
     )
     {
-        var entities = new List<EntityFeatures>();
+        var entities = new EntityList();
         var index = new Dictionary<long, int>();
-        await using var export = await connection.BeginBinaryExportAsync(copy, cancellationToken);
-        export.Timeout = Statements.Unhurried;
-        while (await export.StartRowAsync(cancellationToken) != -1)
+        await using var rows = await CopyRows.BeginAsync(connection, query, columns: 4, cancellationToken);
+        while (await rows.FillAsync(cancellationToken))
         {
-            index.Add(await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken), entities.Count);
-            var id = await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken);
-            var tags = await export.ReadAsync<string[]>(NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
-            entities.Add(EntityFeatures.FromJson(id, tags, await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken)));
+            while (rows.Next())
+            {
+                index.Add(rows.Int64(0), entities.Count);
+                entities.Add(rows.Bytes(1), rows.Texts(2), rows.Bytes(3));
+            }
         }
+
         return (entities, index);
     }
 
@@ -171,36 +172,53 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
         CancellationToken cancellationToken
     )
     {
-        await using var export = await connection.BeginBinaryExportAsync(
-            "COPY (SELECT user_key, item_key, type, value, occurred_at, interaction_key, tags, context::text FROM interactions) TO STDOUT (FORMAT BINARY)",
+        await using var stored = await CopyRows.BeginAsync(
+            connection,
+            "SELECT user_key, item_key, type, value, occurred_at, interaction_key, tags, context::text FROM interactions",
+            columns: 8,
             cancellationToken
         );
-        export.Timeout = Statements.Unhurried;
-        var types = new Dictionary<string, string>(StringComparer.Ordinal);
-        while (await export.StartRowAsync(cancellationToken) != -1)
+        var types = new TypeTable();
+        while (await stored.FillAsync(cancellationToken))
         {
-            var user = users[await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken)];
-            var item = items[await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken)];
-            var type = await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken);
-            double? value = null;
-            if (export.IsNull)
+            while (stored.Next())
             {
-                await export.SkipAsync(cancellationToken);
+                rows.Add(
+                    users[stored.Int64(0)],
+                    items[stored.Int64(1)],
+                    contexts.Intern(stored.Texts(6), stored.Bytes(7)),
+                    types.Intern(stored.Bytes(2)),
+                    stored.NullableDouble(3),
+                    stored.Ticks(4),
+                    stored.Int64(5)
+                );
             }
-            else
-            {
-                value = await export.ReadAsync<double>(NpgsqlDbType.Double, cancellationToken);
-            }
-
-            var time = await export.ReadAsync<DateTime>(NpgsqlDbType.TimestampTz, cancellationToken);
-            var key = await export.ReadAsync<long>(NpgsqlDbType.Bigint, cancellationToken);
-            var tags = await export.ReadAsync<string[]>(NpgsqlDbType.Array | NpgsqlDbType.Text, cancellationToken);
-            var context = contexts.Intern(tags, await export.ReadAsync<string>(NpgsqlDbType.Text, cancellationToken));
-            ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(types, type, out _);
-            rows.Add(user, item, context, known ??= type, value, time.Ticks, key);
         }
 
-        return types.Keys;
+        return types.Types;
+    }
+
+    /// <summary>The types of the interactions; there are few, and most interactions have the type of the one before.</summary>
+    private sealed class TypeTable
+    {
+        private readonly Dictionary<string, string> _types = new(StringComparer.Ordinal);
+        private byte[] _lastBytes = [];
+        private string _last = "";
+
+        public IReadOnlyCollection<string> Types => _types.Keys;
+
+        public string Intern(ReadOnlySpan<byte> type)
+        {
+            if (!type.SequenceEqual(_lastBytes))
+            {
+                _lastBytes = type.ToArray();
+                var text = Encoding.UTF8.GetString(type);
+                ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(_types, text, out _);
+                _last = known ??= text;
+            }
+
+            return _last;
+        }
     }
 
     /// <summary>The distinct contexts of the interactions; most interactions share a few.</summary>
@@ -208,35 +226,55 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
     {
         private readonly Dictionary<string, int> _indices = new(StringComparer.Ordinal) { [""] = 0 };
         private readonly List<(string Key, EntityFeatures Features)> _contexts = [("", EntityFeatures.None)];
+        private byte[] _lastJson = [];
+        private int _lastIndex;
 
-        public int Intern(string[] tags, string json)
+        public int Intern(string[] tags, ReadOnlySpan<byte> json)
         {
-            if (tags.Length == 0 && json == "{}")
+            if (tags.Length == 0 && json.SequenceEqual("{}"u8))
             {
                 return 0;
             }
+
+            if (tags.Length == 0 && json.SequenceEqual(_lastJson))
+            {
+                return _lastIndex;
+            }
+
+            var text = Encoding.UTF8.GetString(json);
             // Neither tags nor JSON hold control characters, so a key means one context.
-            var key = tags.Length == 0 ? json : $"{json}\n{string.Join('\n', tags)}";
+            var key = tags.Length == 0 ? text : $"{text}\n{string.Join('\n', tags)}";
             ref var index = ref CollectionsMarshal.GetValueRefOrAddDefault(_indices, key, out var exists);
             if (!exists)
             {
                 index = _contexts.Count;
-                _contexts.Add((key, EntityFeatures.FromJson(null, tags, json)));
+                _contexts.Add((key, EntityFeatures.FromJson(null, tags, text)));
             }
+
+            if (tags.Length == 0)
+            {
+                (_lastJson, _lastIndex) = (json.ToArray(), index);
+            }
+
             return index;
         }
 
-        /// <summary>The contexts in an order that does not depend on the order of the rows, and where each went.</summary>
-        public List<EntityFeatures> InOrder(out int[] positions)
+        /// <summary>The place of each context in an order that does not depend on the order of the rows.</summary>
+        public int[] Order()
         {
-            var order = Enumerable.Range(0, _contexts.Count).OrderBy(i => _contexts[i].Key, StringComparer.Ordinal).ToArray();
-            positions = new int[order.Length];
-            for (var position = 0; position < order.Length; position++)
+            var places = new int[_contexts.Count];
+            var place = 0;
+            foreach (var context in Sorted())
             {
-                positions[order[position]] = position;
+                places[context] = place++;
             }
 
-            return [.. order.Select(i => _contexts[i].Features)];
+            return places;
         }
+
+        /// <summary>The contexts in that order.</summary>
+        public List<EntityFeatures> InOrder() => [.. Sorted().Select(context => _contexts[context].Features)];
+
+        private IEnumerable<int> Sorted() => Enumerable.Range(0, _contexts.Count).OrderBy(context => _contexts[context].Key, StringComparer.Ordinal);
     }
 }

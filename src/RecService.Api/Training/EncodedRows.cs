@@ -78,19 +78,19 @@ internal sealed class EncodedRows
         new(Cutoff, space, index, Findings, Blocks(Cutoff, index), FitRows, HoldoutRows);
 
     /// <summary>The user of each of the given rows.</summary>
-    public int[] UsersOf(int[] rows) => [.. rows.Select(r => Cutoff.Rows[r].User)];
+    public int[] UsersOf(int[] rows) => [.. rows.Select(r => Cutoff.Rows.Users[r])];
 
     /// <summary>The given rows as examples that join a user, an item and a context.</summary>
     public ExampleSet Examples(int[] rows)
     {
         var all = Cutoff.Rows;
-        float[] weights = [.. rows.Select(r => all[r].TargetWeight)];
+        float[] weights = [.. rows.Select(all.TargetWeightOf)];
         return new(
             _blocks,
             [
-                [.. rows.Select(r => all[r].User)],
-                [.. rows.Select(r => all[r].Item)],
-                [.. rows.Select(r => all[r].Context)],
+                [.. rows.Select(r => all.Users[r])],
+                [.. rows.Select(r => all.Items[r])],
+                [.. rows.Select(all.ContextOf)],
             ],
             [.. rows.Select(r => all[r].Target)],
             Array.TrueForAll(weights, w => w == 1) ? null : weights
@@ -119,7 +119,7 @@ internal sealed class EncodedRows
 
     /// <summary>Per user the distinct items of the given rows.</summary>
     public RowSets ItemsByUser(int[] rows) =>
-        RowSets.FromPairs(Cutoff.Users.Count, [.. rows.Select(r => Cutoff.Rows[r].User)], [.. rows.Select(r => Cutoff.Rows[r].Item)]);
+        RowSets.FromPairs(Cutoff.Users.Count, [.. rows.Select(r => Cutoff.Rows.Users[r])], [.. rows.Select(r => Cutoff.Rows.Items[r])]);
 
     /// <summary>Those of the rows that are no dislikes.</summary>
     public int[] Positives(int[] rows) => [.. rows.Where(r => Cutoff.Rows[r].Target > 0)];
@@ -141,12 +141,13 @@ internal sealed class EncodedRows
         var users = new long[cutoff.Users.Count];
         var items = new long[cutoff.Items.Count];
         var contexts = new long[cutoff.Contexts.Count];
-        foreach (var row in cutoff.Rows)
+        for (var r = 0; r < cutoff.Rows.Count; r++)
         {
-            users[row.User]++;
-            items[row.Item]++;
-            contexts[row.Context]++;
+            users[cutoff.Rows.Users[r]]++;
+            items[cutoff.Rows.Items[r]]++;
+            contexts[cutoff.Rows.ContextOf(r)]++;
         }
+
         var builder = new FeatureIndexBuilder();
         for (var u = 0; u < users.Length; u++)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 
@@ -7,10 +8,11 @@ namespace RecService.Api.Training;
 internal sealed class EncodedSequences
 {
     private readonly SparseRows _users;
-    private readonly SparseRows _contexts;
+    private readonly SparseRows? _contexts;
     private readonly bool[] _held;
     private readonly int[] _starts;
     private readonly int[] _lastHeld;
+    private readonly double[] _times;
     private readonly ILookup<int, Dislike> _dislikes;
     private readonly float _dislikeWeight;
 
@@ -20,7 +22,8 @@ internal sealed class EncodedSequences
         Rows = cutoff.Rows;
         _dislikes = cutoff.Dislikes.ToLookup(dislike => dislike.User);
         _dislikeWeight = cutoff.Dislikes.Count == 0 ? 1 : cutoff.Dislikes.Average(dislike => dislike.Weight);
-        _starts = [.. Enumerable.Range(0, Rows.Count).Where(r => r == 0 || Rows[r].User != Rows[r - 1].User), Rows.Count];
+        _starts = [.. Enumerable.Range(0, Rows.Count).Where(r => r == 0 || Rows.Users[r] != Rows.Users[r - 1]), Rows.Count];
+        _times = Array.ConvertAll(Rows.Times, ticks => (ticks - DateTime.UnixEpoch.Ticks) / (double)TimeSpan.TicksPerSecond);
         _held = Holdout.Choose(cutoff, options);
         // Of each user, −1 where none is.
         _lastHeld = [.. _starts.Skip(1).Zip(_starts, (end, start) => Array.LastIndexOf(_held, value: true, end - 1, end - start))];
@@ -37,7 +40,7 @@ internal sealed class EncodedSequences
         var row = new RowBuffer();
         _users = EncodedRows.Encode(cutoff.Users, Index.AppendUser, row);
         Items = EncodedRows.Encode(cutoff.Items, Index.AppendItem, row);
-        _contexts = EncodedRows.Encode(cutoff.Contexts, Index.AppendContext, row);
+        _contexts = Rows.Contexts is null ? null : EncodedRows.Encode(cutoff.Contexts, Index.AppendContext, row);
         Roles = History is null ? null : ItemRoles.Of(Index, cutoff.Items);
     }
 
@@ -54,7 +57,7 @@ internal sealed class EncodedSequences
     public HistorySettings? History { get; }
 
     /// <summary>The events, those of each user in the order of time.</summary>
-    public IReadOnlyList<CutoffRow> Rows { get; }
+    public CutoffRows Rows { get; }
 
     public SparseRows Items { get; }
 
@@ -71,14 +74,82 @@ internal sealed class EncodedSequences
 
     public static EncodedSequences Create(Cutoff cutoff, TrainingOptions options) => new(cutoff, options);
 
-    /// <summary>All events.</summary>
-    public SequenceSet All() => Set(_ => true, _ => true);
+    /// <summary>All events; what does not depend on the split is shared with <see cref="Fit"/>.</summary>
+    public SequenceSet All() =>
+        Set(
+            _starts,
+            [.. _starts.Take(_starts.Length - 1).Select(start => Rows.Users[start])],
+            Rows.Items,
+            Rows.Contexts,
+            _times,
+            HistoryWeights(),
+            TargetWeights()
+        );
 
-    /// <summary>The events that are fitted before the refit.</summary>
-    public SequenceSet Fit() => Set(_ => true, r => !_held[r]);
+    /// <summary>The events that are fitted before the refit: those held out count for nothing.</summary>
+    public SequenceSet Fit()
+    {
+        var all = All();
+        var (weights, historyWeights) = (all.Weights ?? Ones(), all.HistoryWeights ?? Ones());
+        for (var r = 0; r < _held.Length; r++)
+        {
+            if (_held[r])
+            {
+                (weights[r], historyWeights[r]) = (0, 0);
+            }
+        }
+
+        return all with { Weights = weights, HistoryWeights = historyWeights };
+    }
 
     /// <summary>The users of whom an event is held out, with what they did before as history alone.</summary>
-    public SequenceSet Held() => Set(sequence => _lastHeld[sequence] >= 0, r => r <= _lastHeld[SequenceOf(r)], r => _held[r]);
+    public SequenceSet Held() => OfHeldUsers(sequence => _lastHeld[sequence] + 1, r => _held[r] ? 1 : 0);
+
+    /// <summary>All events of the users of whom an event is held out.</summary>
+    public SequenceSet OfHeldUsers() => OfHeldUsers(sequence => _starts[sequence + 1], TargetWeight);
+
+    private SequenceSet OfHeldUsers(Func<int, int> endOf, Func<int, float> weightOf)
+    {
+        var (starts, users, rows) = (new List<int> { 0 }, new List<int>(), new List<int>());
+        for (var sequence = 0; sequence < _lastHeld.Length; sequence++)
+        {
+            if (_lastHeld[sequence] >= 0)
+            {
+                users.Add(Rows.Users[_starts[sequence]]);
+                rows.AddRange(Enumerable.Range(_starts[sequence], endOf(sequence) - _starts[sequence]));
+                starts.Add(rows.Count);
+            }
+        }
+
+        return Set(
+            [.. starts],
+            [.. users],
+            [.. rows.Select(r => Rows.Items[r])],
+            Rows.Contexts is { } contexts ? [.. rows.Select(r => contexts[r])] : null,
+            [.. rows.Select(r => _times[r])],
+            [.. rows.Select(RelativeWeight)],
+            [.. rows.Select(weightOf)]
+        );
+    }
+
+    /// <summary>Per user the items of the events that are fitted.</summary>
+    public RowSets FittedItems()
+    {
+        var (sequences, items) = (new List<int>(Rows.Count), new List<int>(Rows.Count));
+        for (var sequence = 0; sequence < _lastHeld.Length; sequence++)
+        {
+            for (var r = _starts[sequence]; r < _starts[sequence + 1]; r++)
+            {
+                if (!_held[r])
+                {
+                    sequences.Add(sequence);
+                    items.Add(Rows.Items[r]);
+                }
+            }
+        }
+
+        return RowSets.FromPairs(_lastHeld.Length, CollectionsMarshal.AsSpan(sequences), CollectionsMarshal.AsSpan(items));
+    }
 
     /// <summary>What a user did before an event, as requests pool it.</summary>
     public HistoryEvent[] Before(int row)
@@ -86,18 +157,18 @@ internal sealed class EncodedSequences
         var sequence = SequenceOf(row);
         var (from, to) = (_starts[sequence], _lastHeld[sequence] + 1);
         // Events that all have one time have no order: then everything else counts.
-        var unordered = to - from >= 2 && Rows[from].Time == Rows[to - 1].Time;
+        var unordered = to - from >= 2 && Rows.Times[from] == Rows.Times[to - 1];
         return
         [
             .. Enumerable
                 .Range(from, (unordered ? to : row) - from)
                 .Where(r => r != row)
-                .Select(r => new HistoryEvent(Rows[r].Item, RelativeWeight(r), Seconds(r))),
+                .Select(r => new HistoryEvent(Rows.Items[r], RelativeWeight(r), Seconds(r))),
         ];
     }
 
     /// <summary>Time of an event in seconds since 1970.</summary>
-    public double Seconds(int row) => (Rows[row].Time - DateTime.UnixEpoch.Ticks) / (double)TimeSpan.TicksPerSecond;
+    public double Seconds(int row) => _times[row];
 
     /// <summary>The types that the settings map, in every spelling that the data have, and the mean weight of the positives.</summary>
     private static HistorySettings? HistoryOf(Cutoff cutoff, TrainingOptions options)
@@ -108,7 +179,7 @@ internal sealed class EncodedSequences
             : new()
             {
                 Length = length,
-                MeanWeight = cutoff.Rows.Average(row => (double)row.Weight),
+                MeanWeight = cutoff.Rows.Weights.Average(weight => (double)weight),
                 Types =
                 [
                     .. options
@@ -130,39 +201,32 @@ internal sealed class EncodedSequences
 
     private bool HasRepeats()
     {
-        var seen = new HashSet<(int, int)>();
-        return !Rows.All(row => seen.Add((row.User, row.Item)));
-    }
-
-    /// <param name="takes">Which users are part of it.</param>
-    /// <param name="has">Which events are part of it.</param>
-    /// <param name="predicts">Which of them are to be predicted; null for all.</param>
-    private SequenceSet Set(Func<int, bool> takes, Func<int, bool> has, Func<int, bool>? predicts = null)
-    {
-        var (starts, users, rows) = (new List<int> { 0 }, new List<int>(), new List<int>());
-        for (var sequence = 0; sequence < _starts.Length - 1; sequence++)
+        var seen = new HashSet<int>();
+        for (var sequence = 0; sequence + 1 < _starts.Length; sequence++)
         {
-            if (!takes(sequence))
-            {
-                continue;
-            }
-
+            seen.Clear();
             for (var r = _starts[sequence]; r < _starts[sequence + 1]; r++)
             {
-                if (has(r))
+                if (!seen.Add(Rows.Items[r]))
                 {
-                    rows.Add(r);
+                    return true;
                 }
-            }
-
-            if (rows.Count > starts[^1])
-            {
-                users.Add(Rows[_starts[sequence]].User);
-                starts.Add(rows.Count);
             }
         }
 
-        float[] weights = [.. rows.Select(RelativeWeight)];
+        return false;
+    }
+
+    private SequenceSet Set(
+        int[] starts,
+        int[] users,
+        int[] items,
+        int[]? contexts,
+        double[] times,
+        float[]? historyWeights,
+        float[]? weights
+    )
+    {
         (int Sequence, int Item)[] dislikes = [.. users.SelectMany((user, sequence) => _dislikes[user].Select(dislike => (sequence, dislike.Item)))];
         return new()
         {
@@ -170,23 +234,51 @@ internal sealed class EncodedSequences
             Items = Items,
             Roles = Roles,
             Contexts = _contexts,
-            Starts = [.. starts],
-            UserOf = [.. users],
-            ItemOf = [.. rows.Select(r => Rows[r].Item)],
-            ContextOf = [.. rows.Select(r => Rows[r].Context)],
-            HistoryWeights = weights,
-            Weights = predicts is null ? [.. rows.Select(r => RelativeWeight(r) * Rows[r].Share)] : [.. rows.Select(r => predicts(r) ? 1f : 0)],
-            Times = [.. rows.Select(Seconds)],
+            Starts = starts,
+            UserOf = users,
+            ItemOf = items,
+            ContextOf = contexts,
+            HistoryWeights = historyWeights,
+            Weights = weights,
+            Times = times,
             Dislikes =
                 dislikes.Length == 0
                     ? null
-                    : RowSets.FromPairs(users.Count, [.. dislikes.Select(pair => pair.Sequence)], [.. dislikes.Select(pair => pair.Item)]),
+                    : RowSets.FromPairs(users.Length, [.. dislikes.Select(pair => pair.Sequence)], [.. dislikes.Select(pair => pair.Item)]),
             DislikeWeight = _dislikeWeight / (float)(History?.MeanWeight ?? 1),
         };
     }
 
+    /// <summary>How much each event counts in histories; null when all count alike.</summary>
+    private float[]? HistoryWeights() => OfAll(RelativeWeight);
+
+    /// <summary>How much each event counts as what is to be predicted; null when all count alike.</summary>
+    private float[]? TargetWeights() => OfAll(TargetWeight);
+
+    private float[]? OfAll(Func<int, float> weightOf)
+    {
+        var weights = Ones();
+        var alike = true;
+        for (var r = 0; r < weights.Length; r++)
+        {
+            weights[r] = weightOf(r);
+            alike &= weights[r] == 1;
+        }
+
+        return alike ? null : weights;
+    }
+
+    private float[] Ones()
+    {
+        var ones = new float[Rows.Count];
+        Array.Fill(ones, 1);
+        return ones;
+    }
+
     /// <summary>The weight of an event as compared with the mean of all, as <see cref="HistorySettings.WeightOf"/> says it of requests.</summary>
-    private float RelativeWeight(int row) => (float)(Rows[row].Weight / (History?.MeanWeight ?? 1));
+    private float RelativeWeight(int row) => (float)(Rows.Weights[row] / (History?.MeanWeight ?? 1));
+
+    private float TargetWeight(int row) => RelativeWeight(row) * Rows.ShareOf(row);
 
     private int SequenceOf(int row)
     {

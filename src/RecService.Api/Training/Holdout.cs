@@ -73,19 +73,19 @@ internal static class Holdout
         for (int from = 0, to; from < rows.Count; from = to)
         {
             var newest = from;
-            for (to = from + 1; to < rows.Count && rows[to].User == rows[from].User; to++)
+            for (to = from + 1; to < rows.Count && rows.Users[to] == rows.Users[from]; to++)
             {
-                newest = rows[to].Time >= rows[newest].Time ? to : newest;
+                newest = rows.Times[to] >= rows.Times[newest] ? to : newest;
             }
 
-            if (to - from < 2 || StableHash(cutoff.Users[rows[from].User].Id!) >= threshold)
+            if (to - from < 2 || StableHash(cutoff.Users[rows.Users[from]].Id!) >= threshold)
             {
                 continue;
             }
 
             for (var r = from; r < to; r++)
             {
-                held[r] = r == newest || (wholePairs && rows[r].Item == rows[newest].Item);
+                held[r] = r == newest || (wholePairs && rows.Items[r] == rows.Items[newest]);
             }
         }
 

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace RecService.Api.Training;
 
 /// <summary>Turns interactions into training rows by the objective's rules, and counts what it drops.</summary>
@@ -25,10 +23,9 @@ internal sealed class RowCollector(
 
     private const int MostReasons = 100;
 
-    private readonly Dictionary<(int User, int Item, int Context), Entry> _entries = [];
-    private readonly List<(CutoffRow Row, long InteractionKey)> _events = [];
-    private readonly Dictionary<(int User, int Item, int Context), Entry> _dislikes = [];
-    private readonly HashSet<(int User, int Item)> _liked = [];
+    private readonly CollectedRows _rows = new();
+    private readonly CollectedRows _disliked = new();
+    private IReadOnlyList<Dislike>? _dislikes;
     private readonly SortedDictionary<string, long> _dropped = new(StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, long> Dropped => _dropped;
@@ -53,7 +50,15 @@ internal sealed class RowCollector(
         }
         else if (meaning.Weight < 0 || value <= meaning.NegativeTo)
         {
-            AddTo(_dislikes, user, item, context, target: 0, (float)Math.Abs(meaning.Weight), time);
+            (objective == TrainingObjective.Next ? _disliked : _rows).Add(
+                user,
+                item,
+                context,
+                target: 0,
+                (float)Math.Abs(meaning.Weight),
+                time,
+                interactionKey
+            );
         }
         else if (value is null && meaning.PositiveFrom is not null)
         {
@@ -67,55 +72,40 @@ internal sealed class RowCollector(
         {
             Drop("value-not-positive");
         }
-        else if (objective == TrainingObjective.Next)
-        {
-            _events.Add((new(user, item, context, Target: 1, weight, time), interactionKey));
-        }
         else
         {
-            AddTo(_entries, user, item, context, target: 1, weight, time);
+            _rows.Add(user, item, context, target: 1, weight, time, interactionKey);
         }
     }
 
-    /// <summary>Objective <c>next</c>: what users dislike and never liked; to be read after <see cref="Rows"/>.</summary>
-    public List<Dislike> Dislikes() =>
-        objective != TrainingObjective.Next
-            ? []
-            :
-            [
-                .. _dislikes
-                    .GroupBy(entry => (entry.Key.User, entry.Key.Item), entry => entry.Value.Weight)
-                    .Where(pair => !_liked.Contains(pair.Key))
-                    .OrderBy(pair => pair.Key)
-                    .Select(pair => new Dislike(pair.Key.User, pair.Key.Item, pair.Max())),
-            ];
+    /// <summary>Objective <c>next</c>: what users dislike and never liked, by user and item.</summary>
+    /// <exception cref="InvalidOperationException"><see cref="Rows"/>, which say what is liked, have not been made.</exception>
+    public IReadOnlyList<Dislike> Dislikes() => _dislikes ?? throw new InvalidOperationException("Dislikes come after the rows.");
 
     /// <summary>
     /// The rows by user, item and context, whose numbers are mapped through <paramref name="contextOrder"/>; with objective <c>next</c> by user, time and
-    /// key.
+    /// key. What was collected is gone then.
     /// </summary>
-    public List<CutoffRow> Rows(ReadOnlySpan<int> contextOrder)
+    public CutoffRows Rows(int[] contextOrder)
     {
+        var rows = objective switch
+        {
+            TrainingObjective.Next => _rows.ByTime(),
+            TrainingObjective.Rating => LastOfPairs(_rows.ByItem()),
+            _ => Merged(_rows.ByItemAndContext(contextOrder)),
+        };
+        foreach (ref var context in rows.Contexts.AsSpan())
+        {
+            context = contextOrder[context];
+        }
+
+        _dislikes = [];
         if (objective == TrainingObjective.Next)
         {
-            return Events(contextOrder);
+            _dislikes = NeverLiked(_disliked.ByItemAndContext(contextOrder), rows);
+            RowWeights.Saturate(rows, saturation);
         }
 
-        var rows = new List<CutoffRow>(_entries.Count + _dislikes.Count);
-        if (_dislikes.Count > 0)
-        {
-            _liked.UnionWith(_entries.Keys.Select(key => (key.User, key.Item)));
-        }
-
-        foreach (var (key, entry) in _entries.Concat(_dislikes.Where(dislike => !_liked.Contains((dislike.Key.User, dislike.Key.Item)))))
-        {
-            var weight = entry.Count == 0 ? entry.Weight : RowWeights.Saturated(entry.Weight, entry.Count, saturation);
-            rows.Add(new(key.User, key.Item, contextOrder[entry.Context], entry.Target, weight, entry.Time));
-        }
-        // The largest thing in memory is no longer needed when the next one grows.
-        _entries.Clear();
-        _entries.TrimExcess();
-        rows.Sort(static (a, b) => (a.User, a.Item, a.Context).CompareTo((b.User, b.Item, b.Context)));
         if (objective != TrainingObjective.Rating)
         {
             RowWeights.Limit(rows, userShare);
@@ -130,26 +120,6 @@ internal sealed class RowCollector(
             ? meaning.ToMeaning(type, range: null, typical).WeightOf(value)
             : (float)meaning.Weight;
 
-    private List<CutoffRow> Events(ReadOnlySpan<int> contextOrder)
-    {
-        _events.Sort(static (a, b) => (a.Row.User, a.Row.Time, a.InteractionKey).CompareTo((b.Row.User, b.Row.Time, b.InteractionKey)));
-        var rows = new List<CutoffRow>(_events.Count);
-        foreach (var (row, _) in _events)
-        {
-            rows.Add(row with { Context = contextOrder[row.Context] });
-            if (_dislikes.Count > 0)
-            {
-                _liked.Add((row.User, row.Item));
-            }
-        }
-
-        _events.Clear();
-        _events.TrimExcess();
-        RowWeights.Saturate(rows, saturation);
-        RowWeights.Limit(rows, userShare);
-        return rows;
-    }
-
     private void AddRating(int user, int item, int context, double? target, float weight, long time, long interactionKey)
     {
         if (target is not { } known)
@@ -162,35 +132,125 @@ internal sealed class RowCollector(
             Drop(ValueOutOfRange);
             return;
         }
-        ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_entries, (user, item, 0), out var exists);
-        if (exists)
-        {
-            Drop("superseded");
-        }
-
-        if (!exists || (time, interactionKey).CompareTo((entry.Time, entry.InteractionKey)) > 0)
-        {
-            entry = new(context, (float)known, weight, time, interactionKey);
-        }
+        _rows.Add(user, item, context, (float)known, weight, time, interactionKey);
     }
 
-    private void AddTo(
-        Dictionary<(int User, int Item, int Context), Entry> entries,
-        int user,
-        int item,
-        int context,
-        float target,
-        float weight,
-        long time
-    )
+    /// <summary>Of rows by user, item and time, the last of each user and item.</summary>
+    private CutoffRows LastOfPairs(CutoffRows rows)
     {
-        ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(entries, (user, item, context), out var exists);
-        if (exists)
+        var kept = 0;
+        for (int from = 0, to; from < rows.Count; from = to)
         {
-            Drop("merged");
+            to = EndOfPair(rows, from);
+            Drop("superseded", to - from - 1);
+            rows.Copy(to - 1, kept++);
         }
 
-        entry = new(context, target, entry.Weight + weight, Math.Max(entry.Time, time), 0, entry.Count + 1);
+        rows.Truncate(kept);
+        return rows;
+    }
+
+    /// <summary>Of rows by user, item and context, the positives of a context as one; of pairs that have none, the dislikes.</summary>
+    private CutoffRows Merged(CutoffRows rows)
+    {
+        var kept = 0;
+        for (int from = 0, to; from < rows.Count; from = to)
+        {
+            to = EndOfPair(rows, from);
+            var isLiked = rows.Targets is null || rows.Targets.AsSpan(from..to).Contains(1);
+            for (int first = from, end; first < to; first = end)
+            {
+                for (end = first + 1; end < to && rows.ContextOf(end) == rows.ContextOf(first); end++) { }
+
+                var positives = rows.Targets is null ? end - first : rows.Targets.AsSpan(first..end).Count(1);
+                var dislikes = end - first - positives;
+                Drop("merged", Math.Max(0, positives - 1) + Math.Max(0, dislikes - 1));
+                if ((isLiked ? positives : dislikes) is > 0 and var count)
+                {
+                    Merge(rows, first, end, isLiked ? 1 : 0, count, kept++);
+                }
+            }
+        }
+
+        rows.Truncate(kept);
+        return rows;
+    }
+
+    /// <summary>Puts those of some rows that have a target into one.</summary>
+    private void Merge(CutoffRows rows, int from, int to, float target, int count, int into)
+    {
+        var (sum, last) = (0f, -1);
+        for (var r = from; r < to; r++)
+        {
+            if (rows.Targets is null || rows.Targets[r] == target)
+            {
+                (sum, last) = (sum + rows.Weights[r], r);
+            }
+        }
+
+        rows.Copy(last, into);
+        rows.Weights[into] = RowWeights.Saturated(sum, count, saturation);
+    }
+
+    /// <summary>Of dislikes by user, item and context those of items that the user has no row of; a pair weighs what it does in the context where that is most.</summary>
+    private List<Dislike> NeverLiked(CutoffRows disliked, CutoffRows rows)
+    {
+        var dislikes = new List<Dislike>();
+        var (liked, user) = (new HashSet<int>(), -1);
+        for (int from = 0, to; from < disliked.Count; from = to)
+        {
+            to = EndOfPair(disliked, from);
+            if (disliked.Users[from] != user)
+            {
+                user = disliked.Users[from];
+                liked = ItemsOf(user, rows);
+            }
+
+            var most = 0f;
+            for (int first = from, end; first < to; first = end)
+            {
+                var sum = 0f;
+                for (end = first; end < to && disliked.ContextOf(end) == disliked.ContextOf(first); end++)
+                {
+                    sum += disliked.Weights[end];
+                }
+
+                Drop("merged", end - first - 1);
+                most = Math.Max(most, sum);
+            }
+
+            if (!liked.Contains(disliked.Items[from]))
+            {
+                dislikes.Add(new(user, disliked.Items[from], most));
+            }
+        }
+
+        return dislikes;
+    }
+
+    /// <summary>The items of a user, whose rows stand together.</summary>
+    private static HashSet<int> ItemsOf(int user, CutoffRows rows)
+    {
+        var at = Array.BinarySearch(rows.Users, user);
+        if (at < 0)
+        {
+            return [];
+        }
+
+        var (from, to) = (at, at + 1);
+        for (; from > 0 && rows.Users[from - 1] == user; from--) { }
+
+        for (; to < rows.Count && rows.Users[to] == user; to++) { }
+
+        return [.. rows.Items.AsSpan(from..to)];
+    }
+
+    private static int EndOfPair(CutoffRows rows, int from)
+    {
+        var to = from + 1;
+        for (; to < rows.Count && rows.Users[to] == rows.Users[from] && rows.Items[to] == rows.Items[from]; to++) { }
+
+        return to;
     }
 
     /// <summary>Counted by type, as long as these are few: a type that nobody has configured is often a slip of the pen.</summary>
@@ -200,7 +260,11 @@ internal sealed class RowCollector(
         Drop(_dropped.ContainsKey(reason) || _dropped.Count < MostReasons ? reason : TypeNotMapped);
     }
 
-    private void Drop(string reason) => _dropped[reason] = _dropped.GetValueOrDefault(reason) + 1;
-
-    private readonly record struct Entry(int Context, float Target, float Weight, long Time, long InteractionKey, int Count = 0);
+    private void Drop(string reason, long count = 1)
+    {
+        if (count > 0)
+        {
+            _dropped[reason] = _dropped.GetValueOrDefault(reason) + count;
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using RecService.Engine.Data.Histories;
 
 namespace RecService.Api.Training;
@@ -25,7 +26,7 @@ internal static class RowWeights
     /// <summary>Weakens as targets those rows that repeat the user and the item of earlier ones.</summary>
     /// <param name="rows">Rows, those of a user in the order of time.</param>
     /// <param name="saturation">How much repeats count.</param>
-    public static void Saturate(List<CutoffRow> rows, RepeatSaturation saturation)
+    public static void Saturate(CutoffRows rows, RepeatSaturation saturation)
     {
         if (saturation == RepeatSaturation.None)
         {
@@ -35,37 +36,97 @@ internal static class RowWeights
         var counts = new Dictionary<int, int>();
         for (var r = 0; r < rows.Count; r++)
         {
-            if (r > 0 && rows[r].User != rows[r - 1].User)
+            if (r > 0 && rows.Users[r] != rows.Users[r - 1])
             {
                 counts.Clear();
             }
 
-            var count = counts[rows[r].Item] = counts.GetValueOrDefault(rows[r].Item) + 1;
-            rows[r] = rows[r] with { Share = rows[r].Share * HistorySettings.SaturationOf(count) };
+            ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(counts, rows.Items[r], out _);
+            if (++count > 1)
+            {
+                rows.LeaveShare(r, HistorySettings.SaturationOf(count));
+            }
         }
     }
 
     /// <summary>Weakens, of items that many users have, the rows of a user who has more than a share of the weight of all.</summary>
-    /// <param name="rows">The rows.</param>
+    /// <param name="rows">The rows, those of a user together.</param>
     /// <param name="share">The largest share, above 0; 1 for no limit.</param>
-    public static void Limit(List<CutoffRow> rows, double share)
+    public static void Limit(CutoffRows rows, double share)
     {
-        var byItem = new Dictionary<int, Dictionary<int, double>>();
-        foreach (var row in rows)
+        if (share >= 1)
         {
-            var users = byItem.TryGetValue(row.Item, out var known) ? known : byItem[row.Item] = [];
-            users[row.User] = users.GetValueOrDefault(row.User) + row.TargetWeight;
+            return;
         }
 
-        var most = byItem.ToDictionary(item => item.Key, item => MostOfUser([.. item.Value.Values], share));
-        for (var r = 0; r < rows.Count; r++)
+        var (order, starts) = ByItem(rows);
+        var weights = new List<double>();
+        for (var item = 0; item + 1 < starts.Length; item++)
         {
-            var (has, may) = (byItem[rows[r].Item][rows[r].User], most[rows[r].Item]);
-            if (has > may)
+            var ofItem = order.AsSpan(starts[item]..starts[item + 1]);
+            if (ofItem.Length < FewestUsers)
             {
-                rows[r] = rows[r] with { Share = (float)(rows[r].Share * may / has) };
+                continue;
+            }
+
+            weights.Clear();
+            for (int from = 0, to; from < ofItem.Length; from = to)
+            {
+                (var weight, to) = OfUser(rows, ofItem, from);
+                weights.Add(weight);
+            }
+
+            var most = MostOfUser([.. weights], share);
+            for (int from = 0, to; from < ofItem.Length; from = to)
+            {
+                (var weight, to) = OfUser(rows, ofItem, from);
+                foreach (var row in weight > most ? ofItem[from..to] : [])
+                {
+                    rows.LeaveShare(row, most / weight);
+                }
             }
         }
+    }
+
+    /// <summary>The weight of the rows from one on that are of the same user, and where they end.</summary>
+    private static (double Weight, int To) OfUser(CutoffRows rows, Span<int> ofItem, int from)
+    {
+        var (weight, to) = (0.0, from);
+        for (; to < ofItem.Length && rows.Users[ofItem[to]] == rows.Users[ofItem[from]]; to++)
+        {
+            weight += rows.TargetWeightOf(ofItem[to]);
+        }
+
+        return (weight, to);
+    }
+
+    /// <summary>The rows by item, and, of each item, in their own order; and where each item's begin.</summary>
+    private static (int[] Order, int[] Starts) ByItem(CutoffRows rows)
+    {
+        var items = 0;
+        foreach (var item in rows.Items)
+        {
+            items = Math.Max(items, item + 1);
+        }
+
+        var starts = new int[items + 1];
+        foreach (var item in rows.Items)
+        {
+            starts[item + 1]++;
+        }
+
+        for (var item = 0; item < items; item++)
+        {
+            starts[item + 1] += starts[item];
+        }
+
+        var (order, next) = (new int[rows.Count], starts[..items]);
+        for (var r = 0; r < rows.Count; r++)
+        {
+            order[next[rows.Items[r]]++] = r;
+        }
+
+        return (order, starts);
     }
 
     /// <summary>The weight c that none of the users may exceed, so that it is the given share of what all have then: c = s · Σ min(w, c).</summary>

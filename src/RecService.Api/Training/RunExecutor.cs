@@ -15,7 +15,26 @@ internal sealed class RunExecutor(
     ILogger<RunExecutor> logger
 )
 {
+    /// <summary>With less than this in use after a run, the collector is left to itself.</summary>
+    private const long MuchMemory = 256L << 20;
+
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await TrainAsync(run, options, cancellationToken);
+        }
+        finally
+        {
+            if (GC.GetTotalMemory(forceFullCollection: false) > MuchMemory)
+            {
+                // What a run took is of the oldest generation, which nothing else might collect before the next run takes as much again.
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            }
+        }
+    }
+
+    private async Task TrainAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
         var cutoff = await reader.ReadAsync(options, cancellationToken);
         await runs.RecordCutoffAsync(run.RunId, cutoff, cancellationToken);

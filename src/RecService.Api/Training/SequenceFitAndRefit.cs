@@ -9,17 +9,25 @@ namespace RecService.Api.Training;
 /// <summary>Objective <c>next</c>: fits with a holdout, measures, and refits on all events for the best number of epochs.</summary>
 internal static class SequenceFitAndRefit
 {
+    /// <summary>With more events than this, those held out are so few that going on from the fit, once through the users of whom they are, ranks as well as training anew.</summary>
+    private const int MostEventsOfRefit = 1_000_000;
+
+    /// <summary>Unless they are more than this share, as settings may have it.</summary>
+    private const double MostHeldOut = 0.01;
+
     /// <param name="encoded">The events and their split.</param>
     /// <param name="options">The settings.</param>
     /// <param name="served">The fit that the model being served came from; null when there is none to compare with.</param>
     /// <param name="progress">Called after each epoch.</param>
     /// <param name="cancellationToken">Ends training.</param>
+    /// <param name="mostEventsOfRefit">With more events than this, the refit goes on from the fit.</param>
     public static FitOutcome Run(
         EncodedSequences encoded,
         TrainingOptions options,
         FactorizationModel? served,
         Action<TrainingEpoch> progress,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        int mostEventsOfRefit = MostEventsOfRefit
     )
     {
         if (encoded.Rows.Count == 0)
@@ -34,10 +42,12 @@ internal static class SequenceFitAndRefit
             return new(model, settings.Epochs, Metrics: null, Decision: PublishDecision.Unmeasured);
         }
 
-        var fit = Train(encoded, settings, encoded.Fit(), encoded.Held(), FitAndRefit.FitPhase, progress, cancellationToken);
+        var goesOn = encoded.Rows.Count > mostEventsOfRefit && encoded.HeldRows.Length <= MostHeldOut * encoded.Rows.Count;
+        var fit = Train(encoded, settings, encoded.Fit(), encoded.Held(), FitAndRefit.FitPhase, progress, cancellationToken, keepsState: goesOn);
         var (metrics, decision) = new SequenceMeasurement(encoded, options, cancellationToken).Of(fit.Model, served);
-        var refitted = settings with { Epochs = Math.Max(1, fit.BestEpoch) };
-        var refit = Train(encoded, refitted, encoded.All(), holdout: null, FitAndRefit.RefitPhase, progress, cancellationToken);
+        var refitted = settings with { Epochs = goesOn ? 1 : Math.Max(1, fit.BestEpoch) };
+        var events = goesOn ? encoded.OfHeldUsers() : encoded.All();
+        var refit = Train(encoded, refitted, events, holdout: null, FitAndRefit.RefitPhase, progress, cancellationToken, start: goesOn ? fit.State : null);
         // What the next run is compared with: the refit has learned most of the holdout. With ids of users it would have to be freed of the erased.
         var kept = options.UserIds == true ? null : TrainingState.Of(fit.Model);
         return new(refit.Model, fit.BestEpoch, metrics, State: kept, Decision: decision);
@@ -50,19 +60,21 @@ internal static class SequenceFitAndRefit
         SequenceSet? holdout,
         string phase,
         Action<TrainingEpoch> progress,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        bool keepsState = false,
+        TrainingState? start = null
     )
     {
         using var span = Spans.Start(phase);
         var elapsed = TimeSpan.Zero;
         try
         {
-            return new SequenceTrainer(settings, encoded.History) { ExcludesSeen = !encoded.Repeats }.Train(
+            return new SequenceTrainer(settings, encoded.History) { ExcludesSeen = !encoded.Repeats, KeepsState = keepsState }.Train(
                 encoded.Space,
                 events,
                 holdout,
                 encoded.Index,
-                start: null,
+                start,
                 report =>
                 {
                     elapsed += report.Elapsed;

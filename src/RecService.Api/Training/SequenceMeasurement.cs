@@ -22,12 +22,14 @@ internal sealed class SequenceMeasurement
     private readonly HistoryEvent[][] _histories;
     private readonly RankingQuery[] _queries;
     private readonly RankingEvaluator _evaluator;
+    private readonly RowSets _fitted;
 
     public SequenceMeasurement(EncodedSequences encoded, TrainingOptions options, CancellationToken cancellationToken)
     {
         _encoded = encoded;
         _cancellationToken = cancellationToken;
         _held = encoded.HeldRows;
+        _fitted = encoded.FittedItems();
         _histories = [.. _held.Select(encoded.Before)];
         // Each event is a query of its own, as what counts is what was before it.
         _queries = [.. _held.Select((row, query) => new RankingQuery(query, context: 0, encoded.Rows[row].Item))];
@@ -45,10 +47,10 @@ internal sealed class SequenceMeasurement
     {
         using var span = Spans.Start("measure");
         var ranking = Rank(fit, _encoded.Index, _encoded.Items, _encoded.Roles);
-        var popularity = Rank(new PopularityRanker(_encoded.Items.Count, FittedItems()).Score);
+        var popularity = Rank(new PopularityRanker(_encoded.Items.Count, _fitted).Score);
         var knn =
             NeighbourPairs() <= MostNeighbourPairs
-                ? Rank(new ItemKnnRanker(_encoded.Items.Count, ItemsByQuery(_held.Length, FittedItems())).Score)
+                ? Rank(new ItemKnnRanker(_encoded.Items.Count, ItemsByQuery(_held.Length, _fitted)).Score)
                 : null;
         var former = served is null ? null : RankAnew(served);
         var metrics = new TrainingMetrics(_held.Length)
@@ -108,17 +110,6 @@ internal sealed class SequenceMeasurement
 
     private RankingFigures? Rank(ItemScores scores) => _evaluator.Evaluate(_queries, scores, _cancellationToken);
 
-    /// <summary>Per user the items that are fitted.</summary>
-    private RowSets FittedItems()
-    {
-        var fitted = _encoded.Fit();
-        return RowSets.FromPairs(
-            fitted.SequenceCount,
-            [.. Enumerable.Range(0, fitted.SequenceCount).SelectMany(s => Enumerable.Repeat(s, fitted.Starts[s + 1] - fitted.Starts[s]))],
-            fitted.ItemOf
-        );
-    }
-
     /// <summary>Per query the items of its history; then those of <paramref name="others"/>.</summary>
     private RowSets ItemsByQuery(int count, RowSets? others = null)
     {
@@ -133,9 +124,5 @@ internal sealed class SequenceMeasurement
         );
     }
 
-    private double NeighbourPairs()
-    {
-        var fitted = FittedItems();
-        return Enumerable.Range(0, fitted.Count).Sum(user => (double)fitted[user].Length * fitted[user].Length);
-    }
+    private double NeighbourPairs() => Enumerable.Range(0, _fitted.Count).Sum(user => (double)_fitted[user].Length * _fitted[user].Length);
 }

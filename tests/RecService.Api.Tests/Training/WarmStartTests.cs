@@ -173,7 +173,7 @@ public sealed class WarmStartTests(WarmStartTests.Service service) : IClassFixtu
             Users = [.. Enumerable.Range(0, 20).Select(u => EntityFeatures.Named($"u{u}"))],
             Items = [.. Enumerable.Range(0, 15).Select(i => EntityFeatures.Named($"i{i}"))],
             Contexts = [EntityFeatures.None],
-            Rows = rows,
+            Rows = [.. rows],
             Dropped = new Dictionary<string, long>(),
             At = default,
             DatabaseSnapshot = "",

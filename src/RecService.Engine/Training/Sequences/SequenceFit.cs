@@ -52,7 +52,7 @@ internal sealed class SequenceFit : IDisposable
         _history = history;
         _random = new(settings.Seed);
         var loss = settings.Loss.Function();
-        float[] targets = [.. Enumerable.Range(0, train.Count).Select(train.TargetOf)];
+        var targets = train.Targets ?? Ones(train.Count);
         _scale = loss.ScaleOf(targets, train.Weights);
         _farExamples = () => FarExamples.Of(train, holdout, byTarget: _scale.Clips);
         var data = new SequenceData(space, train, history, _scale);
@@ -210,6 +210,13 @@ internal sealed class SequenceFit : IDisposable
         {
             _gradients[n].Clear();
         }
+    }
+
+    private static float[] Ones(int count)
+    {
+        var ones = new float[count];
+        Array.Fill(ones, 1);
+        return ones;
     }
 
     private void CheckSense(int epoch, double trainLoss, double? holdoutLoss)

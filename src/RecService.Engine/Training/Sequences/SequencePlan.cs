@@ -21,7 +21,9 @@ internal sealed class SequencePlan
     /// <summary>Rows of a block at most: what is over in a batch is dealt out to its blocks.</summary>
     public const int MostBlockRows = 96;
 
-    private readonly Segment[][] _segmentsOf;
+    private readonly Segment[] _all;
+    private readonly int[] _firsts;
+    private readonly int[] _order;
     private readonly List<Segment> _segments = [];
     private readonly List<int> _starts = [];
 
@@ -30,12 +32,12 @@ internal sealed class SequencePlan
     /// <param name="segmentEvents">Events of a segment at most.</param>
     public SequencePlan(SequenceSet set, int historyLength, int segmentEvents)
     {
-        var segmentsOf = new List<Segment[]>();
+        var (all, firsts) = (new List<Segment>(), new List<int>());
         for (var sequence = 0; sequence < set.SequenceCount; sequence++)
         {
             // Without order, histories are within a segment.
             var most = set.IsUnordered(sequence) ? Math.Min(segmentEvents, historyLength + 1) : segmentEvents;
-            var segments = new List<Segment>();
+            var first = all.Count;
             var (from, rows) = (set.Starts[sequence], 0);
             for (var e = from; e < set.Starts[sequence + 1]; e++)
             {
@@ -44,22 +46,24 @@ internal sealed class SequencePlan
                 {
                     if (rows > 0)
                     {
-                        segments.Add(new(sequence, from, e + 1, rows));
+                        all.Add(new(sequence, from, e + 1, rows));
+                        Rows += rows;
+                        MostRows = Math.Max(MostRows, rows);
                     }
 
                     (from, rows) = (e + 1, 0);
                 }
             }
 
-            if (segments.Count > 0)
+            if (all.Count > first)
             {
-                segmentsOf.Add([.. segments]);
-                Rows += segments.Sum(segment => (long)segment.Rows);
-                MostRows = Math.Max(MostRows, segments.Max(segment => segment.Rows));
+                firsts.Add(first);
             }
         }
 
-        _segmentsOf = [.. segmentsOf];
+        _all = [.. all];
+        _firsts = [.. firsts, all.Count];
+        _order = [.. Enumerable.Range(0, firsts.Count)];
         MostRows += BlockRows;
     }
 
@@ -79,14 +83,14 @@ internal sealed class SequencePlan
     /// <summary>Makes batches of all segments, in a random order or, without <paramref name="random"/>, in their own.</summary>
     public void Deal(RandomSource? random)
     {
-        random?.Shuffle<Segment[]>(_segmentsOf);
+        random?.Shuffle<int>(_order);
         _segments.Clear();
         _starts.Clear();
         _starts.Add(0);
         var rows = 0;
-        foreach (var segments in _segmentsOf)
+        foreach (var sequence in _order)
         {
-            foreach (var segment in segments)
+            foreach (var segment in _all.AsSpan(_firsts[sequence].._firsts[sequence + 1]))
             {
                 _segments.Add(segment);
                 rows += segment.Rows;
