@@ -10,6 +10,8 @@ internal static class PublishingExtensions
         builder.Services.AddSingleton<Publisher>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<Publisher>());
         builder.Services.AddHostedService<ErasureFollower>();
+        builder.Services.AddSingleton<ItemCounter>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<ItemCounter>());
         return builder;
     }
 
