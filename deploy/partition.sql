@@ -85,5 +85,7 @@ SELECT replace(pg_get_triggerdef(oid), ' ON retired.interactions ', ' ON public.
 FROM pg_trigger WHERE tgrelid = 'retired.interactions'::regclass AND NOT tgisinternal \gexec
 COMMIT;
 
+-- When imports that were under way have ended: they took keys of before, which count no longer as new. Has the users of items counted anew.
+--   UPDATE item_count_state SET feedback = '', counted_to = 0;
 -- When all is well:
 --   DROP SCHEMA retired CASCADE;

@@ -51,7 +51,10 @@ internal static class ActivationEndpoint
 
         try
         {
-            RankingModel.Prepare(await loader.LoadAsync(version, cancellationToken), await catalog.ReadAsync(count: false, cancellationToken));
+            var loaded = await loader.LoadAsync(version, cancellationToken);
+            var encoder = new ItemEncoder(loaded);
+            var (items, _) = await catalog.ReadAsync(encoder, cancellationToken);
+            RankingModel.PrepareNew(loaded, encoder, items);
         }
         catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
         {
@@ -70,7 +73,7 @@ internal static class ActivationEndpoint
             return ModelProblems.Gone(version);
         }
 
-        await publisher.RefreshAsync(evenIfRecent: true, cancellationToken);
+        await publisher.RefreshAsync(retryRefused: true, cancellationToken);
         return TypedResults.Ok(ModelResponse.From(model, isActive: true));
     }
 }

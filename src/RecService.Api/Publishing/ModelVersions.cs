@@ -47,7 +47,7 @@ internal sealed class ModelVersions(ModelStore models, ModelLoader loader, Publi
         if (isActive)
         {
             // Published a moment ago: a version that the registry calls active must not be called gone.
-            await publisher.RefreshAsync(evenIfRecent: false, cancellationToken);
+            await publisher.RefreshAsync(retryRefused: false, cancellationToken);
             if (publisher.Current.Model is { } served && served.Version == wanted)
             {
                 return (served, ModelAvailability.Available);

@@ -7,7 +7,8 @@ using RecService.Engine.Model;
 namespace RecService.Api.Publishing;
 
 /// <summary>
-/// Keeps the snapshot that requests read: follows the active model and the catalogue, builds a new snapshot beside the old one, checks it, swaps it.
+/// Keeps the snapshot that requests read up to date. Changes of the catalogue are applied to the one that there is, at the cost of the rows that have changed; for
+/// another model a new one is built beside it from the whole catalogue, checked, and put into its place.
 /// </summary>
 internal sealed class Publisher(
     CatalogReader catalogReader,
@@ -18,18 +19,16 @@ internal sealed class Publisher(
     ILogger<Publisher> logger
 ) : BackgroundService, IRemembersUsers
 {
-    /// <summary>Every process serves a model within a second of its publication.</summary>
+    /// <summary>Every process serves a model, or an item, within a second of its publication.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Rebuilding for a changed catalogue takes at most one part in so many of the time.</summary>
-    private const int RebuildShare = 20;
+    /// <summary>Up to so many indices of deleted items are not worth a catalogue without them.</summary>
+    private const int FewDeleted = 10_000;
 
     private readonly SemaphoreSlim _refreshing = new(1, 1);
     private readonly SemaphoreSlim _swapping = new(1, 1);
     private volatile Snapshot _current = Snapshot.Empty;
-    private string? _databaseSnapshot;
-    private TimeSpan _lastBuildTime;
-    private long _lastBuildEnd;
+    private CatalogMoment? _moment;
     private long _lastCheck;
     private long? _refusedVersion;
 
@@ -40,31 +39,29 @@ internal sealed class Publisher(
     public long? RefusedVersion => _refusedVersion;
 
     /// <summary>Whether a first snapshot has been built since the start.</summary>
-    public bool IsReady => _databaseSnapshot is not null;
+    public bool IsReady => _moment is not null;
 
     /// <summary>Brings the snapshot up to date with the store.</summary>
-    /// <param name="evenIfRecent">Also rebuilds for a changed catalogue when the last build was a short while ago, and gives a refused model another
-    /// chance.</param>
+    /// <param name="retryRefused">Gives a refused model another chance.</param>
     /// <param name="cancellationToken">Ends the attempt; the snapshot stays.</param>
-    public async Task RefreshAsync(bool evenIfRecent, CancellationToken cancellationToken)
+    public async Task RefreshAsync(bool retryRefused, CancellationToken cancellationToken)
     {
         await _refreshing.WaitAsync(cancellationToken);
         try
         {
             // After a longer silence the log of changes may have forgotten some.
-            var remembered = clock.GetElapsedTime(_lastCheck) < ChangeLog.Kept / 2 ? _databaseSnapshot : null;
-            var (activeVersion, itemsChanged, countDue) = await catalogReader.CheckAsync(remembered, evenIfRecent, cancellationToken);
+            var since = clock.GetElapsedTime(_lastCheck) < ChangeLog.Kept / 2 ? _moment : null;
+            var (activeVersion, catalogChanged) = await catalogReader.CheckAsync(since, cancellationToken);
             _lastCheck = clock.GetTimestamp();
-            if (evenIfRecent)
+            if (retryRefused)
             {
                 _refusedVersion = null;
             }
 
-            var rested = evenIfRecent || _databaseSnapshot is null || clock.GetElapsedTime(_lastBuildEnd) >= _lastBuildTime * RebuildShare;
             var modelChanged = activeVersion != _current.Model?.Version && activeVersion != _refusedVersion;
-            if (modelChanged || ((itemsChanged || countDue) && rested))
+            if (modelChanged || since is null || (catalogChanged && !await FollowAsync(cancellationToken)) || MustCompact)
             {
-                await BuildAsync(activeVersion, countDue, cancellationToken);
+                await BuildAsync(activeVersion, cancellationToken);
             }
         }
         finally
@@ -79,7 +76,7 @@ internal sealed class Publisher(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         // The first failure is fatal: a service that cannot read its store or its model must not report itself as started.
-        await RefreshAsync(evenIfRecent: true, cancellationToken);
+        await RefreshAsync(retryRefused: true, cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 
@@ -95,10 +92,12 @@ internal sealed class Publisher(
         var failing = false;
         while (!stoppingToken.IsCancellationRequested)
         {
+            var start = clock.GetTimestamp();
             try
             {
                 await signal.WaitAsync(PollInterval, clock, stoppingToken);
-                await RefreshAsync(evenIfRecent: false, stoppingToken);
+                start = clock.GetTimestamp();
+                await RefreshAsync(retryRefused: false, stoppingToken);
                 failing = false;
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -114,35 +113,103 @@ internal sealed class Publisher(
                 }
 
                 failing = true;
+                // What fails after long work must not keep the process busy.
+                await Task.Delay(clock.GetElapsedTime(start), clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
-    private async Task BuildAsync(long? version, bool count, CancellationToken cancellationToken)
+    private bool MustCompact => _current.Catalog is { Deleted: > FewDeleted } catalog && catalog.Deleted > catalog.Count / 4;
+
+    private async Task BuildAsync(long? version, CancellationToken cancellationToken)
     {
         using var span = Spans.Start("publish snapshot");
         var start = Stopwatch.GetTimestamp();
+        var build = Task.Run(() => ReadAsync(version, cancellationToken), cancellationToken);
         try
         {
-            var state = await catalogReader.ReadAsync(count, cancellationToken);
-            await SwapAsync(new(state.Catalog, await ModelForAsync(version, state, cancellationToken)), cancellationToken);
-            _databaseSnapshot = state.DatabaseSnapshot;
+            // The one that is served must not fall behind meanwhile.
+            while (_moment is not null && await Task.WhenAny(build, Task.Delay(PollInterval, clock, cancellationToken)) != build)
+            {
+                await FollowAsync(cancellationToken);
+            }
         }
         finally
         {
-            // A build that fails must not be tried more often than one that succeeds.
-            _lastBuildTime = Stopwatch.GetElapsedTime(start);
-            _lastBuildEnd = clock.GetTimestamp();
+            await Task.WhenAny(build);
         }
-        metrics.SnapshotPublished(_current.Model?.StoredAt, _current.Catalog.Count, _current.Model?.Bytes ?? 0, _lastBuildTime);
+
+        var (snapshot, moment) = await build;
+        // Up to where the old one is at least.
+        var until = await catalogReader.ReadChangesAsync(
+            moment,
+            changes =>
+            {
+                snapshot = Apply(snapshot, changes);
+                return Task.CompletedTask;
+            },
+            cancellationToken
+        );
+        await SwapAsync(snapshot, cancellationToken);
+        _moment = until ?? moment;
+        var time = Stopwatch.GetElapsedTime(start);
+        metrics.SnapshotPublished(_current.Model?.StoredAt, _current.Items, _current.Model?.Bytes ?? 0, time);
         if (_current.Model is { Version: var served })
         {
-            logger.SnapshotPublished(served, _current.Catalog.Count, _lastBuildTime.TotalMilliseconds);
+            logger.SnapshotPublished(served, _current.Items, time.TotalMilliseconds);
         }
         else
         {
-            logger.SnapshotPublished(_current.Catalog.Count, _lastBuildTime.TotalMilliseconds);
+            logger.SnapshotPublished(_current.Items, time.TotalMilliseconds);
         }
+    }
+
+    /// <summary>Applies what has changed to the snapshot; false when a new one has to be built.</summary>
+    private async Task<bool> FollowAsync(CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var (items, users) = (0, 0);
+        var until = await catalogReader.ReadChangesAsync(
+            _moment!,
+            async changes =>
+            {
+                await SwapAsync(Apply(_current, changes), cancellationToken);
+                items += changes.Items.Count + changes.Deleted.Count;
+                users += changes.Users.Count;
+            },
+            cancellationToken
+        );
+        _moment = until ?? _moment;
+        if (items > 0 || users > 0)
+        {
+            metrics.SnapshotChanged(_current.Items, _current.Model?.Bytes ?? 0);
+            logger.CatalogueFollowed(items, users, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        }
+
+        return until is not null;
+    }
+
+    private Snapshot Apply(Snapshot snapshot, CatalogChanges changes)
+    {
+        var (catalog, indices) = snapshot.Catalog.With(changes.Items, changes.Deleted, changes.Users);
+        if (snapshot.Model is not { } served)
+        {
+            return new(catalog, Model: null);
+        }
+
+        var (model, unfit) = served.With(catalog.Count, indices, changes.Features);
+        return new(WithoutUnfit(catalog, unfit, model.Version), model);
+    }
+
+    private ItemCatalog WithoutUnfit(ItemCatalog catalog, IReadOnlyList<int> unfit, long modelVersion)
+    {
+        long[] keys = [.. unfit.Select(item => catalog.Items[item].ItemKey)];
+        foreach (var key in keys)
+        {
+            logger.ItemLeftOut(key, modelVersion);
+        }
+
+        return keys.Length == 0 ? catalog : catalog.With([], keys, []).Catalog;
     }
 
     /// <summary>
@@ -162,21 +229,19 @@ internal sealed class Publisher(
         }
     }
 
-    private async Task<RankingModel?> ModelForAsync(long? version, CatalogState state, CancellationToken cancellationToken)
+    private async Task<(Snapshot Snapshot, CatalogMoment Moment)> ReadAsync(long? version, CancellationToken cancellationToken)
     {
-        if (version is not { } wanted)
-        {
-            return null;
-        }
-
         var served = _current.Model;
-        if (wanted != served?.Version && wanted != _refusedVersion)
+        if (version is { } wanted && wanted != served?.Version && wanted != _refusedVersion)
         {
             try
             {
-                var loaded = RankingModel.Prepare(await loader.LoadAsync(wanted, cancellationToken), state);
+                var loaded = await loader.LoadAsync(wanted, cancellationToken);
+                var encoder = new ItemEncoder(loaded);
+                var (catalog, moment) = await catalogReader.ReadAsync(encoder, cancellationToken);
+                var model = RankingModel.PrepareNew(loaded, encoder, catalog);
                 _refusedVersion = null;
-                return loaded;
+                return (new(catalog, model), moment);
             }
             catch (Exception exception) when (exception is ModelFormatException or ModelCheckException)
             {
@@ -184,6 +249,20 @@ internal sealed class Publisher(
                 logger.ModelRefused(wanted, served?.Version, exception.Discreet());
             }
         }
-        return served is null ? null : RankingModel.Prepare(served, state);
+
+        return await ReadAsync(version is null ? null : served, cancellationToken);
+    }
+
+    private async Task<(Snapshot Snapshot, CatalogMoment Moment)> ReadAsync(RankingModel? served, CancellationToken cancellationToken)
+    {
+        var encoder = served is null ? null : new ItemEncoder(served);
+        var (catalog, moment) = await catalogReader.ReadAsync(encoder, cancellationToken);
+        if (served is null || encoder is null)
+        {
+            return (new(catalog, Model: null), moment);
+        }
+
+        var (model, unfit) = RankingModel.Prepare(served, encoder, catalog);
+        return (new(WithoutUnfit(catalog, unfit, model.Version), model), moment);
     }
 }

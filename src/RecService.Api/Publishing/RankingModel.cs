@@ -9,12 +9,11 @@ namespace RecService.Api.Publishing;
 /// <summary>A model together with the vectors of a catalogue's items.</summary>
 internal sealed class RankingModel : LoadedModel
 {
-    private RankingModel(LoadedModel loaded, ItemRanker ranker, ItemRoles? roles)
+    private RankingModel(LoadedModel loaded, ItemRanker ranker)
         : base(loaded.Version, loaded.StoredAt, loaded.Model, loaded.ErasureHorizon)
     {
         Ranker = ranker;
-        Roles = roles;
-        Pooling = roles is null ? null : new(loaded.Model.History!, roles);
+        Pooling = Roles is null ? null : new(loaded.Model.History!, Roles);
     }
 
     /// <summary>The columns of each item, by its index in the catalogue.</summary>
@@ -23,7 +22,7 @@ internal sealed class RankingModel : LoadedModel
     public ItemRanker Ranker { get; }
 
     /// <summary>The columns of each item as part of a history; null of a model without histories.</summary>
-    public ItemRoles? Roles { get; }
+    public ItemRoles? Roles => Ranker.Roles;
 
     /// <summary>Pools histories of items of the catalogue; null of a model without histories.</summary>
     public HistoryPooling? Pooling { get; }
@@ -38,37 +37,77 @@ internal sealed class RankingModel : LoadedModel
             + ((long)Ranker.Count * (Ranker.Count == 0 ? 0 : Ranker.Vector(0).Length))
         );
 
-    /// <summary>Computes the item vectors for a catalogue and checks that everything that may be ranked has a finite score.</summary>
-    /// <exception cref="ModelCheckException">The model must not be served.</exception>
-    public static RankingModel Prepare(LoadedModel loaded, CatalogState state)
+    /// <summary>Computes the vectors of a catalogue's items.</summary>
+    /// <param name="loaded">The model.</param>
+    /// <param name="encoded">Its columns of the catalogue's items.</param>
+    /// <param name="catalog">The catalogue.</param>
+    /// <returns>The model, and the items without a finite score: nothing may be ranked that is among them.</returns>
+    public static (RankingModel Model, IReadOnlyList<int> Unfit) Prepare(LoadedModel loaded, ItemEncoder encoded, ItemCatalog catalog)
     {
-        var rows = new SparseRowsBuilder();
-        var buffer = new RowBuffer();
-        foreach (var item in state.Features)
+        var (rows, roles) = encoded.Build();
+        var ranker = new ItemRanker(loaded.Model, rows, roles: roles, order: catalog.ById);
+        var scores = new float[ranker.Count];
+        ranker.ScoreAll(default, scores);
+        return (new(loaded, ranker), [.. Enumerable.Range(0, scores.Length).Where(item => !float.IsFinite(scores[item]))]);
+    }
+
+    /// <summary>As <see cref="Prepare"/>, for a model that is not served yet: all or nothing.</summary>
+    /// <exception cref="ModelCheckException">The model must not be served.</exception>
+    public static RankingModel PrepareNew(LoadedModel loaded, ItemEncoder encoded, ItemCatalog catalog)
+    {
+        var (model, unfit) = Prepare(loaded, encoded, catalog);
+        return unfit.Count == 0
+            ? model
+            : throw new ModelCheckException(
+                $"Model {loaded.Version} gives the item with key {catalog.Items[unfit[0]].ItemKey} a score that is not finite."
+            );
+    }
+
+    /// <summary>The model with the vectors of changed items computed, at the cost of these.</summary>
+    /// <param name="count">The number of indices that the catalogue has now.</param>
+    /// <param name="items">Indices of the items that have changed.</param>
+    /// <param name="features">The features of each.</param>
+    /// <returns>The model, and those of the items without a finite score.</returns>
+    public (RankingModel Model, IReadOnlyList<int> Unfit) With(int count, IReadOnlyList<int> items, IReadOnlyList<EntityFeatures> features)
+    {
+        if (items.Count == 0)
         {
-            buffer.Clear();
-            loaded.Index.AppendItem(item, buffer);
-            rows.Add(buffer.Row);
-            rows.EndRow();
+            return (this, []);
         }
-        var roles = loaded.Model.History is null ? null : ItemRoles.Of(loaded.Index, state.Features);
-        var ranker = new ItemRanker(loaded.Model, rows.Build(), roles: roles);
-        for (var item = 0; item < state.Catalog.Count; item++)
-        {
-            if (!float.IsFinite(ranker.Score(default, item)))
-            {
-                throw new ModelCheckException(
-                    $"Model {loaded.Version} gives the item with key {state.Catalog.Items[item].ItemKey} a score that is not finite."
-                );
-            }
-        }
-        return new(loaded, ranker, roles);
+
+        // The ranker has a row for every index, also for one without an item.
+        var given = items.ToHashSet();
+        int[] without = [.. Enumerable.Range(Ranker.Count, count - Ranker.Count).Where(item => !given.Contains(item))];
+        KeyValuePair<int, EntityFeatures>[] changed =
+        [
+            .. without
+                .Select(item => KeyValuePair.Create(item, EntityFeatures.None))
+                .Concat(items.Zip(features, KeyValuePair.Create))
+                .OrderBy(row => row.Key),
+        ];
+        var ranker = With(Ranker, [.. changed.Select(row => row.Key)], changed.Select(row => row.Value));
+        int[] unfit = [.. items.Where(item => !float.IsFinite(ranker.Score(default, item)))];
+        return (new(this, unfit.Length == 0 ? ranker : With(ranker, unfit, unfit.Select(_ => EntityFeatures.None))), unfit);
     }
 
     public override LoadedModel Without(ErasedUsers erased)
     {
         var without = base.Without(erased);
-        var ranker = ReferenceEquals(without.Model, Model) ? Ranker : new ItemRanker(without.Model, ItemRows, roles: Roles);
-        return new RankingModel(without, ranker, Roles);
+        return new RankingModel(
+            without,
+            ReferenceEquals(without.Model, Model) ? Ranker : new ItemRanker(without.Model, ItemRows, roles: Roles, order: Ranker.Order)
+        );
+    }
+
+    private ItemRanker With(ItemRanker ranker, IReadOnlyList<int> items, IEnumerable<EntityFeatures> features)
+    {
+        var encoder = new ItemEncoder(this);
+        foreach (var item in features)
+        {
+            encoder.Add(item);
+        }
+
+        var (rows, roles) = encoder.Build();
+        return ranker.With(items, rows, roles);
     }
 }

@@ -8,4 +8,7 @@ namespace RecService.Api.Publishing;
 internal sealed record Snapshot(ItemCatalog Catalog, RankingModel? Model)
 {
     public static Snapshot Empty { get; } = new(ItemCatalog.Empty, null);
+
+    /// <summary>Number of items.</summary>
+    public int Items => Catalog.Count - Catalog.Deleted;
 }

@@ -110,7 +110,7 @@ internal sealed class TrendRanking : CountRanking
             }
         }
 
-        InOrder = [.. _users.OrderByDescending(item => item.Value).ThenBy(item => item.Key).Select(item => item.Key)];
+        InOrder = [.. _users.OrderByDescending(item => item.Value).ThenBy(item => item.Key, catalog.ById).Select(item => item.Key)];
     }
 
     protected override IEnumerable<int> InOrder { get; }

@@ -46,6 +46,20 @@ internal static class ChangeLog
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
+    /// <summary>Keys of the items that have changed since a reader's snapshot, each once; null when it may be any.</summary>
+    public static async Task<long[]?> ItemsSinceAsync(NpgsqlConnection connection, string snapshot, CancellationToken cancellationToken)
+    {
+        // By transaction: a long one keeps the snapshot's lower end back, and what others changed meanwhile is looked at again and again.
+        const string sql = """
+            SELECT ARRAY(
+                SELECT DISTINCT i.item_key FROM changes AS c JOIN item_changes AS i ON i.xid = c.xid
+                WHERE c.relation = 'items' AND c.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)
+                ORDER BY i.item_key)
+            """;
+        var keys = await connection.ScalarUnhurriedAsync<long[]>(sql, cancellationToken, snapshot);
+        return keys is [0, ..] ? null : keys;
+    }
+
     /// <summary>
     /// Removes what neither the holder of the snapshot nor a reader that looks at least once within <see cref="Kept"/> needs. Without it the log has
     /// a row for every write ever.
@@ -53,6 +67,13 @@ internal static class ChangeLog
     public static async Task<int> PruneAsync(NpgsqlConnection connection, string snapshot, CancellationToken cancellationToken)
     {
         const string sql = "DELETE FROM changes WHERE xid < pg_snapshot_xmin($1::pg_snapshot) AND changed_at < now() - $2";
-        return await connection.ExecuteUnhurriedAsync(sql, cancellationToken, snapshot, Kept);
+        var pruned = await connection.ExecuteUnhurriedAsync(sql, cancellationToken, snapshot, Kept);
+        // Also of what a process of the former release has removed, which knows nothing of them.
+        const string orphans = """
+            DELETE FROM item_changes AS i
+            WHERE i.xid < pg_snapshot_xmin($1::pg_snapshot) AND NOT EXISTS (SELECT FROM changes AS c WHERE c.relation = 'items' AND c.xid = i.xid)
+            """;
+        await connection.ExecuteUnhurriedAsync(orphans, cancellationToken, snapshot);
+        return pruned;
     }
 }

@@ -148,6 +148,9 @@ internal sealed class ServiceMetrics
         _publishDuration.Record(duration.TotalSeconds);
     }
 
+    /// <summary>The snapshot has other items than when it was built.</summary>
+    public void SnapshotChanged(int items, long bytes) => _published = new(_published?.ModelStoredAt, items, bytes);
+
     public void Ranked(string ranking, long startTimestamp)
     {
         if (_rankingDuration.Enabled)

@@ -64,7 +64,7 @@ internal sealed class RunCompletion(NpgsqlDataSource database, ActiveModelSignal
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await RunLock.NoticeDeadClientAsync(connection, cancellationToken);
             await connection.ExecuteUnhurriedAsync(
-                $"VACUUM (SKIP_LOCKED) {Artifacts.OfModels.Table}, {Artifacts.OfTrainingStates.Table}, training_runs, changes",
+                $"VACUUM (SKIP_LOCKED) {Artifacts.OfModels.Table}, {Artifacts.OfTrainingStates.Table}, training_runs, changes, item_changes",
                 cancellationToken
             );
         }

@@ -268,7 +268,7 @@ public sealed class ErasureTests(DatabaseServer server)
     }
 
     private static Task RefreshAsync(IServiceProvider services) =>
-        services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+        services.GetRequiredService<Publisher>().RefreshAsync(retryRefused: true, CancellationToken.None);
 
     private static bool Knows(IServiceProvider services) => services.GetRequiredService<Publisher>().Current.Model!.Index.UserIds.Contains(User);
 

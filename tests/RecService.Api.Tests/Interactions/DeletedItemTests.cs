@@ -4,7 +4,6 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using RecService.Api.Http.Bulk;
 using RecService.Api.Interactions;
-using RecService.Api.Publishing;
 using RecService.Api.Storage;
 using RecService.Api.Tests.Fixtures;
 
@@ -342,7 +341,7 @@ public sealed class DeletedItemTests(DeletedItemTests.Service service) : IClassF
     /// <summary>The items of this test in recommendations, which are the same in popular ones.</summary>
     private async Task<string[]> ShownAsync()
     {
-        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+        await service.Factory.Services.RefreshAsync();
         var recommended = Ids(await Client.PostJsonAsync("/v1/recommendations", new { count = 1000 }));
         Ids(await Client.GetJsonAsync("/v1/recommendations/popular?count=1000")).ShouldBe(recommended);
         return recommended;

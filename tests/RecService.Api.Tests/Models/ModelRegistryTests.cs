@@ -1,8 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.DependencyInjection;
-using RecService.Api.Publishing;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Tests.Training;
 
@@ -233,8 +231,7 @@ public sealed class ModelRegistryTests(DatabaseServer server)
         return run.GetProperty("modelVersion").GetInt64();
     }
 
-    private static Task RefreshAsync(ServiceFixture service) =>
-        service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+    private static Task RefreshAsync(ServiceFixture service) => service.Factory.Services.RefreshAsync();
 
     private static Task<JsonElement> RecommendAsync(ServiceFixture service) =>
         service.Client.PostJsonAsync("/v1/recommendations", new JsonObject { ["userId"] = "nobody", ["count"] = 1000 });

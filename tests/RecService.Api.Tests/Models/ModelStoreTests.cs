@@ -89,7 +89,7 @@ public sealed class ModelStoreTests(ModelStoreTests.Service service) : IClassFix
 
     private async Task<long?> ServedAfterRefreshAsync()
     {
-        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(retryRefused: true, CancellationToken.None);
         var answer = await service.Client.PostJsonAsync("/v1/recommendations", new JsonObject());
         return answer.GetProperty("modelVersion") is { ValueKind: JsonValueKind.Number } version ? version.GetInt64() : null;
     }

@@ -17,16 +17,16 @@ public sealed class PublisherTests(PublisherTests.Service service) : IClassFixtu
     {
         var clock = new FakeTimeProvider();
         using var publisher = ActivatorUtilities.CreateInstance<Publisher>(service.Factory.Services, clock);
-        await publisher.RefreshAsync(evenIfRecent: true, CancellationToken.None);
+        await publisher.RefreshAsync(retryRefused: true, CancellationToken.None);
         await service.Client.PutJsonAsync("/v1/items/forgotten", new { }, HttpStatusCode.Created);
         await service.ScalarAsync<long>("WITH forgotten AS (DELETE FROM changes RETURNING 1) SELECT count(*) FROM forgotten");
 
         clock.Advance(ChangeLog.Kept / 4);
-        await publisher.RefreshAsync(evenIfRecent: false, CancellationToken.None);
+        await publisher.RefreshAsync(retryRefused: false, CancellationToken.None);
         publisher.Current.Catalog.IndexOf("forgotten").ShouldBeNull("the log is believed while it is sure to hold what happened");
 
         clock.Advance(ChangeLog.Kept);
-        await publisher.RefreshAsync(evenIfRecent: false, CancellationToken.None);
+        await publisher.RefreshAsync(retryRefused: false, CancellationToken.None);
         publisher.Current.Catalog.IndexOf("forgotten").ShouldNotBeNull();
     }
 
@@ -104,7 +104,7 @@ public sealed class PublisherTests(PublisherTests.Service service) : IClassFixtu
     private async Task<string?> SnapshotStatusAsync() =>
         (await service.Client.GetJsonAsync("/health/ready")).GetProperty("checks").GetProperty("snapshot").GetProperty("status").GetString();
 
-    private Task RefreshAsync() => service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+    private Task RefreshAsync() => service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(retryRefused: true, CancellationToken.None);
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {

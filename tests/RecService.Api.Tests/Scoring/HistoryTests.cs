@@ -2,8 +2,6 @@ using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.DependencyInjection;
-using RecService.Api.Publishing;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Tests.Training;
 
@@ -367,6 +365,6 @@ public sealed class HistoryTests(HistoryTests.Service service, DatabaseServer se
             await RefreshAsync();
         }
 
-        public Task RefreshAsync() => Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+        public Task RefreshAsync() => Factory.Services.RefreshAsync();
     }
 }

@@ -41,7 +41,7 @@ public sealed class PinnedModelTests(PinnedModelTests.Service service) : IClassF
     {
         var run = await service.Client.TrainAsync();
         run.GetProperty("status").GetString().ShouldBe("succeeded", run.ToString());
-        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(retryRefused: true, CancellationToken.None);
         return run.GetProperty("modelVersion").GetInt64();
     }
 

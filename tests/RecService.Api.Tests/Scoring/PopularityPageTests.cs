@@ -1,7 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Microsoft.Extensions.DependencyInjection;
-using RecService.Api.Publishing;
 using RecService.Api.Scoring;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Tests.Training;
@@ -61,7 +59,7 @@ public sealed class PopularityPageTests(PopularityPageTests.Service service) : I
     private Task<JsonElement> RecommendAsync(int count, string? page) =>
         service.Client.PostJsonAsync("/v1/recommendations", new { count, page });
 
-    private Task RefreshAsync() => service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+    private Task RefreshAsync() => service.Factory.Services.RefreshAsync();
 
     public sealed class Service(DatabaseServer server) : ServiceFixture(server)
     {

@@ -1,7 +1,5 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.DependencyInjection;
-using RecService.Api.Publishing;
 using RecService.Api.Tests.Fixtures;
 
 namespace RecService.Api.Tests.Scoring;
@@ -116,7 +114,7 @@ public sealed class TrainedService(DatabaseServer server) : ServiceFixture(serve
     }
 
     /// <summary>Has the snapshot follow the store now instead of within a second.</summary>
-    public Task RefreshAsync() => Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+    public Task RefreshAsync() => Factory.Services.RefreshAsync();
 
     /// <summary>The request parts of a random user, known or not, with or without context and tags.</summary>
     public static JsonObject RandomRequest(Random random)

@@ -54,7 +54,7 @@ public sealed class FailedRunTests(FailedRunTests.Service service) : IClassFixtu
 
     private async Task<long?> ServedVersionAsync()
     {
-        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(retryRefused: true, CancellationToken.None);
         return
             (await service.Client.PostJsonAsync("/v1/recommendations", new JsonObject())).GetProperty("modelVersion")
                 is { ValueKind: JsonValueKind.Number } version

@@ -94,7 +94,7 @@ public sealed class PublishGateTests(PublishGateTests.Service service) : IClassF
 
     private async Task<long> ServedVersionAsync()
     {
-        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+        await service.Factory.Services.GetRequiredService<Publisher>().RefreshAsync(retryRefused: true, CancellationToken.None);
         return (await service.Client.PostJsonAsync("/v1/recommendations", new JsonObject())).GetProperty("modelVersion").GetInt64();
     }
 

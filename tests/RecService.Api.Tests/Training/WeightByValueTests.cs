@@ -127,7 +127,7 @@ public sealed class WeightByValueTests(WeightByValueTests.Service service) : ICl
             await Client.PostJsonAsync("/v1/interactions", new JsonObject { ["interactions"] = interactions });
             Run = await Client.TrainAsync();
             Run.GetProperty("status").GetString().ShouldBe("succeeded", Run.ToString());
-            await Factory.Services.GetRequiredService<Publisher>().RefreshAsync(evenIfRecent: true, CancellationToken.None);
+            await Factory.Services.GetRequiredService<Publisher>().RefreshAsync(retryRefused: true, CancellationToken.None);
         }
     }
 }

@@ -14,22 +14,13 @@ public sealed record ItemRoles(RowChunks History, RowChunks Recent, RowChunks? R
     {
         ArgumentNullException.ThrowIfNull(index);
         ArgumentNullException.ThrowIfNull(items);
-        var (history, recent, repeat) = (new SparseRowsBuilder(), new SparseRowsBuilder(), new SparseRowsBuilder());
-        var row = new RowBuffer();
+        var roles = new ItemRolesBuilder(index);
         foreach (var item in items)
         {
-            row.Clear();
-            index.AppendHistory(item, row);
-            history.AddRow(row.Row);
-            row.Clear();
-            index.AppendRecentHistory(item, row);
-            recent.AddRow(row.Row);
-            row.Clear();
-            index.AppendRepeat(item, row);
-            repeat.AddRow(row.Row);
+            roles.Add(item);
         }
 
-        return new(history.Build(), recent.Build(), repeat.EntryCount == 0 ? null : new(repeat.Build()));
+        return roles.Build();
     }
 
     /// <summary>
@@ -57,4 +48,32 @@ public sealed record ItemRoles(RowChunks History, RowChunks Recent, RowChunks? R
             throw new ArgumentException($"There are {items} items, but {History.Count}, {Recent.Count} and {Repeat?.Count} rows for their roles.");
         }
     }
+}
+
+/// <summary>Collects the columns that items have as part of a history, item after item. Not thread-safe.</summary>
+/// <param name="index">The index that has the columns.</param>
+public sealed class ItemRolesBuilder(FeatureIndex index)
+{
+    private readonly SparseRowsBuilder _history = new();
+    private readonly SparseRowsBuilder _recent = new();
+    private readonly SparseRowsBuilder _repeat = new();
+    private readonly RowBuffer _row = new();
+
+    /// <summary>Adds the next item.</summary>
+    public void Add(EntityFeatures item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        _row.Clear();
+        index.AppendHistory(item, _row);
+        _history.AddRow(_row.Row);
+        _row.Clear();
+        index.AppendRecentHistory(item, _row);
+        _recent.AddRow(_row.Row);
+        _row.Clear();
+        index.AppendRepeat(item, _row);
+        _repeat.AddRow(_row.Row);
+    }
+
+    /// <summary>The roles of the items added so far.</summary>
+    public ItemRoles Build() => new(_history.Build(), _recent.Build(), _repeat.EntryCount == 0 ? null : new(_repeat.Build()));
 }
