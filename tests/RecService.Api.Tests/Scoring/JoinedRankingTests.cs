@@ -13,24 +13,26 @@ public sealed class JoinedRankingTests : IDisposable
     private const int Items = 3_000;
     private const int Factors = 4;
 
-    private readonly Gate _gate = new();
+    private readonly Gate _first = new();
+    private readonly Gate _second = new();
     private readonly JoinedRanking _joined = new(passesAtOnce: 1, smallCatalogue: 1);
     private readonly ItemRanker _ranker;
 
-    public JoinedRankingTests() => _ranker = Ranker(_gate);
+    public JoinedRankingTests() => _ranker = Ranker(_second);
 
     [Fact]
     public async Task Those_who_come_during_a_pass_share_the_next_one_and_get_what_each_would_get_alone()
     {
         var (first, others) = await DuringAPassAsync(() => [.. Enumerable.Range(1, 12).Select(user => AskAsync(user))]);
         _joined.ExpectedWait(0).ShouldBe(TimeSpan.Zero, "no pass has ended yet, so nobody knows what one takes");
-        _gate.Next();
-        await _gate.EnteredAsync();
+        _second.Close();
+        _first.Open();
+        await _second.EnteredAsync();
 
         // In the second pass, by all.
         _joined.ExpectedWait(0).ShouldBe(TimeSpan.Zero);
         _joined.ExpectedWait(1).ShouldBeGreaterThan(TimeSpan.Zero);
-        _gate.Open();
+        _second.Open();
         (await first).ShouldBe([.. ExpectedOf(0)]);
         for (var i = 0; i < others.Length; i++)
         {
@@ -42,15 +44,16 @@ public sealed class JoinedRankingTests : IDisposable
     public async Task No_more_than_16_share_a_pass_and_what_waits_is_reckoned_in_passes()
     {
         var (first, others) = await DuringAPassAsync(() => [.. Enumerable.Range(1, 20).Select(user => AskAsync(user))]);
-        _gate.Next();
-        await _gate.EnteredAsync();
+        _second.Close();
+        _first.Open();
+        await _second.EnteredAsync();
 
         // Four wait for one more pass, whom twelve can join; a thirteenth waits for another.
         var wait = _joined.ExpectedWait(0);
         wait.ShouldBeGreaterThan(TimeSpan.Zero);
         _joined.ExpectedWait(12).ShouldBe(wait);
         _joined.ExpectedWait(13).ShouldBeGreaterThan(wait);
-        _gate.Open();
+        _second.Open();
         await Task.WhenAll([first, .. others]);
     }
 
@@ -61,14 +64,14 @@ public sealed class JoinedRankingTests : IDisposable
         var (first, others) = await DuringAPassAsync(() =>
             [
                 AskAsync(1),
-                AskAsync(2, gone.Token),
+                AskAsync(2, cancellationToken: gone.Token),
                 AskAsync(3, allowed: new ItemSet(Items - 1)),
                 AskAsync(4),
             ]
         );
         await gone.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(() => others[1]);
-        _gate.Open();
+        _first.Open();
 
         (await first).ShouldBe([.. ExpectedOf(0)]);
         (await others[0]).ShouldBe([.. ExpectedOf(1)]);
@@ -84,7 +87,7 @@ public sealed class JoinedRankingTests : IDisposable
     {
         var other = Ranker(Comparer<int>.Create((x, y) => y.CompareTo(x)));
         var (first, others) = await DuringAPassAsync(() => [AskAsync(1), AskAsync(1, ranker: other), AskAsync(2)]);
-        _gate.Open();
+        _first.Open();
 
         await first;
         (await others[0]).ShouldBe([.. ExpectedOf(1)]);
@@ -92,18 +95,22 @@ public sealed class JoinedRankingTests : IDisposable
         (await others[2]).ShouldBe([.. ExpectedOf(2)]);
     }
 
-    public void Dispose() => _gate.Dispose();
+    public void Dispose()
+    {
+        _first.Dispose();
+        _second.Dispose();
+    }
 
     /// <summary>Begins a pass of user 0, and has others come while it goes on.</summary>
     private async Task<(Task<int[]> First, Task<int[]>[] Others)> DuringAPassAsync(Func<Task<int[]>[]> come)
     {
-        _gate.Close();
-        var first = Task.Run(() => AskAsync(0));
-        await _gate.EnteredAsync();
+        _first.Close();
+        var first = Task.Run(() => AskAsync(0, ranker: Ranker(_first)));
+        await _first.EnteredAsync();
         return (first, come());
     }
 
-    private async Task<int[]> AskAsync(int user, CancellationToken cancellationToken = default, ItemSet? allowed = null, ItemRanker? ranker = null)
+    private async Task<int[]> AskAsync(int user, ItemSet? allowed = null, ItemRanker? ranker = null, CancellationToken cancellationToken = default)
     {
         var row = new RowBuffer();
         row.Add(user);
@@ -139,31 +146,22 @@ public sealed class JoinedRankingTests : IDisposable
         return new(model, rows.Build(), order: order);
     }
 
-    /// <summary>An order of items that a pass stands still in, as long as it is closed.</summary>
+    /// <summary>An order of items; the next one who asks for it stands still once it is closed.</summary>
     private sealed class Gate : IComparer<int>, IDisposable
     {
         private readonly SemaphoreSlim _entered = new(0);
         private readonly SemaphoreSlim _left = new(0);
-        private volatile bool _closed;
-        private volatile int _standing = -1;
+        private int _closed;
 
-        public void Close() => _closed = true;
+        public void Close() => Volatile.Write(ref _closed, 1);
 
-        public Task EnteredAsync() => _entered.WaitAsync(Backstop.Limit).ContinueWith(entered => entered.Result.ShouldBeTrue(), TaskScheduler.Default);
+        public async Task EnteredAsync() => (await _entered.WaitAsync(Backstop.Limit)).ShouldBeTrue();
 
-        /// <summary>Lets the pass go that stands still; the next one stands still again.</summary>
-        public void Next() => _left.Release();
-
-        public void Open()
-        {
-            _closed = false;
-            _left.Release();
-        }
+        public void Open() => _left.Release();
 
         public int Compare(int x, int y)
         {
-            // A pass is a thread's from beginning to end.
-            if (_closed && Interlocked.Exchange(ref _standing, Environment.CurrentManagedThreadId) != Environment.CurrentManagedThreadId)
+            if (Interlocked.Exchange(ref _closed, 0) == 1)
             {
                 _entered.Release();
                 _left.Wait(Backstop.Limit).ShouldBeTrue();
