@@ -17,10 +17,13 @@ public sealed class ExpectedWaitTests(ServiceFixture service) : IClassFixture<Se
         var wait = TimeSpan.FromMilliseconds(200);
         await using var factory = new RecServiceFactory(
             service.ConnectionString,
-            new Dictionary<string, string> { ["Load:Scoring:LongestWait"] = "00:00:00.2", ["Training:Enabled"] = "false" }
-        ).WithWebHostBuilder(builder => builder.ConfigureTestServices(services => services.AddSingleton<ExpectedWait>(_ => wait)));
-        using var client = factory.CreateDefaultClient();
-        client.DefaultRequestHeaders.Add(TestKey.Header, TestKey.Text);
+            new Dictionary<string, string> { ["Load:Scoring:LongestWait"] = "00:00:00.2", ["Training:Enabled"] = "false" },
+            inMemory: true
+        );
+        await using var host = factory.WithWebHostBuilder(builder =>
+            builder.ConfigureTestServices(services => services.AddSingleton<ExpectedWait>(_ => wait))
+        );
+        using var client = host.CreateClient();
         (string Path, object Body)[] ranking =
         [
             ("/v1/recommendations", new { count = 1 }),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
@@ -90,23 +91,23 @@ public sealed class CachedUserTests(TrainedService service, DatabaseServer serve
     [Fact]
     public async Task An_item_that_another_process_switches_off_or_deletes_is_gone_from_the_next_answer()
     {
-        await _other.PutJsonAsync("/v1/users/visitor", new { });
+        await _other.PutJsonAsync("/v1/users/visitor", new { }, HttpStatusCode.Created);
         Ids(await CachedAsync("visitor")).ShouldContain("i088");
         await _other.PutJsonAsync("/v1/items/i088", new { available = false });
         Ids(await RecommendAsync("visitor")).ShouldNotContain("i088");
 
         Ids(await CachedAsync("visitor")).ShouldContain("i089");
-        await _other.DeleteJsonAsync("/v1/items/i089");
+        await _other.DeleteJsonAsync("/v1/items/i089", HttpStatusCode.NoContent);
         Ids(await RecommendAsync("visitor")).ShouldNotContain("i089");
     }
 
     [Fact]
     public async Task What_another_process_stores_of_the_user_counts_in_the_next_answer()
     {
-        await _other.PutJsonAsync("/v1/users/mover", new { attributes = new { country = "it", age = 60 } });
+        await _other.PutJsonAsync("/v1/users/mover", new { attributes = new { country = "it", age = 60 } }, HttpStatusCode.Created);
         var before = Scores(await CachedAsync("mover"));
         await _other.PutJsonAsync("/v1/users/mover", new { attributes = new { country = "no", age = 19 } });
-        await _other.PutJsonAsync("/v1/users/native", new { attributes = new { country = "no", age = 19 } });
+        await _other.PutJsonAsync("/v1/users/native", new { attributes = new { country = "no", age = 19 } }, HttpStatusCode.Created);
 
         var after = Scores(await RecommendAsync("mover"));
         after.ShouldNotBe(before);

@@ -11,7 +11,7 @@ public sealed class JoinedRankingTests : IDisposable
 {
     private const int Users = 40;
     private const int Items = 3_000;
-    private const int Factors = 4;
+    private const int Factors = 16;
 
     private readonly Gate _first = new();
     private readonly Gate _second = new();
