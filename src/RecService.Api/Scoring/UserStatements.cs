@@ -6,8 +6,8 @@ using RecService.Engine.Data;
 namespace RecService.Api.Scoring;
 
 /// <summary>
-/// The statements that read users, and those that tell whether they have changed. Each reads all of a user at one moment, and PostgreSQL plans it once for all
-/// requests, as to plan takes longer than to read some hundred rows.
+/// The statements that read users, and those that tell whether they have changed. Each reads all of a user at one moment. Those of one user, whom most requests are
+/// about, PostgreSQL plans once for all requests, as to plan takes longer than to read some hundred rows; of an array it expects more than one and plans anew.
 /// </summary>
 internal static class UserStatements
 {
@@ -18,7 +18,7 @@ internal static class UserStatements
         SELECT u.user_id, u.user_key, u.xmin, v.count, v.hash
         FROM users u
         CROSS JOIN LATERAL (SELECT {Version} FROM interactions i WHERE i.user_key = u.user_key) v
-        WHERE u.user_id = ANY($1)
+        WHERE u.user_id =
         """;
 
     // In the order of the index of each user's newest interactions.
@@ -34,11 +34,11 @@ internal static class UserStatements
                 ORDER BY n.occurred_at DESC, n.interaction_key DESC
             ) i
         ) p
-        WHERE u.user_id = ANY($1)
+        WHERE u.user_id =
         """;
 
     /// <summary>Reads the versions of users.</summary>
-    public static NpgsqlBatchCommand Versions(string[] userIds) => new(VersionsSql) { Parameters = { Ids(userIds) } };
+    public static NpgsqlBatchCommand Versions(string[] userIds) => new(Of(VersionsSql, userIds)) { Parameters = { Ids(userIds) } };
 
     /// <summary>The versions by the ids of the users that there are.</summary>
     public static async Task<Dictionary<string, UserVersion>> ReadVersionsAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
@@ -61,8 +61,9 @@ internal static class UserStatements
     )
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(StatesSql, connection);
-        command.Parameters.Add(Ids([.. asked.Select(user => user.UserId).Distinct(StringComparer.Ordinal)]));
+        string[] userIds = [.. asked.Select(user => user.UserId).Distinct(StringComparer.Ordinal)];
+        await using var command = new NpgsqlCommand(Of(StatesSql, userIds), connection);
+        command.Parameters.Add(Ids(userIds));
         await command.PrepareAsync(cancellationToken);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var states = new UserState?[asked.Count];
@@ -94,5 +95,10 @@ internal static class UserStatements
     private static (long[] Items, string[] Types, double?[] Values, DateTime[] Times) Past(NpgsqlDataReader reader) =>
         (reader.GetFieldValue<long[]>(7), reader.GetFieldValue<string[]>(8), reader.GetFieldValue<double?[]>(9), reader.GetFieldValue<DateTime[]>(10));
 
-    private static NpgsqlParameter Ids(string[] ids) => new() { Value = ids, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
+    private static string Of(string sql, string[] userIds) => sql + (userIds.Length == 1 ? " $1" : " ANY($1)");
+
+    private static NpgsqlParameter Ids(string[] userIds) =>
+        userIds.Length == 1
+            ? new() { Value = userIds[0], NpgsqlDbType = NpgsqlDbType.Text }
+            : new() { Value = userIds, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
 }
