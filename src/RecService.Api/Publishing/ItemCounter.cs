@@ -21,10 +21,12 @@ internal sealed partial class ItemCounter(NpgsqlDataSource database, Feedback fe
     /// <summary>To count what is new takes about so many times as long for an interaction as to count everything.</summary>
     private const int CostOfNew = 10;
 
-    /// <summary>After counting, it rests so many times as long as that took: it takes a fifth of the time at most.</summary>
+    /// <summary>After counting, it rests so many times as long as that took, up to <see cref="LongestRest"/>: of what is new it takes a fifth of the time at most.</summary>
     private const int Rest = 4;
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan LongestRest = TimeSpan.FromMinutes(1);
 
     /// <summary>How long a process with other settings may leave something uncounted before this one takes over.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
@@ -92,6 +94,8 @@ internal sealed partial class ItemCounter(NpgsqlDataSource database, Feedback fe
     private readonly SettledKeys _settled = new();
     private bool _hasCounted;
     private long? _othersSince;
+    private long _othersCountedTo;
+    private long? _pruned;
 
     /// <summary>Counts what is new; says whether everything that is committed is counted now.</summary>
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
@@ -121,11 +125,12 @@ internal sealed partial class ItemCounter(NpgsqlDataSource database, Feedback fe
 
             if (settings != _settings)
             {
-                return MayReplace(settings) && await CountAllAsync(connection, settled, cancellationToken) && settled == last;
+                return MayReplace(settings, countedTo, settled) && await CountAllAsync(connection, settled, cancellationToken) && settled == last;
             }
 
             (_hasCounted, _othersSince) = (true, null);
-            var news = settled - countedTo + await DeletedAsync(connection, cancellationToken);
+            var deleted = await DeletedAsync(connection, cancellationToken);
+            var news = settled - countedTo + deleted;
             if (settled < countedTo || (news > BlockSize && news > settled / CostOfNew))
             {
                 return await CountAllAsync(connection, settled, cancellationToken) && settled == last;
@@ -135,6 +140,12 @@ internal sealed partial class ItemCounter(NpgsqlDataSource database, Feedback fe
             {
                 countedTo = await CountBlockAsync(connection, Math.Min(settled, countedTo + BlockSize), cancellationToken);
             } while (countedTo < settled);
+
+            if (deleted > BlockSize)
+            {
+                // Every look at what was deleted would go through what is left of them. Whoever may not do it is warned by the server, which leaves it.
+                await connection.ExecuteUnhurriedAsync("VACUUM (SKIP_LOCKED) deleted_interactions", cancellationToken);
+            }
 
             return countedTo >= last;
         }
@@ -157,6 +168,7 @@ internal sealed partial class ItemCounter(NpgsqlDataSource database, Feedback fe
             try
             {
                 await RunAsync(stoppingToken);
+                await PruneAsync(stoppingToken);
                 failing = false;
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -174,9 +186,24 @@ internal sealed partial class ItemCounter(NpgsqlDataSource database, Feedback fe
                 failing = true;
             }
 
+            // What fails late must not fail again and again.
             var rest = clock.GetElapsedTime(start) * Rest;
+            rest = failing || rest < LongestRest ? rest : LongestRest;
             await Task.Delay(rest > Interval ? rest : Interval, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    /// <summary>Not with training runs alone, of which there may be none.</summary>
+    private async Task PruneAsync(CancellationToken cancellationToken)
+    {
+        if (_pruned is { } last && clock.GetElapsedTime(last) < ChangeLog.Kept)
+        {
+            return;
+        }
+
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await ChangeLog.PruneItemsAsync(connection, cancellationToken);
+        _pruned = clock.GetTimestamp();
     }
 
     private Task<bool> IsDueAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
@@ -191,9 +218,13 @@ internal sealed partial class ItemCounter(NpgsqlDataSource database, Feedback fe
     /// <summary>
     /// While processes of two settings run beside each other, as in an upgrade, the one that came last counts: else each would undo what the other has done.
     /// </summary>
-    private bool MayReplace(string settings)
+    private bool MayReplace(string settings, long countedTo, long settled)
     {
-        _othersSince ??= clock.GetTimestamp();
+        if (_othersSince is null || countedTo != _othersCountedTo || countedTo >= settled)
+        {
+            (_othersSince, _othersCountedTo) = (clock.GetTimestamp(), countedTo);
+        }
+
         return !_hasCounted || settings.Length == 0 || clock.GetElapsedTime(_othersSince.Value) >= Patience;
     }
 

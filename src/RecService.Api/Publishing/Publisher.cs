@@ -52,7 +52,11 @@ internal sealed class Publisher(
             // After a longer silence the log of changes may have forgotten some.
             var since = clock.GetElapsedTime(_lastCheck) < ChangeLog.Kept / 2 ? _moment : null;
             var (activeVersion, catalogChanged) = await catalogReader.CheckAsync(since, cancellationToken);
-            _lastCheck = clock.GetTimestamp();
+            if (!catalogChanged)
+            {
+                _lastCheck = clock.GetTimestamp();
+            }
+
             if (retryRefused)
             {
                 _refusedVersion = null;
@@ -131,7 +135,7 @@ internal sealed class Publisher(
             // The one that is served must not fall behind meanwhile.
             while (_moment is not null && await Task.WhenAny(build, Task.Delay(PollInterval, clock, cancellationToken)) != build)
             {
-                await FollowAsync(cancellationToken);
+                await TryFollowAsync(cancellationToken);
             }
         }
         finally
@@ -151,7 +155,7 @@ internal sealed class Publisher(
             cancellationToken
         );
         await SwapAsync(snapshot, cancellationToken);
-        _moment = until ?? moment;
+        GoOnFrom(until ?? moment);
         var time = Stopwatch.GetElapsedTime(start);
         metrics.SnapshotPublished(_current.Model?.StoredAt, _current.Items, _current.Model?.Bytes ?? 0, time);
         if (_current.Model is { Version: var served })
@@ -179,7 +183,11 @@ internal sealed class Publisher(
             },
             cancellationToken
         );
-        _moment = until ?? _moment;
+        if (until is not null)
+        {
+            GoOnFrom(until);
+        }
+
         if (items > 0 || users > 0)
         {
             metrics.SnapshotChanged(_current.Items, _current.Model?.Bytes ?? 0);
@@ -188,6 +196,21 @@ internal sealed class Publisher(
 
         return until is not null;
     }
+
+    /// <summary>What goes wrong while a snapshot is built does not end the building: up to where it is read, and what comes after, is applied in the end.</summary>
+    private async Task TryFollowAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await FollowAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            logger.RefreshFailed(exception.Discreet());
+        }
+    }
+
+    private void GoOnFrom(CatalogMoment moment) => (_moment, _lastCheck) = (moment, clock.GetTimestamp());
 
     private Snapshot Apply(Snapshot snapshot, CatalogChanges changes)
     {

@@ -32,6 +32,12 @@ internal sealed class SettledKeys
     {
         var last = await connection.ScalarAsync<long>($"SELECT {LastKey}", cancellationToken);
         known = Math.Min(known, last);
+        if (last < _last)
+        {
+            // Another server, or a sequence that was set back: what was seen before says nothing of it.
+            (_floors, _last) = ([], null);
+        }
+
         var writers = await connection.ScalarAsync<string[]>(Writers, cancellationToken);
         _floors = writers.ToDictionary(writer => writer, writer => _floors.GetValueOrDefault(writer, _last ?? known), StringComparer.Ordinal);
         _last = last;

@@ -63,8 +63,9 @@ internal sealed class TagPostings
         var lists = _lists.Edit();
         foreach (var (tag, items) in touched)
         {
-            var slot = _slots.GetOrAdd(tag, lists.Count);
-            if (slot == lists.Count)
+            // The slots are those of all versions, also of ones that were made and not taken.
+            var slot = _slots.GetOrAdd(tag, _ => _slots.Count);
+            while (lists.Count <= slot)
             {
                 lists.Add([]);
             }

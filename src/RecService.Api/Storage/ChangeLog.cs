@@ -76,4 +76,15 @@ internal static class ChangeLog
         await connection.ExecuteUnhurriedAsync(orphans, cancellationToken, snapshot);
         return pruned;
     }
+
+    /// <summary>Removes which items have changed, where no reader goes on from that any more.</summary>
+    public static async Task PruneItemsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        const string sql = """
+            DELETE FROM item_changes AS i USING changes AS c
+            WHERE c.relation = 'items' AND c.xid = i.xid AND c.xid < pg_snapshot_xmin(pg_current_snapshot()) AND c.changed_at < now() - $1
+            """;
+        await connection.ExecuteAsync(Statements.SessionWithoutJit, cancellationToken);
+        await connection.ExecuteUnhurriedAsync(sql, cancellationToken, Kept);
+    }
 }

@@ -30,6 +30,7 @@ internal sealed class CopyRows : IAsyncDisposable
     private int _position;
     private int _filled;
     private bool _isHeaderRead;
+    private bool _hasEnded;
     private bool _isOver;
 
     private CopyRows(NpgsqlRawCopyStream stream, int columns)
@@ -59,6 +60,11 @@ internal sealed class CopyRows : IAsyncDisposable
             return false;
         }
 
+        if (_hasEnded)
+        {
+            throw new InvalidDataException("What the database sent ends within a row.");
+        }
+
         _buffer.AsSpan(_position.._filled).CopyTo(_buffer);
         (_position, _filled) = (0, _filled - _position);
         if (_filled == _buffer.Length)
@@ -72,6 +78,7 @@ internal sealed class CopyRows : IAsyncDisposable
             var read = await _stream.ReadAsync(_buffer.AsMemory(_filled), cancellationToken);
             if (read == 0)
             {
+                _hasEnded = true;
                 break;
             }
 
@@ -173,7 +180,7 @@ internal sealed class CopyRows : IAsyncDisposable
 
     private void ReadHeader()
     {
-        if (_filled < HeaderLength || !_buffer.AsSpan().StartsWith("PGCOPY\n\u00ff"u8[..7]))
+        if (_filled < HeaderLength || !_buffer.AsSpan().StartsWith("PGCOPY\n"u8))
         {
             throw new InvalidDataException("What the database sent is no binary COPY.");
         }

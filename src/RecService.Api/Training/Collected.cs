@@ -30,8 +30,13 @@ internal sealed class Collected<T>
             values[n] = this[order[n]];
         }
 
+        Clear();
+        return values;
+    }
+
+    public void Clear()
+    {
         _blocks.Clear();
         Count = 0;
-        return values;
     }
 }

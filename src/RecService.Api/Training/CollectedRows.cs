@@ -68,6 +68,7 @@ internal sealed class CollectedRows
             Sort(order.AsSpan(from..to), compare);
         }
 
+        _keys.Clear();
         var rows = new CutoffRows(order.Length);
         _users.MoveTo(rows.Users, order);
         _items.MoveTo(rows.Items, order);

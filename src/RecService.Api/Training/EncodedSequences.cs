@@ -103,12 +103,7 @@ internal sealed class EncodedSequences
     }
 
     /// <summary>The users of whom an event is held out, with what they did before as history alone.</summary>
-    public SequenceSet Held() => OfHeldUsers(sequence => _lastHeld[sequence] + 1, r => _held[r] ? 1 : 0);
-
-    /// <summary>All events of the users of whom an event is held out.</summary>
-    public SequenceSet OfHeldUsers() => OfHeldUsers(sequence => _starts[sequence + 1], TargetWeight);
-
-    private SequenceSet OfHeldUsers(Func<int, int> endOf, Func<int, float> weightOf)
+    public SequenceSet Held()
     {
         var (starts, users, rows) = (new List<int> { 0 }, new List<int>(), new List<int>());
         for (var sequence = 0; sequence < _lastHeld.Length; sequence++)
@@ -116,7 +111,7 @@ internal sealed class EncodedSequences
             if (_lastHeld[sequence] >= 0)
             {
                 users.Add(Rows.Users[_starts[sequence]]);
-                rows.AddRange(Enumerable.Range(_starts[sequence], endOf(sequence) - _starts[sequence]));
+                rows.AddRange(Enumerable.Range(_starts[sequence], _lastHeld[sequence] + 1 - _starts[sequence]));
                 starts.Add(rows.Count);
             }
         }
@@ -128,7 +123,7 @@ internal sealed class EncodedSequences
             Rows.Contexts is { } contexts ? [.. rows.Select(r => contexts[r])] : null,
             [.. rows.Select(r => _times[r])],
             [.. rows.Select(RelativeWeight)],
-            [.. rows.Select(weightOf)]
+            [.. rows.Select(r => _held[r] ? 1f : 0)]
         );
     }
 
@@ -253,7 +248,7 @@ internal sealed class EncodedSequences
     private float[]? HistoryWeights() => OfAll(RelativeWeight);
 
     /// <summary>How much each event counts as what is to be predicted; null when all count alike.</summary>
-    private float[]? TargetWeights() => OfAll(TargetWeight);
+    private float[]? TargetWeights() => OfAll(r => RelativeWeight(r) * Rows.ShareOf(r));
 
     private float[]? OfAll(Func<int, float> weightOf)
     {
@@ -277,8 +272,6 @@ internal sealed class EncodedSequences
 
     /// <summary>The weight of an event as compared with the mean of all, as <see cref="HistorySettings.WeightOf"/> says it of requests.</summary>
     private float RelativeWeight(int row) => (float)(Rows.Weights[row] / (History?.MeanWeight ?? 1));
-
-    private float TargetWeight(int row) => RelativeWeight(row) * Rows.ShareOf(row);
 
     private int SequenceOf(int row)
     {

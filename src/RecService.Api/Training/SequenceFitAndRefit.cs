@@ -1,5 +1,6 @@
 using RecService.Api.Telemetry;
 using RecService.Engine.Data.Histories;
+using RecService.Engine.Kernels;
 using RecService.Engine.Model;
 using RecService.Engine.Training;
 using RecService.Engine.Training.Sequences;
@@ -9,7 +10,7 @@ namespace RecService.Api.Training;
 /// <summary>Objective <c>next</c>: fits with a holdout, measures, and refits on all events for the best number of epochs.</summary>
 internal static class SequenceFitAndRefit
 {
-    /// <summary>With more events than this, those held out are so few that going on from the fit, once through the users of whom they are, ranks as well as training anew.</summary>
+    /// <summary>With more events than this, those held out are so few that going on from the fit, once through all, ranks as well as training anew.</summary>
     private const int MostEventsOfRefit = 1_000_000;
 
     /// <summary>Unless they are more than this share, as settings may have it.</summary>
@@ -45,9 +46,27 @@ internal static class SequenceFitAndRefit
         var goesOn = encoded.Rows.Count > mostEventsOfRefit && encoded.HeldRows.Length <= MostHeldOut * encoded.Rows.Count;
         var fit = Train(encoded, settings, encoded.Fit(), encoded.Held(), FitAndRefit.FitPhase, progress, cancellationToken, keepsState: goesOn);
         var (metrics, decision) = new SequenceMeasurement(encoded, options, cancellationToken).Of(fit.Model, served);
-        var refitted = settings with { Epochs = goesOn ? 1 : Math.Max(1, fit.BestEpoch) };
-        var events = goesOn ? encoded.OfHeldUsers() : encoded.All();
-        var refit = Train(encoded, refitted, events, holdout: null, FitAndRefit.RefitPhase, progress, cancellationToken, start: goesOn ? fit.State : null);
+        var refitted = goesOn
+            ? settings with
+            {
+                Epochs = 1,
+                LearningRate = settings.RateOf(Math.Max(1, fit.BestEpoch)),
+                Schedule = RateSchedule.Constant,
+            }
+            : settings with
+            {
+                Epochs = Math.Max(1, fit.BestEpoch),
+            };
+        var refit = Train(
+            encoded,
+            refitted,
+            encoded.All(),
+            holdout: null,
+            FitAndRefit.RefitPhase,
+            progress,
+            cancellationToken,
+            start: goesOn ? fit.State : null
+        );
         // What the next run is compared with: the refit has learned most of the holdout. With ids of users it would have to be freed of the erased.
         var kept = options.UserIds == true ? null : TrainingState.Of(fit.Model);
         return new(refit.Model, fit.BestEpoch, metrics, State: kept, Decision: decision);

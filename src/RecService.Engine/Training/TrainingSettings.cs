@@ -172,7 +172,7 @@ public sealed record TrainingSettings
     }
 
     /// <summary>η of an epoch, 1 being the first.</summary>
-    internal float RateOf(int epoch) =>
+    public float RateOf(int epoch) =>
         Schedule switch
         {
             RateSchedule.InverseSquareRoot => LearningRate / MathF.Sqrt(epoch),

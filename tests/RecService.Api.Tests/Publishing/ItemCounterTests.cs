@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using RecService.Api.Domain;
 using RecService.Api.Interactions;
 using RecService.Api.Publishing;
@@ -195,6 +196,32 @@ public sealed class ItemCounterTests(DatabaseServer server)
         // As a process that is started after the other one has ended.
         using var started = new ItemCounter(service.Database, new TrainingOptions().ToFeedback(), TimeProvider.System, NullLogger<ItemCounter>.Instance);
         await UntilCountedAsync(started);
+        await AssertCountedAsync(service);
+    }
+
+    [Fact]
+    public async Task Of_two_settings_the_former_ones_take_over_only_where_the_others_leave_something_uncounted()
+    {
+        await using var service = await StartAsync();
+        await AddAsync(service, 100, new Random(18));
+        var clock = new FakeTimeProvider();
+        using var former = new ItemCounter(service.Database, new TrainingOptions().ToFeedback(), clock, NullLogger<ItemCounter>.Instance);
+        await UntilCountedAsync(former);
+        var likes = new Feedback([new FeedbackType("like", 1, PositiveFrom: null, NegativeTo: 0, Minimum: null, Maximum: null)]);
+        using var newer = new ItemCounter(service.Database, likes, clock, NullLogger<ItemCounter>.Instance);
+        await UntilCountedAsync(newer);
+
+        for (var minute = 0; minute < 3; minute++)
+        {
+            clock.Advance(TimeSpan.FromMinutes(1));
+            (await former.RunAsync(CancellationToken.None)).ShouldBeFalse();
+        }
+
+        await AssertCountedAsync(service, "type = 'like' AND (value > 0 OR value IS NULL)");
+        await AddAsync(service, 10, new Random(19));
+        (await former.RunAsync(CancellationToken.None)).ShouldBeFalse();
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await UntilCountedAsync(former);
         await AssertCountedAsync(service);
     }
 
