@@ -40,16 +40,18 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     private const string History = "history";
     private const string Items = "items";
 
-    private readonly List<string> _missing = [];
+    private static readonly string[] Parts = [Trend, UserFeatures, SeenItems, History, Items];
+
+    private readonly HashSet<string> _missing = new(StringComparer.Ordinal);
     private readonly List<KeyValuePair<string, UserVersion>> _unverified = [];
     private readonly HashSet<string> _outdated = new(StringComparer.Ordinal);
     private SharedReadTime? _together;
 
     /// <summary>What this request had to do without, in the words of the contract.</summary>
-    public IReadOnlyList<string> Missing => _missing;
+    public IReadOnlyList<string> Missing => [.. Parts.Where(_missing.Contains)];
 
     /// <summary>Whether what is stored of users could be read.</summary>
-    public bool KnowsUsers => !_missing.Contains(UserFeatures, StringComparer.Ordinal);
+    public bool KnowsUsers => !_missing.Contains(UserFeatures);
 
     /// <summary>Whether a user who was taken from the cache is, as the read of items has told, not as the cache had it.</summary>
     public bool IsOutdated(string userId) => _outdated.Contains(userId);
@@ -65,7 +67,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
 
     /// <summary>What those do without who asked for a user, or who did not, and for a history, or did not.</summary>
     public IReadOnlyList<string> MissingOf(bool user, bool history) =>
-        [.. _missing.Where(part => part is not (UserFeatures or SeenItems or History) || (user && (history || part is not History)))];
+        [.. Missing.Where(part => part is not (UserFeatures or SeenItems or History) || (user && (history || part is not History)))];
 
     /// <summary>The user, or null when nobody has named the id. While the database is away, of every id no more is known than the id.</summary>
     /// <param name="userId">The id.</param>
@@ -233,13 +235,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     }
 
     /// <summary>Notes that the request has to do without a part.</summary>
-    public void Miss(string part)
-    {
-        if (!_missing.Contains(part, StringComparer.Ordinal))
-        {
-            _missing.Add(part);
-        }
-    }
+    public void Miss(string part) => _missing.Add(part);
 
     private StoredUser MissHistory(string userId, HistorySettings? history)
     {

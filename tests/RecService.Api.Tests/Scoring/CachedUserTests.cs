@@ -180,7 +180,7 @@ public sealed class CachedUserTests(TrainedService service, DatabaseServer serve
         try
         {
             var answer = await RecommendAsync("patient");
-            Degraded(answer).ShouldBe(["items", "userFeatures", "seenItems"], ignoreOrder: true);
+            Degraded(answer).ShouldBe(["userFeatures", "seenItems", "items"]);
             answer.GetProperty("userKnown").ValueKind.ShouldBe(JsonValueKind.Null);
             Ids(answer).ShouldContain("i001");
         }
