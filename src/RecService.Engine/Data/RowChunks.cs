@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace RecService.Engine.Data;
 
 /// <summary>
@@ -61,8 +63,9 @@ public sealed class RowChunks
         }
     }
 
-    /// <summary>The same rows; nothing is copied.</summary>
-    public static implicit operator RowChunks(SparseRows rows) => new(rows);
+    /// <summary>The same rows; nothing is copied. Null of null, as where there are no rows.</summary>
+    [return: NotNullIfNotNull(nameof(rows))]
+    public static implicit operator RowChunks?(SparseRows? rows) => rows is null ? null : new(rows);
 
     /// <summary>Rows without entries.</summary>
     public static RowChunks Empty(int count) => new(SparseRows.FromDense([], count, 0));

@@ -68,8 +68,8 @@ public sealed class Trainer
     /// <param name="progress">Called after each epoch, on the calling thread.</param>
     /// <param name="cancellationToken">Ends training within a thousand examples.</param>
     /// <returns>
-    /// The model of the best epoch; of single rows, where no epoch did better on the holdout than the best constant by more than one standard error of the difference, that constant. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but
-    /// noise.
+    /// The model of the best epoch; of single rows, where no epoch did better on the holdout than the best constant by more than one standard error of
+    /// the difference, that constant. Latent vectors that no training example touches are those of the start, or 0: else they would say nothing but noise.
     /// </returns>
     /// <exception cref="ArgumentException">
     /// There are no examples or no pairs, all weigh 0, or they have columns outside the space; the space is too large, or lacks a field that the

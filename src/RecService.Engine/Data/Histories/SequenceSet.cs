@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+
 namespace RecService.Engine.Data.Histories;
 
 /// <summary>
@@ -183,7 +186,7 @@ public sealed record SequenceSet
     {
         var contexts = Contexts?.Count ?? 0;
         Require(Starts.Length == UserOf.Length + 1 && Starts[0] == 0 && Starts[^1] == Count, $"{Starts.Length} starts do not fit {UserOf.Length} sequences of {Count} events in all");
-        Require((Contexts is null) == (ContextOf is null), "contexts need both rows and the row of each event");
+        Require((Contexts is null) == (ContextOf is null), $"contexts need both rows and the row of each event");
         foreach (var (length, name) in new[] { (ContextOf?.Length, nameof(ContextOf)), (HistoryWeights?.Length, nameof(HistoryWeights)), (Weights?.Length, nameof(Weights)), (Targets?.Length, nameof(Targets)), (Times?.Length, nameof(Times)) })
         {
             Require((length ?? Count) == Count, $"{name} has {length} numbers for {Count} events");
@@ -212,19 +215,38 @@ public sealed record SequenceSet
         }
     }
 
-    private static void Require(bool holds, FormattableString what)
+    /// <summary>The text is made only where it is needed: there are millions of events.</summary>
+    private static void Require(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] ref Complaint what)
     {
         if (!holds)
         {
-            throw new ArgumentException(FormattableString.Invariant(what) + ".");
+            throw new ArgumentException(what.Text);
         }
     }
 
-    private static void Require(bool holds, string what)
+    /// <summary>What does not fit, as a sentence.</summary>
+    [InterpolatedStringHandler]
+    private ref struct Complaint
     {
-        if (!holds)
+        private DefaultInterpolatedStringHandler _text;
+
+        public Complaint(int literalLength, int formattedCount, bool holds, out bool isNeeded)
         {
-            throw new ArgumentException(what + ".");
+            isNeeded = !holds;
+            _text = holds ? default : new(literalLength + 1, formattedCount, CultureInfo.InvariantCulture);
         }
+
+        public string Text
+        {
+            get
+            {
+                _text.AppendLiteral(".");
+                return _text.ToStringAndClear();
+            }
+        }
+
+        public void AppendLiteral(string text) => _text.AppendLiteral(text);
+
+        public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
     }
 }

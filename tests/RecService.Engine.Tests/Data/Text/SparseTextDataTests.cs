@@ -326,13 +326,18 @@ public sealed class SparseTextDataTests
     {
         const int Rows = 100_000;
         var text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, Rows).Select(n => $"{n % 5} 0:{n % 3000}:1 1:{3000 + (n % 700)}:1\n")));
-        Read(text, null, false);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-
-        Read(text, null, false).Examples.Count.ShouldBe(Rows);
+        var least = Enumerable.Range(0, 5).Min(_ => Allocated(text));
 
         // A target and two columns a row, 3,700 columns as they come and as they are, and two buffers of 64 KiB.
-        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan((12 * Rows) + 300_000);
+        least.ShouldBeLessThan((12 * Rows) + 300_000);
+
+        // The first readings may be by code that is not yet compiled for speed, and takes memory that the other does not.
+        static long Allocated(byte[] text)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Read(text, null, false).Examples.Count.ShouldBe(Rows);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
     }
 
     [Fact]
