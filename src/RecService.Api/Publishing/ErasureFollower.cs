@@ -4,11 +4,10 @@ using RecService.Api.Telemetry;
 
 namespace RecService.Api.Publishing;
 
-/// <summary>Takes erased users out of the models in memory, in whichever replica they were erased, and confirms it.</summary>
+/// <summary>Takes erased users out of what is in memory, such as models, in whichever replica they were erased, and confirms it.</summary>
 internal sealed partial class ErasureFollower(
     NpgsqlDataSource database,
-    Publisher publisher,
-    ModelVersions versions,
+    IEnumerable<IRemembersUsers> memories,
     ReplicaRegistry replicas,
     TimeProvider clock,
     ILogger<ErasureFollower> logger
@@ -73,8 +72,10 @@ internal sealed partial class ErasureFollower(
         var news = horizon != _confirmed;
         if (news)
         {
-            await publisher.ForgetErasedAsync(cancellationToken);
-            await versions.ForgetErasedAsync(cancellationToken);
+            foreach (var memory in memories)
+            {
+                await memory.ForgetErasedAsync(cancellationToken);
+            }
         }
 
         if (news || clock.GetElapsedTime(_lastBeat) >= ReplicaRegistry.Heartbeat)

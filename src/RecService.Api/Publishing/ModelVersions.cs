@@ -20,7 +20,7 @@ internal enum ModelAvailability
 }
 
 /// <summary>Finds the model that a request names: the one that is served, or a pinned one, which is loaded when it is first asked for.</summary>
-internal sealed class ModelVersions(ModelStore models, ModelLoader loader, Publisher publisher, ReadCircuitBreaker reads) : IDisposable
+internal sealed class ModelVersions(ModelStore models, ModelLoader loader, Publisher publisher, ReadCircuitBreaker reads) : IRemembersUsers, IDisposable
 {
     /// <summary>Pinned models kept in memory, the ones used last.</summary>
     private const int Capacity = 4;

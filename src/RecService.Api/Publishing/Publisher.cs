@@ -17,7 +17,7 @@ internal sealed class Publisher(
     ServiceMetrics metrics,
     TimeProvider clock,
     ILogger<Publisher> logger
-) : BackgroundService
+) : BackgroundService, IRemembersUsers
 {
     /// <summary>Every process serves a model, or an item, within a second of its publication.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);

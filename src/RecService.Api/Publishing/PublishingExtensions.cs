@@ -9,6 +9,8 @@ internal static class PublishingExtensions
         builder.Services.AddSingleton<ModelVersions>();
         builder.Services.AddSingleton<Publisher>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<Publisher>());
+        builder.Services.AddSingleton<IRemembersUsers>(provider => provider.GetRequiredService<Publisher>());
+        builder.Services.AddSingleton<IRemembersUsers>(provider => provider.GetRequiredService<ModelVersions>());
         builder.Services.AddHostedService<ErasureFollower>();
         builder.Services.AddSingleton<ItemCounter>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<ItemCounter>());

@@ -14,9 +14,9 @@ internal sealed class CandidateFilter
     private readonly Condition[] _conditions;
     private readonly string[]? _onlyIds;
     private readonly string[] _exceptIds;
-    private readonly IReadOnlyList<long> _exceptKeys;
+    private readonly IReadOnlyCollection<long>[] _exceptKeys;
 
-    private CandidateFilter(Condition[] conditions, string[]? onlyIds, string[] exceptIds, IReadOnlyList<long> exceptKeys)
+    private CandidateFilter(Condition[] conditions, string[]? onlyIds, string[] exceptIds, IReadOnlyCollection<long>[] exceptKeys)
     {
         _conditions = conditions;
         _onlyIds = onlyIds;
@@ -53,7 +53,8 @@ internal sealed class CandidateFilter
     }
 
     /// <summary>The same without some items.</summary>
-    public CandidateFilter Without(IReadOnlyCollection<long> itemKeys) => new(_conditions, _onlyIds, _exceptIds, [.. _exceptKeys, .. itemKeys]);
+    public CandidateFilter Without(IReadOnlyCollection<long> itemKeys) =>
+        itemKeys.Count == 0 ? this : new(_conditions, _onlyIds, _exceptIds, [.. _exceptKeys, itemKeys]);
 
     /// <summary>Fills in the items of a catalogue that are allowed.</summary>
     /// <param name="catalog">The catalogue.</param>
@@ -78,9 +79,20 @@ internal sealed class CandidateFilter
             allowed.And(scratch);
         }
 
-        foreach (var item in _exceptIds.Select(id => catalog.IndexOf(id)).Concat(_exceptKeys.Select(key => catalog.IndexOf(key))).OfType<int>())
+        foreach (var item in _exceptIds.Select(id => catalog.IndexOf(id)).OfType<int>())
         {
             allowed[item] = false;
+        }
+
+        foreach (var keys in _exceptKeys)
+        {
+            foreach (var key in keys)
+            {
+                if (catalog.IndexOf(key) is { } item)
+                {
+                    allowed[item] = false;
+                }
+            }
         }
     }
 

@@ -27,7 +27,8 @@ internal static class RecommendationBatchEndpoint
                     + "a place of those that are worked on for every 50 of them. Reading from the database may take as long in all as for one request."
             )
             .Accepts<RecommendationBatchRequest>("application/json")
-            .CountsAsSeveral();
+            .CountsAsSeveral()
+            .WaitsForRanking();
         return routes;
     }
 

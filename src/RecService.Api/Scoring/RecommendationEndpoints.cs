@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using RecService.Api.Domain;
 using RecService.Api.Http;
 using RecService.Api.Http.Errors;
+using RecService.Api.Http.Limits;
 using RecService.Api.Http.Queries;
 using RecService.Api.Publishing;
 using RecService.Api.Storage;
@@ -26,7 +27,8 @@ internal static class RecommendationEndpoints
                     + $"`nextPage`, sent back as `page`, goes on with the list, {ServedItems.Deepest:N0} items deep: by what counts then, such as what the user has done meanwhile, without the items that "
                     + "the former pages showed, and by the same model only. With everything as it was, the pages are one list."
             )
-            .ProducesValidationProblem(StatusCodes.Status410Gone);
+            .ProducesValidationProblem(StatusCodes.Status410Gone)
+            .WaitsForRanking();
         routes
             .MapGet("/v1/recommendations/popular", PopularAsync)
             .WithTags("Scoring")
@@ -61,7 +63,8 @@ internal static class RecommendationEndpoints
                     + "before the first model. A model without histories makes nothing of the item. With `userId`, what the user has seen or dislikes is "
                     + "left out; else the user does not count."
             )
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .WaitsForRanking();
         return routes;
     }
 
@@ -114,7 +117,9 @@ internal static class RecommendationEndpoints
             query.UserId,
             Served: null
         );
-        return TypedResults.Ok((await Recommendations.RankAsync(services, snapshot, [subject], cancellationToken))[0]);
+        var answer = (await Recommendations.RankAsync(services, snapshot, [subject], cancellationToken))[0];
+        services.Metrics.Recommended(answer.Source);
+        return TypedResults.Ok(answer);
     }
 
     private static async Task<Results<Ok<PopularItemsResponse>, ValidationProblem>> PopularAsync(

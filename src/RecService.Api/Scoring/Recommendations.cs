@@ -20,7 +20,36 @@ internal static class Recommendations
             store,
             cancellationToken
         );
-        var users = await FindUsersAsync(snapshot, requests, recent, store, cancellationToken);
+        var answers = await AnswerAsync(services, snapshot, requests, recent, fresh: false, cancellationToken);
+        int[] outdated = [.. Enumerable.Range(0, requests.Count).Where(i => requests[i].Request.UserId is { } id && store.IsOutdated(id))];
+        if (outdated.Length > 0)
+        {
+            CheckedRequest[] again = [.. outdated.Select(i => requests[i])];
+            var anew = await AnswerAsync(services, snapshot, again, [.. outdated.Select(i => recent[i])], fresh: true, cancellationToken);
+            foreach (var (place, i) in outdated.Index())
+            {
+                answers[i] = anew[place];
+            }
+        }
+
+        foreach (var answer in answers)
+        {
+            services.Metrics.Recommended(answer.Source);
+        }
+
+        return answers;
+    }
+
+    private static async Task<RecommendationResponse[]> AnswerAsync(
+        RankingServices services,
+        Snapshot snapshot,
+        IReadOnlyList<CheckedRequest> requests,
+        RecentItems[] recent,
+        bool fresh,
+        CancellationToken cancellationToken
+    )
+    {
+        var users = await FindUsersAsync(snapshot, requests, recent, services.Store, fresh, cancellationToken);
         Subject[] subjects =
         [
             .. requests.Select(
@@ -29,13 +58,10 @@ internal static class Recommendations
                         users[i],
                         asked.Context,
                         recent[i],
-                        asked.Filter.Without(
-                            [
-                                .. users[i]?.LeftOutItems ?? [],
-                                .. asked.Request.Filter?.ExcludeSeen ?? true ? recent[i].SeenKeys : [],
-                                .. asked.Served.ItemKeys,
-                            ]
-                        ),
+                        asked
+                            .Filter.Without(users[i]?.LeftOutItems ?? [])
+                            .Without(asked.Request.Filter?.ExcludeSeen ?? true ? [.. recent[i].SeenKeys] : [])
+                            .Without(asked.Served.ItemKeys),
                         asked.Count,
                         asked.Request.Include,
                         asked.Request.UserId,
@@ -74,7 +100,6 @@ internal static class Recommendations
         for (var i = 0; i < answers.Length; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            services.Metrics.Recommended(rankings[i].Source);
             answers[i] = Answer(subjects[i], rankings[i], top[i], store);
         }
 
@@ -109,6 +134,7 @@ internal static class Recommendations
         IReadOnlyList<CheckedRequest> requests,
         RecentItems[] recent,
         StoreReader store,
+        bool fresh,
         CancellationToken cancellationToken
     )
     {
@@ -116,6 +142,7 @@ internal static class Recommendations
         var history = snapshot.Model?.Model.History;
         var found = await store.FindUsersAsync(
             [.. withUser.Select(i => new AskedUser(requests[i].Request.UserId!, requests[i].Seen, recent[i].Replaces ? null : history))],
+            fresh,
             cancellationToken
         );
         var users = new StoredUser?[requests.Count];

@@ -20,13 +20,10 @@ internal sealed record Candidate(int Rank, RankedItem Ranked, CatalogItem Item, 
 internal readonly record struct WantedList(Ranking Ranking, CandidateFilter Filter, int Count);
 
 /// <summary>Takes the first items of rankings that are fit to be recommended now, without waiting for a publication.</summary>
-internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
+internal sealed class Recommender(StoreReader store, JoinedRanking joined, ServiceMetrics metrics)
 {
-    /// <summary>Lists that go over the items together: each has a set of a bit an item meanwhile.</summary>
-    private const int AtOnce = 16;
-
     // They are as large as the catalogue, and so not made anew for each request.
-    private static readonly DefaultObjectPool<ItemSet> Sets = new(new ItemSetPolicy(), maximumRetained: 2 * AtOnce);
+    private static readonly DefaultObjectPool<ItemSet> Sets = new(new ItemSetPolicy(), maximumRetained: 2 * JoinedRanking.AtOnce);
 
     /// <summary>The first items that a filter allows, by the snapshot and, if the database answers, by what is stored now.</summary>
     public async Task<IReadOnlyList<Candidate>> TopAsync(Ranking ranking, CandidateFilter filter, int count, CancellationToken cancellationToken) =>
@@ -38,7 +35,7 @@ internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
         Search[] searches = [.. lists.Select(list => new Search(list))];
         for (var open = searches; open.Length > 0; open = [.. open.Where(search => !search.IsDone)])
         {
-            Rank(open, cancellationToken);
+            await RankAsync(open, cancellationToken);
             var stored = await store.FindItemsAsync([.. open.SelectMany(search => search.ItemKeys).Distinct()], cancellationToken);
             foreach (var search in open)
             {
@@ -50,17 +47,21 @@ internal sealed class Recommender(StoreReader store, ServiceMetrics metrics)
     }
 
     /// <summary>Ranks for each search; those by one model go over the items' vectors together.</summary>
-    private void Rank(Search[] searches, CancellationToken cancellationToken)
+    private async Task RankAsync(Search[] searches, CancellationToken cancellationToken)
     {
         var byRanker = searches.GroupBy(search => (object?)(search.Ranking as ModelRanking)?.Ranker ?? search);
-        foreach (var together in byRanker.SelectMany(group => group.Chunk(AtOnce)))
+        foreach (var together in byRanker.SelectMany(group => group.Chunk(JoinedRanking.AtOnce)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             var start = Stopwatch.GetTimestamp();
             var sets = Array.ConvertAll(together, search => search.Allow(Sets));
             if (together[0].Ranking is ModelRanking { Ranker: var ranker })
             {
-                var ranked = ranker.TopMany([.. together.Select((search, i) => ((ModelRanking)search.Ranking).Request(search.Depth, sets[i]))]);
+                var ranked = await joined.TopManyAsync(
+                    ranker,
+                    [.. together.Select((search, i) => ((ModelRanking)search.Ranking).Request(search.Depth, sets[i]))],
+                    cancellationToken
+                );
                 for (var i = 0; i < together.Length; i++)
                 {
                     together[i].Take(ranked[i]);

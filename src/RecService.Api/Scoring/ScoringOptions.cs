@@ -8,4 +8,7 @@ public sealed class ScoringOptions
 
     /// <summary>For how long an item counts as seen; for ever when absent. Above 0.</summary>
     public TimeSpan? SeenWithin { get; set; }
+
+    /// <summary>Memory for what is stored of users, in MiB, so that it need not be read for each of their requests; 0 for none.</summary>
+    public int UserCacheMebibytes { get; set; } = 64;
 }

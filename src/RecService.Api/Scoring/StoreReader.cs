@@ -28,36 +28,33 @@ internal sealed record StoredItem(ItemFacts Facts, RawJsonObject? Metadata);
 /// What scoring reads from the store in the course of a request, so that the newest state counts. While the database is away, what can be told
 /// without it is told, and the rest is named in <see cref="Missing"/>.
 /// </summary>
-internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker reads, Feedback feedback)
+internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker reads, Feedback feedback, UserCache cache)
 {
     /// <summary>How many users there are of each item since a time.</summary>
     public const string Trend = "trend";
 
     private const int MostHistoryEvents = 2_000_000;
 
-    private const string PastColumns = "i.user_key, i.item_key, i.type, i.value, i.occurred_at";
-
-    // In the order of the index of each user's newest interactions.
-    private const string PastOfSeveral = $"""
-        SELECT {PastColumns}
-        FROM interactions i
-        WHERE i.user_key = ANY(ARRAY(SELECT u.user_key FROM users u WHERE u.user_id = ANY($1)))
-        ORDER BY i.user_key, i.occurred_at DESC, i.interaction_key DESC
-        """;
-
     private const string UserFeatures = "userFeatures";
     private const string SeenItems = "seenItems";
     private const string History = "history";
     private const string Items = "items";
 
-    private readonly List<string> _missing = [];
+    private static readonly string[] Parts = [Trend, UserFeatures, SeenItems, History, Items];
+
+    private readonly HashSet<string> _missing = new(StringComparer.Ordinal);
+    private readonly List<KeyValuePair<string, UserVersion>> _unverified = [];
+    private readonly HashSet<string> _outdated = new(StringComparer.Ordinal);
     private SharedReadTime? _together;
 
     /// <summary>What this request had to do without, in the words of the contract.</summary>
-    public IReadOnlyList<string> Missing => _missing;
+    public IReadOnlyList<string> Missing => [.. Parts.Where(_missing.Contains)];
 
     /// <summary>Whether what is stored of users could be read.</summary>
-    public bool KnowsUsers => !_missing.Contains(UserFeatures, StringComparer.Ordinal);
+    public bool KnowsUsers => !_missing.Contains(UserFeatures);
+
+    /// <summary>Whether a user who was taken from the cache is, as the read of items has told, not as the cache had it.</summary>
+    public bool IsOutdated(string userId) => _outdated.Contains(userId);
 
     /// <summary>Why the histories of so many users are too much for one request; null when they are not.</summary>
     public static string? TooManyHistories(int users, HistorySettings? history) =>
@@ -70,7 +67,7 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
 
     /// <summary>What those do without who asked for a user, or who did not, and for a history, or did not.</summary>
     public IReadOnlyList<string> MissingOf(bool user, bool history) =>
-        [.. _missing.Where(part => part is not (UserFeatures or SeenItems or History) || (user && (history || part is not History)))];
+        [.. Missing.Where(part => part is not (UserFeatures or SeenItems or History) || (user && (history || part is not History)))];
 
     /// <summary>The user, or null when nobody has named the id. While the database is away, of every id no more is known than the id.</summary>
     /// <param name="userId">The id.</param>
@@ -83,23 +80,50 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     /// For each of those who are asked for the user, or null when nobody has named the id. While the database is away, of every id no more is known than
     /// the id.
     /// </summary>
-    public async Task<StoredUser?[]> FindUsersAsync(IReadOnlyList<AskedUser> asked, CancellationToken cancellationToken)
+    /// <param name="asked">The users.</param>
+    /// <param name="fresh">
+    /// Whether all are read now. Else they may be taken from the cache: what is made of that holds only when, after the next read of items,
+    /// <see cref="IsOutdated"/> does not say otherwise.
+    /// </param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async Task<StoredUser?[]> FindUsersAsync(IReadOnlyList<AskedUser> asked, bool fresh, CancellationToken cancellationToken)
     {
-        if (asked.Count == 0)
+        var states = new UserState?[asked.Count];
+        var missing = new List<int>();
+        for (var i = 0; i < asked.Count; i++)
         {
-            return [];
+            if (!fresh && cache.Find(asked[i]) is { } cached)
+            {
+                states[i] = cached;
+                _unverified.Add(new(asked[i].UserId, cached.Version));
+            }
+            else
+            {
+                missing.Add(i);
+            }
         }
 
-        try
+        if (missing.Count > 0)
         {
-            return await ReadAsync(limited => ReadUsersAsync(asked, limited), cancellationToken);
+            AskedUser[] unknown = [.. missing.Select(i => asked[i])];
+            try
+            {
+                foreach (var (place, state) in (await ReadUsersAsync(unknown, cancellationToken)).Index())
+                {
+                    states[missing[place]] = state;
+                }
+            }
+            catch (DatabaseAwayException)
+            {
+                Miss(UserFeatures);
+                Miss(SeenItems);
+                // Those of the cache cannot be verified either.
+                _unverified.Clear();
+                return [.. asked.Select(user => MissHistory(user.UserId, user.History))];
+            }
         }
-        catch (DatabaseAwayException)
-        {
-            Miss(UserFeatures);
-            Miss(SeenItems);
-            return [.. asked.Select(user => MissHistory(user.UserId, user.History))];
-        }
+
+        return [.. states.Select((state, i) => state?.Since(asked[i].Seen.Since))];
     }
 
     /// <summary>The keys of the items that a user has seen or dislikes; of none while the database is away.</summary>
@@ -107,8 +131,8 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     {
         try
         {
-            var users = await ReadAsync(limited => ReadUsersAsync([new(userId, seen, History: null)], limited), cancellationToken);
-            return users[0]?.LeftOutItems ?? [];
+            var users = await ReadUsersAsync([new(userId, seen, History: null)], cancellationToken);
+            return users[0]?.Since(seen.Since).LeftOutItems ?? [];
         }
         catch (DatabaseAwayException)
         {
@@ -182,28 +206,36 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         }
     }
 
-    /// <summary>The items among the keys that still exist; null while the database is away.</summary>
+    /// <summary>
+    /// The items among the keys that still exist; null while the database is away. Users who were taken from the cache are verified with it.
+    /// </summary>
     public async Task<Dictionary<long, StoredItem>?> FindItemsAsync(long[] itemKeys, CancellationToken cancellationToken)
     {
+        KeyValuePair<string, UserVersion>[] unverified = [.. _unverified];
+        _unverified.Clear();
         try
         {
-            return await ReadAsync(limited => ReadItemsAsync(itemKeys, limited), cancellationToken);
+            var (items, versions) = await ReadAsync(limited => ReadItemsAsync(itemKeys, unverified, limited), cancellationToken);
+            foreach (var (userId, version) in unverified)
+            {
+                if (!versions.TryGetValue(userId, out var now) || now != version)
+                {
+                    _outdated.Add(userId);
+                }
+            }
+
+            return items;
         }
         catch (DatabaseAwayException)
         {
             Miss(Items);
+            _outdated.UnionWith(unverified.Select(user => user.Key));
             return null;
         }
     }
 
     /// <summary>Notes that the request has to do without a part.</summary>
-    public void Miss(string part)
-    {
-        if (!_missing.Contains(part, StringComparer.Ordinal))
-        {
-            _missing.Add(part);
-        }
-    }
+    public void Miss(string part) => _missing.Add(part);
 
     private StoredUser MissHistory(string userId, HistorySettings? history)
     {
@@ -218,65 +250,16 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
     private Task<T> ReadAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
         reads.ReadAsync(read, cancellationToken, _together);
 
-    // All that users did, as its index has it, is read once for what was seen and for the history, and judged here: statements that PostgreSQL plans
-    // once for all requests, as to plan takes longer than to read some hundred rows.
-    private async Task<StoredUser?[]> ReadUsersAsync(IReadOnlyList<AskedUser> asked, CancellationToken cancellationToken)
+    private async Task<UserState?[]> ReadUsersAsync(IReadOnlyList<AskedUser> asked, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var batch = new NpgsqlBatch(connection);
-        AddCommands(batch, asked);
-        await batch.PrepareAsync(cancellationToken);
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        var features = new Dictionary<string, (long Key, EntityFeatures Features)>(StringComparer.Ordinal);
-        while (await reader.ReadAsync(cancellationToken))
+        var since = cache.Moment;
+        var states = await ReadAsync(limited => UserStatements.ReadAsync(database, asked, feedback, limited), cancellationToken);
+        foreach (var (user, state) in asked.Zip(states))
         {
-            var id = reader.GetString(1);
-            features.Add(id, (reader.GetInt64(0), EntityFeatures.FromJson(id, reader.GetFieldValue<string[]>(2), reader.GetString(3))));
+            cache.Keep(user, state, since);
         }
 
-        var pasts = asked.Select(user => new UserPast(user.Seen, user.History, feedback)).ToArray();
-        var byKey = asked
-            .Zip(pasts)
-            .Where(user => features.ContainsKey(user.First.UserId))
-            .ToLookup(user => features[user.First.UserId].Key, user => user.Second);
-        await reader.NextResultAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            double? value = await reader.IsDBNullAsync(3, cancellationToken) ? null : reader.GetDouble(3);
-            foreach (var past in byKey[reader.GetInt64(0)])
-            {
-                past.Add(reader.GetInt64(1), reader.GetString(2), value, reader.GetDateTime(4));
-            }
-        }
-
-        return [.. asked.Select((user, i) => features.TryGetValue(user.UserId, out var known) ? pasts[i].Of(known.Features) : null)];
-    }
-
-    // Of one user, whom most requests are about, by the statements that are planned best.
-    private static void AddCommands(NpgsqlBatch batch, IReadOnlyList<AskedUser> asked)
-    {
-        if (asked.Count == 1)
-        {
-            Add("SELECT user_key, user_id, tags, attributes::text FROM users WHERE user_id = $1", asked[0].UserId, NpgsqlDbType.Text);
-            Add(
-                $"""
-                SELECT {PastColumns}
-                FROM interactions i
-                WHERE i.user_key = (SELECT u.user_key FROM users u WHERE u.user_id = $1)
-                ORDER BY i.occurred_at DESC, i.interaction_key DESC
-                """,
-                asked[0].UserId,
-                NpgsqlDbType.Text
-            );
-            return;
-        }
-
-        string[] ids = [.. asked.Select(user => user.UserId).Distinct(StringComparer.Ordinal)];
-        Add("SELECT user_key, user_id, tags, attributes::text FROM users WHERE user_id = ANY($1)", ids, NpgsqlDbType.Array | NpgsqlDbType.Text);
-        Add(PastOfSeveral, ids, NpgsqlDbType.Array | NpgsqlDbType.Text);
-
-        void Add(string sql, object value, NpgsqlDbType type) =>
-            batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = value, NpgsqlDbType = type } } });
+        return states;
     }
 
     private async Task<Dictionary<string, StoredUser>> ReadUsersAsync(
@@ -374,21 +357,35 @@ internal sealed class StoreReader(NpgsqlDataSource database, ReadCircuitBreaker 
         return items;
     }
 
-    private async Task<Dictionary<long, StoredItem>> ReadItemsAsync(long[] itemKeys, CancellationToken cancellationToken)
+    private async Task<(Dictionary<long, StoredItem> Items, Dictionary<string, UserVersion> Versions)> ReadItemsAsync(
+        long[] itemKeys,
+        KeyValuePair<string, UserVersion>[] users,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var command = connection.CreateCommand();
-        command.CommandText = $"SELECT item_key, metadata::text, {ItemFacts.Columns} FROM items WHERE item_key = ANY($1)";
-        command.Parameters.Add(Array(itemKeys, NpgsqlDbType.Bigint));
-        await command.PrepareAsync(cancellationToken);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(
+            new($"SELECT item_key, metadata::text, {ItemFacts.Columns} FROM items WHERE item_key = ANY($1)")
+            {
+                Parameters = { Array(itemKeys, NpgsqlDbType.Bigint) },
+            }
+        );
+        if (users.Length > 0)
+        {
+            batch.BatchCommands.Add(UserStatements.Versions([.. users.Select(user => user.Key).Distinct(StringComparer.Ordinal)]));
+        }
+
+        await batch.PrepareAsync(cancellationToken);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var items = new Dictionary<long, StoredItem>();
         while (await reader.ReadAsync(cancellationToken))
         {
             RawJsonObject? metadata = await reader.IsDBNullAsync(1, cancellationToken) ? null : new RawJsonObject(reader.GetString(1));
             items.Add(reader.GetInt64(0), new(ItemFacts.Read(reader, first: 2), metadata));
         }
-        return items;
+
+        return await reader.NextResultAsync(cancellationToken) ? (items, await UserStatements.ReadVersionsAsync(reader, cancellationToken)) : (items, []);
     }
 
     private async Task<Dictionary<string, EntityFeatures>> FeaturesAsync(string sql, string[] ids, CancellationToken cancellationToken) =>

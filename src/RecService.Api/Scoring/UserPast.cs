@@ -1,28 +1,31 @@
+using System.Runtime.InteropServices;
 using RecService.Api.Domain;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 
 namespace RecService.Api.Scoring;
 
-/// <summary>What a user did, judged for one request as it is read, the newest first.</summary>
-/// <param name="seen">Which items count as seen.</param>
+/// <summary>What a user did, judged as it is read, the newest first.</summary>
+/// <param name="seenTypes">By which types of interactions items count as seen.</param>
 /// <param name="history">What counts in the user's history; null for nothing.</param>
 /// <param name="feedback">What types of interactions mean.</param>
-internal sealed class UserPast(SeenRule seen, HistorySettings? history, Feedback feedback)
+internal sealed class UserPast(IReadOnlyList<string> seenTypes, HistorySettings? history, Feedback feedback)
 {
-    private readonly HashSet<string> _seenTypes = seen.Types.ToHashSet(StringComparer.OrdinalIgnoreCase);
-    private readonly HashSet<long> _leftOut = [];
+    private readonly HashSet<string> _seenTypes = seenTypes.ToHashSet(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<long, long> _leftOut = [];
     private readonly List<PastEvent> _events = [];
 
     public void Add(long itemKey, string type, double? value, DateTime time)
     {
         var meaning = feedback.Of(type);
-        if (
-            meaning?.IsNegative(value) == true
-            || (_seenTypes.Contains(type) && !(time < seen.Since?.UtcDateTime) && meaning?.IsInRange(value) != false)
-        )
+        if (meaning?.IsNegative(value) == true)
         {
-            _leftOut.Add(itemKey);
+            _leftOut[itemKey] = UserState.Disliked;
+        }
+        else if (_seenTypes.Contains(type) && meaning?.IsInRange(value) != false)
+        {
+            ref var last = ref CollectionsMarshal.GetValueRefOrAddDefault(_leftOut, itemKey, out _);
+            last = Math.Max(last, time.Ticks);
         }
 
         if (_events.Count < history?.Length && history.StoredWeightOf(type, value) is > 0 and var weight)
@@ -32,9 +35,9 @@ internal sealed class UserPast(SeenRule seen, HistorySettings? history, Feedback
     }
 
     /// <summary>The user with all that was added.</summary>
-    public StoredUser Of(EntityFeatures features)
+    public UserState Of(EntityFeatures features, UserVersion version)
     {
         _events.Reverse();
-        return new(features, _leftOut, _events);
+        return new(features, version, [.. _leftOut.Keys], [.. _leftOut.Values], [.. _events]);
     }
 }

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -125,32 +123,11 @@ public sealed class RecommendationBatchTests(HistoryTests.Service service) : ICl
     [Fact]
     public async Task The_database_is_asked_for_all_users_at_once()
     {
-        var trace = ActivityTraceId.CreateRandom();
-        var asked = new ConcurrentBag<string>();
-        using var listener = new ActivityListener
-        {
-            ShouldListenTo = source => source.Name is "Npgsql" or "Microsoft.AspNetCore",
-            Sample = (ref _) => ActivitySamplingResult.AllData,
-            ActivityStopped = activity =>
-            {
-                if (activity.TraceId == trace && activity.Source.Name == "Npgsql")
-                {
-                    asked.Add(activity.DisplayName);
-                }
-            },
-        };
-        ActivitySource.AddActivityListener(listener);
         JsonObject[] requests =
         [
             .. Enumerable.Range(0, 50).Select(u => new JsonObject { ["userId"] = $"u{u}", ["recentItems"] = Recent($"missing-{u}") }),
         ];
-        using var request = new HttpRequestMessage(HttpMethod.Post, HttpClientExtensions.Address(service.Client, Path))
-        {
-            Content = JsonContent.Create(Batch(requests)),
-            Headers = { { "traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01" } },
-        };
-        using var answer = await service.Client.SendAsync(request);
-        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+        var (_, asked) = await DatabaseReads.OfAsync(service.Client, Path, Batch(requests));
 
         // The recent items, the users with what they did, and the items that were ranked.
         asked.Count.ShouldBe(3, string.Join('\n', asked));

@@ -13,7 +13,7 @@ namespace RecService.Api.Http.Limits;
 /// long as they take
 /// (<see cref="RequestLimits.WithoutTimeLimit"/>) and those of operators do not count here.
 /// </summary>
-internal sealed class LoadLimits(IOptions<LoadOptions> options, ChargeKey charge) : IDisposable
+internal sealed class LoadLimits(IOptions<LoadOptions> options, ChargeKey charge, ExpectedWait expectedWait) : IDisposable
 {
     // Requests that come as one are spared what each costs by itself, and are worked on by one thread.
     private const int RequestsPerPlace = 50;
@@ -34,7 +34,8 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options, ChargeKey charge
 
         using var body = new BufferedBody(_bodies, context.User.Identity?.Name ?? "");
         // A body that cannot even wait is not taken in. That may have changed when it has come, so the lease decides.
-        var full = limiter.GetStatistics() is { CurrentAvailablePermits: 0 } now && now.CurrentQueuedCount >= queue;
+        var now = limiter.GetStatistics()!;
+        var full = (now.CurrentAvailablePermits == 0 && now.CurrentQueuedCount >= queue) || WaitsTooLong(context, (int)now.CurrentQueuedCount);
         var refusal = full ? Problems.Overloaded() : await body.ReadAsync(context.Request.Body, context.RequestAborted);
         if (refusal is null)
         {
@@ -85,6 +86,10 @@ internal sealed class LoadLimits(IOptions<LoadOptions> options, ChargeKey charge
         _scoring.Limiter.Dispose();
         _ingest.Limiter.Dispose();
     }
+
+    // Those who wait for their turn are taken to wait for a ranking then.
+    private bool WaitsTooLong(HttpContext context, int others) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<WaitsForRankingMetadata>() is not null && expectedWait(others) > options.Value.Scoring.LongestWait;
 
     private static bool IsLarge(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<SeveralRequestsMetadata>() is not null;
 

@@ -9,7 +9,7 @@ internal sealed class LoadOptions
     public const string Section = "Load";
 
     /// <summary>Requests of the role <c>score</c>.</summary>
-    public LoadLimit Scoring { get; set; } = new() { Concurrent = 64, Queue = 256 };
+    public ScoringLimit Scoring { get; set; } = new() { Concurrent = 64, Queue = 256 };
 
     /// <summary>Requests of the role <c>ingest</c>, other than imports. Each holds a connection to the database.</summary>
     public LoadLimit Ingest { get; set; } = new() { Concurrent = 32, Queue = 128 };
@@ -29,13 +29,19 @@ internal sealed class LoadOptions
     public int BodyMebibytes { get; set; } = 768;
 }
 
-internal sealed class LoadLimit
+internal class LoadLimit
 {
     /// <summary>Requests that are worked on.</summary>
     public int Concurrent { get; set; }
 
     /// <summary>Requests that wait for that; all beyond are turned away.</summary>
     public int Queue { get; set; }
+}
+
+internal sealed class ScoringLimit : LoadLimit
+{
+    /// <summary>How long a request may have to wait for its ranking to begin, as reckoned when it comes; beyond, it is turned away.</summary>
+    public TimeSpan LongestWait { get; set; } = TimeSpan.FromMilliseconds(500);
 }
 
 internal class SlotLimit
@@ -77,7 +83,7 @@ internal sealed class LoadOptionsValidation : IValidateOptions<LoadOptions>
     private const int MostWaiting = 100_000;
     private const int MostSlots = 1_000;
     private const int MostWatchers = 10_000;
-    private static readonly TimeSpan LongestStall = TimeSpan.FromHours(1);
+    private static readonly TimeSpan LongestTime = TimeSpan.FromHours(1);
 
     public ValidateOptionsResult Validate(string? name, LoadOptions options)
     {
@@ -85,6 +91,7 @@ internal sealed class LoadOptionsValidation : IValidateOptions<LoadOptions>
         [
             .. Check("Scoring:Concurrent", options.Scoring.Concurrent, 1, MostRequests),
             .. Check("Scoring:Queue", options.Scoring.Queue, 0, MostWaiting),
+            .. CheckTime("Scoring:LongestWait", options.Scoring.LongestWait, TimeSpan.FromMilliseconds(1), "1 millisecond"),
             .. Check("Ingest:Concurrent", options.Ingest.Concurrent, 1, MostRequests),
             .. Check("Ingest:Queue", options.Ingest.Queue, 0, MostWaiting),
             .. Check("Imports", options.Imports, MostSlots),
@@ -93,7 +100,7 @@ internal sealed class LoadOptionsValidation : IValidateOptions<LoadOptions>
             .. Check("Imports:ParquetMebibytes", options.Imports.ParquetMebibytes, 1, 1_000_000),
             .. Check("Imports:RowGroupMebibytes", options.Imports.RowGroupMebibytes, 1, 1_000_000),
             .. Check("Exports", options.Exports, MostSlots),
-            .. CheckStall(options.Exports.StallTimeout),
+            .. CheckTime("Exports:StallTimeout", options.Exports.StallTimeout, TimeSpan.FromSeconds(1), "1 second"),
             .. Check("Watchers", options.Watchers, MostWatchers),
             .. Check("BodyMebibytes", options.BodyMebibytes, 64, 1_000_000),
         ];
@@ -103,10 +110,8 @@ internal sealed class LoadOptionsValidation : IValidateOptions<LoadOptions>
     private static IEnumerable<string> Check(string name, SlotLimit limit, int most) =>
         Check($"{name}:Concurrent", limit.Concurrent, 1, most).Concat(Check($"{name}:PerKey", limit.PerKey, 1, most));
 
-    private static IEnumerable<string> CheckStall(TimeSpan time) =>
-        time >= TimeSpan.FromSeconds(1) && time <= LongestStall
-            ? []
-            : [$"{LoadOptions.Section}:Exports:StallTimeout must be from 1 second to 1 hour."];
+    private static IEnumerable<string> CheckTime(string name, TimeSpan time, TimeSpan least, string leastInWords) =>
+        time >= least && time <= LongestTime ? [] : [$"{LoadOptions.Section}:{name} must be from {leastInWords} to 1 hour."];
 
     private static IEnumerable<string> Check(string name, int value, int least, int most) =>
         value >= least && value <= most

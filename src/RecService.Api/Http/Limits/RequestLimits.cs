@@ -44,6 +44,10 @@ internal static class RequestLimits
     public static TBuilder CountsAsSeveral<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new SeveralRequestsMetadata());
 
+    /// <summary>For what ranks items: it is turned away at once when it would wait for that longer than <see cref="ScoringLimit.LongestWait"/>.</summary>
+    public static TBuilder WaitsForRanking<TBuilder>(this TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new WaitsForRankingMetadata());
+
     public static void Configure(RequestTimeoutOptions timeouts) =>
         timeouts.DefaultPolicy = new()
         {
@@ -58,3 +62,5 @@ internal static class RequestLimits
 }
 
 internal sealed record SeveralRequestsMetadata;
+
+internal sealed record WaitsForRankingMetadata;
