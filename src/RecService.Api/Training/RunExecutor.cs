@@ -15,29 +15,22 @@ internal sealed class RunExecutor(
     ILogger<RunExecutor> logger
 )
 {
-    /// <summary>What a run leaves behind at least, to be worth a collection that stops the process.</summary>
-    private const long MuchMemory = 256L << 20;
-
     public async Task RunAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
-        var before = GC.GetTotalMemory(forceFullCollection: false);
         try
         {
             await TrainAsync(run, options, cancellationToken);
         }
         finally
         {
-            if (GC.GetTotalMemory(forceFullCollection: false) - before > MuchMemory)
-            {
-                // What a run took is of the oldest generation, which nothing else might collect before the next run takes as much again.
-                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-            }
+            RunMemory.Release();
         }
     }
 
     private async Task TrainAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
         var cutoff = await reader.ReadAsync(options, cancellationToken);
+        RunMemory.Release();
         await runs.RecordCutoffAsync(run.RunId, cutoff, cancellationToken);
         var former = await formerFits.FindAsync(run.RunId, options, cancellationToken);
         var share = Holdout.ShareOf(cutoff, options);

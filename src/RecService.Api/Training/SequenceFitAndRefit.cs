@@ -7,7 +7,7 @@ using RecService.Engine.Training.Sequences;
 
 namespace RecService.Api.Training;
 
-/// <summary>Objective <c>next</c>: fits with a holdout, measures, and refits on all events for the best number of epochs.</summary>
+/// <summary>Objective <c>next</c>: fits with a holdout, measures, and refits on all events, for the best number of epochs or from where the fit stands.</summary>
 internal static class SequenceFitAndRefit
 {
     /// <summary>With more events than this, those held out are so few that going on from the fit, once through all, ranks as well as training anew.</summary>
@@ -45,7 +45,9 @@ internal static class SequenceFitAndRefit
 
         var goesOn = encoded.Rows.Count > mostEventsOfRefit && encoded.HeldRows.Length <= MostHeldOut * encoded.Rows.Count;
         var fit = Train(encoded, settings, encoded.Fit(), encoded.Held(), FitAndRefit.FitPhase, progress, cancellationToken, keepsState: goesOn);
+        RunMemory.Release();
         var (metrics, decision) = new SequenceMeasurement(encoded, options, cancellationToken).Of(fit.Model, served);
+        RunMemory.Release();
         var refitted = goesOn
             ? settings with
             {

@@ -114,14 +114,26 @@ internal sealed class SequenceMeasurement
     private RowSets ItemsByQuery(int count, RowSets? others = null)
     {
         var rest = others?.Count ?? 0;
-        return RowSets.FromPairs(
-            count + rest,
-            [
-                .. _histories.SelectMany((history, query) => history.Select(_ => query)),
-                .. Enumerable.Range(0, rest).SelectMany(row => Enumerable.Repeat(count + row, others![row].Length)),
-            ],
-            [.. _histories.SelectMany(history => history.Select(e => e.Item)), .. Enumerable.Range(0, rest).SelectMany(row => others![row].ToArray())]
-        );
+        var pairs = _histories.Sum(history => history.Length) + Enumerable.Range(0, rest).Sum(row => others![row].Length);
+        var (rows, items) = (new int[pairs], new int[pairs]);
+        var pair = 0;
+        for (var query = 0; query < _histories.Length; query++)
+        {
+            foreach (var e in _histories[query])
+            {
+                (rows[pair], items[pair++]) = (query, e.Item);
+            }
+        }
+
+        for (var row = 0; row < rest; row++)
+        {
+            foreach (var item in others![row])
+            {
+                (rows[pair], items[pair++]) = (count + row, item);
+            }
+        }
+
+        return RowSets.FromPairs(count + rest, rows, items);
     }
 
     private double NeighbourPairs() => Enumerable.Range(0, _fitted.Count).Sum(user => (double)_fitted[user].Length * _fitted[user].Length);
