@@ -125,7 +125,15 @@ public sealed class RecommendationBatchTests(HistoryTests.Service service) : ICl
     {
         JsonObject[] requests =
         [
-            .. Enumerable.Range(0, 50).Select(u => new JsonObject { ["userId"] = $"u{u}", ["recentItems"] = Recent($"missing-{u}") }),
+            .. Enumerable
+                .Range(0, 50)
+                .Select(u => new JsonObject
+                {
+                    ["userId"] = $"u{u}",
+                    ["recentItems"] = Recent($"missing-{u}"),
+                    // As no other test asks, so that none of the users is remembered.
+                    ["filter"] = new JsonObject { ["seenTypes"] = new JsonArray("purchase", "never") },
+                }),
         ];
         var (_, asked) = await DatabaseReads.OfAsync(service.Client, Path, Batch(requests));
 
