@@ -19,7 +19,7 @@ namespace RecService.Api.Models;
 /// <param name="Seed">The seed of shuffling, initialisation and sampling.</param>
 /// <param name="Threads">Threads that it learned with.</param>
 /// <param name="Deterministic">Whether the model is the same with any number of threads.</param>
-/// <param name="Patience">Epochs without a better holdout loss before a fit stops.</param>
+/// <param name="Patience">Epochs without a better holdout loss before a fit stops; null where it went by the number of events.</param>
 /// <param name="HistoryLength">Objective <c>next</c>: how many of a user's newest positives count as history.</param>
 /// <param name="UserIds">Objective <c>next</c>: whether the ids of users are features.</param>
 /// <param name="Saturation">How much repeats count: <c>log</c> or <c>none</c>.</param>

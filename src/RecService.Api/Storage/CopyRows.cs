@@ -21,7 +21,7 @@ internal sealed class CopyRows : IAsyncDisposable
 
     private const int FirstBufferLength = 1 << 18;
 
-    private static readonly long PostgresEpoch = new DateTime(2000, 1, 1, 0, 0, 0, DateTimeKind.Utc).Ticks;
+    private static readonly long PostgresEpoch = (long)(new DateTime(2000, 1, 1, 0, 0, 0, DateTimeKind.Utc) - DateTime.UnixEpoch).TotalMicroseconds;
 
     private readonly NpgsqlRawCopyStream _stream;
     private readonly int[] _offsets;
@@ -145,8 +145,8 @@ internal sealed class CopyRows : IAsyncDisposable
     /// <summary>A <c>double precision</c>, or null.</summary>
     public double? NullableDouble(int column) => IsNull(column) ? null : BinaryPrimitives.ReadDoubleBigEndian(Bytes(column));
 
-    /// <summary>A <c>timestamp with time zone</c> in ticks of UTC.</summary>
-    public long Ticks(int column) => PostgresEpoch + (Int64(column) * TimeSpan.TicksPerMicrosecond);
+    /// <summary>A <c>timestamp with time zone</c> in seconds since 1970, to the microsecond.</summary>
+    public double Seconds(int column) => (PostgresEpoch + Int64(column)) / 1e6;
 
     /// <summary>A text in UTF-8; valid until the next row.</summary>
     public ReadOnlySpan<byte> Bytes(int column) => _buffer.AsSpan(_offsets[column], _lengths[column]);

@@ -8,12 +8,12 @@ internal sealed class CollectedRows
     private readonly Collected<int> _contexts = new();
     private readonly Collected<float> _targets = new();
     private readonly Collected<float> _weights = new();
-    private readonly Collected<long> _times = new();
+    private readonly Collected<double> _times = new();
     private readonly Collected<long> _keys = new();
 
     public int Count => _users.Count;
 
-    public void Add(int user, int item, int context, float target, float weight, long time, long key)
+    public void Add(int user, int item, int context, float target, float weight, double time, long key)
     {
         _users.Add(user);
         _items.Add(item);

@@ -189,7 +189,7 @@ internal sealed class CutoffReader(NpgsqlDataSource database)
                     contexts.Intern(stored.Texts(6), stored.Bytes(7)),
                     types.Intern(stored.Bytes(2)),
                     stored.NullableDouble(3),
-                    stored.Ticks(4),
+                    stored.Seconds(4),
                     stored.Int64(5)
                 );
             }

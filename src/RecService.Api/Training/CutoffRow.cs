@@ -6,9 +6,9 @@ namespace RecService.Api.Training;
 /// <param name="Context">Index into <see cref="Cutoff.Contexts"/>.</param>
 /// <param name="Target">The value to predict; 1 for a positive, 0 for a dislike.</param>
 /// <param name="Weight">The weight, above 0.</param>
-/// <param name="Time">When it happened, in UTC ticks.</param>
+/// <param name="Time">When it happened, in seconds since 1970, UTC.</param>
 /// <param name="Share">What is left of the weight in the loss once repeats saturate and no user outweighs the others; in histories all of it counts.</param>
-internal readonly record struct CutoffRow(int User, int Item, int Context, float Target, float Weight, long Time, float Share = 1)
+internal readonly record struct CutoffRow(int User, int Item, int Context, float Target, float Weight, double Time, float Share = 1)
 {
     /// <summary>The weight in the loss.</summary>
     public float TargetWeight => Weight * Share;

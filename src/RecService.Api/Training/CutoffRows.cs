@@ -14,7 +14,7 @@ internal sealed class CutoffRows : IReadOnlyList<CutoffRow>
         Users = new int[count];
         Items = new int[count];
         Weights = new float[count];
-        Times = new long[count];
+        Times = new double[count];
     }
 
     /// <summary>Number of rows.</summary>
@@ -39,7 +39,7 @@ internal sealed class CutoffRows : IReadOnlyList<CutoffRow>
     public float[]? Shares { get; set; }
 
     /// <summary><see cref="CutoffRow.Time"/> of each row.</summary>
-    public long[] Times { get; private set; }
+    public double[] Times { get; private set; }
 
     public CutoffRow this[int row] =>
         new(Users[row], Items[row], ContextOf(row), Targets is null ? 1 : Targets[row], Weights[row], Times[row], ShareOf(row));

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using RecService.Engine.Data;
 using RecService.Engine.Data.Histories;
 
@@ -12,7 +11,6 @@ internal sealed class EncodedSequences
     private readonly bool[] _held;
     private readonly int[] _starts;
     private readonly int[] _lastHeld;
-    private readonly double[] _times;
     private readonly ILookup<int, Dislike> _dislikes;
     private readonly float _dislikeWeight;
 
@@ -23,7 +21,6 @@ internal sealed class EncodedSequences
         _dislikes = cutoff.Dislikes.ToLookup(dislike => dislike.User);
         _dislikeWeight = cutoff.Dislikes.Count == 0 ? 1 : cutoff.Dislikes.Average(dislike => dislike.Weight);
         _starts = [.. Enumerable.Range(0, Rows.Count).Where(r => r == 0 || Rows.Users[r] != Rows.Users[r - 1]), Rows.Count];
-        _times = Array.ConvertAll(Rows.Times, ticks => (ticks - DateTime.UnixEpoch.Ticks) / (double)TimeSpan.TicksPerSecond);
         _held = Holdout.Choose(cutoff, options);
         // Of each user, −1 where none is.
         _lastHeld = [.. _starts.Skip(1).Zip(_starts, (end, start) => Array.LastIndexOf(_held, value: true, end - 1, end - start))];
@@ -81,7 +78,7 @@ internal sealed class EncodedSequences
             [.. _starts.Take(_starts.Length - 1).Select(start => Rows.Users[start])],
             Rows.Items,
             Rows.Contexts,
-            _times,
+            Rows.Times,
             HistoryWeights(),
             TargetWeights()
         );
@@ -90,7 +87,9 @@ internal sealed class EncodedSequences
     public SequenceSet Fit()
     {
         var all = All();
-        var (weights, historyWeights) = (all.Weights ?? Ones(), all.HistoryWeights ?? Ones());
+        var weights = all.Weights ?? Ones();
+        // Millions of both, which are mostly alike.
+        var historyWeights = all.HistoryWeights ?? (all.Weights is null ? weights : Ones());
         for (var r = 0; r < _held.Length; r++)
         {
             if (_held[r])
@@ -121,7 +120,7 @@ internal sealed class EncodedSequences
             [.. users],
             [.. rows.Select(r => Rows.Items[r])],
             Rows.Contexts is { } contexts ? [.. rows.Select(r => contexts[r])] : null,
-            [.. rows.Select(r => _times[r])],
+            [.. rows.Select(r => Rows.Times[r])],
             [.. rows.Select(RelativeWeight)],
             [.. rows.Select(r => _held[r] ? 1f : 0)]
         );
@@ -130,20 +129,22 @@ internal sealed class EncodedSequences
     /// <summary>Per user the items of the events that are fitted.</summary>
     public RowSets FittedItems()
     {
-        var (sequences, items) = (new List<int>(Rows.Count), new List<int>(Rows.Count));
+        var (offsets, items) = (new int[_starts.Length], new int[Rows.Count - HeldRows.Length]);
         for (var sequence = 0; sequence < _lastHeld.Length; sequence++)
         {
+            var end = offsets[sequence];
             for (var r = _starts[sequence]; r < _starts[sequence + 1]; r++)
             {
                 if (!_held[r])
                 {
-                    sequences.Add(sequence);
-                    items.Add(Rows.Items[r]);
+                    items[end++] = Rows.Items[r];
                 }
             }
+
+            offsets[sequence + 1] = end;
         }
 
-        return RowSets.FromPairs(_lastHeld.Length, CollectionsMarshal.AsSpan(sequences), CollectionsMarshal.AsSpan(items));
+        return RowSets.FromRuns(offsets, items);
     }
 
     /// <summary>What a user did before an event, as requests pool it.</summary>
@@ -158,12 +159,9 @@ internal sealed class EncodedSequences
             .. Enumerable
                 .Range(from, (unordered ? to : row) - from)
                 .Where(r => r != row)
-                .Select(r => new HistoryEvent(Rows.Items[r], RelativeWeight(r), Seconds(r))),
+                .Select(r => new HistoryEvent(Rows.Items[r], RelativeWeight(r), Rows.Times[r])),
         ];
     }
-
-    /// <summary>Time of an event in seconds since 1970.</summary>
-    public double Seconds(int row) => _times[row];
 
     /// <summary>The types that the settings map, in every spelling that the data have, and the mean weight of the positives.</summary>
     private static HistorySettings? HistoryOf(Cutoff cutoff, TrainingOptions options)

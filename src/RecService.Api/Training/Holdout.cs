@@ -54,7 +54,7 @@ internal static class Holdout
 
     private static bool[] ByTime(Cutoff cutoff, double share)
     {
-        var latest = new Dictionary<(int User, int Item), long>();
+        var latest = new Dictionary<(int User, int Item), double>();
         foreach (var row in cutoff.Rows)
         {
             ref var time = ref CollectionsMarshal.GetValueRefOrAddDefault(latest, (row.User, row.Item), out _);

@@ -30,7 +30,7 @@ internal sealed class RowCollector(
 
     public IReadOnlyDictionary<string, long> Dropped => _dropped;
 
-    public void Add(int user, int item, int context, string type, double? value, long time, long interactionKey)
+    public void Add(int user, int item, int context, string type, double? value, double time, long interactionKey)
     {
         if (!types.TryGetValue(type, out var meaning))
         {
@@ -120,7 +120,7 @@ internal sealed class RowCollector(
             ? meaning.ToMeaning(type, range: null, typical).WeightOf(value)
             : (float)meaning.Weight;
 
-    private void AddRating(int user, int item, int context, double? target, float weight, long time, long interactionKey)
+    private void AddRating(int user, int item, int context, double? target, float weight, double time, long interactionKey)
     {
         if (target is not { } known)
         {

@@ -5,8 +5,9 @@ using RecService.Engine.Model;
 
 namespace RecService.Api.Training;
 
-/// <summary>Executes one training run: read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
+/// <summary>Executes one training run: plan, read, fit, measure, refit on all rows, store. Never touches what is being served.</summary>
 internal sealed class RunExecutor(
+    RunPlanner planner,
     CutoffReader reader,
     FormerFits formerFits,
     RunStore runs,
@@ -29,6 +30,13 @@ internal sealed class RunExecutor(
 
     private async Task TrainAsync(TrainingRun run, TrainingOptions options, CancellationToken cancellationToken)
     {
+        var plan = await planner.PlanAsync(cancellationToken);
+        logger.Planned(run.RunId, plan.Interactions, plan.Users, plan.Items, plan.MemoryMebibytes, plan.ProcessMebibytes, plan.LimitMebibytes);
+        if (!plan.Fits)
+        {
+            throw new RunTooLargeException(plan);
+        }
+
         var cutoff = await reader.ReadAsync(options, cancellationToken);
         RunMemory.Release();
         await runs.RecordCutoffAsync(run.RunId, cutoff, cancellationToken);

@@ -105,6 +105,22 @@ internal static partial class RunLog
     )]
     public static partial void NotCompared(this ILogger logger, long runId, long formerRunId, Exception exception);
 
+    [LoggerMessage(
+        EventId = 2023,
+        Level = LogLevel.Information,
+        Message = "Training run {RunId} will read about {Interactions} interactions of {Users} users with {Items} items and take about {RunMebibytes} MiB beside the {ProcessMebibytes} MiB in use, of {LimitMebibytes} MiB"
+    )]
+    public static partial void Planned(
+        this ILogger logger,
+        long runId,
+        long interactions,
+        long users,
+        long items,
+        long runMebibytes,
+        long processMebibytes,
+        long limitMebibytes
+    );
+
     [LoggerMessage(EventId = 2022, Level = LogLevel.Warning, Message = "Training run {RunId}: {Warning}")]
     public static partial void Warned(this ILogger logger, long runId, string warning);
 }

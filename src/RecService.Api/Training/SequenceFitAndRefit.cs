@@ -13,6 +13,9 @@ internal static class SequenceFitAndRefit
     /// <summary>With more events than this, those held out are so few that going on from the fit, once through all, ranks as well as training anew.</summary>
     private const int MostEventsOfRefit = 1_000_000;
 
+    /// <summary>With many events, an epoch is so much that two without a better one are enough to know.</summary>
+    private const int PatienceOfMany = 2;
+
     /// <summary>Unless they are more than this share, as settings may have it.</summary>
     private const double MostHeldOut = 0.01;
 
@@ -36,7 +39,7 @@ internal static class SequenceFitAndRefit
             throw new InvalidOperationException(FitAndRefit.NoUsableRows);
         }
 
-        var settings = options.ToSettings();
+        var settings = SettingsFor(options, encoded.Rows.Count);
         if (!encoded.HasHoldout)
         {
             var model = Train(encoded, settings, encoded.All(), holdout: null, FitAndRefit.FitPhase, progress, cancellationToken).Model;
@@ -73,6 +76,10 @@ internal static class SequenceFitAndRefit
         var kept = options.UserIds == true ? null : TrainingState.Of(fit.Model);
         return new(refit.Model, fit.BestEpoch, metrics, State: kept, Decision: decision);
     }
+
+    /// <summary>The settings of a fit of so many events.</summary>
+    internal static TrainingSettings SettingsFor(TrainingOptions options, int events) =>
+        options.Patience is null && events >= SequenceTrainer.ManyEvents ? options.ToSettings() with { Patience = PatienceOfMany } : options.ToSettings();
 
     private static TrainingResult Train(
         EncodedSequences encoded,

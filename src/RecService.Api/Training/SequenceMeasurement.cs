@@ -33,7 +33,7 @@ internal sealed class SequenceMeasurement
         _histories = [.. _held.Select(encoded.Before)];
         // Each event is a query of its own, as what counts is what was before it.
         _queries = [.. _held.Select((row, query) => new RankingQuery(query, context: 0, encoded.Rows[row].Item))];
-        _evaluator = new(encoded.Items.Count, encoded.Repeats ? RowSets.FromPairs(_held.Length, [], []) : ItemsByQuery(_held.Length))
+        _evaluator = new(encoded.Items.Count, encoded.Repeats ? RowSets.FromPairs(_held.Length, [], []) : ItemsByQuery())
         {
             Cutoffs = [FitAndRefit.Depth],
             MaximumQueries = options.RankingSample,
@@ -50,7 +50,7 @@ internal sealed class SequenceMeasurement
         var popularity = Rank(new PopularityRanker(_encoded.Items.Count, _fitted).Score);
         var knn =
             NeighbourPairs() <= MostNeighbourPairs
-                ? Rank(new ItemKnnRanker(_encoded.Items.Count, ItemsByQuery(_held.Length, _fitted)).Score)
+                ? Rank(new ItemKnnRanker(_encoded.Items.Count, _fitted, ItemsByQuery()).Score)
                 : null;
         var former = served is null ? null : RankAnew(served);
         var metrics = new TrainingMetrics(_held.Length)
@@ -98,7 +98,7 @@ internal sealed class SequenceMeasurement
             (query, scores) =>
             {
                 var row = _encoded.Rows[_held[query.User]];
-                var history = pooling?.Pool(_histories[query.User], _encoded.Seconds(_held[query.User])) ?? PooledHistory.None;
+                var history = pooling?.Pool(_histories[query.User], _encoded.Rows.Times[_held[query.User]]) ?? PooledHistory.None;
                 var request = new RowBuffer();
                 index.AppendUser(_encoded.Cutoff.Users[row.User], request);
                 index.AppendContext(_encoded.Cutoff.Contexts[row.Context], request);
@@ -110,31 +110,13 @@ internal sealed class SequenceMeasurement
 
     private RankingFigures? Rank(ItemScores scores) => _evaluator.Evaluate(_queries, scores, _cancellationToken);
 
-    /// <summary>Per query the items of its history; then those of <paramref name="others"/>.</summary>
-    private RowSets ItemsByQuery(int count, RowSets? others = null)
-    {
-        var rest = others?.Count ?? 0;
-        var pairs = _histories.Sum(history => history.Length) + Enumerable.Range(0, rest).Sum(row => others![row].Length);
-        var (rows, items) = (new int[pairs], new int[pairs]);
-        var pair = 0;
-        for (var query = 0; query < _histories.Length; query++)
-        {
-            foreach (var e in _histories[query])
-            {
-                (rows[pair], items[pair++]) = (query, e.Item);
-            }
-        }
-
-        for (var row = 0; row < rest; row++)
-        {
-            foreach (var item in others![row])
-            {
-                (rows[pair], items[pair++]) = (count + row, item);
-            }
-        }
-
-        return RowSets.FromPairs(count + rest, rows, items);
-    }
+    /// <summary>Per query the items of its history.</summary>
+    private RowSets ItemsByQuery() =>
+        RowSets.FromPairs(
+            _histories.Length,
+            [.. _histories.SelectMany((history, query) => Enumerable.Repeat(query, history.Length))],
+            [.. _histories.SelectMany(history => history.Select(e => e.Item))]
+        );
 
     private double NeighbourPairs() => Enumerable.Range(0, _fitted.Count).Sum(user => (double)_fitted[user].Length * _fitted[user].Length);
 }

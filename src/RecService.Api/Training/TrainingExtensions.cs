@@ -19,6 +19,7 @@ internal static class TrainingExtensions
         builder.Services.AddSingleton<RunStore>();
         builder.Services.AddSingleton<RunWatch>();
         builder.Services.AddSingleton<RunCompletion>();
+        builder.Services.AddSingleton<RunPlanner>();
         builder.Services.AddSingleton<RunExecutor>();
         builder.Services.AddSingleton<RunSupervisor>();
         builder.Services.AddSingleton<RunStarter>();

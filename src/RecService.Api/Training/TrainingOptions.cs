@@ -115,6 +115,7 @@ public sealed class TrainingOptions
         nameof(Gate),
         nameof(KeepModels),
         nameof(KeepRuns),
+        nameof(MemoryMebibytes),
     ];
 
     /// <summary>Whether the schedule runs; training on demand works in any case.</summary>
@@ -174,7 +175,10 @@ public sealed class TrainingOptions
     /// <summary>Whether the model is the same with any number of <see cref="Threads"/>, at the cost of speed.</summary>
     public bool Deterministic { get; set; }
 
-    /// <summary>Epochs without a better holdout loss before a fit stops, at least 1; 3 when absent, 10 for objective <c>next</c>.</summary>
+    /// <summary>
+    /// Epochs without a better holdout loss before a fit stops, at least 1; 3 when absent; for objective <c>next</c> 10, or 2 where there are millions of
+    /// events.
+    /// </summary>
     public int? Patience { get; set; }
 
     /// <summary>
@@ -234,6 +238,13 @@ public sealed class TrainingOptions
     public int KeepRuns { get; set; } = 1_000;
 
     /// <summary>
+    /// The most memory that the process may have in use, in MiB, as is estimated before a run, which is refused where it would be more; what there is on the
+    /// machine or in the container when absent.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? MemoryMebibytes { get; set; }
+
+    /// <summary>
     /// What each interaction type means; types that are not listed are not trained on. Upper and lower case are the same, as in all configuration.
     /// </summary>
     /// <remarks>The defaults suit all objectives: <c>rating</c> carries a value, a <c>like</c> may be taken back by one of 0 or below,
@@ -276,7 +287,8 @@ public sealed class TrainingOptions
     {
         var defaults = TrainingSettings.For(LossOf(Objective), Solver);
         Factors ??= defaults.Factors;
-        Patience ??= defaults.Patience;
+        // For objective `next`, it depends on how much there is to learn from.
+        Patience ??= Objective == TrainingObjective.Next ? null : defaults.Patience;
         Holdout ??= Objective == TrainingObjective.Next ? HoldoutKind.NewestOfUsers : HoldoutKind.Hash;
         if (Objective != TrainingObjective.Next || Holdout != HoldoutKind.NewestOfUsers)
         {

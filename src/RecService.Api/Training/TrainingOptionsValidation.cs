@@ -57,6 +57,7 @@ internal sealed class TrainingOptionsValidation : IValidateOptions<TrainingOptio
         Require(options.KeepModels is >= 1 and <= 1000, "KeepModels", "must be from 1 to 1000");
         // The schedule goes by the last two runs.
         Require(options.KeepRuns is >= 2 and <= 100_000, "KeepRuns", "must be from 2 to 100000");
+        Require(options.MemoryMebibytes is null or >= 1, "MemoryMebibytes", "must be at least 1");
         foreach (var (type, settings) in options.Types)
         {
             Require(

@@ -60,6 +60,61 @@ public sealed class RowSets
         return Distinct(starts, placed);
     }
 
+    /// <summary>The sets that runs of members make.</summary>
+    /// <param name="offsets">Where each run begins in <paramref name="members"/>, from 0 on, and behind the last one their number.</param>
+    /// <param name="members">The members, not negative, in any order, and repeated or not.</param>
+    /// <exception cref="ArgumentException">The offsets do not ascend from 0 to the number of members, or a member is negative.</exception>
+    public static RowSets FromRuns(ReadOnlySpan<int> offsets, ReadOnlySpan<int> members)
+    {
+        if (offsets.IsEmpty || offsets[0] != 0 || offsets[^1] != members.Length)
+        {
+            throw new ArgumentException($"The runs do not go from 0 to the {members.Length} members.", nameof(offsets));
+        }
+
+        for (var row = 0; row + 1 < offsets.Length; row++)
+        {
+            if (offsets[row] > offsets[row + 1])
+            {
+                throw new ArgumentException($"Run {row} ends before it begins.", nameof(offsets));
+            }
+        }
+
+        if (members.IndexOfAnyExceptInRange(0, int.MaxValue) is >= 0 and var at)
+        {
+            throw new ArgumentException($"Member {at} is {members[at]}.", nameof(members));
+        }
+
+        return Distinct(offsets.ToArray(), members.ToArray());
+    }
+
+    /// <summary>For each member below <paramref name="count"/> the sets that hold it.</summary>
+    /// <exception cref="ArgumentException">A member is not below <paramref name="count"/>.</exception>
+    public RowSets Transposed(int count)
+    {
+        CheckMembers(count, nameof(count));
+        var offsets = new int[count + 1];
+        foreach (var member in _members)
+        {
+            offsets[member + 1]++;
+        }
+
+        for (var member = 0; member < count; member++)
+        {
+            offsets[member + 1] += offsets[member];
+        }
+
+        var (next, rows) = (offsets.AsSpan(0, count).ToArray(), new int[_members.Length]);
+        for (var row = 0; row < Count; row++)
+        {
+            foreach (var member in this[row])
+            {
+                rows[next[member]++] = row;
+            }
+        }
+
+        return new(offsets, rows);
+    }
+
     /// <exception cref="ArgumentException">A member is not below <paramref name="bound"/>; the message names its set.</exception>
     internal void CheckMembers(int bound, string parameter)
     {
@@ -93,6 +148,6 @@ public sealed class RowSets
             offsets[row + 1] = kept;
         }
 
-        return new RowSets(offsets, placed.AsSpan(0, kept).ToArray());
+        return new RowSets(offsets, kept == placed.Length ? placed : placed.AsSpan(0, kept).ToArray());
     }
 }

@@ -34,6 +34,17 @@ public sealed class SequenceRefitTests
         }
     }
 
+    [Theory]
+    [InlineData(null, 1_999_999, 10)]
+    [InlineData(null, 2_000_000, 2)]
+    [InlineData(7, 2_000_000, 7)]
+    public void With_millions_of_events_a_fit_needs_less_patience_unless_it_is_told_otherwise(int? patience, int events, int expected)
+    {
+        var options = new TrainingOptions { Patience = patience };
+        options.SetDefaultsOfObjective();
+        SequenceFitAndRefit.SettingsFor(options, events).Patience.ShouldBe(expected);
+    }
+
     private static (FactorizationModel Fit, FactorizationModel Refit) Run(List<TrainingEpoch> epochs, int mostEventsOfRefit)
     {
         // Half of a hundredth of the events: a few users.
@@ -72,7 +83,7 @@ public sealed class SequenceRefitTests
                         0,
                         1,
                         1,
-                        DateTime.UnixEpoch.AddHours(r).Ticks
+                        3600.0 * r
                     )),
             ],
             Dropped = new Dictionary<string, long>(),

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
 using RecService.Engine.Data;
 
 namespace RecService.Engine.Evaluation.Baselines;
@@ -18,7 +17,7 @@ namespace RecService.Engine.Evaluation.Baselines;
 /// </remarks>
 public sealed class ItemKnnRanker : IRankingBaseline<ItemKnnRanker>
 {
-    private readonly RowSets _met;
+    private readonly RowSets _histories;
     private readonly int[] _offsets;
     private readonly int[] _candidates;
     private readonly float[] _similarities;
@@ -32,21 +31,33 @@ public sealed class ItemKnnRanker : IRankingBaseline<ItemKnnRanker>
     /// <inheritdoc/>
     public static BaselineNeeds Needs => BaselineNeeds.Histories | BaselineNeeds.Neighbours;
 
-    /// <summary>Finds the neighbours, in O(Σ_u n_u²) where user u met n_u items; keeps at most 8 · itemCount · neighbours bytes.</summary>
+    /// <summary>
+    /// Finds the neighbours, in O(Σ_u n_u²) where user u met n_u items; keeps at most 8 · itemCount · neighbours bytes, and only of the items in histories.
+    /// </summary>
     /// <param name="itemCount">Number of items.</param>
     /// <param name="met">For each user row, the items met in training.</param>
+    /// <param name="histories">For each row that queries name, the items of the history; those met in training when null.</param>
     /// <param name="neighbours">Length of an item's list of nearest items, at least 1.</param>
     /// <exception cref="ArgumentException">An item is out of range.</exception>
-    public ItemKnnRanker(int itemCount, RowSets met, int neighbours = 100)
+    public ItemKnnRanker(int itemCount, RowSets met, RowSets? histories = null, int neighbours = 100)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(itemCount);
         ArgumentNullException.ThrowIfNull(met);
         ArgumentOutOfRangeException.ThrowIfLessThan(neighbours, 1);
         met.CheckMembers(itemCount, nameof(met));
-        _met = met;
+        histories?.CheckMembers(itemCount, nameof(histories));
+        _histories = histories ?? met;
+        var wanted = new bool[itemCount];
+        for (var row = 0; row < _histories.Count; row++)
+        {
+            foreach (var item in _histories[row])
+            {
+                wanted[item] = true;
+            }
+        }
 
         // Kept by neighbour, because a user's scores are added up from the items of the history.
-        var pairs = NearestPairs(itemCount, met, neighbours);
+        var pairs = NearestPairs(itemCount, met, wanted, neighbours);
         _offsets = new int[itemCount + 1];
         foreach (var pair in pairs)
         {
@@ -73,7 +84,7 @@ public sealed class ItemKnnRanker : IRankingBaseline<ItemKnnRanker>
     public static ItemKnnRanker Of(BaselineData data)
     {
         ArgumentNullException.ThrowIfNull(data);
-        return new(data.ItemCount, data.Histories!, data.Neighbours!.Value);
+        return new(data.ItemCount, data.Histories!, neighbours: data.Neighbours!.Value);
     }
 
     /// <summary>The scores of all items for the user of a query: an <see cref="ItemScores"/>.</summary>
@@ -81,16 +92,16 @@ public sealed class ItemKnnRanker : IRankingBaseline<ItemKnnRanker>
     public void Score(RankingQuery query, Span<float> scores)
     {
         ArgumentNullException.ThrowIfNull(query);
-        if (query.User >= _met.Count)
+        if (query.User >= _histories.Count)
         {
-            throw new ArgumentException($"There is no history of user row {query.User}, but of {_met.Count} users.", nameof(query));
+            throw new ArgumentException($"There is no history of user row {query.User}, but of {_histories.Count} users.", nameof(query));
         }
 
         ArgumentOutOfRangeException.ThrowIfNotEqual(scores.Length, _offsets.Length - 1);
         // In double, so that equal sums are equal whatever the order of their terms.
         var sums = ArrayPool<double>.Shared.Rent(scores.Length);
         sums.AsSpan(0, scores.Length).Clear();
-        foreach (var item in _met[query.User])
+        foreach (var item in _histories[query.User])
         {
             for (var pair = _offsets[item]; pair < _offsets[item + 1]; pair++)
             {
@@ -106,9 +117,9 @@ public sealed class ItemKnnRanker : IRankingBaseline<ItemKnnRanker>
         ArrayPool<double>.Shared.Return(sums);
     }
 
-    private static List<(int Candidate, int Neighbour, float Similarity)> NearestPairs(int itemCount, RowSets met, int neighbours)
+    private static List<(int Candidate, int Neighbour, float Similarity)> NearestPairs(int itemCount, RowSets met, bool[] wanted, int neighbours)
     {
-        var metBy = UsersByItem(itemCount, met);
+        var metBy = met.Transposed(itemCount);
         var pairs = new List<(int Candidate, int Neighbour, float Similarity)>();
         var counts = new double[itemCount];
         for (var item = 0; item < itemCount; item++)
@@ -152,7 +163,7 @@ public sealed class ItemKnnRanker : IRankingBaseline<ItemKnnRanker>
             foreach (var other in others)
             {
                 var closeness = Closeness(other);
-                if (closeness > cut)
+                if (closeness > cut && wanted[other])
                 {
                     pairs.Add((candidate, other, (float)Math.Sqrt(closeness / counts[candidate])));
                 }
@@ -166,21 +177,5 @@ public sealed class ItemKnnRanker : IRankingBaseline<ItemKnnRanker>
         }
 
         return pairs;
-    }
-
-    private static RowSets UsersByItem(int itemCount, RowSets met)
-    {
-        var users = new List<int>();
-        var items = new List<int>();
-        for (var user = 0; user < met.Count; user++)
-        {
-            foreach (var item in met[user])
-            {
-                users.Add(user);
-                items.Add(item);
-            }
-        }
-
-        return RowSets.FromPairs(itemCount, CollectionsMarshal.AsSpan(items), CollectionsMarshal.AsSpan(users));
     }
 }

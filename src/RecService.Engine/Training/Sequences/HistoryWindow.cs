@@ -220,7 +220,7 @@ internal sealed unsafe class HistoryWindow<TVector, TLanes> : IDisposable
     private void Enter(int e, float omega, double time, double since)
     {
         (_items[_count], _omegas[_count]) = (_data.Set.ItemOf[e], omega);
-        (_weights[_count], _times[_count]) = (_data.RepeatWeights[e], time);
+        (_weights[_count], _times[_count]) = (_data.RepeatWeightOf(e), time);
         if (_count > 0)
         {
             _ages[_count] = _ages[_count - 1] + (since * _perSecond);

@@ -145,7 +145,7 @@ internal sealed unsafe class HoldoutMeasure<TVector, TLanes> : HoldoutMeasure
         outcome = new()
         {
             Weight = set.WeightOf(e),
-            Value = _data.Targets[e],
+            Value = _data.TargetOf(e),
             Constant = _loss.Traits.HasConstants ? _requests.ConstantOf(row, tables) : 0,
             Own = Score(target, query) + TermOf(target, tables),
             Target = target,

@@ -138,6 +138,11 @@ internal sealed unsafe class ItemBlock<TVector, TLanes> : IDisposable
 
         for (var slot = 0; slot < _count; slot++)
         {
+            if (slot + FetchAhead < _count)
+            {
+                _rows.Fetch(_items[slot + FetchAhead], tables);
+            }
+
             var linear = 0f;
             var fields = FieldsOf(slot);
             Vectors<TVector, TLanes>.Clear(fields, _parts * _stride);

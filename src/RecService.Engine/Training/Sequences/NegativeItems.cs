@@ -13,6 +13,9 @@ internal sealed class NegativeItems
 
     private const int DefaultSample = 512;
 
+    /// <summary>With many events, each item has been a negative often enough after one epoch, and drawing fewer at a time ranks as well.</summary>
+    private const int SampleOfMany = 128;
+
     /// <param name="set">The sequences.</param>
     /// <param name="counts">How often each item is what is to be predicted; items that never are, and that nobody dislikes, stay unknown.</param>
     /// <param name="settings">The settings.</param>
@@ -36,7 +39,7 @@ internal sealed class NegativeItems
 
         Items = [.. Enumerable.Range(0, counts.Length).Where(item => counts[item] > 0 || disliked[item])];
         Weight = settings.NegativeWeight ?? traits.NegativeWeight;
-        Sampled = settings.Negatives ?? (Items.Length <= MostOfAll ? 0 : DefaultSample);
+        Sampled = settings.Negatives ?? (Items.Length <= MostOfAll ? 0 : set.Count < SequenceTrainer.ManyEvents ? DefaultSample : SampleOfMany);
         if (Sampled > 0)
         {
             double[] weights = [.. Items.Select(item => counts[item] == 0 ? 0 : Math.Pow(counts[item], settings.NegativeExponent))];

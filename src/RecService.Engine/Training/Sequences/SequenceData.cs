@@ -11,6 +11,9 @@ namespace RecService.Engine.Training.Sequences;
 internal sealed class SequenceData
 {
     private readonly int[] _requestFieldOf;
+    private readonly float[]? _targets;
+    private readonly float _usualTarget;
+    private readonly float[] _repeatWeights;
 
     /// <param name="space">The columns.</param>
     /// <param name="set">The sequences.</param>
@@ -48,12 +51,9 @@ internal sealed class SequenceData
             throw new ArgumentException("The long history and the recent one must be of different fields.", nameof(set));
         }
 
-        (Omegas, RepeatWeights) = HistoryWeightsOf();
-        Targets = new float[set.Count];
-        for (var e = 0; e < set.Count; e++)
-        {
-            Targets[e] = scale.Scaled(set.TargetOf(e));
-        }
+        (Omegas, _repeatWeights) = HistoryWeightsOf();
+        _targets = set.Targets is null ? null : Array.ConvertAll(set.Targets, scale.Scaled);
+        _usualTarget = scale.Scaled(1);
 
         _requestFieldOf = new int[space.FieldCount];
         Array.Fill(_requestFieldOf, -1);
@@ -64,9 +64,6 @@ internal sealed class SequenceData
     }
 
     public SequenceSet Set { get; }
-
-    /// <summary>What is to be predicted of each event, as the kernels take it.</summary>
-    public float[] Targets { get; }
 
     /// <summary>The items that each user has as what is to be predicted.</summary>
     public RowSets Chosen => field ??= ChosenItems();
@@ -102,8 +99,11 @@ internal sealed class SequenceData
     /// <summary>ω of each event: its weight times its saturation; 0 where it is not part of histories.</summary>
     public float[] Omegas { get; }
 
-    /// <summary>What each event adds to the count of its item: its weight.</summary>
-    public float[] RepeatWeights { get; }
+    /// <summary>What an event adds to the count of its item: its weight; where nothing comes again, it does not matter.</summary>
+    public float RepeatWeightOf(int e) => Repeat is null ? 0 : _repeatWeights[e];
+
+    /// <summary>What is to be predicted of an event, as the kernels take it.</summary>
+    public float TargetOf(int e) => _targets is null ? _usualTarget : _targets[e];
 
     /// <summary>Index of a column's field in <see cref="RequestFields"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -127,7 +127,7 @@ internal sealed class SequenceData
 
     private (float[] Omegas, float[] Weights) HistoryWeightsOf()
     {
-        var (omegas, weights) = (new float[Set.Count], new float[Set.Count]);
+        var (omegas, weights) = (new float[Set.Count], new float[Repeat is null ? 0 : Set.Count]);
         if (History is null)
         {
             return (omegas, weights);
@@ -144,7 +144,11 @@ internal sealed class SequenceData
                 {
                     run = item == last ? run + 1 : 1;
                     last = item;
-                    (omegas[e], weights[e]) = (weight * HistorySettings.SaturationOf(run), weight);
+                    omegas[e] = weight * HistorySettings.SaturationOf(run);
+                    if (Repeat is not null)
+                    {
+                        weights[e] = weight;
+                    }
                 }
             }
         }
@@ -204,6 +208,7 @@ internal sealed unsafe class RoleRows
     private readonly FeatureSpace _space;
     private readonly int[] _columns = [];
     private bool[]? _isOwn;
+    private bool[]? _hasOwnAndShared;
 
     public RoleRows(FeatureSpace space, SparseRows rows)
     {
@@ -237,16 +242,8 @@ internal sealed unsafe class RoleRows
     public bool IsOwn(int column) => (_isOwn ??= OwnColumns())[column];
 
     /// <summary>Whether a row has columns that no other has, and such that others have.</summary>
-    public bool HasOwnAndShared(int row)
-    {
-        var own = 0;
-        foreach (var column in _rows[row].Columns)
-        {
-            own += IsOwn(column) ? 1 : 0;
-        }
-
-        return own > 0 && own < _rows[row].Length;
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool HasOwnAndShared(int row) => (_hasOwnAndShared ??= RowsWithOwnAndShared())[row];
 
     /// <summary>The only column of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -328,6 +325,23 @@ internal sealed unsafe class RoleRows
         {
             sums.AddWeight(entries.Columns[e], slope * entries.ValueAt(e));
         }
+    }
+
+    private bool[] RowsWithOwnAndShared()
+    {
+        var has = new bool[_rows.Count];
+        for (var row = 0; row < has.Length; row++)
+        {
+            var own = 0;
+            foreach (var column in _rows[row].Columns)
+            {
+                own += IsOwn(column) ? 1 : 0;
+            }
+
+            has[row] = own > 0 && own < _rows[row].Length;
+        }
+
+        return has;
     }
 
     private bool[] OwnColumns()

@@ -245,7 +245,7 @@ internal sealed unsafe class SequenceLearner<TVector, TLanes, TSolver> : Sequenc
 
             var e = _requests.EventOf(from + row);
             var slot = _targetSlots[row];
-            (scores.Weights[row], scores.Values[row]) = (_data.Set.WeightOf(e), _data.Targets[e]);
+            (scores.Weights[row], scores.Values[row]) = (_data.Set.WeightOf(e), _data.TargetOf(e));
             constants[row] = hasConstants ? _requests.ConstantOf(from + row, tables) : 0;
             scores.Targets[row] =
                 constants[row]

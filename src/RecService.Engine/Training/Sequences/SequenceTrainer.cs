@@ -14,6 +14,12 @@ namespace RecService.Engine.Training.Sequences;
 /// </summary>
 public sealed class SequenceTrainer
 {
+    /// <summary>From so many events on, an epoch is a long way: fewer negatives do at a time, and small gains are not worth another epoch.</summary>
+    public const int ManyEvents = 2_000_000;
+
+    /// <summary>By what part an epoch of many events has to be better than the best one to be a reason for others.</summary>
+    private const double LeastGain = 0.005;
+
     /// <summary>
     /// What the ranking of an epoch leaves of those before it in their mean: the epoch that ranks a few hundred rows best by chance is not the best one.
     /// </summary>
@@ -52,7 +58,8 @@ public sealed class SequenceTrainer
 
     /// <summary>
     /// Trains until the holdout's ranking (with <see cref="Losses.Loss.Softmax"/>: NDCG without a cut-off, as an exponentially weighted mean over the
-    /// epochs) or loss has not improved for <see cref="TrainingSettings.Patience"/> epochs, or for all <see cref="TrainingSettings.Epochs"/>.
+    /// epochs) or loss has not improved for <see cref="TrainingSettings.Patience"/> epochs (with <see cref="ManyEvents"/>, by half a percent), or for all
+    /// <see cref="TrainingSettings.Epochs"/>.
     /// </summary>
     /// <param name="space">The columns.</param>
     /// <param name="train">The sequences to learn from.</param>
@@ -90,6 +97,8 @@ public sealed class SequenceTrainer
         using var fit = new SequenceFit(_settings, _kernel, space, _history, train, holdout, ExcludesSeen);
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
         var (bestEpoch, best) = (0, double.NegativeInfinity);
+        var lastGain = 0;
+        var leastGain = train.Count < ManyEvents ? 0 : LeastGain;
         double? merit = null;
         double? startLoss = null;
         if (start is not null && fit.Start(start, formerColumns, cancellationToken) is var (loss, startRanking))
@@ -99,19 +108,20 @@ public sealed class SequenceTrainer
             fit.Keep(KeepsState);
         }
 
-        for (var epoch = 1; epoch <= _settings.Epochs && epoch - bestEpoch <= _settings.Patience; epoch++)
+        for (var epoch = 1; epoch <= _settings.Epochs && epoch - lastGain <= _settings.Patience; epoch++)
         {
             epochs.Add(fit.Learn(epoch, cancellationToken));
             progress?.Invoke(epochs[^1]);
             if (epochs[^1].Ranking is not { } ranking)
             {
-                bestEpoch = epoch;
+                bestEpoch = lastGain = epoch;
             }
             else
             {
                 merit = Merit(epochs[^1].HoldoutLoss!.Value, ranking, merit);
                 if (merit > best)
                 {
+                    lastGain = !double.IsFinite(best) || merit - best > leastGain * Math.Abs(best) ? epoch : lastGain;
                     (best, bestEpoch) = (merit.Value, epoch);
                     fit.Keep(KeepsState);
                 }

@@ -35,6 +35,32 @@ public sealed class ItemKnnRankerTests
         Scores(new ItemKnnRanker(4, met, neighbours: 3), user: 3, items: 4)[0].ShouldBe((float)(near + further), 1e-6f);
     }
 
+    [Fact]
+    public void Histories_of_their_own_are_scored_by_neighbours_among_what_others_met()
+    {
+        var random = new RandomSource(5);
+        var (met, histories) = (Draw(random, 60, 30), Draw(random, 7, 30));
+        var ranker = new ItemKnnRanker(30, met, histories, neighbours: 10);
+
+        // A user more who met nothing has the same neighbours, and scores of nothing.
+        var all = new ItemKnnRanker(30, met, RowSets.FromRuns([0, 0, 30], [.. Enumerable.Range(0, 30)]), neighbours: 10);
+        Scores(all, user: 0, items: 30).ShouldAllBe(score => score == 0);
+        float[][] single =
+        [
+            .. Enumerable.Range(0, 30).Select(item => Scores(new ItemKnnRanker(30, met, RowSets.FromRuns([0, 1], [item]), neighbours: 10), 0, 30)),
+        ];
+        for (var row = 0; row < histories.Count; row++)
+        {
+            var scores = Scores(ranker, row, items: 30);
+            for (var item = 0; item < 30; item++)
+            {
+                scores[item].ShouldBe((float)histories[row].ToArray().Sum(other => (double)single[other][item]), 1e-5f);
+            }
+        }
+
+        Should.Throw<ArgumentException>(() => new ItemKnnRanker(30, met, RowSets.FromRuns([0, 1], [30]))).Message.ShouldContain("member 30");
+    }
+
     [Theory]
     [InlineData(1, 1)]
     [InlineData(2, 3)]
@@ -46,7 +72,7 @@ public sealed class ItemKnnRankerTests
             Items = 30;
         var random = new RandomSource(seed);
         var met = Draw(random, Users, Items);
-        var ranker = new ItemKnnRanker(Items, met, neighbours);
+        var ranker = new ItemKnnRanker(Items, met, neighbours: neighbours);
         int MetBy(int item) => Enumerable.Range(0, Users).Count(user => met.Contains(user, item));
         // The square of the cosine as a quotient of whole numbers, so that ties are exact.
         (long Over, long Under) Square(int a, int b)

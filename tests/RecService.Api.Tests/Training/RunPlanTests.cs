@@ -1,0 +1,58 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using RecService.Api.Tests.Fixtures;
+using RecService.Api.Training;
+
+namespace RecService.Api.Tests.Training;
+
+/// <summary>What a run will take is said before it, and one that would take too much is refused.</summary>
+public sealed class RunPlanTests(ServiceFixture service) : IClassFixture<ServiceFixture>
+{
+    private const string Path = "/v1/training-runs";
+
+    [Fact]
+    public async Task A_plan_tells_what_a_run_would_read_and_starts_none()
+    {
+        await service.Client.PostRatingsAsync(users: 12, items: 5);
+        var runs = await RunsAsync(service.Client);
+
+        var plan = await service.Client.PostJsonAsync($"{Path}?plan=true", new JsonObject());
+
+        plan.GetProperty("interactions").GetInt64().ShouldBe(60);
+        plan.GetProperty("users").GetInt64().ShouldBe(12);
+        plan.GetProperty("items").GetInt64().ShouldBe(5);
+        plan.GetProperty("memoryBytes").GetInt64().ShouldBeInRange(1, plan.GetProperty("limitBytes").GetInt64());
+        plan.GetProperty("processBytes").GetInt64().ShouldBePositive();
+        plan.GetProperty("fits").GetBoolean().ShouldBeTrue();
+        (await RunsAsync(service.Client)).ShouldBe(runs);
+        await service.Client.SendTextAsync(HttpMethod.Post, $"{Path}?plan=perhaps", "{}", expected: HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task A_run_that_would_take_more_than_the_process_may_have_is_refused_with_the_figures()
+    {
+        await using var narrow = new RecServiceFactory(
+            service.ConnectionString,
+            new Dictionary<string, string> { ["Training:Enabled"] = "false", ["Training:MemoryMebibytes"] = "50" }
+        );
+        using var client = narrow.CreateClient();
+        var runs = await RunsAsync(client);
+
+        (await client.PostJsonAsync($"{Path}?plan=true", new JsonObject())).GetProperty("fits").GetBoolean().ShouldBeFalse();
+        var problem = await client.PostJsonAsync(Path, new JsonObject(), HttpStatusCode.Conflict);
+
+        problem.GetProperty("type").GetString().ShouldBe("/problems/training-run-too-large");
+        problem.GetProperty("detail").GetString().ShouldNotBeNull().ShouldContain("it may have 50 MiB");
+        (await RunsAsync(client)).ShouldBe(runs);
+
+        // As the schedule starts it, which nobody can be told of but by its record.
+        var (run, started) = await narrow.Services.GetRequiredService<RunStarter>().StartAsync(CancellationToken.None);
+        started.ShouldBeTrue();
+        var ended = await client.EndOfRunAsync(run.RunId);
+        ended.GetProperty("status").GetString().ShouldBe("failed");
+        ended.GetProperty("error").GetString().ShouldNotBeNull().ShouldContain("it may have 50 MiB");
+    }
+
+    private static async Task<int> RunsAsync(HttpClient client) => (await client.GetJsonAsync(Path)).GetProperty("trainingRuns").GetArrayLength();
+}
