@@ -33,6 +33,7 @@ namespace RecService.Api.Models;
 /// <param name="Gate">Whether a worse model is held back: <c>on</c> or <c>off</c>.</param>
 /// <param name="KeepModels">How many of the newest models keep their files.</param>
 /// <param name="KeepRuns">How many of the newest runs keep their records.</param>
+/// <param name="MemoryMebibytes">The most memory that the process may have in use, in MiB; null for what there is.</param>
 /// <param name="Types">What each type of interaction meant.</param>
 internal sealed record TrainingRunSettings(
     bool? Enabled,
@@ -65,6 +66,7 @@ internal sealed record TrainingRunSettings(
     [property: AllowedValues("on", "off")] string? Gate,
     int? KeepModels,
     int? KeepRuns,
+    int? MemoryMebibytes,
     IReadOnlyDictionary<string, InteractionTypeSettings>? Types
 )
 {
