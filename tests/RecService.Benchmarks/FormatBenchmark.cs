@@ -52,7 +52,7 @@ internal static class FormatBenchmark
             Console.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{name, -13} | {export.TotalSeconds, 9:0.0} | {rows / export.TotalSeconds, 7:0} | {size / 1e6, 5:0.0} | {(double)size / rows, 9:0.0} | {import.TotalSeconds, 9:0.0} | {rows / import.TotalSeconds, 7:0}"
+                    $"{name,-13} | {export.TotalSeconds,9:0.0} | {rows / export.TotalSeconds,7:0} | {size / 1e6,5:0.0} | {(double)size / rows,9:0.0} | {import.TotalSeconds,9:0.0} | {rows / import.TotalSeconds,7:0}"
                 )
             );
         }

@@ -214,7 +214,7 @@ internal static class ScaleBenchmark
 
         async Task AskOnAsync(TimeSpan limit, List<double> own)
         {
-            for (var begin = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begin) < limit; )
+            for (var begin = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begin) < limit;)
             {
                 var sent = Stopwatch.GetTimestamp();
                 using var asked = request(Interlocked.Increment(ref number));

@@ -121,7 +121,7 @@ internal sealed class JoinedRanking(int passesAtOnce, int smallCatalogue)
             _passSeconds += (_passSeconds == 0 ? 1 : Newest) * (seconds - _passSeconds);
             var together = new List<Turn>();
             var room = AtOnce;
-            for (var place = _waiting.First; place is not null; )
+            for (var place = _waiting.First; place is not null;)
             {
                 var turn = place.Value;
                 place = place.Next;

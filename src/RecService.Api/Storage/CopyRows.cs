@@ -73,7 +73,7 @@ internal sealed class CopyRows : IAsyncDisposable
         }
 
         // A read gives what one message has, which is one row.
-        for (var least = _filled + ((_buffer.Length - _filled) / 2); _filled <= least; )
+        for (var least = _filled + ((_buffer.Length - _filled) / 2); _filled <= least;)
         {
             var read = await _stream.ReadAsync(_buffer.AsMemory(_filled), cancellationToken);
             if (read == 0)

@@ -1,8 +1,8 @@
 using RecService.Api.Scoring;
 using RecService.Api.Tests.Fixtures;
 using RecService.Engine.Data;
-using RecService.Engine.Model;
 using RecService.Engine.Losses;
+using RecService.Engine.Model;
 using RecService.Engine.Scoring;
 
 namespace RecService.Api.Tests.Scoring;
