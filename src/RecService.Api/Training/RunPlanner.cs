@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Options;
 using Npgsql;
-using RecService.Api.Storage;
 using RecService.Engine.Data.Histories;
 
 namespace RecService.Api.Training;
@@ -8,10 +7,18 @@ namespace RecService.Api.Training;
 /// <summary>Tells, before the work, what a training run will read and the memory that it will take.</summary>
 internal sealed class RunPlanner(NpgsqlDataSource database, IOptions<TrainingOptions> options)
 {
-    /// <summary>Tables with fewer rows than this are counted: their statistics may be of a time when there was nothing in them.</summary>
-    private const long FewRows = 100_000;
+    /// <summary>
+    /// Rows and bytes of a table by the statistics that the server keeps: to count, or to measure, would wait for whoever has locked it.
+    /// </summary>
+    private const string Sizes = """
+        SELECT relname::text, greatest(reltuples::bigint, pg_stat_get_live_tuples(oid), 0),
+            CASE WHEN reltuples > 0
+                THEN (relpages::float8 * current_setting('block_size')::int * greatest(1, pg_stat_get_live_tuples(oid) / reltuples))::bigint
+                ELSE 0 END
+        FROM pg_class WHERE oid = ANY (ARRAY['interactions', 'users', 'items']::regclass[])
+        """;
 
-    // Measured, and rounded up: the peak of runs beside what the process had before, of a million to ten million interactions.
+    // Of objective `next`, rounded up from the peak of a run of ten million interactions beside what the process had before; a row of the others has arrays more.
     private const long Base = 100L << 20;
     private const long BytesOfEvent = 90;
     private const long BytesOfRow = 150;
@@ -24,9 +31,8 @@ internal sealed class RunPlanner(NpgsqlDataSource database, IOptions<TrainingOpt
     public async Task<TrainingPlan> PlanAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var (interactions, _) = await SizeAsync(connection, "interactions", cancellationToken);
-        var (users, userBytes) = await SizeAsync(connection, "users", cancellationToken);
-        var (items, itemBytes) = await SizeAsync(connection, "items", cancellationToken);
+        var sizes = await SizesAsync(connection, cancellationToken);
+        var ((interactions, _), (users, userBytes), (items, itemBytes)) = (sizes["interactions"], sizes["users"], sizes["items"]);
         var memory = Base + BytesOf(options.Value, interactions, users, items) + userBytes + itemBytes;
         var (process, limit) = (Environment.WorkingSet, LimitOf(options.Value));
         return new(interactions, users, items, memory, process, limit, process + memory <= limit);
@@ -41,27 +47,21 @@ internal sealed class RunPlanner(NpgsqlDataSource database, IOptions<TrainingOpt
         var withHistory = options.Objective == TrainingObjective.Next && (options.HistoryLength ?? new HistorySettings().Length) > 0;
         // Each has a row of parameters and of the solver's sums; once more as the best epoch had them; and in the model, and what ranks by it.
         long vectors = ((withHistory ? ItemRoles : 1) * items) + (options.UserIds == false ? 0 : users);
-        return (interactions * (options.Objective == TrainingObjective.Next ? BytesOfEvent : BytesOfRow)) + (users * BytesOfUser) + (vectors * CopiesOfVector * sizeof(float) * settings.Factors);
+        return (interactions * (options.Objective == TrainingObjective.Next ? BytesOfEvent : BytesOfRow))
+            + (users * BytesOfUser)
+            + (vectors * CopiesOfVector * sizeof(float) * settings.Factors);
     }
 
-    /// <summary>Number of rows and of bytes of a table.</summary>
-    private static async Task<(long Rows, long Bytes)> SizeAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
+    private static async Task<Dictionary<string, (long Rows, long Bytes)>> SizesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(
-            "SELECT reltuples::bigint, pg_table_size(oid) FROM pg_class WHERE oid = $1::regclass",
-            connection
-        )
+        var sizes = new Dictionary<string, (long, long)>(StringComparer.Ordinal);
+        await using var command = new NpgsqlCommand(Sizes, connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
         {
-            Parameters = { new() { Value = table } },
-        };
-        long rows,
-            bytes;
-        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
-        {
-            await reader.ReadAsync(cancellationToken);
-            (rows, bytes) = (reader.GetInt64(0), reader.GetInt64(1));
+            sizes.Add(reader.GetString(0), (reader.GetInt64(1), reader.GetInt64(2)));
         }
 
-        return (rows >= FewRows ? rows : await connection.ScalarUnhurriedAsync<long>($"SELECT count(*) FROM {table}", cancellationToken), bytes);
+        return sizes;
     }
 }

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace RecService.Api.Training;
 
 /// <summary>What a training run would read, and the memory that it would take.</summary>
-/// <param name="Interactions">Interactions in the store, as its statistics have it where there are many.</param>
+/// <param name="Interactions">Interactions in the store, as its statistics have it.</param>
 /// <param name="Users">Users in the store, likewise.</param>
 /// <param name="Items">Items in the store, likewise.</param>
 /// <param name="MemoryBytes">Memory that the run would take at most, beside what the process has in use: an estimate.</param>
