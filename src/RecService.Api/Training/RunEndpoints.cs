@@ -22,7 +22,7 @@ internal static class RunEndpoints
             .WithSummary("Start a training run")
             .WithDescription(
                 "Trains a model from the store as it is now and publishes it. One run goes on at a time: while one does, the answer is 409 with its address in Location. "
-                    + "With `plan=true` none is started: the answer is what it would read, and the memory that it would take. A run that would take more than there is is refused with 409."
+                    + "A run that would take more memory than there is is refused with 409."
             )
             .ProducesProblem(StatusCodes.Status409Conflict);
         group.MapGet("/", ListAsync).WithName("listTrainingRuns").WithSummary("List training runs, newest first");
@@ -58,22 +58,16 @@ internal static class RunEndpoints
             $"Run {runId} has not ended; its address is {AddressOf(runId)}."
         );
 
-    private static async Task<Results<Ok<TrainingPlan>, Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
+    private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
         RunPlanner planner,
         RunStarter starter,
         RunStore runs,
         AuditLog audit,
         HttpContext http,
-        CancellationToken cancellationToken,
-        bool plan = false
+        CancellationToken cancellationToken
     )
     {
         var planned = await planner.PlanAsync(cancellationToken);
-        if (plan)
-        {
-            return TypedResults.Ok(planned);
-        }
-
         // What goes on takes memory too, and is the better reason.
         if (!planned.Fits && await runs.FindRunningAsync(cancellationToken) is null)
         {

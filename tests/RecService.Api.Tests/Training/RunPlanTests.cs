@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using RecService.Api.Tests.Fixtures;
@@ -13,27 +12,21 @@ public sealed class RunPlanTests(ServiceFixture service) : IClassFixture<Service
     private const string Path = "/v1/training-runs";
 
     [Fact]
-    public async Task A_plan_tells_what_a_run_would_read_and_starts_none()
+    public async Task A_plan_tells_what_a_run_would_read()
     {
         await service.Client.PostRatingsAsync(users: 12, items: 5);
-        var runs = await RunsAsync(service.Client);
-
+        var planner = service.Factory.Services.GetRequiredService<RunPlanner>();
         // The statistics of the server tell it a moment later.
         using var limit = new CancellationTokenSource(Backstop.Limit);
-        JsonElement plan;
-        while (
-            (plan = await service.Client.PostJsonAsync($"{Path}?plan=true", new JsonObject())) is var told
-            && (told.GetProperty("interactions").GetInt64(), told.GetProperty("users").GetInt64(), told.GetProperty("items").GetInt64()) != (60, 12, 5)
-        )
+        TrainingPlan plan;
+        while ((plan = await planner.PlanAsync(limit.Token)) is not (60, 12, 5, _, _, _, _))
         {
             await Task.Delay(50, limit.Token);
         }
 
-        plan.GetProperty("memoryBytes").GetInt64().ShouldBeInRange(1, plan.GetProperty("limitBytes").GetInt64());
-        plan.GetProperty("processBytes").GetInt64().ShouldBePositive();
-        plan.GetProperty("fits").GetBoolean().ShouldBeTrue();
-        (await RunsAsync(service.Client)).ShouldBe(runs);
-        await service.Client.SendTextAsync(HttpMethod.Post, $"{Path}?plan=perhaps", "{}", expected: HttpStatusCode.BadRequest);
+        plan.MemoryBytes.ShouldBeInRange(1, plan.LimitBytes);
+        plan.ProcessBytes.ShouldBePositive();
+        plan.Fits.ShouldBeTrue();
     }
 
     [Fact]
@@ -46,7 +39,6 @@ public sealed class RunPlanTests(ServiceFixture service) : IClassFixture<Service
         using var client = narrow.CreateClient();
         var runs = await RunsAsync(client);
 
-        (await client.PostJsonAsync($"{Path}?plan=true", new JsonObject())).GetProperty("fits").GetBoolean().ShouldBeFalse();
         var problem = await client.PostJsonAsync(Path, new JsonObject(), HttpStatusCode.Conflict);
 
         problem.GetProperty("type").GetString().ShouldBe("/problems/training-run-too-large");
