@@ -34,7 +34,8 @@ internal sealed class RunPlanner(NpgsqlDataSource database, IOptions<TrainingOpt
         var sizes = await SizesAsync(connection, cancellationToken);
         var ((interactions, _), (users, userBytes), (items, itemBytes)) = (sizes["interactions"], sizes["users"], sizes["items"]);
         var memory = Base + BytesOf(options.Value, interactions, users, items) + userBytes + itemBytes;
-        var (process, limit) = (Environment.WorkingSet, LimitOf(options.Value));
+        // Not what it has of the machine: what a former run has left there free, this one takes.
+        var (process, limit) = (GC.GetTotalMemory(forceFullCollection: false), LimitOf(options.Value));
         return new(interactions, users, items, memory, process, limit, process + memory <= limit);
     }
 

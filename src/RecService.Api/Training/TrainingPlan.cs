@@ -7,7 +7,7 @@ namespace RecService.Api.Training;
 /// <param name="Users">Users in the store, likewise.</param>
 /// <param name="Items">Items in the store, likewise.</param>
 /// <param name="MemoryBytes">Memory that the run would take at most, beside what the process has in use: an estimate.</param>
-/// <param name="ProcessBytes">Memory that the process has in use.</param>
+/// <param name="ProcessBytes">Memory that the process has in use, without what it holds free.</param>
 /// <param name="LimitBytes">Memory that the process may have in use: <c>Training:MemoryMebibytes</c>, else what there is on the machine or in the container.</param>
 /// <param name="Fits">Whether the run would be within the limit. One that would not is refused.</param>
 internal sealed record TrainingPlan(long Interactions, long Users, long Items, long MemoryBytes, long ProcessBytes, long LimitBytes, bool Fits)

@@ -98,7 +98,6 @@ public sealed class SequenceTrainer
         var epochs = new List<EpochReport>(Math.Min(_settings.Epochs, 10_000));
         var (bestEpoch, best) = (0, double.NegativeInfinity);
         var lastGain = 0;
-        var leastGain = train.Count < ManyEvents ? 0 : LeastGain;
         double? merit = null;
         double? startLoss = null;
         if (start is not null && fit.Start(start, formerColumns, cancellationToken) is var (loss, startRanking))
@@ -121,7 +120,7 @@ public sealed class SequenceTrainer
                 merit = Merit(epochs[^1].HoldoutLoss!.Value, ranking, merit);
                 if (merit > best)
                 {
-                    lastGain = !double.IsFinite(best) || merit - best > leastGain * Math.Abs(best) ? epoch : lastGain;
+                    lastGain = IsGain(merit.Value, best, train.Count) ? epoch : lastGain;
                     (best, bestEpoch) = (merit.Value, epoch);
                     fit.Keep(KeepsState);
                 }
@@ -131,6 +130,10 @@ public sealed class SequenceTrainer
         var model = fit.ToModel(features);
         return new(model, bestEpoch, epochs) { StartHoldoutLoss = startLoss, State = KeepsState ? fit.ToState(model) : null };
     }
+
+    /// <summary>Whether an epoch is so much better than the best one that others are worth their time.</summary>
+    internal static bool IsGain(double merit, double best, int events) =>
+        merit > best && (!double.IsFinite(best) || merit - best > (events < ManyEvents ? 0 : LeastGain) * Math.Abs(best));
 
     /// <summary>What is to be as large as possible of a holdout, after an epoch; <paramref name="former"/> is that of the epoch before.</summary>
     private double Merit(double loss, HoldoutRanking ranking, double? former) =>

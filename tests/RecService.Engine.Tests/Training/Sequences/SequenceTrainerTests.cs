@@ -24,6 +24,17 @@ public sealed class SequenceTrainerTests
     };
 
     [Theory]
+    [InlineData(0.2001, 0.2, 1_999_999, true)]
+    [InlineData(0.2001, 0.2, 2_000_000, false)]
+    [InlineData(0.2011, 0.2, 2_000_000, true)]
+    [InlineData(-0.1995, -0.2, 2_000_000, false)]
+    [InlineData(-0.198, -0.2, 2_000_000, true)]
+    [InlineData(0.1, double.NegativeInfinity, 2_000_000, true)]
+    [InlineData(0.2, 0.2, 1, false)]
+    public void With_many_events_a_small_gain_is_no_reason_for_other_epochs(double merit, double best, int events, bool expected) =>
+        SequenceTrainer.IsGain(merit, best, events).ShouldBe(expected);
+
+    [Theory]
     [InlineData(Crossing.FieldPooled, 0)]
     [InlineData(Crossing.FieldWeighted, 0)]
     [InlineData(Crossing.FieldPooled, 6)]
