@@ -34,10 +34,19 @@ internal sealed class RunPlanner(NpgsqlDataSource database, IOptions<TrainingOpt
         var sizes = await SizesAsync(connection, cancellationToken);
         var ((interactions, _), (users, userBytes), (items, itemBytes)) = (sizes["interactions"], sizes["users"], sizes["items"]);
         var memory = Base + BytesOf(options.Value, interactions, users, items) + userBytes + itemBytes;
-        // Not what it has of the machine: what a former run has left there free, this one takes.
-        var (process, limit) = (GC.GetTotalMemory(forceFullCollection: false), LimitOf(options.Value));
+        var (process, limit) = (InUse(), LimitOf(options.Value));
+        if (process + memory > limit)
+        {
+            // It may be what a former run and the publication of its model have left.
+            RunMemory.Release();
+            process = InUse();
+        }
+
         return new(interactions, users, items, memory, process, limit, process + memory <= limit);
     }
+
+    /// <summary>Not what the process has of the machine: what it holds free, a run takes.</summary>
+    private static long InUse() => GC.GetTotalMemory(forceFullCollection: false);
 
     private static long LimitOf(TrainingOptions options) =>
         options.MemoryMebibytes is { } mebibytes ? (long)mebibytes << 20 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
