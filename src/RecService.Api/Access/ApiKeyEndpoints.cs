@@ -62,7 +62,7 @@ internal static partial class ApiKeyEndpoints
             $"Make another one with the role '{Roles.Admin}' first, or configure {AccessOptions.BootstrapKeyName}."
         );
 
-    private static async Task<Results<Created<ApiKeySecretResponse>, ValidationProblem>> CreateAsync(
+    public static async Task<Results<Created<ApiKeySecretResponse>, ValidationProblem>> CreateAsync(
         ApiKeyInput input,
         RecServiceDbContext context,
         KnownKeys known,
@@ -106,7 +106,7 @@ internal static partial class ApiKeyEndpoints
         return TypedResults.Created($"/v1/api-keys/{key.Prefix}", new ApiKeySecretResponse(text, ApiKeyResponse.From(stored)));
     }
 
-    private static async Task<Results<Ok<ApiKeyPage>, ValidationProblem>> ListAsync(
+    public static async Task<Results<Ok<ApiKeyPage>, ValidationProblem>> ListAsync(
         RecServiceDbContext context,
         int? limit,
         string? cursor,
@@ -140,7 +140,7 @@ internal static partial class ApiKeyEndpoints
             ? TypedResults.Ok(ApiKeyResponse.From(key))
             : NotFound(prefix);
 
-    private static async Task<Results<Ok<ApiKeySecretResponse>, ValidationProblem, ProblemHttpResult>> RotateAsync(
+    public static async Task<Results<Ok<ApiKeySecretResponse>, ValidationProblem, ProblemHttpResult>> RotateAsync(
         string prefix,
         RecServiceDbContext context,
         KnownKeys known,
@@ -192,7 +192,7 @@ internal static partial class ApiKeyEndpoints
         return TypedResults.Ok(new ApiKeySecretResponse(text, ApiKeyResponse.From(stored)));
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> RevokeAsync(
+    public static async Task<Results<NoContent, ProblemHttpResult>> RevokeAsync(
         string prefix,
         RecServiceDbContext context,
         KnownKeys known,

@@ -7,7 +7,7 @@ namespace RecService.Api.Access;
 /// <param name="At">When it was done.</param>
 /// <param name="KeyPrefix">The key that asked for it; null for what the service did by itself.</param>
 /// <param name="Action">What was done: <c>key.create</c>, <c>key.rotate</c>, <c>key.revoke</c>, <c>model.activate</c>, <c>model.pin</c>,
-/// <c>model.unpin</c>, <c>model.export</c>, <c>run.start</c>, <c>run.cancel</c>, <c>interactions.delete</c>, <c>interactions.export</c>,
+/// <c>model.unpin</c>, <c>model.export</c>, <c>dashboard.sign-in</c>, <c>run.start</c>, <c>run.cancel</c>, <c>interactions.delete</c>, <c>interactions.export</c>,
 /// <c>users.export</c>, <c>items.export</c> or <c>user.erase</c>.</param>
 /// <param name="Target">What it was done to: a prefix, a version, a run, or a filter; users are named by the SHA-256 of their ids.</param>
 /// <param name="Outcome"><c>succeeded</c> or <c>failed</c>.</param>

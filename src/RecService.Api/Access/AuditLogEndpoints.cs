@@ -25,7 +25,7 @@ internal static class AuditLogEndpoints
         return routes;
     }
 
-    private static async Task<Results<Ok<AuditEntryPage>, ValidationProblem>> ListAsync(
+    public static async Task<Results<Ok<AuditEntryPage>, ValidationProblem>> ListAsync(
         RecServiceDbContext context,
         string? action,
         string? from,

@@ -102,7 +102,7 @@ internal static class ItemEndpoints
             return errors.ToProblem();
         }
 
-        var items = await store.ListAsync(after, size + 1, cancellationToken);
+        var items = await store.ListAsync(after, prefix: null, size + 1, cancellationToken);
         var next = items.Count > size ? Paging.Cursor(ListName, items[size - 1].ItemId) : null;
         return TypedResults.Ok(new ItemPage([.. items.Take(size).Select(ItemResponse.From)], next));
     }

@@ -35,9 +35,15 @@ internal sealed class ItemStore(NpgsqlDataSource database, RecServiceDbContext c
     public Task<Item?> FindAsync(string itemId, CancellationToken cancellationToken) =>
         context.Items.AsNoTracking().SingleOrDefaultAsync(item => item.ItemId == itemId, cancellationToken);
 
-    public Task<List<Item>> ListAsync(string? after, int limit, CancellationToken cancellationToken)
+    /// <summary>Those that come after an id, of the ids that begin alike, in the order of their ids.</summary>
+    public Task<List<Item>> ListAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken)
     {
         var items = context.Items.AsNoTracking();
+        if (prefix is not null)
+        {
+            items = items.Where(item => item.ItemId.StartsWith(prefix));
+        }
+
         if (after is not null)
         {
             items = items.Where(item => string.Compare(item.ItemId, after) > 0);

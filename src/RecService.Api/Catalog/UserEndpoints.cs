@@ -81,7 +81,7 @@ internal static class UserEndpoints
             ? TypedResults.Ok(UserResponse.From(user))
             : Problems.NotFound("user", userId);
 
-    private static async Task<Results<Ok<UserErasureResponse>, ProblemHttpResult>> DeleteAsync(
+    public static async Task<Results<Ok<UserErasureResponse>, ProblemHttpResult>> DeleteAsync(
         ExternalId userId,
         UserStore store,
         ReplicaRegistry replicas,
@@ -108,7 +108,7 @@ internal static class UserEndpoints
             return errors.ToProblem();
         }
 
-        var users = await store.ListAsync(after, size + 1, cancellationToken);
+        var users = await store.ListAsync(after, prefix: null, size + 1, cancellationToken);
         var next = users.Count > size ? Paging.Cursor(ListName, users[size - 1].UserId) : null;
         return TypedResults.Ok(new UserPage([.. users.Take(size).Select(UserResponse.From)], next));
     }

@@ -34,9 +34,17 @@ internal sealed class UserStore(NpgsqlDataSource database, RecServiceDbContext c
     public Task<User?> FindAsync(string userId, CancellationToken cancellationToken) =>
         context.Users.AsNoTracking().SingleOrDefaultAsync(user => user.UserId == userId, cancellationToken);
 
-    public Task<List<User>> ListAsync(string? after, int limit, CancellationToken cancellationToken)
+    public Task<long> CountAsync(CancellationToken cancellationToken) => context.Users.LongCountAsync(cancellationToken);
+
+    /// <summary>Those that come after an id, of the ids that begin alike, in the order of their ids.</summary>
+    public Task<List<User>> ListAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken)
     {
         var users = context.Users.AsNoTracking();
+        if (prefix is not null)
+        {
+            users = users.Where(user => user.UserId.StartsWith(prefix));
+        }
+
         if (after is not null)
         {
             users = users.Where(user => string.Compare(user.UserId, after) > 0);

@@ -204,7 +204,7 @@ internal static class InteractionEndpoints
             : audit.WatchAsync("interactions.export", () => InteractionExport.WriteAsync(response, isParquet, database, stalls, cancellationToken));
     }
 
-    private static async Task<Results<Ok<InteractionPage>, ValidationProblem>> ListAsync(
+    public static async Task<Results<Ok<InteractionPage>, ValidationProblem>> ListAsync(
         RecServiceDbContext context,
         string? userId,
         string? itemId,
@@ -259,7 +259,7 @@ internal static class InteractionEndpoints
         );
     }
 
-    private static async Task<Ok<InteractionTypesResponse>> ListTypesAsync(
+    public static async Task<Ok<InteractionTypesResponse>> ListTypesAsync(
         RecServiceDbContext context,
         Feedback feedback,
         CancellationToken cancellationToken

@@ -7,6 +7,7 @@ internal static class InteractionsExtensions
     public static IHostApplicationBuilder AddInteractions(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSingleton<InteractionImporter>();
+        builder.Services.AddSingleton<InteractionFigures>();
         builder.Services.AddSingleton<BatchReader>();
         builder.Services.AddSingleton<BatchWriter>();
         builder.Services.AddHostedService<IdempotencyKeys>();

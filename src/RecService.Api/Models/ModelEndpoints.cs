@@ -168,7 +168,7 @@ internal static class ModelEndpoints
         }
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> PinAsync(
+    public static async Task<Results<NoContent, ProblemHttpResult>> PinAsync(
         long version,
         ModelStore models,
         AuditLog audit,
@@ -191,7 +191,7 @@ internal static class ModelEndpoints
         return await models.FindAsync(version, cancellationToken) is null ? ModelProblems.NotFound(version) : ModelProblems.Gone(version);
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> UnpinAsync(long version, AuditLog audit, CancellationToken cancellationToken) =>
+    public static async Task<Results<NoContent, ProblemHttpResult>> UnpinAsync(long version, AuditLog audit, CancellationToken cancellationToken) =>
         await audit.RunAsync("model.unpin", version, (connection, token) => ModelStore.UnpinAsync(connection, version, token), cancellationToken)
             ? TypedResults.NoContent()
             : ModelProblems.NotFound(version);

@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
+using RecService.Api.Dashboard;
 using RecService.Api.Http.Bulk;
 using RecService.Api.Scoring;
 
@@ -70,7 +71,11 @@ internal static class ApiDescription
             .AllowAnonymous();
         if (isStandalone)
         {
-            routes.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
+            if (!services.GetRequiredService<IOptions<DashboardOptions>>().Value.Enabled)
+            {
+                routes.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription().AllowAnonymous();
+            }
+
             // Browsers ask for it of their own accord: no fault of theirs.
             routes.MapGet("/favicon.ico", () => Results.NoContent()).ExcludeFromDescription().AllowAnonymous();
         }

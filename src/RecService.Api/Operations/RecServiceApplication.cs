@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using RecService.Api.Access;
 using RecService.Api.Catalog;
+using RecService.Api.Dashboard;
 using RecService.Api.Http;
 using RecService.Api.Interactions;
 using RecService.Api.Models;
@@ -40,6 +41,7 @@ internal static class RecServiceApplication
         builder.AddScoring();
         builder.AddCatalog();
         builder.AddInteractions();
+        builder.AddDashboard();
         builder.AddOperations();
         return builder;
     }
@@ -60,6 +62,7 @@ internal static class RecServiceApplication
         app.MapTraining();
         app.MapModels();
         app.MapPublishing();
+        app.MapDashboard(isStandalone);
         app.MapOperations(isStandalone);
         return app;
     }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using RecService.Api.Dashboard;
 using RecService.Api.Storage;
 
 namespace RecService.Api.Operations;
@@ -37,7 +38,8 @@ public sealed class ServiceProgram
             await using var app = builder.AddService().Build();
             app.UseService(isStandalone: true);
             var stopping = app.Lifetime.ApplicationStopping;
-            app.Lifetime.ApplicationStarted.Register(() => app.Logger.CanBeExplored([.. app.Urls]));
+            var withDashboard = app.Services.GetRequiredService<IOptions<DashboardOptions>>().Value.Enabled;
+            app.Lifetime.ApplicationStarted.Register(() => app.Logger.CanBeExplored([.. app.Urls], withDashboard));
             try
             {
                 await app.RunAsync();

@@ -28,7 +28,7 @@ internal static class ActivationEndpoint
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status410Gone);
 
-    private static async Task<Results<Ok<ModelResponse>, ProblemHttpResult>> ActivateAsync(
+    public static async Task<Results<Ok<ModelResponse>, ProblemHttpResult>> ActivateAsync(
         long version,
         ModelStore models,
         ModelLoader loader,

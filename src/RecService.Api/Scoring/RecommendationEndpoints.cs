@@ -68,7 +68,7 @@ internal static class RecommendationEndpoints
         return routes;
     }
 
-    private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> RecommendAsync(
+    public static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> RecommendAsync(
         RecommendationRequest request,
         [AsParameters] RankingServices services,
         CancellationToken cancellationToken
@@ -85,7 +85,7 @@ internal static class RecommendationEndpoints
             : TypedResults.Problem(ModelProblems.PageGone());
     }
 
-    private static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> NextAsync(
+    public static async Task<Results<Ok<RecommendationResponse>, ValidationProblem, ProblemHttpResult>> NextAsync(
         ExternalId itemId,
         [AsParameters] ItemListQuery query,
         [AsParameters] RankingServices services,
@@ -167,7 +167,7 @@ internal static class RecommendationEndpoints
         }
     }
 
-    private static async Task<Results<Ok<SimilarItemsResponse>, ValidationProblem, ProblemHttpResult>> SimilarAsync(
+    public static async Task<Results<Ok<SimilarItemsResponse>, ValidationProblem, ProblemHttpResult>> SimilarAsync(
         ExternalId itemId,
         [AsParameters] ItemListQuery query,
         [AsParameters] RankingServices services,

@@ -24,7 +24,7 @@ internal static class ScoreEndpoints
         return routes;
     }
 
-    private static async Task<Results<Ok<ScoreResponse>, ValidationProblem, ProblemHttpResult>> ScoreAsync(
+    public static async Task<Results<Ok<ScoreResponse>, ValidationProblem, ProblemHttpResult>> ScoreAsync(
         ScoreRequest request,
         Publisher publisher,
         ModelVersions versions,

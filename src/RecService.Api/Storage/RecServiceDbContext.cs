@@ -1,9 +1,10 @@
+using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Storage;
 
-internal sealed class RecServiceDbContext(DbContextOptions<RecServiceDbContext> options) : DbContext(options)
+internal sealed class RecServiceDbContext(DbContextOptions<RecServiceDbContext> options) : DbContext(options), IDataProtectionKeyContext
 {
     public DbSet<User> Users => Set<User>();
 
@@ -32,6 +33,8 @@ internal sealed class RecServiceDbContext(DbContextOptions<RecServiceDbContext> 
     public DbSet<Replica> Replicas => Set<Replica>();
 
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
+
+    public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder) =>
         modelBuilder.ApplyConfigurationsFromAssembly(typeof(RecServiceDbContext).Assembly);

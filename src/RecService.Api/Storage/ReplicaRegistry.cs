@@ -1,4 +1,5 @@
 using Npgsql;
+using RecService.Api.Storage.Entities;
 
 namespace RecService.Api.Storage;
 
@@ -34,6 +35,31 @@ internal sealed class ReplicaRegistry(NpgsqlDataSource database)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await connection.ExecuteAsync("DELETE FROM replicas WHERE replica_id = $1 OR last_seen < now() - interval '1 day'", cancellationToken, _id);
+    }
+
+    /// <summary>The processes that are there.</summary>
+    public async Task<IReadOnlyList<Replica>> ListAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            "SELECT replica_id, started_at, last_seen, erasure_horizon FROM replicas WHERE last_seen > now() - $1 ORDER BY started_at"
+        );
+        command.Parameters.Add(new() { Value = Silence });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var replicas = new List<Replica>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            replicas.Add(
+                new()
+                {
+                    ReplicaId = reader.GetString(0),
+                    StartedAt = reader.GetFieldValue<DateTimeOffset>(1),
+                    LastSeen = reader.GetFieldValue<DateTimeOffset>(2),
+                    ErasureHorizon = reader.GetInt64(3),
+                }
+            );
+        }
+
+        return replicas;
     }
 
     /// <summary>Waits until all replicas have followed an erasure, for a second at most.</summary>

@@ -58,7 +58,7 @@ internal static class RunEndpoints
             $"Run {runId} has not ended; its address is {AddressOf(runId)}."
         );
 
-    private static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
+    public static async Task<Results<Accepted<TrainingRunResponse>, ProblemHttpResult>> StartAsync(
         RunPlanner planner,
         RunStarter starter,
         RunStore runs,
@@ -113,7 +113,7 @@ internal static class RunEndpoints
         CancellationToken cancellationToken
     ) => await runs.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(TrainingRunResponse.From(run)) : NotFound(runId);
 
-    private static async Task<Results<Ok<TrainingRunResponse>, Accepted<TrainingRunResponse>, ProblemHttpResult>> CancelAsync(
+    public static async Task<Results<Ok<TrainingRunResponse>, Accepted<TrainingRunResponse>, ProblemHttpResult>> CancelAsync(
         long runId,
         RunStore runs,
         AuditLog audit,
@@ -135,7 +135,7 @@ internal static class RunEndpoints
         return asked ? TypedResults.Accepted(AddressOf(runId), TrainingRunResponse.From(run)) : TypedResults.Ok(TrainingRunResponse.From(run));
     }
 
-    private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
+    public static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> EventsAsync(
         long runId,
         RunWatch watch,
         IHostApplicationLifetime lifetime,

@@ -14,6 +14,9 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
 {
     private const string Open = "open";
 
+    /// <summary>For whoever has signed in; keys in headers are nothing to it.</summary>
+    private const string Session = "session";
+
     /// <summary>The declaration: an endpoint that is missing here fails the test, and so does one that is gone.</summary>
     private static readonly Dictionary<string, string> Declared = new(StringComparer.Ordinal)
     {
@@ -69,6 +72,45 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["POST /v1/api-keys/{prefix}/rotate"] = Roles.Admin,
         ["DELETE /v1/api-keys/{prefix}"] = Roles.Admin,
         ["GET /v1/audit-log"] = Roles.Admin,
+
+        ["GET /dashboard/assets/{name}"] = Open,
+        ["GET /dashboard/sign-in"] = Open,
+        ["GET /dashboard/sign-in/provider"] = Open,
+        ["POST /dashboard/sign-in"] = Open,
+        ["POST /dashboard/sign-out"] = Open,
+        ["GET /dashboard"] = Session,
+        ["GET /dashboard/data"] = Session,
+        ["GET /dashboard/data/newest"] = Session,
+        ["GET /dashboard/training"] = Session,
+        ["POST /dashboard/training/start"] = Session,
+        ["GET /dashboard/training/{runId:long}"] = Session,
+        ["GET /dashboard/training/{runId:long}/progress"] = Session,
+        ["GET /dashboard/training/{runId:long}/events"] = Session,
+        ["GET /dashboard/training/{runId:long}/cancel"] = Session,
+        ["POST /dashboard/training/{runId:long}/cancel"] = Session,
+        ["GET /dashboard/models"] = Session,
+        ["GET /dashboard/models/compare"] = Session,
+        ["GET /dashboard/models/{version:long}"] = Session,
+        ["GET /dashboard/models/{version:long}/activate"] = Session,
+        ["POST /dashboard/models/{version:long}/activate"] = Session,
+        ["POST /dashboard/models/{version:long}/pin"] = Session,
+        ["POST /dashboard/models/{version:long}/unpin"] = Session,
+        ["GET /dashboard/try"] = Session,
+        ["GET /dashboard/items"] = Session,
+        ["GET /dashboard/items/view"] = Session,
+        ["GET /dashboard/users"] = Session,
+        ["GET /dashboard/users/view"] = Session,
+        ["GET /dashboard/users/erase"] = Session,
+        ["POST /dashboard/users/erase"] = Session,
+        ["GET /dashboard/keys"] = Session,
+        ["POST /dashboard/keys"] = Session,
+        ["GET /dashboard/keys/{prefix}/rotate"] = Session,
+        ["POST /dashboard/keys/{prefix}/rotate"] = Session,
+        ["GET /dashboard/keys/{prefix}/revoke"] = Session,
+        ["POST /dashboard/keys/{prefix}/revoke"] = Session,
+        ["GET /dashboard/audit"] = Session,
+        ["GET /dashboard/settings"] = Session,
+        ["GET /dashboard/{**path}"] = Session,
     };
 
     [Fact]
@@ -93,15 +135,17 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
                     calls++;
                     answers.Add($"{caller} {(int)answer.StatusCode}");
                     var expected =
-                        role == Open || roles?.Contains(role) == true ? "allowed"
+                        role == Session ? "sign in"
+                        : role == Open || roles?.Contains(role) == true ? "allowed"
                         : roles is null ? "401"
                         : "403";
                     var actual =
-                        answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden ? $"{(int)answer.StatusCode}"
+                        answer.Headers.Location?.OriginalString.StartsWith("/dashboard/sign-in?", StringComparison.Ordinal) == true ? "sign in"
+                        : answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden ? $"{(int)answer.StatusCode}"
                         : (int)answer.StatusCode < 500 ? "allowed"
                         : $"{(int)answer.StatusCode}";
                     var refusalIsProblem =
-                        expected == "allowed"
+                        expected is "allowed" or "sign in"
                         || (
                             answer.Content.Headers.ContentType?.MediaType == "application/problem+json"
                             && answer.Headers.WwwAuthenticate.ToString().StartsWith("Bearer realm=", StringComparison.Ordinal)
@@ -241,7 +285,11 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
             .Replace("{itemId}", "nothing", StringComparison.Ordinal)
             .Replace("{prefix}", "nothing", StringComparison.Ordinal);
         var request = new HttpRequestMessage(method == "*" ? HttpMethod.Get : HttpMethod.Parse(method), path);
-        if (method is "POST" or "PUT")
+        if (path.StartsWith("/dashboard", StringComparison.Ordinal))
+        {
+            request.Content = method == "POST" ? new FormUrlEncodedContent([]) : null;
+        }
+        else if (method is "POST" or "PUT")
         {
             request.Content = new StringContent(
                 "[",

@@ -22,6 +22,20 @@ public sealed class SliceTests(ITestOutputHelper output)
         ["Training"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Models"],
         ["Publishing"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Models"],
         ["Scoring"] = ["Telemetry", "Domain", "Http", "Storage", "Engine", "Models", "Publishing"],
+        ["Dashboard"] =
+        [
+            "Telemetry",
+            "Domain",
+            "Http",
+            "Storage",
+            "Access",
+            "Catalog",
+            "Interactions",
+            "Models",
+            "Training",
+            "Publishing",
+            "Scoring",
+        ],
         ["Operations"] =
         [
             "Telemetry",
@@ -36,6 +50,7 @@ public sealed class SliceTests(ITestOutputHelper output)
             "Training",
             "Publishing",
             "Scoring",
+            "Dashboard",
         ],
     };
 

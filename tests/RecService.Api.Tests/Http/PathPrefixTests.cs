@@ -25,7 +25,9 @@ public sealed class PathPrefixTests(PathPrefixTests.Configured configured, PathP
         (await configured.Client.GetJsonAsync($"{sent}/v1/users/{escaped}")).GetProperty("userId").GetString().ShouldBe(user);
         (await ServerAsync(configured, sent, prefix: null)).ShouldBe("/shop/recs");
         using var root = await SendAsync(configured, HttpMethod.Get, $"{sent}/", prefix: null);
-        root.Headers.Location!.ToString().ShouldBe("/shop/recs/swagger");
+        root.Headers.Location!.ToString().ShouldBe("/shop/recs/dashboard");
+        using var page = await SendAsync(configured, HttpMethod.Get, $"{sent}/dashboard/keys", prefix: null);
+        page.Headers.Location!.ToString().ShouldBe("/shop/recs/dashboard/sign-in?returnTo=%2Fdashboard%2Fkeys");
         (await configured.Client.GetStringAsync(HttpClientExtensions.Address(configured.Client, $"{sent}/swagger/index.js"))).ShouldContain(
             "\"../openapi/v1.json\""
         );

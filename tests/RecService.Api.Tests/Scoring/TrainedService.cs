@@ -30,6 +30,7 @@ public sealed class TrainedService(DatabaseServer server) : ServiceFixture(serve
             ["Training:Factors"] = "8",
             ["Training:Epochs"] = "15",
             ["Training:L2Factors"] = "0.01",
+            ["Access:AnonymousLimit:PerSecond"] = "0",
         };
 
     public override async ValueTask InitializeAsync()

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Mvc;
 using RecService.Api.Http.Bulk;
 using RecService.Api.Http.Json;
 using RecService.Api.Http.Limits;
@@ -10,14 +11,16 @@ using RecService.Api.Telemetry;
 namespace RecService.Api.Http.Errors;
 
 /// <summary>Answers exceptions with problems: what is the client's fault names the field, what is ours shows no internals.</summary>
-internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger) : IExceptionHandler
+internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger, PageOfProblem? pages = null) : IExceptionHandler
 {
     // What it throws, beside exceptions of its own, is about the bytes of a body, such as the size of a chunk.
     private const string ServerAssembly = "Microsoft.AspNetCore.Server.Kestrel.Core";
 
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
-        await Answer(httpContext, exception).ExecuteAsync(httpContext);
+        var answer = Answer(httpContext, exception);
+        var page = answer is IValueHttpResult<ProblemDetails> { Value: { } problem } ? pages?.Invoke(httpContext, problem) : null;
+        await (page ?? answer).ExecuteAsync(httpContext);
         return true;
     }
 
