@@ -167,6 +167,22 @@ need_postgres() {
   has_postgres || fail "the postgresql package of this system is older than version $least_postgres; $advice."
 }
 
+# Tests of the dashboard want a browser. Without one they are skipped, and say so.
+want_chromium() {
+  local name
+  for name in chromium chromium-browser google-chrome; do [[ ! -x /usr/bin/$name ]] || return 0; done
+  [[ -z ${RECSERVICE_CHROMIUM:-} ]] && command -v apt-get >/dev/null || return 0
+  local sudo=()
+  if ((EUID != 0)); then
+    { command -v sudo >/dev/null && sudo -n true 2>/dev/null; } || return 0
+    sudo=(sudo)
+  fi
+  say 'Installing Chromium for the tests of the dashboard …'
+  { attend "${sudo[@]}" apt-get -q update &&
+    attend "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends chromium; } >/dev/null 2>&1 ||
+    say 'It could not be installed: these tests will be skipped.'
+}
+
 build() { # PROJECT: says nothing unless there is an error
   attend dotnet msbuild "$1" -restore -p:Configuration=Release -verbosity:quiet -nologo -nodeReuse:false || fail 'the build failed'
 }
@@ -286,7 +302,7 @@ demo() {
 
   say "Serving on http://localhost:$port until Ctrl-C, with this API key:"
   say "  export KEY=$key"
-  say "Explore it at http://localhost:$port/swagger"
+  say "Look at http://localhost:$port with it, or at the API on http://localhost:$port/swagger"
   trap 'finish "$server"' INT TERM
   status=0
   wait "$server" || status=$?
@@ -313,6 +329,7 @@ cli() {
 tests() {
   need_dotnet
   [[ -n ${RECSERVICE_TEST_DATABASE:-} ]] || need_postgres
+  want_chromium
   if [[ ${1:-} == faults ]]; then
     shift
     export RECSERVICE_FAULTS=full
