@@ -11,7 +11,7 @@ internal sealed partial class Visitor : IDisposable
 
     public Visitor(Uri service)
     {
-        _client = new(new SocketsHttpHandler { CookieContainer = Cookies, AllowAutoRedirect = false }) { BaseAddress = service };
+        _client = new(new CookieJar(Cookies, new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false })) { BaseAddress = service };
     }
 
     public CookieContainer Cookies { get; } = new();
@@ -58,4 +58,31 @@ internal sealed partial class Visitor : IDisposable
 
     [GeneratedRegex("name=\"token\" value=\"(?<token>[^\"]+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Token();
+
+    /// <summary>Keeps cookies as browsers do, also those for paths that others than the answered request lie below, which .NET would not.</summary>
+    private sealed class CookieJar(CookieContainer cookies, HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (cookies.GetCookieHeader(request.RequestUri!) is { Length: > 0 } sent)
+            {
+                request.Headers.Add("Cookie", sent);
+            }
+
+            var answer = await base.SendAsync(request, cancellationToken);
+            foreach (var text in answer.Headers.TryGetValues("Set-Cookie", out var values) ? values : [])
+            {
+                var set = Microsoft.Net.Http.Headers.SetCookieHeaderValue.Parse(text);
+                var cookie = new Cookie(set.Name.ToString(), set.Value.ToString(), set.Path.ToString(), request.RequestUri!.Host);
+                if (set.Expires is { } expires)
+                {
+                    cookie.Expires = expires.UtcDateTime;
+                }
+
+                cookies.Add(cookie);
+            }
+
+            return answer;
+        }
+    }
 }

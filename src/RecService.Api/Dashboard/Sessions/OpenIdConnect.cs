@@ -6,7 +6,7 @@ using RecService.Api.Http;
 namespace RecService.Api.Dashboard.Sessions;
 
 /// <summary>Signing in at a provider of identities, by the code flow with PKCE.</summary>
-internal static class OpenIdConnect
+internal static partial class OpenIdConnect
 {
     private static readonly string[] Names = ["preferred_username", "email", "name", "sub"];
 
@@ -20,6 +20,9 @@ internal static class OpenIdConnect
         provider.RequireHttpsMetadata = !new Uri(settings.Authority!).IsLoopback;
         provider.ResponseType = OpenIdConnectResponseType.Code;
         provider.ResponseMode = OpenIdConnectResponseMode.Query;
+        // Browsers send them along with the address that the provider sends people back to, over HTTP, too.
+        provider.CorrelationCookie.SameSite = SameSiteMode.Lax;
+        provider.NonceCookie.SameSite = SameSiteMode.Lax;
         provider.MapInboundClaims = false;
         provider.SaveTokens = false;
         provider.GetClaimsFromUserInfoEndpoint = true;
@@ -42,6 +45,7 @@ internal static class OpenIdConnect
         };
         provider.Events.OnRemoteFailure = context =>
         {
+            LogFailed(context.HttpContext.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(OpenIdConnect)), context.Failure?.Message);
             context.Response.Redirect($"{DashboardPaths.SignIn}?refused=provider");
             context.HandleResponse();
             return Task.CompletedTask;
@@ -59,4 +63,7 @@ internal static class OpenIdConnect
         var name = Names.Select(person.FindFirstValue).First(value => !string.IsNullOrEmpty(value))!;
         return new(new ClaimsIdentity([new(ClaimTypes.Name, name), new(ClaimTypes.Role, Roles.Admin)], DashboardSessions.ProviderScheme));
     }
+
+    [LoggerMessage(LogLevel.Warning, "Signing in at the provider of identities failed: {Reason}")]
+    private static partial void LogFailed(ILogger logger, string? reason);
 }
