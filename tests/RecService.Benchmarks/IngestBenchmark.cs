@@ -6,26 +6,40 @@ using System.Text;
 namespace RecService.Benchmarks;
 
 /// <summary>
-/// How fast interactions come in by each way there is, beside COPY of the same rows into the same table, with the ids of users and items already
-/// replaced by keys.
+/// How fast interactions come in by each way there is, beside binary COPY of the same rows into the same table, with the ids of users and items already
+/// replaced by keys. Of a number of rows that is given, only files are imported.
 /// Every measurement starts from a table of interactions with its indexes, triggers and constraints, empty or, for what is sent again, with all of
 /// them stored, vacuumed and after a checkpoint; the order changes from round to round. Statements are compiled as by PostgreSQL's own default,
 /// which the embedded server has switched off.
 /// </summary>
-internal static class IngestBenchmark
+internal sealed class IngestBenchmark
 {
-    private const int Rows = 200_000;
-    private const int Users = 20_000;
-    private const int Items = 5_000;
+    private const int RowsOfRequests = 200_000;
     private const int Favourites = 50;
     private const string Columns = "user_key, item_key, type, value, occurred_at, tags, context, interaction_id, received_at";
 
     private static readonly TimeSpan TimeOfSmallRequests = TimeSpan.FromSeconds(10);
 
-    public static async Task<int> RunAsync(int rounds)
+    private readonly int _rows;
+    private readonly int _users;
+    private readonly int _items;
+    private readonly bool _withRequests;
+
+    private IngestBenchmark(int? rows)
+    {
+        _rows = rows ?? RowsOfRequests;
+        (_users, _items) = (_rows / 10, _rows / 40);
+        _withRequests = rows is null;
+    }
+
+    /// <param name="rounds">How often each is measured.</param>
+    /// <param name="rows">How many interactions are imported; null for as many as requests of a few bring in too.</param>
+    public static Task<int> RunAsync(int rounds, int? rows = null) => new IngestBenchmark(rows).RunAsync(rounds);
+
+    private async Task<int> RunAsync(int rounds)
     {
         Console.WriteLine(
-            $"{Rows:N0} interactions of {Users:N0} users with {Items:N0} items, the same for all; users and items exist unless said to be fresh."
+            $"{_rows:N0} interactions of {_users:N0} users with {_items:N0} items, the same for all; users and items exist unless said to be fresh."
         );
         Console.WriteLine(
             $"Medians of {rounds} rounds after one to warm up. Default settings of the service (keys have no limit of their rate), but no training."
@@ -41,7 +55,7 @@ internal static class IngestBenchmark
                 await ResetAsync(service, measurement.Fresh, measurement.Store);
                 var result = await measurement.Run();
                 var stored = await service.CountAsync("SELECT count(*) FROM interactions");
-                var expected = measurement.Store is null ? result.Rows : Rows;
+                var expected = measurement.Store is null ? result.Rows : _rows;
                 if (stored != expected)
                 {
                     throw new InvalidOperationException($"{measurement.Name}: {stored} interactions are stored, and not {expected}.");
@@ -60,20 +74,21 @@ internal static class IngestBenchmark
         return 0;
     }
 
-    private static async Task<List<Measurement>> PrepareAsync(ServiceProcess service)
+    private async Task<List<Measurement>> PrepareAsync(ServiceProcess service)
     {
-        var traffic = new SyntheticTraffic(Users, Items, Favourites);
+        var traffic = new SyntheticTraffic(_users, _items, Favourites);
         var start = DateTimeOffset.UtcNow.AddDays(-30);
-        SyntheticInteraction[] named = [.. Enumerable.Range(0, Rows).Select(i => traffic.Next(start.AddSeconds(10 * i)))];
+        var step = TimeSpan.FromDays(29) / _rows;
+        SyntheticInteraction[] named = [.. Enumerable.Range(0, _rows).Select(i => traffic.Next(start + (i * step)))];
         SyntheticInteraction[] unnamed = [.. named.Select(row => row with { InteractionId = null })];
 
         // This makes the users and items, with the same keys as whenever they are made anew, since it makes them in the order of their ids.
         await ResetAsync(service, fresh: true);
-        var ndJson = NdJson(named);
+        var ndJson = NdJson(service, "named", named);
         await ImportAsync(service, ndJson, "application/x-ndjson");
 
-        Measurement copyNamed = new("COPY, text", () => CopyAsync(service, "named", "text"));
-        Measurement copyUnnamed = new("COPY, text, no interactionId", () => CopyAsync(service, "unnamed", "text"));
+        Measurement copyNamed = new("COPY, binary", () => CopyAsync(service, "named", "binary"));
+        Measurement copyUnnamed = new("COPY, binary, no interactionId", () => CopyAsync(service, "unnamed", "binary"));
         foreach (var format in new[] { "text", "binary" })
         {
             foreach (
@@ -90,10 +105,13 @@ internal static class IngestBenchmark
             }
         }
 
-        var csv = Csv(named);
-        var unnamedNdJson = NdJson(unnamed);
-        var unnamedCsv = Csv(unnamed);
+        var csv = Csv(service, "named", named);
+        var unnamedNdJson = NdJson(service, "unnamed", unnamed);
+        var unnamedCsv = Csv(service, "unnamed", unnamed);
         (byte[][] Bodies, int Rows, int Connections, string Name)[] requests =
+            !_withRequests
+                ? []
+                :
         [
             (Batches(named, 1000)[..50], 1000, 1, "batches of 1,000, 1 connection"),
             (Batches(named, 1000)[..50], 1000, 4, "batches of 1,000, 4 connections"),
@@ -105,12 +123,12 @@ internal static class IngestBenchmark
         return
         [
             copyNamed,
-            new("COPY, binary", () => CopyAsync(service, "named", "binary"), copyNamed),
+            new("COPY, text", () => CopyAsync(service, "named", "text"), copyNamed),
             new("import, NDJSON", () => ImportAsync(service, ndJson, "application/x-ndjson"), copyNamed),
             new("import, CSV", () => ImportAsync(service, csv, "text/csv"), copyNamed),
             new("import, NDJSON, users and items fresh", () => ImportAsync(service, ndJson, "application/x-ndjson"), copyNamed, Fresh: true),
             copyUnnamed,
-            new("COPY, binary, no interactionId", () => CopyAsync(service, "unnamed", "binary"), copyUnnamed),
+            new("COPY, text, no interactionId", () => CopyAsync(service, "unnamed", "text"), copyUnnamed),
             new("import, NDJSON, no interactionId", () => ImportAsync(service, unnamedNdJson, "application/x-ndjson"), copyUnnamed),
             new("import, CSV, no interactionId", () => ImportAsync(service, unnamedCsv, "text/csv"), copyUnnamed),
             .. requests.SelectMany(request => SmallRequests(request.Bodies, request.Rows, request.Connections, request.Name)),
@@ -128,10 +146,17 @@ internal static class IngestBenchmark
             ];
     }
 
-    private static byte[] NdJson(SyntheticInteraction[] rows) => Encoding.UTF8.GetBytes(string.Join('\n', rows.Select(row => row.ToJson())));
+    private static string NdJson(ServiceProcess service, string name, SyntheticInteraction[] rows) =>
+        Written(Path.Combine(service.Folder, $"{name}.ndjson"), rows.Select(row => row.ToJson()));
 
-    private static byte[] Csv(SyntheticInteraction[] rows) =>
-        Encoding.UTF8.GetBytes(string.Join('\n', rows.Select(row => row.ToCsv()).Prepend(SyntheticInteraction.CsvHeader)));
+    private static string Csv(ServiceProcess service, string name, SyntheticInteraction[] rows) =>
+        Written(Path.Combine(service.Folder, $"{name}.csv"), rows.Select(row => row.ToCsv()).Prepend(SyntheticInteraction.CsvHeader));
+
+    private static string Written(string file, IEnumerable<string> lines)
+    {
+        File.WriteAllLines(file, lines);
+        return file;
+    }
 
     private static byte[][] Batches(SyntheticInteraction[] rows, int size) =>
         [
@@ -152,7 +177,7 @@ internal static class IngestBenchmark
         await service.PsqlAsync("VACUUM (ANALYZE)", "CHECKPOINT");
     }
 
-    private static async Task<Result> CopyAsync(ServiceProcess service, string file, string format)
+    private async Task<Result> CopyAsync(ServiceProcess service, string file, string format)
     {
         // The time that psql measures is without its start.
         var answer = await service.PsqlAsync(
@@ -160,18 +185,19 @@ internal static class IngestBenchmark
             $@"\copy interactions ({Columns}) FROM '{service.Folder}/{file}.{format}' (FORMAT {format})"
         );
         var milliseconds = double.Parse(answer.Split("Time: ")[1].Split(' ')[0], CultureInfo.InvariantCulture);
-        return new(Rows, TimeSpan.FromMilliseconds(milliseconds), []);
+        return new(_rows, TimeSpan.FromMilliseconds(milliseconds), []);
     }
 
-    private static async Task<Result> ImportAsync(ServiceProcess service, byte[] body, string type)
+    private async Task<Result> ImportAsync(ServiceProcess service, string path, string type)
     {
         using var client = service.Client(connections: 1);
-        using var content = Content(body, type);
+        await using var file = File.OpenRead(path);
+        using var content = new StreamContent(file) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
         var start = Stopwatch.GetTimestamp();
         using var answer = await client.PostAsync("/v1/interactions/import", content);
         var elapsed = Stopwatch.GetElapsedTime(start);
         await CheckAsync(answer);
-        return new(Rows, elapsed, []);
+        return new(_rows, elapsed, []);
     }
 
     /// <summary>Each connection sends one body after the other, until all are sent or the time is up.</summary>
@@ -219,7 +245,7 @@ internal static class IngestBenchmark
 
     private static void Report(List<Measurement> measurements, Dictionary<Measurement, List<Result>> results)
     {
-        Console.WriteLine($"{"",-40}{"rows/s",10}{"least–most",18}{"of COPY, text",16}{"requests/s",12}{"p50 ms",9}{"p99 ms",9}");
+        Console.WriteLine($"{"",-40}{"rows/s",10}{"least–most",18}{"of COPY",10}{"requests/s",12}{"p50 ms",9}{"p99 ms",9}");
         foreach (var measurement in measurements)
         {
             var own = results[measurement];
@@ -232,7 +258,7 @@ internal static class IngestBenchmark
                 own[0].Latencies.Length == 0
                     ? ""
                     : $"{Median(each => each.RequestsPerSecond),12:N0}{Median(each => each.Latency(0.5)),9:F2}{Median(each => each.Latency(0.99)),9:F2}";
-            Console.WriteLine($"{measurement.Name,-40}{EngineBenchmark.Median(rates),10:N0}{range,18}{share,16:P1}{requests}");
+            Console.WriteLine($"{measurement.Name,-40}{EngineBenchmark.Median(rates),10:N0}{range,18}{share,10:P1}{requests}");
 
             double Median(Func<Result, double> figure) => EngineBenchmark.Median(own.Select(figure));
         }

@@ -17,6 +17,8 @@ switch (args)
         return await IngestBenchmark.RunAsync(rounds: 3);
     case ["ingest", var rounds] when IsCount(rounds, out var count):
         return await IngestBenchmark.RunAsync(count);
+    case ["ingest", var rounds, var rows] when IsCount(rounds, out var count) && IsCount(rows, out var rowCount):
+        return await IngestBenchmark.RunAsync(count, rowCount);
     case ["formats"]:
         return await FormatBenchmark.RunAsync(rows: 1_000_000);
     case ["formats", var rows] when IsCount(rows, out var count):
@@ -35,7 +37,7 @@ switch (args)
         return await FreshnessBenchmark.RunAsync(folder);
     default:
         Console.Error.WriteLine(
-            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS] | formats [ROWS] | scale [--small] [--before DIR] [--json FILE] | load MINUTES | floods [SECONDS] | quality DIR [--seeds N] [--folds N] | freshness DIR]"
+            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS [ROWS]] | formats [ROWS] | scale [--small] [--before DIR] [--json FILE] | load MINUTES | floods [SECONDS] | quality DIR [--seeds N] [--folds N] | freshness DIR]"
         );
         return 2;
 }
