@@ -30,7 +30,7 @@ internal static class EventTime
     public static bool TryParse(string text, out DateTimeOffset time)
     {
         time = default;
-        if (!DateOnly.TryParseExact(text, DateForm, CultureInfo.InvariantCulture, DateTimeStyles.None, out var date))
+        if (text.Length != DateForm.Length || !DateOnly.TryParseExact(text, DateForm, CultureInfo.InvariantCulture, DateTimeStyles.None, out var date))
         {
             return Rfc3339Converter.TryParse(text, out time);
         }

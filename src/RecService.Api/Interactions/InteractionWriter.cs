@@ -56,7 +56,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
     // The rows found are locked against deletion. Sorted, so that two writers never wait for each other in a circle.
     private const string LockUsers = """
-        SELECT (SELECT count(DISTINCT user_id) FROM incoming) - (SELECT count(*) FROM (
+        SELECT (SELECT count(*) FROM (SELECT DISTINCT user_id FROM incoming) AS ids) - (SELECT count(*) FROM (
             SELECT FROM users AS u WHERE u.user_id IN (SELECT user_id FROM incoming) ORDER BY u.user_id FOR KEY SHARE) AS locked)
         """;
 
@@ -67,7 +67,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
         """;
 
     private const string LockItems = """
-        SELECT (SELECT count(DISTINCT item_id) FROM incoming) - (SELECT count(*) FROM (
+        SELECT (SELECT count(*) FROM (SELECT DISTINCT item_id FROM incoming) AS ids) - (SELECT count(*) FROM (
             SELECT FROM items AS m WHERE m.item_id IN (SELECT item_id FROM incoming) ORDER BY m.item_id FOR KEY SHARE) AS locked)
         """;
 
@@ -111,8 +111,8 @@ internal sealed class InteractionWriter : IAsyncDisposable
     private static readonly string InsertUnnamed = InteractionColumns.Insert(IncomingNow, "ORDER BY i.interaction_key");
 
     // Writers of the same ids wait for each other. All of them take the ids in one order, so that they never do so in a circle. The keys were drawn
-    // before, and keep the order of the lines.
-    private static readonly string InsertNamed = InteractionColumns.Insert(IncomingNow, "ORDER BY i.user_id, i.interaction_id");
+    // before, and keep the order of the lines: of several with one id, the first is stored.
+    private static readonly string InsertNamed = InteractionColumns.Insert(IncomingNow, "ORDER BY i.user_id, i.interaction_id, i.interaction_key");
 
     // Duplicates and conflicts, by type.
     private static readonly string SelectLeft = FormattableString.Invariant(
@@ -322,8 +322,8 @@ internal sealed class InteractionWriter : IAsyncDisposable
                 refused = await RefuseAsync(maxRejected, rejected, cancellationToken);
             }
 
-            // What is refused makes nothing of the same id a repeat.
-            var repeated = _anyIds && repeats + refused < _rows ? await SetAsideAsync(FindRepeated, cancellationToken) : 0;
+            // What is refused makes nothing of the same id a repeat. Where no item is missing, a repeat could create nothing, and is left by the insertion.
+            var repeated = _anyIds && missingItems > 0 && repeats + refused < _rows ? await SetAsideAsync(FindRepeated, cancellationToken) : 0;
             if (repeats + refused + repeated < _rows)
             {
                 if (refused + repeated > 0)
