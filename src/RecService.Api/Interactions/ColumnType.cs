@@ -9,11 +9,13 @@ namespace RecService.Api.Interactions;
 /// <param name="sql">The type in SQL.</param>
 /// <param name="type">The type in Npgsql.</param>
 /// <param name="kind">The type in exports.</param>
+/// <param name="write">Writes a value as the next of a COPY.</param>
 /// <param name="exportAsync">Takes a value from a COPY to a row of an export, under a name.</param>
 internal sealed class ColumnType<T>(
     string sql,
     NpgsqlDbType type,
     ExportKind kind,
+    Action<CopyWriter, T> write,
     Func<NpgsqlBinaryExporter, IExportRows, string, CancellationToken, ValueTask> exportAsync
 )
 {
@@ -21,8 +23,17 @@ internal sealed class ColumnType<T>(
 
     public ExportKind Kind => kind;
 
-    public Task WriteAsync(NpgsqlBinaryImporter importer, T value, CancellationToken cancellationToken) =>
-        value is null ? importer.WriteNullAsync(cancellationToken) : importer.WriteAsync(value, type, cancellationToken);
+    public void Write(CopyWriter copy, T value)
+    {
+        if (value is null)
+        {
+            copy.Null();
+        }
+        else
+        {
+            write(copy, value);
+        }
+    }
 
     public NpgsqlParameter Parameter(T value) => new() { Value = value ?? (object)DBNull.Value, NpgsqlDbType = type };
 
@@ -33,14 +44,15 @@ internal sealed class ColumnType<T>(
 internal static class ColumnTypes
 {
     /// <summary>Text that is compared byte by byte.</summary>
-    public static readonly ColumnType<string?> Id = new("text COLLATE \"C\"", NpgsqlDbType.Text, ExportKind.Text, ExportTextAsync);
+    public static readonly ColumnType<string?> Id = new("text COLLATE \"C\"", NpgsqlDbType.Text, ExportKind.Text, (copy, text) => copy.Text(text!), ExportTextAsync);
 
-    public static readonly ColumnType<string?> Text = new("text", NpgsqlDbType.Text, ExportKind.Text, ExportTextAsync);
+    public static readonly ColumnType<string?> Text = new("text", NpgsqlDbType.Text, ExportKind.Text, (copy, text) => copy.Text(text!), ExportTextAsync);
 
     public static readonly ColumnType<double?> Number = new(
         "double precision",
         NpgsqlDbType.Double,
         ExportKind.Number,
+        (copy, number) => copy.Double(number!.Value),
         async (from, to, name, cancellationToken) => to.Number(name, await from.NumberAsync(cancellationToken))
     );
 
@@ -49,6 +61,7 @@ internal static class ColumnTypes
         "timestamptz",
         NpgsqlDbType.TimestampTz,
         ExportKind.Time,
+        (copy, time) => copy.Time(time!.Value),
         async (from, to, name, cancellationToken) => to.Time(name, await from.ReadAsync<DateTime>(NpgsqlDbType.TimestampTz, cancellationToken))
     );
 
@@ -56,6 +69,7 @@ internal static class ColumnTypes
         "text[]",
         NpgsqlDbType.Array | NpgsqlDbType.Text,
         ExportKind.Texts,
+        (copy, texts) => copy.Texts(texts),
         async (from, to, name, cancellationToken) => to.Texts(name, await from.TextsAsync(cancellationToken))
     );
 
@@ -64,6 +78,7 @@ internal static class ColumnTypes
         "jsonb",
         NpgsqlDbType.Jsonb,
         ExportKind.Json,
+        (copy, json) => copy.Json(json),
         async (from, to, name, cancellationToken) => to.Features(name, await from.TextAsync(cancellationToken))
     );
 

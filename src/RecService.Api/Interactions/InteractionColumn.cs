@@ -1,5 +1,6 @@
 using Npgsql;
 using RecService.Api.Http.Bulk;
+using RecService.Api.Storage;
 
 namespace RecService.Api.Interactions;
 
@@ -34,7 +35,7 @@ internal abstract record InteractionColumn(string Name, string Sql, string SqlTy
     public string Exported { get; init; } = $"i.{Sql}";
 
     /// <summary>Writes it as the next of a COPY.</summary>
-    public abstract Task WriteAsync(NpgsqlBinaryImporter importer, InteractionRow row, CancellationToken cancellationToken);
+    public abstract void Write(CopyWriter copy, InteractionRow row);
 
     /// <summary>It as the parameter of a statement.</summary>
     public abstract NpgsqlParameter Parameter(InteractionRow row);
@@ -69,8 +70,7 @@ internal sealed record InteractionColumn<T>(
     ReadCell<InteractionInput> Read
 ) : InteractionColumn(Name, Sql, Type.Sql, Read)
 {
-    public override Task WriteAsync(NpgsqlBinaryImporter importer, InteractionRow row, CancellationToken cancellationToken) =>
-        Type.WriteAsync(importer, Of(row), cancellationToken);
+    public override void Write(CopyWriter copy, InteractionRow row) => Type.Write(copy, Of(row));
 
     public override NpgsqlParameter Parameter(InteractionRow row) => Type.Parameter(Of(row));
 

@@ -77,7 +77,7 @@ internal sealed class InteractionImporter(
         return response;
     }
 
-    private async Task AddAsync(
+    private async ValueTask AddAsync(
         ImportRow<InteractionInput> line,
         InteractionWriter writer,
         DateTimeOffset now,

@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 using RecService.Api.Storage;
 using RecService.Api.Telemetry;
 
@@ -33,7 +32,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
             line bigint, interaction_key bigint DEFAULT nextval('interactions_interaction_key_seq'), {InteractionColumns.Definitions}) ON COMMIT DROP
         """;
 
-    private static readonly string CopyIncoming = $"COPY incoming (line, {InteractionColumns.Names}) FROM STDIN (FORMAT BINARY)";
+    private static readonly string Incoming = $"incoming (line, {InteractionColumns.Names})";
 
     // Repeats are rows whose interactionId is stored, or was seen further up. They must create neither users nor items.
     private const string FindStored = """
@@ -137,7 +136,7 @@ internal sealed class InteractionWriter : IAsyncDisposable
     private readonly long[] _rowsByType;
     private readonly long[] _duplicatesByType;
     private readonly long[] _rejectedByType;
-    private NpgsqlBinaryImporter? _importer;
+    private CopyWriter? _copy;
     private long _rows;
     private bool _anyIds;
 
@@ -213,30 +212,31 @@ internal sealed class InteractionWriter : IAsyncDisposable
         return new(rows.Count - duplicates - rejected.Count, duplicates, rejected.Count, rejected);
     }
 
-    public async Task AddAsync(long line, InteractionRow row, CancellationToken cancellationToken)
+    public async ValueTask AddAsync(long line, InteractionRow row, CancellationToken cancellationToken)
     {
-        var importer = _importer ??= await BeginCopyAsync(cancellationToken);
-        await importer.StartRowAsync(cancellationToken);
-        await importer.WriteAsync(line, NpgsqlDbType.Bigint, cancellationToken);
+        var copy = _copy ??= await BeginCopyAsync(cancellationToken);
+        copy.BeginRow();
+        copy.Int64(line);
         foreach (var column in InteractionColumns.All)
         {
-            await column.WriteAsync(importer, row, cancellationToken);
+            column.Write(copy, row);
         }
 
         _rows++;
         _rowsByType[_metrics.TypeOf(row.Type)]++;
         _anyIds |= row.InteractionId is not null;
+        await copy.EndRowAsync(cancellationToken);
     }
 
     /// <summary>Ends the adding, which leaves the connection to others.</summary>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
-        if (_importer is { } importer)
+        if (_copy is { } copy)
         {
-            _importer = null;
-            await using (importer)
+            _copy = null;
+            await using (copy)
             {
-                await importer.CompleteAsync(cancellationToken);
+                await copy.CompleteAsync(cancellationToken);
             }
         }
     }
@@ -277,19 +277,19 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_importer is not null)
+        if (_copy is not null)
         {
-            await _importer.DisposeAsync();
+            await _copy.DisposeAsync();
         }
 
         await _transaction.DisposeAsync();
         await Connection.DisposeAsync();
     }
 
-    private async Task<NpgsqlBinaryImporter> BeginCopyAsync(CancellationToken cancellationToken)
+    private async Task<CopyWriter> BeginCopyAsync(CancellationToken cancellationToken)
     {
         await Connection.ExecuteAsync(CreateIncoming, cancellationToken);
-        return await Connection.BeginBinaryImportAsync(CopyIncoming, cancellationToken);
+        return await CopyWriter.BeginAsync(Connection, Incoming, columns: 1 + InteractionColumns.All.Count, cancellationToken);
     }
 
     private void Count()
