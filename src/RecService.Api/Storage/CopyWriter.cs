@@ -35,16 +35,18 @@ internal sealed class CopyWriter : IAsyncDisposable
 
     private readonly NpgsqlRawCopyStream _stream;
     private readonly short _columns;
+    private readonly TimeSpan _patience;
     private byte[] _buffer = new byte[2 * FullBuffer];
     private byte[] _sent = new byte[2 * FullBuffer];
     private int _length;
     private Task _sending = Task.CompletedTask;
     private bool _hasEnded;
 
-    private CopyWriter(NpgsqlRawCopyStream stream, short columns)
+    private CopyWriter(NpgsqlRawCopyStream stream, short columns, TimeSpan patience)
     {
         _stream = stream;
         _columns = columns;
+        _patience = patience;
         Header.CopyTo(Take(Header.Length));
     }
 
@@ -52,8 +54,12 @@ internal sealed class CopyWriter : IAsyncDisposable
     /// <param name="table">Where the rows go, with its columns in parentheses.</param>
     /// <param name="columns">Number of the columns.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public static async Task<CopyWriter> BeginAsync(NpgsqlConnection connection, string table, int columns, CancellationToken cancellationToken) =>
-        new(await connection.BeginRawBinaryCopyAsync($"COPY {table} FROM STDIN (FORMAT BINARY)", cancellationToken), checked((short)columns));
+    public static async Task<CopyWriter> BeginAsync(NpgsqlConnection connection, string table, int columns, CancellationToken cancellationToken)
+    {
+        var stream = await connection.BeginRawBinaryCopyAsync($"COPY {table} FROM STDIN (FORMAT BINARY)", cancellationToken);
+        var patience = connection.CommandTimeout == 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(connection.CommandTimeout);
+        return new(stream, checked((short)columns), patience);
+    }
 
     /// <summary>Begins a row, of which all columns have to be written, in their order.</summary>
     public void BeginRow() => BinaryPrimitives.WriteInt16BigEndian(Take(sizeof(short)), _columns);
@@ -116,13 +122,13 @@ internal sealed class CopyWriter : IAsyncDisposable
     }
 
     /// <summary>Ends a row, and waits where those before are not sent yet.</summary>
-    public ValueTask EndRowAsync(CancellationToken cancellationToken) => _length < FullBuffer ? ValueTask.CompletedTask : SendAsync(cancellationToken);
+    public ValueTask EndRowAsync(CancellationToken cancellationToken) => _length < FullBuffer ? ValueTask.CompletedTask : FlushAsync(cancellationToken);
 
     /// <summary>Ends the COPY, with all rows in the table.</summary>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
         BinaryPrimitives.WriteInt16BigEndian(Take(sizeof(short)), EndOfRows);
-        await SendAsync(cancellationToken);
+        await FlushAsync(cancellationToken);
         await _sending;
         _hasEnded = true;
         await _stream.DisposeAsync();
@@ -144,12 +150,28 @@ internal sealed class CopyWriter : IAsyncDisposable
         }
     }
 
-    private async ValueTask SendAsync(CancellationToken cancellationToken)
+    private async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         await _sending;
         (_buffer, _sent) = (_sent, _buffer);
-        _sending = _stream.WriteAsync(_sent.AsMemory(0, _length), cancellationToken).AsTask();
+        _sending = SendAsync(_sent.AsMemory(0, _length), cancellationToken);
         _length = 0;
+    }
+
+    private async Task SendAsync(ReadOnlyMemory<byte> rows, CancellationToken cancellationToken)
+    {
+        // What is longer than Npgsql's own buffer, it sends without a limit, and tells of a cancellation as of any other failure.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(_patience);
+        try
+        {
+            await _stream.WriteAsync(rows, patience.Token);
+        }
+        catch (Exception exception) when (patience.IsCancellationRequested)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new NpgsqlException("The database takes no rows.", new TimeoutException(exception.Message, exception));
+        }
     }
 
     private int BeginValue()
