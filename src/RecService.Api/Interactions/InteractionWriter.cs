@@ -34,13 +34,24 @@ internal sealed class InteractionWriter : IAsyncDisposable
 
     private static readonly string Incoming = $"incoming (line, {InteractionColumns.Names})";
 
-    // Repeats are rows whose interactionId is stored, or was seen further up. They must create neither users nor items.
-    private const string FindStored = """
-        CREATE TEMPORARY TABLE repeats (LIKE incoming) ON COMMIT DROP;
-        INSERT INTO repeats
-        SELECT i.* FROM incoming AS i JOIN users AS u ON u.user_id = i.user_id
+    // What a row of s is beside the one stored under its id.
+    private static readonly string Beside = FormattableString.Invariant(
+        $"""
+        SELECT i.line, i.type, CASE WHEN {InteractionColumns.IsConflict} THEN {(int)Finding.Conflict} ELSE {(int)Finding.Duplicate} END AS finding
+        """
+    );
+
+    private const string Stored = """
+        JOIN users AS u ON u.user_id = i.user_id
         JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
-        WHERE i.interaction_id IS NOT NULL
+        LEFT JOIN items AS m ON m.item_id = i.item_id
+        """;
+
+    // Repeats are rows whose interactionId is stored, or was seen further up. They must create neither users nor items.
+    private static readonly string FindStored = $"""
+        CREATE TEMPORARY TABLE repeats (LIKE incoming) ON COMMIT DROP;
+        CREATE TEMPORARY TABLE stored (line bigint, type text COLLATE "C", finding integer) ON COMMIT DROP;
+        INSERT INTO stored {Beside} FROM incoming AS i {Stored} WHERE i.interaction_id IS NOT NULL
         """;
 
     private const string FindRepeated = """
@@ -51,12 +62,14 @@ internal sealed class InteractionWriter : IAsyncDisposable
         WHERE r.place > 1
         """;
 
-    private const string DropRepeats = "DELETE FROM incoming AS i USING repeats AS r WHERE r.line = i.line";
+    private const string DropStored = "DELETE FROM incoming AS i USING stored AS r WHERE r.line = i.line";
+    private const string DropRepeated = "DELETE FROM incoming AS i USING repeats AS r WHERE r.line = i.line";
 
     // The rows found are locked against deletion. Sorted, so that two writers never wait for each other in a circle.
     private const string LockUsers = """
-        SELECT (SELECT count(*) FROM (SELECT DISTINCT user_id FROM incoming) AS ids) - (SELECT count(*) FROM (
-            SELECT FROM users AS u WHERE u.user_id IN (SELECT user_id FROM incoming) ORDER BY u.user_id FOR KEY SHARE) AS locked)
+        WITH ids AS MATERIALIZED (SELECT DISTINCT user_id FROM incoming)
+        SELECT (SELECT count(*) FROM ids) - (SELECT count(*) FROM (
+            SELECT FROM users AS u WHERE u.user_id IN (SELECT user_id FROM ids) ORDER BY u.user_id FOR KEY SHARE) AS locked)
         """;
 
     private const string InsertUsers = """
@@ -66,8 +79,9 @@ internal sealed class InteractionWriter : IAsyncDisposable
         """;
 
     private const string LockItems = """
-        SELECT (SELECT count(*) FROM (SELECT DISTINCT item_id FROM incoming) AS ids) - (SELECT count(*) FROM (
-            SELECT FROM items AS m WHERE m.item_id IN (SELECT item_id FROM incoming) ORDER BY m.item_id FOR KEY SHARE) AS locked)
+        WITH ids AS MATERIALIZED (SELECT DISTINCT item_id FROM incoming)
+        SELECT (SELECT count(*) FROM ids) - (SELECT count(*) FROM (
+            SELECT FROM items AS m WHERE m.item_id IN (SELECT item_id FROM ids) ORDER BY m.item_id FOR KEY SHARE) AS locked)
         """;
 
     private const string CreateCreated = """CREATE TEMPORARY TABLE IF NOT EXISTS created (item_id text COLLATE "C") ON COMMIT DROP""";
@@ -113,20 +127,17 @@ internal sealed class InteractionWriter : IAsyncDisposable
     // before, and keep the order of the lines: of several with one id, the first is stored.
     private static readonly string InsertNamed = InteractionColumns.Insert(IncomingNow, "ORDER BY i.user_id, i.interaction_id, i.interaction_key");
 
-    // Duplicates and conflicts, by type.
-    private static readonly string SelectLeft = FormattableString.Invariant(
-        $"""
-        SELECT type, finding, count(*), (array_agg(line ORDER BY line) FILTER (WHERE finding <> {(int)Finding.Duplicate}))[:$1]
-        FROM (
-            SELECT i.line, i.type, CASE WHEN {InteractionColumns.IsConflict} THEN {(int)Finding.Conflict} ELSE {(int)Finding.Duplicate} END AS finding
+    private static readonly string CountStored = CountsOf("stored");
+
+    // Materialized, so that it is sorted without the columns that were compared.
+    private static readonly string CountLeft = $"""
+        WITH remaining AS MATERIALIZED (
+            {Beside}
             FROM (SELECT * FROM repeats UNION ALL SELECT * FROM incoming WHERE interaction_id IS NOT NULL) AS i
-            JOIN users AS u ON u.user_id = i.user_id
-            JOIN interactions AS s ON s.user_key = u.user_key AND s.interaction_id = i.interaction_id
-            LEFT JOIN items AS m ON m.item_id = i.item_id
-            WHERE s.interaction_key <> i.interaction_key) AS remaining
-        GROUP BY type, finding
-        """
-    );
+            {Stored}
+            WHERE s.interaction_key <> i.interaction_key)
+        {CountsOf("remaining")}
+        """;
 
     private readonly NpgsqlTransaction _transaction;
     private readonly InteractionsOptions _options;
@@ -308,12 +319,12 @@ internal sealed class InteractionWriter : IAsyncDisposable
         Array.Clear(_duplicatesByType);
         Array.Clear(_rejectedByType);
         var rejected = new List<(long Line, Finding Finding)>();
-        var repeats = _anyIds ? await SetAsideAsync(FindStored, cancellationToken) : 0;
+        var (stored, conflicts) = _anyIds ? await SetStoredAsideAsync(maxRejected, rejected, cancellationToken) : (0, 0);
 
         // Statements that would change nothing are not run: the change log would take them for changes.
         long accepted = 0;
         long refused = 0;
-        if (repeats < _rows)
+        if (stored < _rows)
         {
             var missingUsers = await CountAsync(LockUsers, cancellationToken);
             var missingItems = await CountAsync(LockItems, cancellationToken);
@@ -323,8 +334,8 @@ internal sealed class InteractionWriter : IAsyncDisposable
             }
 
             // What is refused makes nothing of the same id a repeat. Where no item is missing, a repeat could create nothing, and is left by the insertion.
-            var repeated = _anyIds && missingItems > 0 && repeats + refused < _rows ? await SetAsideAsync(FindRepeated, cancellationToken) : 0;
-            if (repeats + refused + repeated < _rows)
+            var repeated = _anyIds && missingItems > 0 && stored + refused < _rows ? await SetRepeatedAsideAsync(cancellationToken) : 0;
+            if (stored + refused + repeated < _rows)
             {
                 if (refused + repeated > 0)
                 {
@@ -338,27 +349,57 @@ internal sealed class InteractionWriter : IAsyncDisposable
             }
         }
 
-        var left = _rows - accepted - refused;
+        var left = _rows - stored - accepted - refused;
         if (left > 0)
         {
-            // What is left was stored before, or by another writer in this very moment.
-            left -= await FindLeftAsync(maxRejected, rejected, cancellationToken);
+            // What is left repeats another row, or was stored by another writer in this very moment.
+            conflicts += await CountRepeatsAsync(CountLeft, maxRejected, rejected, cancellationToken);
         }
 
-        return new(accepted, left, _rejectedByType.Sum(), [.. rejected.OrderBy(row => row.Line).Take(maxRejected)]);
+        return new(accepted, stored + left - conflicts, _rejectedByType.Sum(), [.. rejected.OrderBy(row => row.Line).Take(maxRejected)]);
     }
 
-    /// <summary>Takes repeats out of the incoming rows; returns how many.</summary>
-    private async Task<long> SetAsideAsync(string findRepeats, CancellationToken cancellationToken)
+    /// <summary>Takes rows whose ids are stored out of the incoming ones; returns how many, and how many of them are conflicts.</summary>
+    private async Task<(long Rows, long Conflicts)> SetStoredAsideAsync(
+        int limit,
+        List<(long Line, Finding Finding)> rejected,
+        CancellationToken cancellationToken
+    )
     {
-        long repeats = await Connection.ExecuteUnhurriedAsync(findRepeats, cancellationToken);
-        if (repeats > 0)
+        long stored = await Connection.ExecuteUnhurriedAsync(FindStored, cancellationToken);
+        if (stored == 0)
         {
-            await Connection.ExecuteUnhurriedAsync(DropRepeats, cancellationToken);
+            return (0, 0);
         }
 
-        return repeats;
+        if (stored < _rows)
+        {
+            await Connection.ExecuteUnhurriedAsync(DropStored, cancellationToken);
+        }
+
+        return (stored, await CountRepeatsAsync(CountStored, limit, rejected, cancellationToken));
     }
+
+    /// <summary>Takes rows whose ids were seen further up out of the incoming ones; returns how many.</summary>
+    private async Task<long> SetRepeatedAsideAsync(CancellationToken cancellationToken)
+    {
+        long repeated = await Connection.ExecuteUnhurriedAsync(FindRepeated, cancellationToken);
+        if (repeated > 0)
+        {
+            await Connection.ExecuteUnhurriedAsync(DropRepeated, cancellationToken);
+        }
+
+        return repeated;
+    }
+
+    /// <summary>Counts duplicates and conflicts by type, and names the first conflicts.</summary>
+    private static string CountsOf(string findings) =>
+        FormattableString.Invariant(
+            $"""
+            SELECT type, finding, count(*), (array_agg(line ORDER BY line) FILTER (WHERE finding <> {(int)Finding.Duplicate}))[:$1]
+            FROM {findings} GROUP BY type, finding
+            """
+        );
 
     private Task<long> CountAsync(string lockAndCountMissing, CancellationToken cancellationToken) =>
         Connection.ScalarUnhurriedAsync<long>(lockAndCountMissing, cancellationToken);
@@ -425,10 +466,15 @@ internal sealed class InteractionWriter : IAsyncDisposable
         return await ReadAsync(command, rejected, cancellationToken);
     }
 
-    /// <summary>Tells the rows apart that are left; returns how many of them are conflicts.</summary>
-    private async Task<long> FindLeftAsync(int limit, List<(long Line, Finding Finding)> rejected, CancellationToken cancellationToken)
+    /// <summary>Tells repeats apart; returns how many of them are conflicts.</summary>
+    private async Task<long> CountRepeatsAsync(
+        string sql,
+        int limit,
+        List<(long Line, Finding Finding)> rejected,
+        CancellationToken cancellationToken
+    )
     {
-        await using var command = new NpgsqlCommand(SelectLeft, Connection) { CommandTimeout = 0, Parameters = { new() { Value = limit } } };
+        await using var command = new NpgsqlCommand(sql, Connection) { CommandTimeout = 0, Parameters = { new() { Value = limit } } };
         return await ReadAsync(command, rejected, cancellationToken);
     }
 
