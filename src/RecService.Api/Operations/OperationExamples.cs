@@ -71,6 +71,7 @@ internal static class OperationExamples
             [new("part", "cross")],
             $$$"""{"rows": [{"userId": "{{{User}}}", "itemId": "{{{Item}}}", "context": {"device": "phone"}}, {"userId": "{{{User}}}", "itemId": "item-0002"}]}"""
         ),
+        ["planTrainingRun"] = new([]),
         ["listTrainingRuns"] = new([new("limit", 10)]),
         ["getTrainingRun"] = new([new("runId", 1)]),
         ["cancelTrainingRun"] = new([new("runId", 1)]),

@@ -25,6 +25,11 @@ internal static class RunEndpoints
                     + "A run that would take more memory than there is is refused with 409."
             )
             .ProducesProblem(StatusCodes.Status409Conflict);
+        group
+            .MapGet("/plan", PlanAsync)
+            .WithName("planTrainingRun")
+            .WithSummary("Tell what a training run would read, and the memory that it would take")
+            .WithDescription("Goes by the store as it is now, of which the database keeps statistics, and by the settings; nothing is started.");
         group.MapGet("/", ListAsync).WithName("listTrainingRuns").WithSummary("List training runs, newest first");
         group
             .MapGet("/{runId:long}", GetAsync)
@@ -85,6 +90,9 @@ internal static class RunEndpoints
         http.Response.Headers.Location = address;
         return GoesOn(run.RunId);
     }
+
+    private static async Task<Ok<TrainingPlan>> PlanAsync(RunPlanner planner, CancellationToken cancellationToken) =>
+        TypedResults.Ok(await planner.PlanAsync(cancellationToken));
 
     private static async Task<Results<Ok<TrainingRunPage>, ValidationProblem>> ListAsync(
         RunStore runs,

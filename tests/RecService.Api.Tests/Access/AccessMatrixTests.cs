@@ -57,6 +57,7 @@ public sealed class AccessMatrixTests(AccessMatrixTests.Service service, ITestOu
         ["GET /v1/exports/items"] = Roles.Admin,
         ["POST /v1/training-runs"] = Roles.Admin,
         ["GET /v1/training-runs"] = Roles.Admin,
+        ["GET /v1/training-runs/plan"] = Roles.Admin,
         ["GET /v1/training-runs/{runId:long}"] = Roles.Admin,
         ["POST /v1/training-runs/{runId:long}/cancel"] = Roles.Admin,
         ["GET /v1/training-runs/{runId:long}/events"] = Roles.Admin,

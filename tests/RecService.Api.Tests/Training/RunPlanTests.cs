@@ -1,6 +1,8 @@
 using System.Net;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
+using RecService.Api.Http.Json;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Training;
 
@@ -15,11 +17,11 @@ public sealed class RunPlanTests(ServiceFixture service) : IClassFixture<Service
     public async Task A_plan_tells_what_a_run_would_read()
     {
         await service.Client.PostRatingsAsync(users: 12, items: 5);
-        var planner = service.Factory.Services.GetRequiredService<RunPlanner>();
+        var runs = await RunsAsync(service.Client);
         // The statistics of the server tell it a moment later.
         using var limit = new CancellationTokenSource(Backstop.Limit);
         TrainingPlan plan;
-        while ((plan = await planner.PlanAsync(limit.Token)) is not (60, 12, 5, _, _, _, _))
+        while ((plan = await PlanAsync(service.Client)) is not (60, 12, 5, _, _, _, _))
         {
             await Task.Delay(50, limit.Token);
         }
@@ -27,6 +29,7 @@ public sealed class RunPlanTests(ServiceFixture service) : IClassFixture<Service
         plan.MemoryBytes.ShouldBeInRange(1, plan.LimitBytes);
         plan.ProcessBytes.ShouldBePositive();
         plan.Fits.ShouldBeTrue();
+        (await RunsAsync(service.Client)).ShouldBe(runs);
     }
 
     [Fact]
@@ -38,6 +41,9 @@ public sealed class RunPlanTests(ServiceFixture service) : IClassFixture<Service
         );
         using var client = narrow.CreateClient();
         var runs = await RunsAsync(client);
+        var plan = await PlanAsync(client);
+        plan.LimitBytes.ShouldBe(50L << 20);
+        plan.Fits.ShouldBeFalse();
 
         var problem = await client.PostJsonAsync(Path, new JsonObject(), HttpStatusCode.Conflict);
 
@@ -52,6 +58,9 @@ public sealed class RunPlanTests(ServiceFixture service) : IClassFixture<Service
         ended.GetProperty("status").GetString().ShouldBe("failed");
         ended.GetProperty("error").GetString().ShouldNotBeNull().ShouldContain("it may have 50 MiB");
     }
+
+    private static async Task<TrainingPlan> PlanAsync(HttpClient client) =>
+        (await client.GetJsonAsync($"{Path}/plan")).Deserialize<TrainingPlan>(ApiJson.Options).ShouldNotBeNull();
 
     private static async Task<int> RunsAsync(HttpClient client) => (await client.GetJsonAsync(Path)).GetProperty("trainingRuns").GetArrayLength();
 }
