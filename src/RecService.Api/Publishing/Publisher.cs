@@ -166,6 +166,9 @@ internal sealed class Publisher(
         {
             logger.SnapshotPublished(_current.Items, time.TotalMilliseconds);
         }
+
+        // What the building has left, and the snapshot that was served before.
+        WorkMemory.Release();
     }
 
     /// <summary>Applies what has changed to the snapshot; false when a new one has to be built.</summary>

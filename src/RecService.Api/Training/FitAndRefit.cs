@@ -67,7 +67,7 @@ internal static class FitAndRefit
         // again, past the epoch that is best for them. Even where the start was best, one epoch is due: the rows that are held out have not been
         // learned from, and features may have come that only they have.
         // Schedules go by the epochs of the fit, so that the refit steps as the fit did.
-        RunMemory.Release();
+        WorkMemory.Release();
         var refitting = new Trainer(settings) { LastEpoch = Math.Max(1, fit.BestEpoch) };
         var refit = Train(
             encoded,

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using RecService.Api.Models;
 using RecService.Api.Storage.Entities;
 using RecService.Api.Telemetry;
 using RecService.Engine.Model;
@@ -24,7 +25,7 @@ internal sealed class RunExecutor(
         }
         finally
         {
-            RunMemory.Release();
+            WorkMemory.Release();
         }
     }
 
@@ -38,7 +39,7 @@ internal sealed class RunExecutor(
         }
 
         var cutoff = await reader.ReadAsync(options, cancellationToken);
-        RunMemory.Release();
+        WorkMemory.Release();
         await runs.RecordCutoffAsync(run.RunId, cutoff, cancellationToken);
         var former = await formerFits.FindAsync(run.RunId, options, cancellationToken);
         var share = Holdout.ShareOf(cutoff, options);

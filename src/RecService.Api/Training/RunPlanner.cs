@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Npgsql;
+using RecService.Api.Models;
 using RecService.Engine.Data.Histories;
 
 namespace RecService.Api.Training;
@@ -38,7 +39,7 @@ internal sealed class RunPlanner(NpgsqlDataSource database, IOptions<TrainingOpt
         if (process + memory > limit)
         {
             // It may be what a former run and the publication of its model have left.
-            RunMemory.Release();
+            WorkMemory.Release();
             process = InUse();
         }
 

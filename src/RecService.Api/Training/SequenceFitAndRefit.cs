@@ -1,3 +1,4 @@
+using RecService.Api.Models;
 using RecService.Api.Telemetry;
 using RecService.Engine.Data.Histories;
 using RecService.Engine.Kernels;
@@ -48,9 +49,9 @@ internal static class SequenceFitAndRefit
 
         var goesOn = encoded.Rows.Count > mostEventsOfRefit && encoded.HeldRows.Length <= MostHeldOut * encoded.Rows.Count;
         var fit = Train(encoded, settings, encoded.Fit(), encoded.Held(), FitAndRefit.FitPhase, progress, cancellationToken, keepsState: goesOn);
-        RunMemory.Release();
+        WorkMemory.Release();
         var (metrics, decision) = new SequenceMeasurement(encoded, options, cancellationToken).Of(fit.Model, served);
-        RunMemory.Release();
+        WorkMemory.Release();
         var refitted = goesOn
             ? settings with
             {

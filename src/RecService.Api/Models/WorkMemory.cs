@@ -1,14 +1,14 @@
-namespace RecService.Api.Training;
+namespace RecService.Api.Models;
 
-/// <summary>The memory of training runs, whose phases leave behind as much as they need.</summary>
-internal static class RunMemory
+/// <summary>The memory of training runs, and of the publication of their models: each phase leaves behind as much as it needed.</summary>
+internal static class WorkMemory
 {
     /// <summary>With less than this in use, a collection gains too little to stop the process for it.</summary>
     private const long Much = 512L << 20;
 
     /// <summary>
     /// Gives back what a phase has left. It is of the oldest generation, which the collector looks at seldom, so that the next phase would take as much on top of it, and
-    /// the process would keep it after the run.
+    /// the process would keep it afterwards.
     /// </summary>
     public static void Release()
     {
