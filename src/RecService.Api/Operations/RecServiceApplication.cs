@@ -64,6 +64,7 @@ internal static class RecServiceApplication
         app.MapPublishing();
         app.MapDashboard(isStandalone);
         app.MapOperations(isStandalone);
+        app.MapExport()?.RequireAuthorization(Roles.Score);
         return app;
     }
 }

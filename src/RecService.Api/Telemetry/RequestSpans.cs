@@ -22,7 +22,8 @@ internal static class RequestSpans
                     return next(context);
                 }
 
-                if (!context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
+                var path = context.Request.Path;
+                if (!path.StartsWithSegments("/health", StringComparison.Ordinal) && !path.StartsWithSegments(TelemetryExport.PrometheusPath, StringComparison.Ordinal))
                 {
                     return DescribedAsync(span, context, next);
                 }

@@ -1,64 +1,82 @@
 using System.Reflection;
+using Npgsql;
 using OpenTelemetry;
+using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
-using OpenTelemetry.Trace;
 
 namespace RecService.Api.Telemetry;
 
 /// <summary>
-/// Sends traces and metrics by OTLP when the standard setting names an endpoint. All <c>OTEL_*</c> settings that the SDK knows count, from the
-/// environment or from any other source of configuration. What cannot be sent is dropped: requests never wait for it.
+/// Sends traces and metrics by OTLP when the standard setting names an endpoint, and shows metrics to Prometheus when that is switched on. All
+/// <c>OTEL_*</c> settings that the SDK knows count, from the environment or from any other source of configuration. What cannot be sent is dropped:
+/// requests never wait for it.
 /// </summary>
-internal sealed partial class TelemetryExport : IHostedService, IDisposable
+internal static partial class TelemetryExport
 {
     public const string EndpointKey = "OTEL_EXPORTER_OTLP_ENDPOINT";
     public const string TracesEndpointKey = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
     public const string MetricsEndpointKey = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+    public const string PrometheusKey = "Telemetry:Prometheus";
 
-    private static readonly string[] Sources = ["Microsoft.AspNetCore", "Npgsql", Spans.SourceName];
+    public const string PrometheusPath = "/metrics";
 
-    private static readonly string[] Meters =
-    [
-        ServiceMetrics.MeterName,
-        "Microsoft.AspNetCore.Hosting",
-        "Microsoft.AspNetCore.Server.Kestrel",
-        "Npgsql",
-        "System.Runtime",
-    ];
-
-    private readonly OpenTelemetrySdk? _sdk;
-
-    public TelemetryExport(IConfiguration configuration, ILogger<TelemetryExport> logger)
+    public static void AddExport(this IHostApplicationBuilder builder)
     {
-        var common = Endpoint(configuration, EndpointKey);
-        var traces = Endpoint(configuration, TracesEndpointKey) ?? common;
-        var metrics = Endpoint(configuration, MetricsEndpointKey) ?? common;
-        if (traces is null && metrics is null)
+        var (traces, metrics) = Endpoints(builder.Configuration);
+        var prometheus = ShowsToPrometheus(builder.Configuration);
+        // The environment comes last, as what is added later wins.
+        var telemetry = builder
+            .Services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService("recservice", serviceVersion: Version()).AddEnvironmentVariableDetector());
+        if (traces is not null)
         {
-            return;
+            // Not by the instrumentation of ASP.NET Core, which adds the path with its ids of users.
+            telemetry.WithTracing(tracing => tracing.AddSource("Microsoft.AspNetCore", Spans.SourceName).AddNpgsql());
         }
 
-        _sdk = OpenTelemetrySdk.Create(telemetry =>
+        if (metrics is not null || prometheus)
         {
-            telemetry.Services.AddSingleton(configuration);
-            telemetry
-                // The environment comes last, as what is added later wins.
-                .ConfigureResource(resource => resource.AddService("recservice", serviceVersion: Version()).AddEnvironmentVariableDetector())
-                // The exporter takes both, and would send what has no endpoint to localhost.
-                .WithTracing(tracing => tracing.AddSource(traces is null ? [] : Sources))
-                .WithMetrics(meters => meters.AddMeter(metrics is null ? [] : Meters))
-                .UseOtlpExporter();
-        });
-        LogExporting(logger, traces?.Authority ?? "nowhere", metrics?.Authority ?? "nowhere");
+            telemetry.WithMetrics(meters =>
+            {
+                meters
+                    .AddMeter(ServiceMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
+                    .AddNpgsqlInstrumentation()
+                    .AddRuntimeInstrumentation();
+                if (prometheus)
+                {
+                    meters.AddPrometheusExporter();
+                }
+            });
+        }
+
+        if (traces is not null || metrics is not null)
+        {
+            telemetry.UseOtlpExporter();
+            // It would send the log, too, which stays on standard output.
+            builder.Logging.AddFilter<OpenTelemetryLoggerProvider>(_ => false);
+        }
     }
 
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    /// <summary>Says where telemetry goes, and maps what Prometheus asks for.</summary>
+    public static IEndpointConventionBuilder? MapExport(this WebApplication app)
+    {
+        var (traces, metrics) = Endpoints(app.Configuration);
+        if (traces is not null || metrics is not null)
+        {
+            LogExporting(app.Logger, traces?.Authority ?? "nowhere", metrics?.Authority ?? "nowhere");
+        }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        return ShowsToPrometheus(app.Configuration) ? app.MapPrometheusScrapingEndpoint(PrometheusPath).ExcludeFromDescription() : null;
+    }
 
-    /// <summary>Sends what is left, within a few seconds. The container does this last, as it made this service first.</summary>
-    public void Dispose() => _sdk?.Dispose();
+    private static bool ShowsToPrometheus(IConfiguration configuration) => configuration.GetValue(PrometheusKey, defaultValue: false);
+
+    private static (Uri? Traces, Uri? Metrics) Endpoints(IConfiguration configuration)
+    {
+        var common = Endpoint(configuration, EndpointKey);
+        return (Endpoint(configuration, TracesEndpointKey) ?? common, Endpoint(configuration, MetricsEndpointKey) ?? common);
+    }
 
     private static Uri? Endpoint(IConfiguration configuration, string key)
     {

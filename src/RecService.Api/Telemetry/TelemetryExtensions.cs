@@ -28,7 +28,7 @@ internal static class TelemetryExtensions
             interactionTypes(services),
             services.GetRequiredService<TimeProvider>()
         ));
-        builder.Services.AddHostedService<TelemetryExport>();
+        builder.AddExport();
         return builder;
     }
 }

@@ -199,6 +199,7 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
         (await own.Process.StopAsync("TERM")).ShouldBe(0, own.Process.Output);
         receiver.Metrics.Keys.ShouldContain("http.server.request.duration");
         receiver.Spans.ShouldBeEmpty();
+        receiver.Paths.ShouldAllBe(path => path.Contains("metrics", StringComparison.OrdinalIgnoreCase));
         own.Process.Output.ShouldContain("Traces are sent to nowhere");
     }
 
@@ -211,6 +212,27 @@ public sealed class ExportTests(ExportTests.Service service, ITestOutputHelper o
         (await own.Process.StopAsync("TERM")).ShouldBe(0, own.Process.Output);
         receiver.Spans.ShouldContain(span => span.Name == "GET /v1/models/");
         receiver.Metrics.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Prometheus_reads_metrics_where_that_is_switched_on_with_a_key()
+    {
+        await using var own = await service.StartAnotherAsync(("Telemetry:Prometheus", "true"));
+        await own.Client.PostJsonAsync("/v1/recommendations", new JsonObject());
+        using var stranger = new HttpClient { BaseAddress = own.Client.BaseAddress };
+        using var refused = await stranger.GetAsync(new Uri("/metrics", UriKind.Relative));
+        refused.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        using var answer = await own.Client.GetAsync(new Uri("/metrics", UriKind.Relative));
+        var text = await answer.Content.ReadAsStringAsync();
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK, text);
+        text.ShouldContain("recservice_recommendations_total{");
+        text.ShouldContain("http_server_request_duration_seconds_count{");
+        text.ShouldContain("dotnet_gc_collections_total{");
+        text.ShouldContain("db_client_operation_duration_seconds_count{");
+        (await own.Process.StopAsync("TERM")).ShouldBe(0, own.Process.Output);
+
+        using var off = await service.Client.GetAsync(new Uri("/metrics", UriKind.Relative));
+        off.StatusCode.ShouldBe(HttpStatusCode.NotFound);
     }
 
     [Fact]

@@ -25,6 +25,7 @@ public sealed class OtlpReceiver : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly ConcurrentQueue<byte[]> _traces = new();
     private readonly ConcurrentQueue<byte[]> _metrics = new();
+    private readonly ConcurrentQueue<string> _paths = new();
 
     private OtlpReceiver(HttpProtocols protocols)
     {
@@ -36,6 +37,9 @@ public sealed class OtlpReceiver : IAsyncDisposable
     }
 
     public string Address => _app.Urls.Single();
+
+    /// <summary>What was sent to.</summary>
+    public IReadOnlyCollection<string> Paths => _paths;
 
     /// <summary>Everything that arrived, as it came.</summary>
     public IReadOnlyList<byte[]> Bodies => [.. _traces, .. _metrics];
@@ -101,6 +105,7 @@ public sealed class OtlpReceiver : IAsyncDisposable
     {
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
+        _paths.Enqueue(context.Request.Path);
         var isGrpc = context.Request.ContentType == "application/grpc";
 
         // A message in gRPC has a flag and its length before it.
