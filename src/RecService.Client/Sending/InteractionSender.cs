@@ -58,6 +58,9 @@ public sealed class InteractionSender : IAsyncDisposable
     /// <summary>How many found no room or had not been answered when the sender was stopped.</summary>
     public long Dropped => _metrics.Dropped;
 
+    /// <summary>How often a batch was sent once more.</summary>
+    public long Retries => _metrics.Retries;
+
     /// <summary>Queues an interaction. One without a time gets that of this moment.</summary>
     /// <param name="interaction">The interaction.</param>
     /// <param name="cancellationToken">Ends the waiting for room.</param>

@@ -16,6 +16,7 @@ internal sealed class SenderMetrics : IDisposable
     private long _duplicates;
     private long _rejected;
     private long _dropped;
+    private long _retried;
 
     public SenderMetrics(IMeterFactory? meters)
     {
@@ -36,6 +37,8 @@ internal sealed class SenderMetrics : IDisposable
 
     public long Dropped => Interlocked.Read(ref _dropped);
 
+    public long Retries => Interlocked.Read(ref _retried);
+
     public void Enqueue() => Interlocked.Increment(ref _queued);
 
     public void Accept(long count) => Finish(ref _accepted, count, "accepted");
@@ -46,7 +49,11 @@ internal sealed class SenderMetrics : IDisposable
 
     public void Drop(long count) => Finish(ref _dropped, count, "dropped");
 
-    public void Retry() => _retries.Add(1);
+    public void Retry()
+    {
+        Interlocked.Increment(ref _retried);
+        _retries.Add(1);
+    }
 
     public void Dispose() => _own?.Dispose();
 

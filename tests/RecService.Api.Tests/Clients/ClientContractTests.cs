@@ -1,6 +1,6 @@
 using RecService.Api.Tests.Fixtures;
 
-namespace RecService.Api.Tests.Operations;
+namespace RecService.Api.Tests.Clients;
 
 /// <summary>The .NET client is generated of a file beside it: that file says what the service does.</summary>
 public sealed class ClientContractTests(ServiceFixture service) : IClassFixture<ServiceFixture>

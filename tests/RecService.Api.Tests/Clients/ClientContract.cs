@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
-namespace RecService.Api.Tests.Operations;
+namespace RecService.Api.Tests.Clients;
 
 /// <summary>
 /// The service's OpenAPI document as the .NET client is generated of it: without examples, and without errors, which are all one kind of problem. Lists
