@@ -28,6 +28,10 @@ public static class RecServiceClientRegistration
                 options => options.BaseAddress is null or { IsAbsoluteUri: true, Scheme: "http" or "https" },
                 $"{nameof(RecServiceClientOptions.BaseAddress)} is not an http address."
             )
+            .Validate(
+                options => options.ApiKey is null || options.ApiKey.All(character => character is > ' ' and <= '~'),
+                $"{nameof(RecServiceClientOptions.ApiKey)} has characters that no key has."
+            )
             .ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<RecServiceClientOptions>, RecServiceClientOptionsValidator>());
         services.TryAddTransient<RequestHandler>();

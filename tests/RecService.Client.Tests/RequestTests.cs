@@ -131,6 +131,20 @@ public sealed class RequestTests
     }
 
     [Fact]
+    public async Task What_cannot_be_reached_is_named()
+    {
+        var refused = new HttpRequestException(HttpRequestError.ConnectionError, "Connection refused (localhost:80)");
+        using var answers = new Answers((_, _) => Task.FromException<HttpResponseMessage>(refused));
+        await using var shop = new Shop(answers, options => options.Retries = 0);
+
+        var failure = await Should.ThrowAsync<HttpRequestException>(() => shop.Client.GetItemAsync("a"));
+
+        failure.Message.ShouldBe("GET /below/v1/items/a: Connection refused (localhost:80)");
+        failure.HttpRequestError.ShouldBe(HttpRequestError.ConnectionError);
+        (await Should.ThrowAsync<HttpRequestException>(() => shop.Client.IsReadyAsync())).Message.ShouldStartWith("GET /below/health/ready");
+    }
+
+    [Fact]
     public async Task A_request_without_an_answer_ends()
     {
         using var answers = new Answers((_, _) => new TaskCompletionSource<HttpResponseMessage>().Task);
@@ -204,6 +218,28 @@ public sealed class RequestTests
         );
 
         Should.Throw<OptionsValidationException>(() => shop.Client);
+    }
+
+    [Fact]
+    public async Task A_key_with_a_line_break_is_refused_without_being_told()
+    {
+        using var answers = new Answers((_, _) => Answers.Json(Item));
+        await using var shop = new Shop(answers, options => options.ApiKey = "rs_secret\n");
+
+        Should.Throw<OptionsValidationException>(() => shop.Client).Message.ShouldBe("ApiKey has characters that no key has.");
+    }
+
+    [Theory]
+    [InlineData(HttpStatusCode.OK, true)]
+    [InlineData(HttpStatusCode.ServiceUnavailable, false)]
+    public async Task A_service_says_whether_it_is_ready(HttpStatusCode status, bool isReady)
+    {
+        using var answers = new Answers((_, _) => Answers.Json("{}", status));
+        await using var shop = new Shop(answers, options => options.Retries = 0);
+
+        (await shop.Client.IsReadyAsync(TestContext.Current.CancellationToken)).ShouldBe(isReady);
+
+        answers.Requests.Single().Line.ShouldBe("GET /below/health/ready");
     }
 
     private sealed class BrokenStream : MemoryStream

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using Microsoft.Extensions.Options;
+using RecService.Client;
 using RecService.Engine.Data;
 using RecService.Engine.Model;
 using RecService.Engine.Training;
@@ -102,6 +104,9 @@ internal static class CommandLine
         failure switch
         {
             CommandFailedException
+            or RecServiceException
+            or HttpRequestException
+            or OptionsValidationException
             or DataFormatException
             or ModelFormatException
             or TrainingDivergedException

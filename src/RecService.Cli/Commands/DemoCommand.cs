@@ -43,8 +43,8 @@ internal static class DemoCommand
                 var data = parsed.GetValue(movieLens) is { } folder
                     ? MovieLensData.Open(folder.FullName)
                     : GeneratedData.Create(parsed.GetValue(seed));
-                using var client = service.Open(parsed);
-                await new DemoRun(client, data, new DemoOutput()).RunAsync(parsed.GetValue(user) ?? data.UserId, cancellation);
+                await using var services = service.Open(parsed, out var client);
+                await new DemoRun(client, service.AddressOf(parsed), data, new DemoOutput()).RunAsync(parsed.GetValue(user) ?? data.UserId, cancellation);
                 return 0;
             }
         );

@@ -71,7 +71,7 @@ internal static class ImportCommand
         command.SetAction(
             async (parsed, cancellation) =>
             {
-                using var client = service.Open(parsed);
+                await using var services = service.Open(parsed, out var client);
                 var settings = new ImportSettings(
                     parsed.GetValue(kind)!,
                     [

@@ -1,5 +1,6 @@
 using System.CommandLine;
-using RecService.Cli.Service;
+using Microsoft.Extensions.DependencyInjection;
+using RecService.Client;
 
 namespace RecService.Cli.Commands;
 
@@ -14,14 +15,26 @@ internal sealed class ServiceOptions(string role)
         HelpName = "KEY",
     };
 
-    public RecServiceClient Open(ParseResult parsed) =>
-        new(
-            AddressOf(parsed.GetValue(Url)!),
-            parsed.GetValue(Key) ?? Environment.GetEnvironmentVariable("RECSERVICE_API_KEY") ?? Environment.GetEnvironmentVariable("RECSERVICE_KEY")
-        );
-
-    private static Uri AddressOf(string url) =>
-        Uri.TryCreate(url.EndsWith('/') ? url : url + "/", UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
+    public Uri AddressOf(ParseResult parsed) =>
+        Uri.TryCreate(parsed.GetValue(Url), UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
             ? address
-            : throw new CommandFailedException($"'{url}' is not an http address");
+            : throw new CommandFailedException($"'{parsed.GetValue(Url)}' is not an http address");
+
+    /// <summary>A client that leaves it to the command what is sent again.</summary>
+    public ServiceProvider Open(ParseResult parsed, out IRecServiceClient client)
+    {
+        var services = new ServiceCollection();
+        services.AddRecServiceClient(options =>
+        {
+            options.BaseAddress = AddressOf(parsed);
+            options.ApiKey =
+                parsed.GetValue(Key)
+                ?? Environment.GetEnvironmentVariable("RECSERVICE_API_KEY")
+                ?? Environment.GetEnvironmentVariable("RECSERVICE_KEY");
+            options.Retries = 0;
+        });
+        var provider = services.BuildServiceProvider();
+        client = provider.GetRequiredService<IRecServiceClient>();
+        return provider;
+    }
 }

@@ -1,4 +1,4 @@
-using RecService.Cli.Service;
+using RecService.Client;
 
 namespace RecService.Cli.Demo;
 
@@ -11,13 +11,13 @@ internal sealed record DemoData
     public required string UserId { get; init; }
 
     /// <summary>The context of the demo's request.</summary>
-    public IReadOnlyDictionary<string, string>? Context { get; init; }
+    public IReadOnlyDictionary<string, object>? Context { get; init; }
 
-    public IReadOnlyCollection<UserLine> Users { get; init; } = [];
+    public IReadOnlyCollection<UserLineInput> Users { get; init; } = [];
 
-    public required IReadOnlyCollection<ItemLine> Items { get; init; }
+    public required IReadOnlyCollection<ItemLineInput> Items { get; init; }
 
-    public required IEnumerable<InteractionLine> Interactions { get; init; }
+    public required IEnumerable<InteractionInput> Interactions { get; init; }
 
     /// <summary>How many interactions there are, for the progress bar; a guess will do.</summary>
     public required long InteractionCount { get; init; }

@@ -1,5 +1,5 @@
 using System.Globalization;
-using RecService.Cli.Service;
+using RecService.Client;
 using Spectre.Console;
 
 namespace RecService.Cli.Demo;
@@ -88,7 +88,7 @@ internal sealed class DemoOutput
         _console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {epoch.Phase,-5}  {epoch.Epoch,5}   {epoch.TrainLoss,10:0.000000}   {epoch.HoldoutLoss,12:0.000000}   {epoch.HoldoutNdcg,12:0.000000}   {epoch.Seconds,7:0.00}"
+                $"  {(epoch.Phase is TrainingPhase.Fit ? "fit" : "refit"),-5}  {epoch.Epoch,5}   {epoch.TrainLoss,10:0.000000}   {epoch.HoldoutLoss,12:0.000000}   {epoch.HoldoutNdcg,12:0.000000}   {epoch.Seconds,7:0.00}"
             )
         );
 

@@ -1,13 +1,12 @@
 using System.Globalization;
-using System.Text.Json;
 using RecService.Cli.Commands;
-using RecService.Cli.Service;
+using RecService.Client;
 using static RecService.Cli.Demo.DemoOutput;
 
 namespace RecService.Cli.Demo;
 
 /// <summary>The whole way of the data through a running service: load, train, recommend, explain, and answer to what the user does next.</summary>
-internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutput output)
+internal sealed class DemoRun(IRecServiceClient service, Uri address, DemoData data, DemoOutput output)
 {
     private const int BatchSize = 5_000;
     private const int Count = 10;
@@ -18,8 +17,8 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
     public async Task RunAsync(string userId, CancellationToken cancellation)
     {
         output.Line($"Data: {data.Name}");
-        output.Line($"Waiting for {service.Address} …");
-        await service.WaitUntilReadyAsync(ReadyLimit, cancellation);
+        output.Line($"Waiting for {address} …");
+        await WaitUntilReadyAsync(cancellation);
 
         output.Heading("Loading");
         await LoadAsync(cancellation);
@@ -37,42 +36,73 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         }
     }
 
+    /// <summary>The first start of an embedded database takes some seconds.</summary>
+    private async Task WaitUntilReadyAsync(CancellationToken cancellation)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(ReadyLimit);
+        var last = "it is not ready";
+        try
+        {
+            while (!await IsReadyAsync())
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(200), deadline.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new CommandFailedException($"{address} was not ready within {ReadyLimit.TotalSeconds:0} seconds; last: {last}");
+        }
+
+        async Task<bool> IsReadyAsync()
+        {
+            try
+            {
+                return await service.IsReadyAsync(deadline.Token);
+            }
+            catch (HttpRequestException failure)
+            {
+                last = failure.Message;
+                return false;
+            }
+        }
+    }
+
     private async Task LoadAsync(CancellationToken cancellation)
     {
         if (data.Users.Count > 0)
         {
-            await ImportAsync("users", "v1/users/import", data.Users, cancellation);
+            await ImportAsync("users", data.Users, users => service.ImportUsersAsync(users, cancellation));
         }
 
-        await ImportAsync("items", "v1/items/import", data.Items, cancellation);
+        await ImportAsync("items", data.Items, items => service.ImportItemsAsync(items, cancellation));
         await output.ProgressAsync(
             "interactions",
             data.InteractionCount,
             async progress =>
             {
-                var total = new WriteResult(0, 0, 0, []);
+                var (accepted, duplicates) = (0L, 0L);
                 foreach (var batch in data.Interactions.Chunk(BatchSize))
                 {
-                    var result = await service.AddInteractionsAsync(batch, cancellation);
-                    ThrowIfRejected("interactions", result);
-                    total = total with { Accepted = total.Accepted + result.Accepted, Duplicates = total.Duplicates + result.Duplicates };
-                    progress(total.Accepted + total.Duplicates);
+                    var result = await PostAsync("interactions", batch, cancellation);
+                    (accepted, duplicates) = (accepted + result.Accepted, duplicates + result.Duplicates);
+                    progress(accepted + duplicates);
                 }
 
-                return total;
+                return (Accepted: accepted, Duplicates: duplicates);
             },
             total => $"{Number(total.Accepted),9} accepted, {Number(total.Duplicates)} duplicates"
         );
     }
 
-    private Task<WriteResult> ImportAsync<T>(string what, string path, IReadOnlyCollection<T> lines, CancellationToken cancellation) =>
+    private Task<ImportResponse> ImportAsync<T>(string what, IReadOnlyCollection<T> lines, Func<IEnumerable<T>, Task<ImportResponse>> import) =>
         output.ProgressAsync(
             what,
             lines.Count,
             async progress =>
             {
-                var result = await service.ImportAsync(path, lines.Select((line, index) => Reported(line, index, progress)), cancellation);
-                ThrowIfRejected(what, result);
+                var result = await import(lines.Select((line, index) => Reported(line, index, progress)));
+                ThrowIfRejected(what, result.Rejected, result.Errors.Select(error => $"line {error.Line}, {error.Field}: {error.Reason}"));
                 return result;
             },
             result => $"{Number(result.Accepted),9} accepted"
@@ -84,60 +114,48 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         return line;
     }
 
-    private static void ThrowIfRejected(string what, WriteResult result)
+    private async Task<InteractionBatchResponse> PostAsync(string what, IReadOnlyList<InteractionInput> batch, CancellationToken cancellation)
     {
-        if (result.Rejected > 0)
+        var result = await service.PostInteractionsAsync(new() { Interactions = batch }, cancellationToken: cancellation);
+        ThrowIfRejected(what, result.Rejected, result.Errors.Select(error => $"index {error.Index}, {error.Field}: {error.Reason}"));
+        return result;
+    }
+
+    private static void ThrowIfRejected(string what, long rejected, IEnumerable<string> reasons)
+    {
+        if (rejected > 0)
         {
-            var reasons = (result.Errors ?? [])
-                .Take(5)
-                .Select(error => $"\n  {(error.Line is { } line ? $"line {line}" : $"index {error.Index}")}, {error.Field}: {error.Reason}");
-            throw new CommandFailedException($"{Number(result.Rejected)} {what} were rejected{string.Concat(reasons)}");
+            throw new CommandFailedException($"{Number(rejected)} {what} were rejected{string.Concat(reasons.Take(5).Select(reason => $"\n  {reason}"))}");
         }
     }
 
-    private async Task<TrainingRun> TrainAsync(CancellationToken cancellation)
+    private async Task<TrainingRunResponse> TrainAsync(CancellationToken cancellation)
     {
-        var (runId, started) = await service.StartTrainingAsync(cancellation);
+        var (runId, started) = await service.StartOrJoinTrainingRunAsync(cancellation);
         output.Heading(started ? $"Training, run {runId}" : $"Training, run {runId}, which was already going on");
         output.EpochHeading();
-        var printed = new HashSet<(string, int)>();
-        while (true)
+        TrainingRunResponse? run = null;
+        await foreach (var progress in service.FollowTrainingRunAsync(runId, cancellation))
         {
-            await foreach (var epoch in service.FollowTrainingAsync(runId, cancellation))
-            {
-                Print(epoch);
-            }
-
-            var run = await service.GetTrainingRunAsync(runId, cancellation);
-            foreach (var epoch in run.Epochs)
-            {
-                Print(epoch);
-            }
-
-            switch (run.Status)
-            {
-                case "running":
-                    await Task.Delay(TimeSpan.FromMilliseconds(500), cancellation);
-                    continue;
-                case "succeeded" when run is { ModelVersion: { } version, Published: false }:
-                    throw new CommandFailedException($"model {version} was trained, and is not served: {run.PublishReason}");
-                case "succeeded" when run.ModelVersion is not null:
-                    return run;
-                default:
-                    throw new CommandFailedException($"training run {runId} {run.Status}{(run.Error is null ? "" : $": {run.Error}")}");
-            }
-        }
-
-        void Print(TrainingEpoch epoch)
-        {
-            if (printed.Add((epoch.Phase, epoch.Epoch)))
+            if (progress.Epoch is { } epoch)
             {
                 output.Epoch(epoch);
             }
+
+            run = progress.Finished;
         }
+
+        return run switch
+        {
+            { Status: TrainingRunStatus.Succeeded, ModelVersion: { } version, Published: false } => throw new CommandFailedException(
+                $"model {version} was trained, and is not served: {run.PublishReason}"
+            ),
+            { Status: TrainingRunStatus.Succeeded, ModelVersion: not null } => run,
+            _ => throw new CommandFailedException($"training run {runId} ended as {run?.Status}{(run?.Error is null ? "" : $": {run.Error}")}"),
+        };
     }
 
-    private void PrintMetrics(TrainingRun run)
+    private void PrintMetrics(TrainingRunResponse run)
     {
         output.Line();
         if (run.Rows is { } rows)
@@ -148,32 +166,30 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
             output.Line($"  {Number(rows.Used)} rows used{dropped}; best epoch {run.BestEpoch}; model {run.ModelVersion}");
         }
 
-        if (run.Metrics is not { } metrics || Measured("holdoutRows") is not (> 0 and var holdoutRows))
+        if (run.Metrics is not { HoldoutRows: > 0 } metrics)
         {
             output.Line("  no holdout metrics were measured");
             return;
         }
 
-        output.Heading($"Holdout metrics, {Number((long)holdoutRows)} rows");
+        output.Heading($"Holdout metrics, {Number(metrics.HoldoutRows)} rows");
         var shown = new List<string[]>();
-        Add("RMSE", "rmse", ("baselineRmse", "by the mean rating"), ("biasRmse", "by the biases of users and items"));
-        Add("MAE", "mae");
-        Add("log loss", "logLoss");
-        Add("AUC", "auc");
-        Add("hit rate @10", "hitRate10", ("popularityHitRate10", "by popularity"), ("itemKnnHitRate10", "by item-kNN"));
-        if (data.BestHitRate is { } best && Measured("hitRate10") is not null)
+        Add("RMSE", metrics.Rmse, (metrics.BaselineRmse, "by the mean rating"), (metrics.BiasRmse, "by the biases of users and items"));
+        Add("MAE", metrics.Mae);
+        Add("log loss", metrics.LogLoss);
+        Add("AUC", metrics.Auc);
+        Add("hit rate @10", metrics.HitRate10, (metrics.PopularityHitRate10, "by popularity"), (metrics.ItemKnnHitRate10, "by item-kNN"));
+        if (data.BestHitRate is { } best && metrics.HitRate10 is not null)
         {
             shown.Add(["hit rate @10, best attainable", Number(best), "by the probabilities that the data were drawn from"]);
         }
 
-        Add("NDCG @10", "ndcg10", ("popularityNdcg10", "by popularity"), ("itemKnnNdcg10", "by item-kNN"));
+        Add("NDCG @10", metrics.Ndcg10, (metrics.PopularityNdcg10, "by popularity"), (metrics.ItemKnnNdcg10, "by item-kNN"));
         output.Table(["metric", ">value", "compare"], shown);
 
-        double? Measured(string key) => metrics.GetValueOrDefault(key) is { ValueKind: JsonValueKind.Number } number ? number.GetDouble() : null;
-
-        void Add(string name, string key, params ReadOnlySpan<(string Key, string By)> baselines)
+        void Add(string name, double? measured, params ReadOnlySpan<(double? Value, string By)> baselines)
         {
-            if (Measured(key) is not { } value)
+            if (measured is not { } value)
             {
                 return;
             }
@@ -181,7 +197,7 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
             var compare = new List<string>();
             foreach (var baseline in baselines)
             {
-                if (Measured(baseline.Key) is { } other)
+                if (baseline.Value is { } other)
                 {
                     compare.Add($"{Number(other)} {baseline.By}");
                 }
@@ -192,12 +208,12 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
     }
 
     /// <summary>Asks until the run's model, or a newer one, is what answers.</summary>
-    private async Task<Recommendations> RecommendAsync(string userId, long modelVersion, CancellationToken cancellation)
+    private async Task<RecommendationResponse> RecommendAsync(string userId, long modelVersion, CancellationToken cancellation)
     {
         for (var waited = TimeSpan.Zero; waited < PublicationLimit; waited += TimeSpan.FromMilliseconds(200))
         {
             var answer = await service.RecommendAsync(Query(userId), cancellation);
-            if (answer.Source == "model" && answer.ModelVersion >= modelVersion)
+            if (answer.Source is RecommendationSource.Model && answer.ModelVersion >= modelVersion)
             {
                 return answer;
             }
@@ -210,9 +226,16 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         );
     }
 
-    private RecommendationQuery Query(string userId) => new(userId, data.Context, Count, Include: ["explanation"]);
+    private RecommendationRequest Query(string userId) =>
+        new()
+        {
+            UserId = userId,
+            Context = data.Context,
+            Count = Count,
+            Include = [Include.Explanation],
+        };
 
-    private void PrintItems(string userId, Recommendations answer)
+    private void PrintItems(string userId, RecommendationResponse answer)
     {
         var context = data.Context is null ? "" : $" ({string.Join(", ", data.Context.Select(entry => $"{entry.Key} {entry.Value}"))})";
         output.Heading($"Recommendations for user {userId}{context}, model {answer.ModelVersion}");
@@ -229,25 +252,25 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         {
             string[] predicted = prediction is [] ? [] : [item.Prediction is { } value ? Number(value) : ""];
             var rank = item.Rank.ToString(CultureInfo.InvariantCulture);
-            return [rank, item.ItemId, TitleOf(item.Metadata), Number(item.Score), .. predicted, string.Join(", ", item.Tags ?? [])];
+            return [rank, item.ItemId, TitleOf(item.Metadata), Number(item.Score), .. predicted, string.Join(", ", item.Tags)];
         }
     }
 
     /// <summary>Lets the user click on the lowest of the recommended items, and shows that the next answer knows of it without a training.</summary>
-    private async Task ClickAsync(string userId, Recommendations before, CancellationToken cancellation)
+    private async Task ClickAsync(string userId, RecommendationResponse before, CancellationToken cancellation)
     {
         var clicked = before.Items[^1].ItemId;
         // The id is fixed: whoever repeats a demo that was interrupted here sends a duplicate.
-        var click = new InteractionLine(
-            $"demo-click-{clicked}",
-            userId,
-            clicked,
-            "click",
-            Value: null,
-            TimeProvider.System.GetUtcNow(),
-            Context: data.Context?.ToDictionary(entry => entry.Key, object (entry) => entry.Value, StringComparer.Ordinal)
-        );
-        ThrowIfRejected("clicks", await service.AddInteractionsAsync([click], cancellation));
+        var click = new InteractionInput
+        {
+            InteractionId = $"demo-click-{clicked}",
+            UserId = userId,
+            ItemId = clicked,
+            Type = "click",
+            OccurredAt = TimeProvider.System.GetUtcNow(),
+            Context = data.Context,
+        };
+        await PostAsync("clicks", [click], cancellation);
 
         var after = await service.RecommendAsync(Query(userId), cancellation);
         var changed = after.Items.Select(item => item.ItemId).Except(before.Items.Select(item => item.ItemId), StringComparer.Ordinal).Count();
@@ -277,8 +300,8 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
         var explanation = item.Explanation ?? throw new CommandFailedException("the answer has no explanation");
         output.Heading($"Why item {item.ItemId} is first");
         var parts = new List<(string Name, double Value)> { ("bias", explanation.Bias) };
-        parts.AddRange(explanation.Linear.Select(part => ($"linear, {part.Field}", part.Value)));
-        parts.AddRange(explanation.Pairs.Select(pair => (string.Join(" × ", pair.Fields), pair.Value)));
+        parts.AddRange(explanation.Linear.Select(part => ($"linear, {part.Field}", (double)part.Value)));
+        parts.AddRange(explanation.Pairs.Select(pair => (string.Join(" × ", pair.Fields), (double)pair.Value)));
         var sum = parts.Sum(part => part.Value);
         output.Table(
             ["part", ">value"],
@@ -289,9 +312,13 @@ internal sealed class DemoRun(RecServiceClient service, DemoData data, DemoOutpu
 
     private async Task PrintCrossVectorAsync(string userId, RecommendedItem item, long modelVersion, CancellationToken cancellation)
     {
-        var features = await service.GetCrossFeaturesAsync(
-            new CrossFeaturesQuery(modelVersion, [new CrossFeaturesRow(userId, item.ItemId, data.Context)]),
-            cancellation
+        var features = await service.CrossFeaturesAsync(
+            new()
+            {
+                ModelVersion = modelVersion,
+                Rows = [new() { UserId = userId, ItemId = item.ItemId, Context = data.Context }],
+            },
+            cancellationToken: cancellation
         );
         var row = features.Rows[0];
         output.Heading($"Cross vector of user {userId} and item {item.ItemId}, {features.Factors} factors");

@@ -1,5 +1,5 @@
 using System.Globalization;
-using RecService.Cli.Service;
+using RecService.Client;
 using RecService.Engine.Synthetic;
 
 namespace RecService.Cli.Demo;
@@ -14,16 +14,25 @@ internal static class GeneratedData
         {
             Name = string.Create(CultureInfo.InvariantCulture, $"generated, {truth.Users.Count:N0} users, {truth.Items.Count:N0} items, seed {seed}"),
             UserId = truth.Users[0].Id,
-            Context = new Dictionary<string, string>(StringComparer.Ordinal) { ["device"] = "phone" },
-            Users = [.. truth.Users.Select(user => new UserLine(user.Id, user.Tags, Attributes(("age", user.Age), ("country", user.Country))))],
+            Context = new Dictionary<string, object>(StringComparer.Ordinal) { ["device"] = "phone" },
+            Users =
+            [
+                .. truth.Users.Select(user => new UserLineInput
+                {
+                    UserId = user.Id,
+                    Tags = user.Tags,
+                    Attributes = Attributes(("age", user.Age), ("country", user.Country)),
+                }),
+            ],
             Items =
             [
-                .. truth.Items.Select(item => new ItemLine(
-                    item.Id,
-                    item.Tags,
-                    Attributes(("year", item.Year)),
-                    Attributes(("title", item.Title), ("year", item.Year))
-                )),
+                .. truth.Items.Select(item => new ItemLineInput
+                {
+                    ItemId = item.Id,
+                    Tags = item.Tags,
+                    Attributes = Attributes(("year", item.Year)),
+                    Metadata = Attributes(("title", item.Title), ("year", item.Year)),
+                }),
             ],
             Interactions = truth.Interactions.Select(ToLine),
             InteractionCount = truth.Interactions.Count,
@@ -31,17 +40,18 @@ internal static class GeneratedData
         };
     }
 
-    private static InteractionLine ToLine(GroundTruthInteraction interaction) =>
-        new(
-            $"{interaction.Type}-{interaction.ItemId}",
-            interaction.UserId,
-            interaction.ItemId,
-            interaction.Type,
-            interaction.Value,
-            interaction.OccurredAt,
-            interaction.Tags,
-            Attributes(("device", interaction.Device))
-        );
+    private static InteractionInput ToLine(GroundTruthInteraction interaction) =>
+        new()
+        {
+            InteractionId = $"{interaction.Type}-{interaction.ItemId}",
+            UserId = interaction.UserId,
+            ItemId = interaction.ItemId,
+            Type = interaction.Type,
+            Value = interaction.Value,
+            OccurredAt = interaction.OccurredAt,
+            Tags = interaction.Tags,
+            Context = Attributes(("device", interaction.Device)),
+        };
 
     private static Dictionary<string, object> Attributes(params ReadOnlySpan<(string Key, object Value)> entries)
     {

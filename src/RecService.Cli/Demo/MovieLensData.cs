@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using CsvHelper;
 using RecService.Cli.Commands;
-using RecService.Cli.Service;
+using RecService.Client;
 
 namespace RecService.Cli.Demo;
 
@@ -69,9 +69,9 @@ internal static partial class MovieLensData
         );
     }
 
-    private static List<ItemLine> ReadMovies(string path, Dictionary<string, List<string>> tags)
+    private static List<ItemLineInput> ReadMovies(string path, Dictionary<string, List<string>> tags)
     {
-        var items = new List<ItemLine>();
+        var items = new List<ItemLineInput>();
         foreach (var row in Rows(path, "movieId", "title", "genres"))
         {
             var genres = row.GetString("genres")
@@ -79,12 +79,12 @@ internal static partial class MovieLensData
                 .Where(genre => genre != "(no genres listed)");
             var movie = row.GetString("movieId");
             items.Add(
-                new ItemLine(
-                    movie,
-                    [.. genres.Concat(tags.GetValueOrDefault(movie, [])).Distinct(StringComparer.Ordinal)],
-                    Attributes: null,
-                    Metadata(row.GetString("title"))
-                )
+                new ItemLineInput
+                {
+                    ItemId = movie,
+                    Tags = [.. genres.Concat(tags.GetValueOrDefault(movie, [])).Distinct(StringComparer.Ordinal)],
+                    Metadata = Metadata(row.GetString("title")),
+                }
             );
         }
 
@@ -104,19 +104,20 @@ internal static partial class MovieLensData
         return metadata;
     }
 
-    private static IEnumerable<InteractionLine> ReadRatings(string path)
+    private static IEnumerable<InteractionInput> ReadRatings(string path)
     {
         foreach (var row in Rows(path, "userId", "movieId", "rating", "timestamp"))
         {
             var movie = row.GetString("movieId");
-            yield return new InteractionLine(
-                $"rating-{movie}",
-                row.GetString("userId"),
-                movie,
-                "rating",
-                Number(path, row, "rating"),
-                Time(path, row, "timestamp")
-            );
+            yield return new InteractionInput
+            {
+                InteractionId = $"rating-{movie}",
+                UserId = row.GetString("userId"),
+                ItemId = movie,
+                Type = "rating",
+                Value = Number(path, row, "rating"),
+                OccurredAt = Time(path, row, "timestamp"),
+            };
         }
     }
 

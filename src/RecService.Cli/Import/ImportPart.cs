@@ -8,7 +8,7 @@ namespace RecService.Cli.Import;
 /// <param name="Body">What is sent: the lines, below the header where the format has one.</param>
 /// <param name="Position">How many rows of the file came before.</param>
 /// <param name="Lines">For each row the number of its line in the file, and in what is sent; empty where the file is sent as a whole.</param>
-internal sealed record ImportPart(ReadOnlyMemory<byte> Body, long Position, IReadOnlyList<(long InFile, long InPart)> Lines)
+internal sealed record ImportPart(ArraySegment<byte> Body, long Position, IReadOnlyList<(long InFile, long InPart)> Lines)
 {
     /// <summary>The line of the file that a line of what was sent is.</summary>
     public long LineInFile(long lineInPart) =>
@@ -21,7 +21,7 @@ internal sealed record ImportPart(ReadOnlyMemory<byte> Body, long Position, IRea
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{form}\n{Position}\n")));
-        hash.AppendData(Body.Span);
+        hash.AppendData(Body);
         return $"import-{Convert.ToHexStringLower(hash.GetHashAndReset())}";
     }
 }

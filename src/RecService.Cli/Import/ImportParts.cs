@@ -49,7 +49,7 @@ internal static class ImportParts
     {
         using var body = new MemoryStream();
         await content.CopyToAsync(body, cancellation);
-        yield return new(body.GetBuffer().AsMemory(0, (int)body.Length), Position: 0, Lines: []);
+        yield return new(new(body.GetBuffer(), 0, (int)body.Length), Position: 0, Lines: []);
     }
 
     private static async IAsyncEnumerable<ImportPart> ReadCsvAsync(

@@ -1,12 +1,15 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using RecService.Cli.Output;
-using RecService.Cli.Service;
+using RecService.Client;
 
 namespace RecService.Cli.Import;
 
 /// <summary>A line that the service did not take.</summary>
 internal sealed record RejectedLine(string File, long Line, string Field, string Reason);
+
+/// <summary>What became of a part.</summary>
+internal sealed record PartResult(long Accepted, long Duplicates, long Rejected, IReadOnlyList<LineError> Errors);
 
 /// <summary>What became of what was sent so far.</summary>
 internal sealed class ImportReport(string kind)
@@ -28,16 +31,14 @@ internal sealed class ImportReport(string kind)
 
     public int Retries { get; set; }
 
-    public void Add(string file, ImportPart part, WriteResult result)
+    public void Add(string file, ImportPart part, PartResult result)
     {
         Rows += part.Lines.Count > 0 ? part.Lines.Count : result.Accepted + result.Duplicates + result.Rejected;
         Accepted += result.Accepted;
         Duplicates += result.Duplicates;
         Rejected += result.Rejected;
         _rejected.AddRange(
-            (result.Errors ?? [])
-                .Take(MostKept - _rejected.Count)
-                .Select(error => new RejectedLine(file, part.LineInFile(error.Line ?? 0), error.Field ?? "$", error.Reason ?? ""))
+            result.Errors.Take(MostKept - _rejected.Count).Select(error => new RejectedLine(file, part.LineInFile(error.Line), error.Field, error.Reason))
         );
     }
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using RecService.Cli.Commands;
 using RecService.Cli.Files;
 using RecService.Cli.Output;
-using RecService.Cli.Service;
+using RecService.Client;
 
 namespace RecService.Cli.Import;
 
@@ -14,8 +14,10 @@ namespace RecService.Cli.Import;
 internal sealed record ImportSettings(string Kind, IReadOnlyList<(string Name, string Value)> Columns, int PartRows, TimeSpan RetryFor);
 
 /// <summary>Sends files in parts, each of which the service stores once, however often it is sent.</summary>
-internal sealed class ImportRun(RecServiceClient service, ImportSettings settings, Stream standardInput, ImportProgress progress)
+internal sealed class ImportRun(IRecServiceClient service, ImportSettings settings, Stream standardInput, ImportProgress progress)
 {
+    private const string Ignore = "ignore";
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
@@ -23,6 +25,9 @@ internal sealed class ImportRun(RecServiceClient service, ImportSettings setting
         $"v1/{settings.Kind}/import"
         + (settings.Columns.Count == 0 ? "" : "?")
         + string.Join('&', settings.Columns.Select(column => $"{Uri.EscapeDataString(column.Name)}={Uri.EscapeDataString(column.Value)}"));
+
+    private readonly Dictionary<string, string> _columns = ColumnsOf(settings);
+    private readonly string[] _ignored = [.. settings.Columns.Where(column => column.Name == Ignore).Select(column => column.Value)];
 
     public ImportReport Report { get; } = new(settings.Kind);
 
@@ -50,7 +55,7 @@ internal sealed class ImportRun(RecServiceClient service, ImportSettings setting
         }
     }
 
-    private async Task<WriteResult> SendAsync(ImportPart part, string mediaType, CancellationToken cancellation)
+    private async Task<PartResult> SendAsync(ImportPart part, string mediaType, CancellationToken cancellation)
     {
         // Users and items are replaced: twice is once.
         var key = settings.Kind == "interactions" ? part.Key($"{_path} {mediaType}") : null;
@@ -60,9 +65,9 @@ internal sealed class ImportRun(RecServiceClient service, ImportSettings setting
         {
             try
             {
-                return await service.ImportAsync(_path, part.Body, mediaType, key, cancellation);
+                return await StoreAsync(part, mediaType, key, cancellation);
             }
-            catch (ServiceAwayException away)
+            catch (Exception away) when (away is HttpRequestException or RecServiceException { IsTemporary: true })
             {
                 if (waited >= settings.RetryFor)
                 {
@@ -76,7 +81,7 @@ internal sealed class ImportRun(RecServiceClient service, ImportSettings setting
                 }
 
                 // Not all that were turned away come back in the same moment.
-                var wait = away.RetryAfter ?? pause * (0.75 + (Random.Shared.NextDouble() / 2));
+                var wait = (away as RecServiceException)?.RetryAfter ?? pause * (0.75 + (Random.Shared.NextDouble() / 2));
                 progress.Line(string.Create(CultureInfo.InvariantCulture, $"{away.Message}; trying again in {wait.TotalSeconds:0.0} s"));
                 await Task.Delay(wait, cancellation);
                 waited += wait;
@@ -84,5 +89,36 @@ internal sealed class ImportRun(RecServiceClient service, ImportSettings setting
                 Report.Retries++;
             }
         }
+    }
+
+    private static Dictionary<string, string> ColumnsOf(ImportSettings settings)
+    {
+        var columns = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in settings.Columns.Where(column => column.Name != Ignore))
+        {
+            if (!columns.TryAdd(name, value))
+            {
+                throw new CommandFailedException($"{name} is named twice");
+            }
+        }
+
+        return columns;
+    }
+
+    private async Task<PartResult> StoreAsync(ImportPart part, string mediaType, string? key, CancellationToken cancellation)
+    {
+        using var body = new MemoryStream(part.Body.Array!, part.Body.Offset, part.Body.Count, writable: false);
+        var file = new FileParameter(body, fileName: null, mediaType);
+        if (settings.Kind == "interactions")
+        {
+            var stored = await service.ImportInteractionsAsync(file, key, _columns, _ignored, cancellation);
+            return new(stored.Accepted, stored.Duplicates, stored.Rejected, stored.Errors);
+        }
+
+        var replaced =
+            settings.Kind == "users"
+                ? await service.ImportUsersAsync(file, _columns, _ignored, cancellation)
+                : await service.ImportItemsAsync(file, _columns, _ignored, cancellation);
+        return new(replaced.Accepted, Duplicates: 0, replaced.Rejected, replaced.Errors);
     }
 }

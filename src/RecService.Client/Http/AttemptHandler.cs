@@ -19,12 +19,17 @@ internal sealed class AttemptHandler(IOptionsMonitor<RecServiceClientOptions> op
         try
         {
             // One that breaks off or stalls is a failed attempt, like one that does not come. What is no JSON are streams.
-            if (response.Content.Headers.ContentType?.MediaType is "application/json" or "application/problem+json")
+            if (response.Content.Headers.ContentType?.MediaType is null or "application/json" or "application/problem+json")
             {
                 await response.Content.LoadIntoBufferAsync(cancellationToken);
             }
 
             return response;
+        }
+        catch (IOException broken)
+        {
+            response.Dispose();
+            throw new HttpRequestException((broken as HttpIOException)?.HttpRequestError ?? HttpRequestError.Unknown, broken.Message, broken);
         }
         catch
         {

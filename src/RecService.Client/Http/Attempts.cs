@@ -53,7 +53,7 @@ internal static class Attempts
         return Requests.IsRepeatable(request)
             && attempt.Outcome switch
             {
-                { Exception: HttpRequestException or IOException or TimeoutRejectedException } => true,
+                { Exception: HttpRequestException or TimeoutRejectedException } => true,
                 { Result: { } answer } => IsTemporary(answer.StatusCode) && WaitOf(answer) <= options.LongestRetryAfter,
                 _ => false,
             };

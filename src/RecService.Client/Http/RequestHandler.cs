@@ -26,6 +26,10 @@ internal sealed class RequestHandler(IOptionsMonitor<RecServiceClientOptions> op
             var response = await base.SendAsync(request, cancellationToken);
             return response.IsSuccessStatusCode ? response : throw await FailureAsync(request, response, cancellationToken);
         }
+        catch (HttpRequestException away)
+        {
+            throw new HttpRequestException(away.HttpRequestError, $"{Describe(request)}: {away.Message}", away, away.StatusCode);
+        }
         catch (TimeoutRejectedException late)
         {
             throw new HttpRequestException(
