@@ -31,6 +31,7 @@ usage: ./build.sh COMMAND
                  requests; RECSERVICE_FAULTS_SEED repeats a run. `test` and `check` have a short form of them
   clients        generates clients from the OpenAPI document with NSwag, Kiota and, where npm is there, openapi-typescript;
                  compiles them and has each ingest, train, recommend and export at a service that it starts
+  contract       writes src/RecService.Client/contract.json, of which the .NET client is generated, as the service is now
   check          formatting, a build without warnings, and all tests
   bench [NAME]   benchmarks: of the engine (`bench engine`, `bench ranking`); of a service that they start, with a database
                  in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), how long and large exports
@@ -363,6 +364,11 @@ check() {
   tests
 }
 
+contract() {
+  (($# == 0)) || fail "contract takes no arguments, but got '$1'"
+  RECSERVICE_CONTRACT=write tests --filter FullyQualifiedName~ClientContractTests
+}
+
 # Clients that other people's generators make have to compile and to work.
 clients() {
   (($# == 0)) || fail "clients takes no arguments, but got '$1'"
@@ -455,6 +461,7 @@ case $command in
   cli) cli "$@" ;;
   test) tests "$@" ;;
   clients) clients "$@" ;;
+  contract) contract "$@" ;;
   check) check "$@" ;;
   bench) bench "$@" ;;
   help | -h | --help) usage ;;
