@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
 namespace RecService.Client.Tests;
@@ -21,15 +23,19 @@ public sealed class RequestTests
     }
 
     [Fact]
-    public async Task A_key_that_changes_holds_for_the_next_request()
+    public async Task A_key_that_changes_in_the_configuration_holds_for_the_next_request()
     {
-        var key = "rs_old";
         using var answers = new Answers((_, _) => Answers.Json(Item));
-        await using var shop = new Shop(answers, options => options.ApiKey = key);
-        var client = shop.Client;
+        using var configuration = new ConfigurationManager();
+        configuration["BaseAddress"] = "http://recservice.example";
+        configuration["ApiKey"] = "rs_old";
+        var services = new ServiceCollection();
+        services.AddRecServiceClient(configuration).ConfigurePrimaryHttpMessageHandler(() => answers);
+        await using var application = services.BuildServiceProvider();
+        var client = application.GetRequiredService<IRecServiceClient>();
         await client.GetItemAsync("a", TestContext.Current.CancellationToken);
-        key = "rs_new";
-        shop.Get<IOptionsMonitorCache<RecServiceClientOptions>>().Clear();
+        configuration["ApiKey"] = "rs_new";
+        ((IConfigurationRoot)configuration).Reload();
         await client.GetItemAsync("a", TestContext.Current.CancellationToken);
 
         answers.Requests.Select(request => request.Key).ShouldBe(["rs_old", "rs_new"]);
