@@ -22,6 +22,8 @@ usage: ./build.sh COMMAND
   demo [--once] [--movielens DIR] [--user ID] [--seed N]
                  start the service with data of its own on http://localhost:8080, load data, train, print
                  recommendations and an API key, and keep serving until Ctrl-C; --once stops after printing
+  sample [DEMO'S ARGS]
+                 the same, and a shop on http://localhost:8090 that recommends by it: samples/Shop
   run [ARGS]     start the service in the foreground, as Development unless ASPNETCORE_ENVIRONMENT says otherwise: with
                  the embedded database unless a connection string is set, and an API key that the first start prints;
                  ARGS are settings, for instance --Training:Factors=32
@@ -46,7 +48,8 @@ usage: ./build.sh COMMAND
   help           this text
 
 environment:
-  RECSERVICE_PORT   port of `demo` and `run` (8080)
+  RECSERVICE_PORT   port of `demo`, `sample` and `run` (8080)
+  RECSERVICE_SHOP_PORT   port of the shop of `sample` (8090)
   RECSERVICE_DATA   folder for the data of `run` (/var/lib/recservice for root, else ~/.local/share/recservice);
                     those of `demo` lie beside it, with names that end in -demo and -demo-movielens
 TEXT
@@ -192,13 +195,15 @@ release_of() { # PROJECT ASSEMBLY
   printf '%s/bin/Release/net10.0/%s.dll' "$1" "$2"
 }
 
-port() {
-  local port=${RECSERVICE_PORT:-8080}
+port() { # NAME DEFAULT: of a variable
+  local port=${!1:-$2}
   if ! [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65535)); then
-    fail "RECSERVICE_PORT is '$port', which is not a port"
+    fail "$1 is '$port', which is not a port"
   fi
   printf '%s' "$port"
 }
+
+service_port() { port RECSERVICE_PORT 8080; }
 
 port_taken() { # PORT
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || (exec 3<>"/dev/tcp/::1/$1") 2>/dev/null
@@ -225,7 +230,7 @@ connection_variables() { compgen -e | grep -i '^ConnectionStrings__' || true; }
 
 run() {
   local port
-  port=$(port)
+  port=$(service_port)
   need_dotnet
   if [[ -z $(connection_variables) ]]; then
     need_postgres
@@ -238,7 +243,51 @@ run() {
 }
 
 demo() {
-  local once=false movielens='' seed='' arguments=()
+  local once=false port data log key server status=0
+  start_demo "$@"
+  if $once; then
+    finish "$server"
+  fi
+
+  say "Serving on http://localhost:$port until Ctrl-C, with this API key:"
+  say "  export KEY=$key"
+  say "Look at http://localhost:$port with it, or at the API on http://localhost:$port/swagger"
+  trap 'finish "$server"' INT TERM
+  wait "$server" || status=$?
+  say "The service stopped by itself. The end of $log:" >&2
+  tail -n 20 "$log" >&2
+  exit $((status == 0 ? 1 : status))
+}
+
+sample() {
+  local once=false port data log key server shop_port shop status=0
+  shop_port=$(port RECSERVICE_SHOP_PORT 8090)
+  if port_taken "$shop_port"; then
+    fail "port $shop_port is taken by another program; RECSERVICE_SHOP_PORT=8091 ./build.sh sample uses another one"
+  fi
+  start_demo "$@"
+  build "$root/samples/Shop"
+  say
+  say "The shop is on http://localhost:$shop_port until Ctrl-C (log in ${log%.log}-shop.log)."
+  ASPNETCORE_ENVIRONMENT=Development ASPNETCORE_URLS=http://localhost:$shop_port RecService__BaseAddress=http://localhost:$port \
+    RecService__ApiKey=$key start dotnet "$(release_of "$root/samples/Shop" Shop)" --contentRoot "$root/samples/Shop" </dev/null >"${log%.log}-shop.log" 2>&1
+  shop=$started
+  if $once; then
+    until port_taken "$shop_port" || ! kill -0 "$shop" 2>/dev/null; do sleep 0.2; done
+    finish "$shop"
+  fi
+
+  # The shop first: it sends what it has to the service when it ends.
+  trap 'finish "$shop"' INT TERM
+  wait -n "$shop" "$server" || status=$?
+  say "The shop or the service stopped by itself. The ends of their logs:" >&2
+  tail -n 20 "${log%.log}-shop.log" "$log" >&2
+  exit $((status == 0 ? 1 : status))
+}
+
+# Starts the service with data of its own, for `demo` and `sample`, which have the variables for what it sets.
+start_demo() {
+  local movielens='' seed='' arguments=()
   while (($# > 0)); do
     case $1 in
       --once) once=true ;;
@@ -251,20 +300,20 @@ demo() {
         arguments+=("$1" "$2")
         shift
         ;;
-      *) fail "demo does not know '$1'; see ./build.sh help" ;;
+      *) fail "demo and sample do not know '$1'; see ./build.sh help" ;;
     esac
     shift
   done
   [[ $seed =~ ^[0-9]*$ ]] || fail "--seed is '$seed', which is not a number"
   [[ -z $movielens || -d $movielens ]] || fail "there is no folder '$movielens'"
 
-  local port data log name key
-  port=$(port)
+  local name
+  port=$(service_port)
   data=$(data_folder)-demo${movielens:+-movielens}
   if [[ -n $seed && -z $movielens ]]; then data+=-$seed; fi # another seed makes other data under the same ids
   log=$data.log
   if port_taken "$port"; then
-    fail "port $port is taken by another program; RECSERVICE_PORT=8081 ./build.sh demo uses another one"
+    fail "port $port is taken by another program; RECSERVICE_PORT=8081 uses another one"
   fi
   need_dotnet
   need_postgres
@@ -280,7 +329,7 @@ demo() {
   for name in $(connection_variables); do unset "$name"; done
   say "Starting the service on http://localhost:$port (data in $data, log in $log) …"
   key=${Access__BootstrapKey:-$(new_key)}
-  local server client status=0
+  local client
   ASPNETCORE_ENVIRONMENT=Development ASPNETCORE_URLS=http://localhost:$port Database__DataDirectory=$data Access__BootstrapKey=$key \
     start dotnet "$(release_of "$service" RecService.Api)" </dev/null >"$log" 2>&1
   server=$started
@@ -297,19 +346,6 @@ demo() {
   fi
   forget "$client"
   ((status == 0)) || fail "the demo failed; the service's log is $log"
-  if $once; then
-    finish "$server"
-  fi
-
-  say "Serving on http://localhost:$port until Ctrl-C, with this API key:"
-  say "  export KEY=$key"
-  say "Look at http://localhost:$port with it, or at the API on http://localhost:$port/swagger"
-  trap 'finish "$server"' INT TERM
-  status=0
-  wait "$server" || status=$?
-  say "The service stopped by itself. The end of $log:" >&2
-  tail -n 20 "$log" >&2
-  exit $((status == 0 ? 1 : status))
 }
 
 finish() { # PID of the service: stops it and ends with its own exit code
@@ -457,6 +493,7 @@ command=${1:-help}
 (($# == 0)) || shift
 case $command in
   demo) demo "$@" ;;
+  sample) sample "$@" ;;
   run) run "$@" ;;
   cli) cli "$@" ;;
   test) tests "$@" ;;
