@@ -465,6 +465,7 @@ clients() {
   quietly "$temporary" npx --no-install openapi-typescript ../generated/openapi.json --output generated/openapi.d.ts
   quietly "$temporary" npx --no-install tsc --project .
   attend node generated/client.js "$address"
+  attend node generated/fetch.js "$address"
 }
 
 quietly() { # FOLDER COMMAND: shows what the command has printed, which is in the file `output` of the folder, only if it fails
