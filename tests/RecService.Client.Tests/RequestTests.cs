@@ -112,7 +112,7 @@ public sealed class RequestTests
         using var answers = new Answers((_, _) => Answers.Json("{}", HttpStatusCode.TooManyRequests, TimeSpan.FromHours(1)));
         await using var shop = new Shop(answers);
 
-        var failure = await Should.ThrowAsync<RecServiceException>(() => shop.Client.GetItemAsync("a"));
+        var failure = await Should.ThrowAsync<RecServiceException>(() => shop.Client.GetItemAsync("a", TestContext.Current.CancellationToken));
 
         failure.RetryAfter.ShouldBe(TimeSpan.FromHours(1));
         answers.Requests.Count.ShouldBe(1);
