@@ -19,8 +19,8 @@ internal sealed class RateLimits : IDisposable
     {
         _access = access.Value;
         _limiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
-            context.User.Identity is { IsAuthenticated: true, Name: { } prefix }
-                ? Partition($"key {prefix}", _access.KeyLimit)
+            NameOf(context) is { } name
+                ? Partition($"key {name}", _access.KeyLimit)
                 : Partition($"address {Network(context.Connection.RemoteIpAddress)}", _access.AnonymousLimit)
         );
     }
@@ -31,14 +31,15 @@ internal sealed class RateLimits : IDisposable
         limiter.OnRejected = (rejected, _) =>
         {
             rejected.HttpContext.Response.Headers.RetryAfter = WaitOf(rejected.Lease).TotalSeconds.ToString(CultureInfo.InvariantCulture);
-            return new(Problems.TooMany().ExecuteAsync(rejected.HttpContext));
+            return new(rejected.HttpContext.AnswerAsync(Problems.TooMany()));
         };
     }
 
     /// <summary>Does what <see cref="ChargeKey"/> says; the request itself has been counted as one.</summary>
     public TimeSpan? Charge(HttpContext context, int requests)
     {
-        var more = Math.Min(requests, _access.KeyLimit.Burst) - 1;
+        var limit = NameOf(context) is null ? _access.AnonymousLimit : _access.KeyLimit;
+        var more = Math.Min(requests, limit.Burst) - 1;
         if (more <= 0)
         {
             return null;
@@ -49,6 +50,8 @@ internal sealed class RateLimits : IDisposable
     }
 
     public void Dispose() => _limiter.Dispose();
+
+    private static string? NameOf(HttpContext context) => context.User.Identity is { IsAuthenticated: true, Name: { } name } ? name : null;
 
     private static TimeSpan WaitOf(RateLimitLease lease) =>
         TimeSpan.FromSeconds(lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? Math.Max(1, Math.Ceiling(after.TotalSeconds)) : 1);

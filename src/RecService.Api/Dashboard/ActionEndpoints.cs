@@ -116,7 +116,7 @@ internal static class ActionEndpoints
         DateOnly? lastDay = null;
         if (form["expires"].ToString() is { Length: > 0 } text)
         {
-            if (!DateOnly.TryParse(text, CultureInfo.InvariantCulture, out var day))
+            if (!DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day))
             {
                 return DashboardForms.Refusal(Problems.Invalid("expires", "must be a day such as 2027-01-31"));
             }
@@ -129,7 +129,7 @@ internal static class ActionEndpoints
             Name = form["name"].ToString(),
             Roles = [.. form["roles"].OfType<string>()],
             // To the end of the day that was named.
-            ExpiresAt = lastDay is { } last ? new DateTimeOffset(last.AddDays(1), TimeOnly.MinValue, TimeSpan.Zero) : null,
+            ExpiresAt = lastDay is { } last ? new DateTimeOffset(last, new TimeOnly(23, 59, 59), TimeSpan.Zero) : null,
         };
         return DashboardForms.After<ApiKeySecretResponse>(
             await ApiKeyEndpoints.CreateAsync(input, context, known, caller, audit, clock, logger, cancellationToken),

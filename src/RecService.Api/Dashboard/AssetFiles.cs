@@ -23,14 +23,15 @@ internal static class AssetFiles
         // Nothing of them is secret, and one page asks for all of them at once.
         routes.MapGet("/assets/{name}", Send).AllowAnonymous().DisableRateLimiting();
 
-    private static IResult Send(string name, HttpResponse response)
+    private static IResult Send(string name, string? v, HttpResponse response)
     {
         if (!All.TryGetValue(name, out var asset))
         {
             return Results.NotFound();
         }
 
-        response.Headers.CacheControl = "public, max-age=31536000, immutable";
+        // A page of another version, of a replica that is renewed later, must not keep this one's files for its own.
+        response.Headers.CacheControl = v == asset.Version ? "public, max-age=31536000, immutable" : "no-cache";
         return Results.Bytes(asset.Content, asset.Type, entityTag: new EntityTagHeaderValue($"\"{asset.Version}\""));
     }
 

@@ -10,8 +10,14 @@ internal static class DashboardForms
 {
     public const string TokenField = "token";
 
+    /// <summary>Of a form, which stays in memory with it.</summary>
+    private const int MostBytes = 60 * 1024;
+
+    public static RouteGroupBuilder TakesSmallForms(this RouteGroupBuilder group) => group.WithMetadata(new RequestSizeLimitAttribute(MostBytes));
+
     public static RouteGroupBuilder TakesForms(this RouteGroupBuilder group)
     {
+        group.TakesSmallForms();
         group.AddEndpointFilter(
             async (context, next) =>
             {
@@ -61,7 +67,12 @@ internal static class DashboardForms
     /// <summary>A problem as a page of the dashboard; null for other requests than those of it.</summary>
     public static IResult? PageOf(HttpContext context, ProblemDetails problem) =>
         DashboardPaths.IsBelow(context.Request)
-            ? Problem(problem.Status ?? StatusCodes.Status500InternalServerError, problem.Title ?? "It could not be done.", problem.Detail ?? "")
+            ? Problem(
+                problem.Status ?? StatusCodes.Status500InternalServerError,
+                problem.Title ?? "It could not be done.",
+                problem is HttpValidationProblemDetails invalid ? Sentence(invalid) : problem.Detail ?? "",
+                problem.Status >= StatusCodes.Status500InternalServerError ? problem.Extensions["traceId"]?.ToString() : null
+            )
             : null;
 
     /// <summary>Says why an endpoint of the API refused.</summary>
@@ -84,8 +95,15 @@ internal static class DashboardForms
     private static string Sentence(HttpValidationProblemDetails invalid) =>
         string.Join(" ", invalid.Errors.SelectMany(field => field.Value.Select(reason => $"{field.Key} {reason}.")));
 
-    private static RazorComponentResult<ProblemPage> Problem(int status, string title, string detail) =>
-        new(new { Title = title, Detail = detail }) { StatusCode = status, PreventStreamingRendering = true };
+    private static RazorComponentResult<ProblemPage> Problem(int status, string title, string detail, string? traceId = null) =>
+        new(
+            new
+            {
+                Title = title,
+                Detail = detail,
+                TraceId = traceId,
+            }
+        ) { StatusCode = status, PreventStreamingRendering = true };
 
     private sealed class SeeOther(string path) : IResult
     {

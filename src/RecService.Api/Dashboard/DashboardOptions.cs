@@ -51,9 +51,12 @@ internal sealed class DashboardOptionsValidation : IValidateOptions<DashboardOpt
 
         const string section = $"{DashboardOptions.Section}:{nameof(DashboardOptions.OpenIdConnect)}";
         var failures = new List<string>();
-        if (!Uri.TryCreate(provider.Authority, UriKind.Absolute, out var authority) || authority.Scheme is not ("https" or "http"))
+        if (
+            !Uri.TryCreate(provider.Authority, UriKind.Absolute, out var authority)
+            || !(authority.Scheme == Uri.UriSchemeHttps || (authority.Scheme == Uri.UriSchemeHttp && authority.IsLoopback))
+        )
         {
-            failures.Add($"{section}:{nameof(provider.Authority)} must be an address such as https://login.example.");
+            failures.Add($"{section}:{nameof(provider.Authority)} must be an address such as https://login.example; http is for this machine alone.");
         }
 
         foreach (

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Components;
+using RecService.Api.Domain;
 
 namespace RecService.Api.Dashboard;
 
@@ -38,8 +39,9 @@ public abstract class DashboardPage : ComponentBase
     /// <summary>The address of a path below the dashboard's that is escaped already.</summary>
     protected string At(string path) => Http.Request.PathBase + DashboardPaths.Root + path;
 
-    /// <summary>What the query says by a name; null for nothing.</summary>
-    protected string? Asked(string name) => Http.Request.Query[name].ToString() is { Length: > 0 } text ? text : null;
+    /// <summary>What the query says by a name; null for nothing, and for what cannot be a text of the store's.</summary>
+    protected string? Asked(string name) =>
+        Http.Request.Query[name].ToString() is { Length: > 0 } text && ExternalId.TextProblem(text, int.MaxValue) is null ? text : null;
 
     /// <summary>A number on the path.</summary>
     protected long OnPath(string name) => long.Parse((string)Http.GetRouteValue(name)!, System.Globalization.CultureInfo.InvariantCulture);

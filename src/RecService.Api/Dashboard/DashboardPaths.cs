@@ -14,7 +14,7 @@ internal static class DashboardPaths
         asked is not null
         && (asked.Equals(Root, StringComparison.Ordinal) || asked.StartsWith(Root + "/", StringComparison.Ordinal) || asked.StartsWith(Root + "?", StringComparison.Ordinal))
         && !asked.StartsWith(SignIn, StringComparison.Ordinal)
-        && !asked.AsSpan().ContainsAny("\\\r\n")
+        && asked.All(character => character is > ' ' and <= '~' and not '\\')
             ? asked
             : Root;
 }

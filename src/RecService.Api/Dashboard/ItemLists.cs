@@ -23,8 +23,8 @@ internal sealed record ItemList(IReadOnlyList<ListedItem> Items, string Source, 
 /// <summary>Asks the endpoints of the API for lists of items, each as a request of its own.</summary>
 internal sealed class ItemLists(IServiceScopeFactory scopes, Publisher publisher, TimeProvider clock)
 {
-    /// <summary>As many as one request may have scored.</summary>
-    public const int MostCandidates = 10_000;
+    /// <summary>Enough for a look, and few enough to be scored one by one for each who looks.</summary>
+    public const int MostCandidates = 2_000;
 
     /// <summary>What is recommended by what is served.</summary>
     public Task<ItemList> RecommendAsync(RecommendationRequest request, CancellationToken cancellationToken) =>

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RecService.Api.Dashboard.Pages;
+using RecService.Api.Dashboard.Parts;
 using RecService.Api.Http.Limits;
 using RecService.Api.Training;
 
@@ -69,7 +70,7 @@ internal static class PageEndpoints
             "/users/erase",
             (string id) =>
                 new Question(
-                    $"Erase user {id}?",
+                    $"Erase user {Text.Id(id)}?",
                     "All that is known of the user goes: interactions, tags, attributes, and the user's part in models. It cannot be undone.",
                     "/users/erase",
                     "Erase the user",

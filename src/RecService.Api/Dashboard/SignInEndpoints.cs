@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
@@ -18,17 +19,21 @@ internal static class SignInEndpoints
 
     public static void MapSignIn(this RouteGroupBuilder everybody)
     {
-        var group = everybody.MapGroup("").AllowAnonymous();
-        group.MapGet("/sign-in", (string? returnTo, string? refused) => Page(Refusal(refused), returnTo, StatusCodes.Status200OK));
-        group.MapGet("/sign-in/provider", ToProvider);
-        var forms = group.MapGroup("").TakesForms();
-        forms.MapPost("/sign-in", SignInAsync);
-        forms.MapPost("/sign-out", (Delegate)SignOutAsync);
+        var group = everybody.MapGroup("").AllowAnonymous().TakesSmallForms();
+        group.MapGet(
+            "/sign-in",
+            (string? returnTo, string? refused, HttpContext http) =>
+                http.User.Identity?.IsAuthenticated == true ? GoOn(returnTo) : Page(Refusal(refused), returnTo, StatusCodes.Status200OK)
+        );
+        group.MapGet("/sign-in/provider", ToProviderAsync);
+        group.MapPost("/sign-in", SignInAsync);
+        group.MapPost("/sign-out", (Delegate)SignOutAsync);
     }
 
     private static async Task<IResult> SignInAsync(
         IFormCollection form,
         HttpContext http,
+        IAntiforgery antiforgery,
         KnownKeys keys,
         ChargeKey charge,
         AuditLog audit,
@@ -36,6 +41,14 @@ internal static class SignInEndpoints
     )
     {
         var returnTo = DashboardPaths.ReturnTo(form["returnTo"]);
+        if (!await antiforgery.IsRequestValidAsync(http))
+        {
+            // In another tab, it may have been done meanwhile.
+            return http.User.Identity?.IsAuthenticated == true
+                ? GoOn(returnTo)
+                : Page("The form was no longer valid, or cookies are switched off. Try again.", returnTo, StatusCodes.Status400BadRequest);
+        }
+
         if (charge(http, RequestsOfAttempt) is { } wait)
         {
             http.Response.Headers.RetryAfter = wait.TotalSeconds.ToString(CultureInfo.InvariantCulture);
@@ -46,7 +59,7 @@ internal static class SignInEndpoints
         {
             case SignInOutcome.SignedIn:
                 await audit.WriteAsync("dashboard.sign-in", target: null, cancellationToken);
-                return DashboardForms.GoTo(returnTo[DashboardPaths.Root.Length..]);
+                return GoOn(returnTo);
             case SignInOutcome.NoAdmin:
                 return Page("The key is valid, but does not have the role admin.", returnTo, StatusCodes.Status403Forbidden);
             default:
@@ -56,14 +69,35 @@ internal static class SignInEndpoints
 
     private static async Task<IResult> SignOutAsync(HttpContext http)
     {
-        await http.SignOutAsync(DashboardSessions.Scheme);
+        if (await http.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(http))
+        {
+            await http.SignOutAsync(DashboardSessions.Scheme);
+        }
+
         return DashboardForms.GoTo(DashboardPaths.SignIn[DashboardPaths.Root.Length..]);
     }
 
-    private static IResult ToProvider(string? returnTo, IOptions<DashboardOptions> options) =>
-        options.Value.OpenIdConnect.IsUsed
-            ? Results.Challenge(new() { RedirectUri = DashboardPaths.ReturnTo(returnTo) }, [DashboardSessions.ProviderScheme])
-            : Results.NotFound();
+    private static async Task<IResult> ToProviderAsync(string? returnTo, HttpContext http, IOptions<DashboardOptions> options)
+    {
+        if (!options.Value.OpenIdConnect.IsUsed)
+        {
+            return Results.NotFound();
+        }
+
+        try
+        {
+            await http.ChallengeAsync(DashboardSessions.ProviderScheme, new() { RedirectUri = DashboardPaths.ReturnTo(returnTo) });
+            return Results.Empty;
+        }
+        catch (InvalidOperationException exception) when (exception.InnerException is not null && !http.Response.HasStarted)
+        {
+            // What the provider says of itself could not be read.
+            OpenIdConnect.LogFailed(http.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(OpenIdConnect)), exception.Message);
+            return DashboardForms.GoTo("/sign-in?refused=provider");
+        }
+    }
+
+    private static IResult GoOn(string? returnTo) => DashboardForms.GoTo(DashboardPaths.ReturnTo(returnTo)[DashboardPaths.Root.Length..]);
 
     // By words of a fixed list: an address must not be able to say anything.
     private static string? Refusal(string? reason) =>

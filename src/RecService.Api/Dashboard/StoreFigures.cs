@@ -27,18 +27,21 @@ internal sealed record StoreFigures(
 }
 
 /// <summary>
-/// Counts what the store holds, at most once a minute whoever looks, and however many do. Of a large store that takes longer than somebody waits for a
-/// page, which shows the former numbers then.
+/// Counts what the store holds, at most once a minute and a tenth of the time, whoever looks and however many do. Meanwhile there are the former numbers;
+/// of a large store, the first ones take longer than somebody waits for a page.
 /// </summary>
 internal sealed partial class StoreCounter(IServiceScopeFactory scopes, TimeProvider clock, ILogger<StoreCounter> logger)
 {
-    private static readonly TimeSpan Holds = TimeSpan.FromMinutes(1);
+    private const int RestPerCount = 10;
+
+    private static readonly TimeSpan ShortestRest = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     private readonly Lock _lock = new();
     private Task<StoreFigures>? _counting;
     private StoreFigures? _counted;
+    private DateTimeOffset _next = DateTimeOffset.MinValue;
 
     /// <summary>The newest numbers; null where none are there yet.</summary>
     public async Task<StoreFigures?> ReadAsync(CancellationToken cancellationToken)
@@ -46,12 +49,16 @@ internal sealed partial class StoreCounter(IServiceScopeFactory scopes, TimeProv
         Task<StoreFigures> counting;
         lock (_lock)
         {
-            if (_counted is not null && clock.GetUtcNow() - _counted.CountedAt < Holds)
+            if (_counting is null && clock.GetUtcNow() < _next)
             {
                 return _counted;
             }
 
             counting = _counting ??= CountAsync();
+            if (_counted is not null)
+            {
+                return _counted;
+            }
         }
 
         var first = await Task.WhenAny(counting, Task.Delay(Patience, clock, cancellationToken));
@@ -77,16 +84,16 @@ internal sealed partial class StoreCounter(IServiceScopeFactory scopes, TimeProv
     private async Task<StoreFigures> CountAsync()
     {
         await Task.Yield();
+        var start = clock.GetUtcNow();
         try
         {
             await using var scope = scopes.CreateAsyncScope();
             var services = scope.ServiceProvider;
             var context = services.GetRequiredService<RecServiceDbContext>();
             context.Database.SetCommandTimeout(Limit);
-            var now = clock.GetUtcNow();
             var types = (await InteractionEndpoints.ListTypesAsync(context, services.GetRequiredService<Feedback>(), CancellationToken.None)).Value!.Types;
             var days = types.Count == 0 ? [] : await LastDaysAsync(services.GetRequiredService<InteractionFigures>(), types.Max(type => type.Newest));
-            var figures = new StoreFigures(types, days, await services.GetRequiredService<UserStore>().CountAsync(CancellationToken.None), now);
+            var figures = new StoreFigures(types, days, await services.GetRequiredService<UserStore>().CountAsync(CancellationToken.None), clock.GetUtcNow());
             Volatile.Write(ref _counted, figures);
             return figures;
         }
@@ -100,6 +107,8 @@ internal sealed partial class StoreCounter(IServiceScopeFactory scopes, TimeProv
         {
             lock (_lock)
             {
+                var took = clock.GetUtcNow() - start;
+                _next = start + took + TimeSpan.FromTicks(Math.Max(ShortestRest.Ticks, RestPerCount * took.Ticks));
                 _counting = null;
             }
         }

@@ -68,7 +68,7 @@ internal static class HttpExtensions
         app.UseExceptionHandler();
         app.UseMiddleware<StartedAnswers>();
         // Those of the framework are padded text for whoever accepts no JSON.
-        app.UseStatusCodePages(answer => Problems.OfStatus(answer.HttpContext.Response.StatusCode).ExecuteAsync(answer.HttpContext));
+        app.UseStatusCodePages(answer => answer.HttpContext.AnswerAsync(Problems.OfStatus(answer.HttpContext.Response.StatusCode)));
         app.UseEscapedPaths();
         app.UseRouting();
         app.UseRequestTimeouts();

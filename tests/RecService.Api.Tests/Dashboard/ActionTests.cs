@@ -85,6 +85,7 @@ public sealed partial class ActionTests(KeyedService service) : IClassFixture<Ke
     [InlineData("", "score", "", "name")]
     [InlineData("no roles", "", "", "roles")]
     [InlineData("a day", "score", "yesterday", "expires")]
+    [InlineData("a day elsewhere", "score", "01/02/2027", "expires")]
     [InlineData("long ago", "score", "2001-01-01", "expiresAt")]
     public async Task A_key_that_cannot_be_made_is_refused_by_the_name_of_the_field(string name, string role, string expires, string field)
     {

@@ -42,11 +42,12 @@ public sealed class OpenIdConnectTests(IdentityProvider provider, DatabaseServer
         using var visitor = new Visitor(_address);
         (await visitor.PageAsync("/dashboard/sign-in?returnTo=/dashboard/keys")).ShouldContain("Sign in with your organisation");
         (await SignInAsync(visitor, "/dashboard/keys")).ShouldBe("/dashboard/keys");
-        (await visitor.PageAsync("/dashboard/keys")).ShouldContain("Signed in as ann");
+        (await visitor.PageAsync("/dashboard/keys")).ShouldContain("Signed in as oidc:ann");
 
         using var made = await visitor.PostAsync("/dashboard/keys", "/dashboard/keys", ("name", "by ann"), ("roles", "score"));
         made.StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await visitor.PageAsync("/dashboard/audit?action=key.create")).ShouldContain("<code>ann</code>");
+        (await visitor.PageAsync("/dashboard/audit?action=key.create")).ShouldContain("<code>oidc:ann</code>");
+        (await visitor.PageAsync("/dashboard/audit?action=dashboard.sign-in")).ShouldContain("<code>oidc:ann</code>");
         using var key = await visitor.SignInAsync(TestKey.Text);
         key.StatusCode.ShouldBe(HttpStatusCode.SeeOther);
     }
@@ -72,6 +73,39 @@ public sealed class OpenIdConnectTests(IdentityProvider provider, DatabaseServer
         var answer = await AnswerOfProviderAsync(asked.Headers.Location!);
         using var sent = await victim.GetAsync(answer);
         sent.Headers.Location!.ToString().ShouldBe("/dashboard/sign-in?refused=provider");
+    }
+
+    [Fact]
+    public async Task A_provider_that_is_away_is_no_fault_of_the_service()
+    {
+        await using var factory = new RecServiceFactory(
+            _connectionString,
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Dashboard:OpenIdConnect:Authority"] = "http://127.0.0.1:1",
+                ["Dashboard:OpenIdConnect:ClientId"] = "x",
+                ["Dashboard:OpenIdConnect:ClientSecret"] = "x",
+                ["Dashboard:OpenIdConnect:AdminValue"] = "x",
+            }
+        );
+        using var visitor = new Visitor(factory.CreateClient().BaseAddress!);
+        using var answer = await visitor.GetAsync("/dashboard/sign-in/provider");
+        answer.Headers.Location!.ToString().ShouldBe("/dashboard/sign-in?refused=provider");
+        (await visitor.PageAsync("/dashboard/sign-in?refused=provider")).ShouldContain("failed");
+    }
+
+    [Fact]
+    public async Task An_address_without_encryption_is_refused_at_the_start()
+    {
+        using var process = new ServiceProcess(
+            ("ConnectionStrings:RecService", _connectionString),
+            ("Dashboard:OpenIdConnect:Authority", "http://login.internal.example"),
+            ("Dashboard:OpenIdConnect:ClientId", "x"),
+            ("Dashboard:OpenIdConnect:ClientSecret", "x"),
+            ("Dashboard:OpenIdConnect:AdminValue", "x")
+        );
+        (await process.ExitAsync()).ShouldBe(1);
+        process.Output.ShouldContain("Dashboard:OpenIdConnect:Authority must be an address such as https://login.example");
     }
 
     [Theory]

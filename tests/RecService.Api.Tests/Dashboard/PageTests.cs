@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.RegularExpressions;
+using RecService.Api.Dashboard.Parts;
 using RecService.Api.Tests.Fixtures;
 using RecService.Api.Tests.Scoring;
 
@@ -75,6 +76,8 @@ public sealed partial class PageTests(TrainedService service) : IClassFixture<Tr
             using var file = await visitor.GetAsync(address);
             file.StatusCode.ShouldBe(HttpStatusCode.OK);
             file.Headers.CacheControl!.ToString().ShouldContain("immutable");
+            using var other = await visitor.GetAsync($"/dashboard/assets/{name}?v=other");
+            other.Headers.CacheControl!.ToString().ShouldBe("no-cache");
         }
 
         using var nothing = await visitor.GetAsync("/dashboard/assets/nothing.js");
@@ -97,6 +100,9 @@ public sealed partial class PageTests(TrainedService service) : IClassFixture<Tr
     [Theory]
     [InlineData("/dashboard/try?context=nonsense&user=u001", "It must be a JSON object")]
     [InlineData("/dashboard/try?recent=%00", "u0000")]
+    [InlineData("/dashboard/items?prefix=%00", "Items")]
+    [InlineData("/dashboard/users?after=%00a", "Users")]
+    [InlineData("/dashboard/keys?cursor=nonsense", "cursor")]
     [InlineData("/dashboard/audit?cursor=nonsense", "cursor")]
     [InlineData("/dashboard/training?before=x&runs=a,b,1", "Runs 1")]
     [InlineData("/dashboard/models/compare?models=1", "these are not two")]
@@ -131,6 +137,9 @@ public sealed partial class PageTests(TrainedService service) : IClassFixture<Tr
             }
         }
     }
+
+    [Fact]
+    public void Ids_that_would_look_like_others_do_not() => Text.Id("abc\u202EFDP.exe\u200B").ShouldBe("abc\\u{202E}FDP.exe\\u{200B}");
 
     [GeneratedRegex(" on[a-z]+=|javascript:|<script>|<style", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Handler();

@@ -25,6 +25,8 @@ public sealed class SessionTests(KeyedService service, DatabaseServer server) : 
         signedIn.StatusCode.ShouldBe(HttpStatusCode.SeeOther);
         signedIn.Headers.Location!.ToString().ShouldBe("/dashboard/training?runs=1,2");
         (await visitor.PageAsync("/dashboard/training")).ShouldContain("<h1>Training</h1>");
+        using var again = await visitor.GetAsync("/dashboard/sign-in?returnTo=/dashboard/keys");
+        again.Headers.Location!.ToString().ShouldBe("/dashboard/keys");
     }
 
     [Theory]
@@ -32,6 +34,7 @@ public sealed class SessionTests(KeyedService service, DatabaseServer server) : 
     [InlineData("//evil.example")]
     [InlineData("/dashboard\\evil")]
     [InlineData("/dashboardevil")]
+    [InlineData("/dashboard/é")]
     [InlineData("/v1/users")]
     [InlineData("/dashboard/sign-in?returnTo=/dashboard")]
     public async Task Signing_in_goes_on_within_the_dashboard_whatever_is_asked_for(string returnTo)
@@ -72,7 +75,7 @@ public sealed class SessionTests(KeyedService service, DatabaseServer server) : 
         var cookie = signedIn.Headers.GetValues("Set-Cookie").Single(text => text.StartsWith("recservice-dashboard=", StringComparison.Ordinal));
         cookie.ShouldContain("path=/dashboard");
         cookie.ShouldContain("httponly");
-        cookie.ShouldContain("samesite=strict");
+        cookie.ShouldContain("samesite=lax");
         cookie.ShouldNotContain(TestKey.Text);
 
         // Also where a browser would send it elsewhere.
@@ -124,6 +127,8 @@ public sealed class SessionTests(KeyedService service, DatabaseServer server) : 
         using var refused = await visitor.PostWithoutTokenAsync("/dashboard/training/start");
         refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
         (await refused.Content.ReadAsStringAsync()).ShouldContain("The form is no longer valid.");
+        using var stays = await visitor.PostWithoutTokenAsync("/dashboard/sign-out");
+        await visitor.PageAsync("/dashboard/keys");
         (await service.ScalarAsync<long>("SELECT count(*) FROM training_runs")).ShouldBe(0);
 
         using var stranger = new Visitor(Address);
@@ -146,6 +151,37 @@ public sealed class SessionTests(KeyedService service, DatabaseServer server) : 
 
         answers.Count(status => status == HttpStatusCode.Unauthorized).ShouldBeInRange(5, 10);
         answers[^1].ShouldBe(HttpStatusCode.TooManyRequests);
+    }
+
+    [Fact]
+    public async Task Where_few_requests_may_come_at_once_somebody_can_still_sign_in()
+    {
+        var settings = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["Access:AnonymousLimit:Burst"] = "5",
+            ["Access:AnonymousLimit:PerSecond"] = "1000",
+        };
+        await using var factory = new RecServiceFactory(service.ConnectionString, settings);
+        using var visitor = new Visitor(factory.CreateClient().BaseAddress!);
+        HttpStatusCode status;
+        do
+        {
+            // The page of the form has taken one of the five, until there are more.
+            await Task.Delay(100);
+            using var answer = await visitor.SignInAsync(TestKey.Text);
+            status = answer.StatusCode;
+        } while (status == HttpStatusCode.TooManyRequests);
+
+        status.ShouldBe(HttpStatusCode.SeeOther);
+    }
+
+    [Fact]
+    public async Task What_is_too_large_for_a_form_is_refused_before_it_is_stored_anywhere()
+    {
+        using var visitor = new Visitor(Address);
+        using var refused = await visitor.PostAsync("/dashboard/sign-in", "/dashboard/sign-in", ("key", new string('x', 100_000)));
+        refused.StatusCode.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
+        refused.Content.Headers.ContentType!.MediaType.ShouldBe("text/html");
     }
 
     [Fact]

@@ -79,12 +79,18 @@ function followRun() {
     try {
       const text = await fetchPart(place.dataset.progress);
       if (text !== null) replace(place, text);
+    } catch {
+      // The service is away for a moment; the next event, or the page that is loaded when there are no more, shows what was missed.
     } finally {
       asking = false;
       if (again) show();
     }
   };
   events.addEventListener('epoch', show);
+  // A browser comes back by itself unless it was refused, by a service that stops or has too many watchers.
+  events.addEventListener('error', () => {
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+  });
   events.addEventListener('finished', () => {
     events.close();
     const address = new URL(location.href);
@@ -98,6 +104,7 @@ function askInPlace() {
     const link = event.target.closest?.('a[data-dialog]');
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
+    if (document.querySelector('dialog')) return;
     const text = await fetchPart(link.href).catch(() => null);
     const page = text === null ? null : new DOMParser().parseFromString(text, 'text/html');
     const content = page?.querySelector('[data-dialog-content]');
@@ -105,6 +112,7 @@ function askInPlace() {
       location.assign(link.href);
       return;
     }
+    if (document.querySelector('dialog')) return;
     const dialog = document.createElement('dialog');
     const heading = document.createElement('h2');
     heading.id = 'question';

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using RecService.Api.Domain;
@@ -31,8 +32,6 @@ internal static class Text
 
     public static string Signed(double number) => (number >= 0 ? "+" : "−") + Math.Abs(number).ToString("0.000", CultureInfo.InvariantCulture);
 
-    public static string Percent(double share) => share.ToString("0.#%", CultureInfo.InvariantCulture);
-
     public static string Bytes(long bytes) =>
         bytes switch
         {
@@ -56,6 +55,22 @@ internal static class Text
     /// <summary>A word such as <c>fieldPooled</c> as one of several words.</summary>
     public static string Words(string name) =>
         string.Concat(name.Select((c, i) => i > 0 && char.IsUpper(c) ? $" {char.ToLowerInvariant(c)}" : i == 0 ? $"{char.ToUpperInvariant(c)}" : $"{c}"));
+
+    /// <summary>An id with what has no look of its own, such as marks that turn the direction of text, spelt out: one id must not look like another.</summary>
+    public static string Id(string id) =>
+        string.Concat(
+            id.EnumerateRunes()
+                .Select(rune =>
+                    Rune.GetUnicodeCategory(rune)
+                        is UnicodeCategory.Format
+                            or UnicodeCategory.LineSeparator
+                            or UnicodeCategory.ParagraphSeparator
+                            or UnicodeCategory.PrivateUse
+                            or UnicodeCategory.OtherNotAssigned
+                        ? string.Create(CultureInfo.InvariantCulture, $"\\u{{{rune.Value:X4}}}")
+                        : rune.ToString()
+                )
+        );
 
     public static string Value(AttributeValue value) =>
         value.Kind switch

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.Extensions.Options;
 using RecService.Api.Access;
@@ -25,7 +26,7 @@ internal static class DashboardSessions
     private const string Application = "RecService";
     private const string CookieName = "recservice-dashboard";
 
-    private static readonly TimeSpan Lasts = TimeSpan.FromHours(8);
+    public static readonly TimeSpan Lasts = TimeSpan.FromHours(8);
 
     public static void AddSessions(this IServiceCollection services, DashboardOptions options)
     {
@@ -51,8 +52,8 @@ internal static class DashboardSessions
                 Scheme,
                 cookie =>
                 {
-                    // Whoever comes back from a provider comes from another site.
-                    cookie.Cookie = new SessionCookie(CookieName, options.OpenIdConnect.IsUsed ? SameSiteMode.Lax : SameSiteMode.Strict);
+                    // Links to pages are sent around, and people come back from a provider; forms have their token.
+                    cookie.Cookie = new SessionCookie(CookieName, SameSiteMode.Lax);
                     cookie.ExpireTimeSpan = Lasts;
                     cookie.SlidingExpiration = true;
                     cookie.Events.OnValidatePrincipal = ValidateAsync;
@@ -63,6 +64,8 @@ internal static class DashboardSessions
         if (options.OpenIdConnect.IsUsed)
         {
             services.AddAuthentication().AddOpenIdConnect(ProviderScheme, provider => OpenIdConnect.Configure(provider, options.OpenIdConnect));
+            // Else a mistake in them would show with the first request, and with every one.
+            services.AddOptions<OpenIdConnectOptions>(ProviderScheme).ValidateOnStart();
         }
 
         services

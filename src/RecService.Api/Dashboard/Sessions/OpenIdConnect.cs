@@ -1,13 +1,20 @@
 using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using RecService.Api.Http;
+using RecService.Api.Storage;
 
 namespace RecService.Api.Dashboard.Sessions;
 
 /// <summary>Signing in at a provider of identities, by the code flow with PKCE.</summary>
 internal static partial class OpenIdConnect
 {
+    /// <summary>No key's name has a colon: whatever people call themselves, they are not taken for a key.</summary>
+    private const string NamePrefix = "oidc:";
+
+    private const int MostOfName = 100;
+
     private static readonly string[] Names = ["preferred_username", "email", "name", "sub"];
 
     public static void Configure(OpenIdConnectOptions provider, OpenIdConnectSettings settings)
@@ -31,18 +38,12 @@ internal static partial class OpenIdConnect
         provider.Scope.Add("profile");
         provider.Scope.Add("email");
         provider.CallbackPath = $"{DashboardPaths.SignIn}/answer";
-        provider.Events.OnTicketReceived = context =>
+        foreach (var claim in Names.Append(settings.AdminClaim))
         {
-            if (PrincipalOf(context.Principal!, settings) is { } admin)
-            {
-                context.Principal = admin;
-                return Task.CompletedTask;
-            }
+            provider.ClaimActions.MapJsonKey(claim, claim);
+        }
 
-            context.Response.Redirect($"{DashboardPaths.SignIn}?refused=role");
-            context.HandleResponse();
-            return Task.CompletedTask;
-        };
+        provider.Events.OnTicketReceived = context => BeginAsync(context, settings);
         provider.Events.OnRemoteFailure = context =>
         {
             LogFailed(context.HttpContext.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(OpenIdConnect)), context.Failure?.Message);
@@ -50,6 +51,24 @@ internal static partial class OpenIdConnect
             context.HandleResponse();
             return Task.CompletedTask;
         };
+    }
+
+    private static async Task BeginAsync(TicketReceivedContext context, OpenIdConnectSettings settings)
+    {
+        if (PrincipalOf(context.Principal!, settings) is not { } admin)
+        {
+            context.Response.Redirect($"{DashboardPaths.SignIn}?refused=role");
+            context.HandleResponse();
+            return;
+        }
+
+        var services = context.HttpContext.RequestServices;
+        context.Principal = admin;
+        // Nothing tells when the provider would no longer let the person in.
+        context.Properties!.AllowRefresh = false;
+        context.Properties.ExpiresUtc = services.GetRequiredService<TimeProvider>().GetUtcNow() + DashboardSessions.Lasts;
+        context.HttpContext.User = admin;
+        await services.GetRequiredService<AuditLog>().WriteAsync("dashboard.sign-in", target: null, context.HttpContext.RequestAborted);
     }
 
     /// <summary>An admin by the name that the provider knows; null where the claim does not say so.</summary>
@@ -60,10 +79,10 @@ internal static partial class OpenIdConnect
             return null;
         }
 
-        var name = Names.Select(person.FindFirstValue).First(value => !string.IsNullOrEmpty(value))!;
-        return new(new ClaimsIdentity([new(ClaimTypes.Name, name), new(ClaimTypes.Role, Roles.Admin)], DashboardSessions.ProviderScheme));
+        var name = string.Concat(Names.Select(person.FindFirstValue).First(value => !string.IsNullOrEmpty(value))!.Where(c => !char.IsControl(c)).Take(MostOfName));
+        return new(new ClaimsIdentity([new(ClaimTypes.Name, NamePrefix + name), new(ClaimTypes.Role, Roles.Admin)], DashboardSessions.ProviderScheme));
     }
 
     [LoggerMessage(LogLevel.Warning, "Signing in at the provider of identities failed: {Reason}")]
-    private static partial void LogFailed(ILogger logger, string? reason);
+    public static partial void LogFailed(ILogger logger, string? reason);
 }

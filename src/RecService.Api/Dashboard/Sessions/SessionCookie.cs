@@ -6,6 +6,8 @@ internal sealed class SessionCookie : CookieBuilder
     public SessionCookie(string name, SameSiteMode sameSite)
     {
         Name = name;
+        // Without one, the framework would set its own after it is built.
+        Path = DashboardPaths.Root;
         SameSite = sameSite;
         HttpOnly = true;
         IsEssential = true;
