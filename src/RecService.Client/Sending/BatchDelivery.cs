@@ -127,9 +127,9 @@ internal sealed partial class BatchDelivery(
     private static bool IsRefusal(Exception failure) =>
         failure
             is RecServiceException
-                {
-                    StatusCode: HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity
-                }
+            {
+                StatusCode: HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity
+            }
                 or JsonException
                 or NotSupportedException
                 or ArgumentException;
