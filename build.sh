@@ -402,7 +402,10 @@ check() {
 
 contract() {
   (($# == 0)) || fail "contract takes no arguments, but got '$1'"
-  RECSERVICE_CONTRACT=write tests --filter FullyQualifiedName~ClientContractTests
+  need_dotnet
+  [[ -n ${RECSERVICE_TEST_DATABASE:-} ]] || need_postgres
+  RECSERVICE_CONTRACT=write attend dotnet test "$root/tests/RecService.Api.Tests" -c Release --nologo -nodeReuse:false \
+    --filter FullyQualifiedName~ClientContractTests
 }
 
 # Clients that other people's generators make have to compile and to work.
