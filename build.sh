@@ -38,7 +38,7 @@ usage: ./build.sh COMMAND
   bench [NAME]   benchmarks: of the engine (`bench engine`, `bench ranking`); of a service that they start, with a database
                  in a temporary folder: how fast interactions come in beside COPY (`bench ingest`), how long and large exports
                  and imports are in each format (`bench formats`), an hour or so of
-                 mixed load with a training run every minute (`bench load MINUTES`), what millions of interactions and items take in
+                 mixed load with a training run every minute (`bench load MINUTES`, and with people at the dashboard `bench load MINUTES SESSIONS`), what millions of interactions and items take in
                  time and memory, beside the service of another commit (`bench scale [--small] [--before DIR] [--json FILE]`; DIR
                  has its RecService.Api.dll), what recommendations take beside bombs,
                  stalled readers and crowds (`bench floods [SECONDS]`), and how well it recommends, also to

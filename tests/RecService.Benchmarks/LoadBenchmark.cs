@@ -31,9 +31,12 @@ internal static class LoadBenchmark
     private static readonly TimeSpan FirstModelLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromMinutes(2);
 
-    public static async Task<int> RunAsync(int minutes)
+    /// <param name="minutes">How long.</param>
+    /// <param name="lookers">How many people have the dashboard open in every other minute.</param>
+    public static async Task<int> RunAsync(int minutes, int lookers = 0)
     {
-        using var service = await ServiceProcess.StartAsync(("Training:Interval", "00:01:00"));
+        // Of the lookers, all come from one address.
+        using var service = await ServiceProcess.StartAsync(("Training:Interval", "00:01:00"), ("Access:AnonymousLimit:PerSecond", "0"));
         using var client = service.Client(connections: int.MaxValue);
         var traffic = new SyntheticTraffic(Users, Items, Favourites);
         await PrepareAsync(client, traffic);
@@ -42,7 +45,10 @@ internal static class LoadBenchmark
         PrintHead(operations);
         var load = new OpenLoop(client, operations);
         var sending = load.StartAsync(TimeSpan.FromMinutes(minutes));
+        var dashboard = new DashboardLookers(client.BaseAddress!, service.Key);
+        var looking = dashboard.LookAsync(lookers, TimeSpan.FromMinutes(minutes));
         var start = Stopwatch.GetTimestamp();
+        var (alone, looked) = (new List<double>(), new List<double>());
         var memory = new List<(TimeSpan Time, double Mebibytes)>();
         var recommendations = new List<(double Milliseconds, bool InRun)>();
         for (var minute = 1; minute <= minutes; minute++)
@@ -58,9 +64,19 @@ internal static class LoadBenchmark
             var latest = Recommendations(outcomes, await RunsAsync(client));
             await PrintMinuteAsync(service, minute, outcomes, latest, [.. memory.Skip(samples).Select(sample => sample.Mebibytes)]);
             recommendations.AddRange(latest);
+            (DashboardLookers.LookIn(minute) ? looked : alone).AddRange(latest.Select(each => each.Milliseconds));
         }
 
         await sending.WaitAsync(DrainLimit);
+        await looking.WaitAsync(DrainLimit);
+        if (lookers > 0 && looked.Count > 0)
+        {
+            Console.WriteLine();
+            Console.WriteLine($"{lookers} sessions of the dashboard in every other minute, {dashboard.Answered:N0} pages and parts of pages. Recommendations, ms:");
+            Console.WriteLine($"  without: p50 {Quantile(alone, 0.5):F1}, p99 {Quantile(alone, 0.99):F1}");
+            Console.WriteLine($"  with:    p50 {Quantile(looked, 0.5):F1}, p99 {Quantile(looked, 0.99):F1}");
+        }
+
         return await SummaryAsync(service, load, memory, recommendations) ? 0 : 1;
     }
 
@@ -260,9 +276,12 @@ internal static class LoadBenchmark
         return load.Errors.IsEmpty && stored == acknowledged && left == expected;
     }
 
-    private static double Quantile(List<(double Milliseconds, bool InRun)> samples, bool inRun, double share)
+    private static double Quantile(List<(double Milliseconds, bool InRun)> samples, bool inRun, double share) =>
+        Quantile(samples.Where(sample => sample.InRun == inRun).Select(sample => sample.Milliseconds), share);
+
+    private static double Quantile(IEnumerable<double> samples, double share)
     {
-        double[] sorted = [.. samples.Where(sample => sample.InRun == inRun).Select(sample => sample.Milliseconds).Order()];
+        double[] sorted = [.. samples.Order()];
         return sorted.Length == 0 ? double.NaN : sorted[(int)(share * (sorted.Length - 1))];
     }
 

@@ -27,6 +27,8 @@ switch (args)
         return await ScaleBenchmark.RunAsync(shape, former, json);
     case ["load", var minutes] when IsCount(minutes, out var count):
         return await LoadBenchmark.RunAsync(count);
+    case ["load", var minutes, var sessions] when IsCount(minutes, out var count) && IsCount(sessions, out var sessionCount):
+        return await LoadBenchmark.RunAsync(count, sessionCount);
     case ["floods"]:
         return await FloodBenchmark.RunAsync(seconds: 20);
     case ["floods", var seconds] when IsCount(seconds, out var count):
@@ -37,7 +39,7 @@ switch (args)
         return await FreshnessBenchmark.RunAsync(folder);
     default:
         Console.Error.WriteLine(
-            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS [ROWS]] | formats [ROWS] | scale [--small] [--before DIR] [--json FILE] | load MINUTES | floods [SECONDS] | quality DIR [--seeds N] [--folds N] | freshness DIR]"
+            "usage: bench [engine [ROUNDS] | ranking | sequences | access URL | ingest [ROUNDS [ROWS]] | formats [ROWS] | scale [--small] [--before DIR] [--json FILE] | load MINUTES [SESSIONS] | floods [SECONDS] | quality DIR [--seeds N] [--folds N] | freshness DIR]"
         );
         return 2;
 }

@@ -112,6 +112,8 @@ internal sealed class ServiceProcess : IDisposable
     }
 
     /// <summary>A client of so many connections at most, with an admin key.</summary>
+    public string Key => _key;
+
     public HttpClient Client(int connections) =>
         new(
             new SocketsHttpHandler

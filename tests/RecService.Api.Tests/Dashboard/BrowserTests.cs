@@ -58,7 +58,8 @@ public sealed class BrowserTests(Browser browser, ShopService shop, ITestOutputH
             var bytes = await window.Page.EvaluateAsync<int>(
                 "performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource')).reduce((sum, entry) => sum + entry.encodedBodySize, 0)"
             );
-            output.WriteLine($"{width} px {name,-9} {bytes,7:N0} bytes with styles, scripts and pictures");
+            var paint = await window.Page.EvaluateAsync<double>("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0");
+            output.WriteLine($"{width} px {name,-9} {bytes,7:N0} bytes with styles, scripts and pictures, first paint after {paint:F0} ms");
             if (folder is not null)
             {
                 await window.Page.GotoAsync($"/dashboard{path}");

@@ -18,8 +18,12 @@ public sealed class ServiceProcess : IDisposable
 
     /// <summary>One of the service's commands, such as <c>migrate</c>.</summary>
     public ServiceProcess(string[] arguments, params (string Key, string? Value)[] settings)
+        : this(typeof(ServiceProgram).Assembly.Location, arguments, settings) { }
+
+    /// <summary>Another program that serves, such as the sample.</summary>
+    public ServiceProcess(string assembly, string[] arguments, params (string Key, string? Value)[] settings)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(ServiceProgram).Assembly.Location, .. arguments])
+        var start = new ProcessStartInfo("dotnet", [assembly, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -56,23 +60,27 @@ public sealed class ServiceProcess : IDisposable
     /// <summary>A client, once the service listens.</summary>
     public async Task<HttpClient> ClientAsync()
     {
-        var ended = _process.WaitForExitAsync();
-        if (await Task.WhenAny(_address.Task, ended).WaitAsync(Backstop.Limit) == ended)
-        {
-            throw new InvalidOperationException($"The service ended:\n{Output}");
-        }
-
+        var address = await AddressAsync();
         using (var plain = new HttpClient())
         {
-            var document = new Uri(await _address.Task, "/openapi/v1.json");
+            var document = new Uri(address, "/openapi/v1.json");
             await Contract.LearnAsync(() => plain.GetByteArrayAsync(document));
         }
 
         return new HttpClient(new ContractCheck(new SocketsHttpHandler()))
         {
-            BaseAddress = await _address.Task,
+            BaseAddress = address,
             DefaultRequestHeaders = { { TestKey.Header, TestKey.Text } },
         };
+    }
+
+    /// <summary>Where it listens, once it does.</summary>
+    public async Task<Uri> AddressAsync()
+    {
+        var ended = _process.WaitForExitAsync();
+        return await Task.WhenAny(_address.Task, ended).WaitAsync(Backstop.Limit) == ended
+            ? throw new InvalidOperationException($"The program ended:\n{Output}")
+            : await _address.Task;
     }
 
     /// <summary>Waits for a text in the output.</summary>

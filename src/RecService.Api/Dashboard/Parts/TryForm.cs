@@ -96,15 +96,29 @@ internal sealed class TryForm
     public string Curl(string address) =>
         $"curl {address}/v1/recommendations -H \"X-Api-Key: $KEY\" -H 'Content-Type: application/json' \\\n  -d '{Json.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
-    /// <summary>The request in C#.</summary>
-    public string CSharp(string address) =>
-        $$"""
-        using var client = new HttpClient { BaseAddress = new("{{address}}/") };
-        client.DefaultRequestHeaders.Add("X-Api-Key", key);
-        using var body = new StringContent({{Literal(Json)}}, Encoding.UTF8, "application/json");
-        using var answer = await client.PostAsync("v1/recommendations", body);
-        Console.WriteLine(await answer.EnsureSuccessStatusCode().Content.ReadAsStringAsync());
-        """;
+    /// <summary>The request with the .NET client.</summary>
+    public string CSharp(string address)
+    {
+        (string Name, string? Value)[] properties =
+        [
+            ("UserId", Request.UserId is null ? null : Literal(Request.UserId)),
+            ("Context", Request.Context is null ? null : $"new Dictionary<string, object> {{ {string.Join(", ", Request.Context.Select(Entry))} }}"),
+            ("Tags", Literals(Request.Tags)),
+            ("RecentItems", Request.RecentItems is null ? null : $"[{string.Join(", ", Request.RecentItems.Select(item => $"new() {{ ItemId = {Literal(item.ItemId)} }}"))}]"),
+            ("HistoryMode", Request.HistoryMode is null ? null : "HistoryMode.Replace"),
+            ("Filter", Filter()),
+            ("Count", Count.ToString(CultureInfo.InvariantCulture)),
+            ("Include", "[Include.Explanation]"),
+        ];
+        return $$"""
+            services.AddRecServiceClient(options => (options.BaseAddress, options.ApiKey) = (new({{Literal(address)}}), key));
+
+            var answer = await client.RecommendAsync(new()
+            {
+            {{string.Join('\n', properties.Where(property => property.Value is not null).Select(property => $"    {property.Name} = {property.Value},"))}}
+            });
+            """;
+    }
 
     private RecommendationRequest Read() =>
         new(
@@ -146,15 +160,34 @@ internal sealed class TryForm
         }
     }
 
-    // With more quotes around it than are in it.
-    private static string Literal(string text)
+    private string? Filter()
     {
-        var quotes = new string('"', 3);
-        while (text.Contains(quotes, StringComparison.Ordinal))
+        if (Request.Filter is not { } filter)
         {
-            quotes += '"';
+            return null;
         }
 
-        return $"{quotes}{text}{quotes}";
+        (string Name, string? Value)[] conditions =
+        [
+            ("AnyTags", Literals(filter.AnyTags)),
+            ("NoTags", Literals(filter.NoTags)),
+            ("ExcludeSeen", filter.ExcludeSeen == false ? "false" : null),
+        ];
+        return $"new() {{ {string.Join(", ", conditions.Where(condition => condition.Value is not null).Select(condition => $"{condition.Name} = {condition.Value}"))} }}";
     }
+
+    private static string Entry(KeyValuePair<string, AttributeValue> pair) =>
+        $"[{Literal(pair.Key)}] = "
+        + pair.Value.Kind switch
+        {
+            AttributeValueKind.Number => pair.Value.Number.ToString("R", CultureInfo.InvariantCulture),
+            AttributeValueKind.Flag => pair.Value.Flag ? "true" : "false",
+            AttributeValueKind.Texts => $"new[] {{ {string.Join(", ", pair.Value.Texts.Select(Literal))} }}",
+            _ => Literal(pair.Value.Text),
+        };
+
+    private static string? Literals(IEnumerable<string>? texts) => texts is null ? null : $"[{string.Join(", ", texts.Select(Literal))}]";
+
+    // Escapes of JSON are escapes of C#, too.
+    private static string Literal(string text) => JsonSerializer.Serialize(text);
 }
