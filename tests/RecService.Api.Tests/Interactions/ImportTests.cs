@@ -45,6 +45,25 @@ public sealed class ImportTests(ServiceFixture service) : IClassFixture<ServiceF
     }
 
     [Fact]
+    public async Task What_is_stored_already_is_a_duplicate_or_a_conflict_and_creates_no_item()
+    {
+        const string stored = """{"interactionId":"1","userId":"again-u","itemId":"again-i","type":"view"}""";
+        await Client.SendTextAsync(HttpMethod.Post, Path, stored, NdJson);
+
+        var body = $$"""
+            {"interactionId":"1","userId":"again-u","itemId":"again-other","type":"view"}
+            {"interactionId":"2","userId":"again-u","itemId":"again-i","type":"view"}
+            {{stored}}
+            {"interactionId":"2","userId":"again-u","itemId":"again-i","type":"click"}
+            """;
+        var result = await Client.SendTextAsync(HttpMethod.Post, Path, body, NdJson);
+
+        Counts(result).ShouldBe((1, 1, 2));
+        result.GetProperty("errors").EnumerateArray().Select(error => error.GetProperty("line").GetInt64()).ShouldBe([1, 4]);
+        (await service.ScalarAsync<long>("SELECT count(*) FROM items WHERE item_id LIKE 'again-%'")).ShouldBe(1);
+    }
+
+    [Fact]
     public async Task An_import_that_breaks_off_leaves_nothing()
     {
         var address = Client.BaseAddress!;
