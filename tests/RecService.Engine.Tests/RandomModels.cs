@@ -45,11 +45,12 @@ internal static class RandomModels
         Loss loss = Loss.Squared
     )
     {
-        var stride = FactorizationModel.StrideOf(k);
+        var length = FactorizationModel.VectorLengthOf(crossing, space.FieldCount, k);
+        var stride = FactorizationModel.StrideOf(length);
         var table = new float[space.FactorCount * stride];
         for (var row = 0; row < space.FactorCount; row++)
         {
-            for (var d = 0; d < k; d++)
+            for (var d = 0; d < length; d++)
             {
                 table[(row * stride) + d] = (float)(scale * random.NextNormal());
             }
@@ -108,30 +109,31 @@ internal static class RandomModels
         var linear = 0.0;
         var magnitude = Math.Abs((double)model.Bias);
         var cross = new double[k];
-        var pooled = new double[space.FieldCount * k];
+        var pooled = new double[space.FieldCount * model.VectorLength];
         for (var i = 0; i < row.Length; i++)
         {
             var (ci, xi) = (row.Columns[i], (double)row.ValueAt(i));
             linear += model.Weights[ci] * xi;
             magnitude += Math.Abs(model.Weights[ci] * xi);
-            for (var d = 0; d < k; d++)
+            for (var d = 0; d < model.VectorLength; d++)
             {
-                pooled[(space.ColumnFields[ci] * k) + d] += model.FactorsOf(ci)[d] * xi;
+                pooled[(space.ColumnFields[ci] * model.VectorLength) + d] += model.FactorsOf(ci)[d] * xi;
             }
 
             for (var j = 0; j < i; j++)
             {
                 var cj = row.Columns[j];
-                if (model.Crossing != Crossing.Plain && space.ColumnFields[ci] == space.ColumnFields[cj])
+                var (fi, fj) = (space.ColumnFields[ci], space.ColumnFields[cj]);
+                if (fi == fj && model.Crossing is (Crossing.FieldPooled or Crossing.FieldWeighted))
                 {
                     continue;
                 }
 
-                var pair = (space.ColumnFields[ci] * space.FieldCount) + space.ColumnFields[cj];
-                var weight = model.Crossing == Crossing.FieldWeighted ? model.FieldWeights[pair] : 1.0;
+                var weight = model.Crossing == Crossing.FieldWeighted ? model.FieldWeights[(fi * space.FieldCount) + fj] : 1.0;
+                var (vi, vj) = (VectorFor(model, ci, fj), VectorFor(model, cj, fi));
                 for (var d = 0; d < k; d++)
                 {
-                    var part = weight * xi * row.ValueAt(j) * model.FactorsOf(ci)[d] * model.FactorsOf(cj)[d];
+                    var part = weight * xi * row.ValueAt(j) * vi[d] * vj[d];
                     cross[d] += part;
                     magnitude += Math.Abs(part);
                 }
@@ -140,6 +142,13 @@ internal static class RandomModels
 
         return new(model.Bias + linear + cross.Sum(), linear, cross, pooled, magnitude);
     }
+
+    /// <summary>What a column crosses with columns of a field by, k numbers.</summary>
+    public static float[] VectorFor(FactorizationModel model, int column, int otherField) =>
+        model.FactorsOf(column).Slice(FirstFor(model, otherField), model.Factors).ToArray();
+
+    /// <summary>Where in a latent vector the numbers for a field begin.</summary>
+    public static int FirstFor(FactorizationModel model, int otherField) => model.Crossing == Crossing.FieldAware ? otherField * model.Factors : 0;
 }
 
 /// <param name="Score">The score.</param>

@@ -271,6 +271,13 @@ internal sealed class TrainCommand
             );
         }
 
+        if (!settings.CanStartFrom(start.Crossing))
+        {
+            throw new CommandFailedException(
+                $"{_warmStart.Name} does not fit: it is {start.Crossing}; what is to be trained is {settings.Crossing}, whose vectors are others"
+            );
+        }
+
         if (start.Features is not null)
         {
             throw new CommandFailedException($"{_warmStart.Name} does not fit: its features have names, those of {train.Name} have none");

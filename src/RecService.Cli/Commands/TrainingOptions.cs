@@ -97,12 +97,13 @@ internal sealed class TrainingOptions
         );
         _crossing = new(
             "--interaction",
-            "Which features cross: those of different fields, pooled by field; all with all; or as the first, with a learned weight for each two fields."
+            "Which features cross: those of different fields, pooled by field; all with all; as the first, with a learned weight for each two fields; or all with all by a vector for each other's field (FFM), which takes as many numbers more as there are fields."
                 + (crossing is null ? " By default pooled where rows have several fields, else plain." : ""),
             crossing,
             ("pooled", Crossing.FieldPooled),
             ("plain", Crossing.Plain),
-            ("weighted", Crossing.FieldWeighted)
+            ("weighted", Crossing.FieldWeighted),
+            ("aware", Crossing.FieldAware)
         );
     }
 

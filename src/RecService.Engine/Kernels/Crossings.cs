@@ -8,6 +8,9 @@ internal interface ICrossing
 
     /// <summary>Pairs of fields have weights.</summary>
     static abstract bool IsWeighted { get; }
+
+    /// <summary>Features have a vector for each field.</summary>
+    static abstract bool IsFieldAware { get; }
 }
 
 internal readonly struct PlainCrossing : ICrossing
@@ -15,6 +18,8 @@ internal readonly struct PlainCrossing : ICrossing
     public static bool IsPlain => true;
 
     public static bool IsWeighted => false;
+
+    public static bool IsFieldAware => false;
 }
 
 internal readonly struct PooledCrossing : ICrossing
@@ -22,6 +27,8 @@ internal readonly struct PooledCrossing : ICrossing
     public static bool IsPlain => false;
 
     public static bool IsWeighted => false;
+
+    public static bool IsFieldAware => false;
 }
 
 internal readonly struct WeightedCrossing : ICrossing
@@ -29,4 +36,15 @@ internal readonly struct WeightedCrossing : ICrossing
     public static bool IsPlain => false;
 
     public static bool IsWeighted => true;
+
+    public static bool IsFieldAware => false;
+}
+
+internal readonly struct FieldAwareCrossing : ICrossing
+{
+    public static bool IsPlain => false;
+
+    public static bool IsWeighted => false;
+
+    public static bool IsFieldAware => true;
 }

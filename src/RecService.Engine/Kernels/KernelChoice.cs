@@ -83,6 +83,7 @@ internal static class KernelChoice
         shape.Crossing switch
         {
             Crossing.FieldWeighted => TMaker.Grouped<TVector, TLanes, TRegisters, WeightedCrossing>(),
+            Crossing.FieldAware => TMaker.Grouped<TVector, TLanes, TRegisters, FieldAwareCrossing>(),
             Crossing.FieldPooled => TMaker.Grouped<TVector, TLanes, TRegisters, PooledCrossing>(),
             Crossing.Plain => TMaker.Grouped<TVector, TLanes, TRegisters, PlainCrossing>(),
         };

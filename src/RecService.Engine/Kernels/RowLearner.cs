@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using RecService.Engine.Kernels.Rows;
 using RecService.Engine.Losses;
+using RecService.Engine.Model;
 
 namespace RecService.Engine.Kernels;
 
@@ -30,9 +31,11 @@ internal abstract unsafe class RowLearner
     private const double MostShared = 64;
 
     /// <summary>Floats that the forward pass of a row leaves for its backward pass.</summary>
+    /// <param name="crossing">Which entries cross.</param>
     /// <param name="groups">The most pooled vectors of a row; 0 where every entry stands for itself.</param>
     /// <param name="stride">Floats of a latent vector.</param>
-    public static int ScratchOf(int groups, int stride) => ((2 * groups) + 1) * stride;
+    public static int ScratchOf(Crossing crossing, int groups, int stride) =>
+        crossing == Crossing.FieldAware ? FieldAwarePass.ScratchOf(groups, stride) : ((2 * groups) + 1) * stride;
 
     /// <summary>Rows that are scored before they are learned from: an even number, so that pairs stay together.</summary>
     /// <param name="scratchOfRow">Floats that the forward pass leaves of a row.</param>

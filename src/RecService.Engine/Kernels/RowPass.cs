@@ -9,7 +9,7 @@ namespace RecService.Engine.Kernels;
 /// scratch
 /// area S = Σ_g p_g and the pooled vectors p_g of the row's groups (not for plain rows, whose entries are their own groups), and for weighted fields
 /// also
-/// t_g = Σ_h r_gh p_h; the backward pass takes ∂cross/∂p_g from there: S − p_g, or t_g.
+/// t_g = Σ_h r_gh p_h; the backward pass takes ∂cross/∂p_g from there: S − p_g, or t_g. Field-aware rows: <see cref="FieldAwarePass{TVector, TLanes}"/>.
 /// </summary>
 internal static unsafe class RowPass<TVector, TLanes, TRegisters, TCrossing>
     where TLanes : ILanes<TVector>
@@ -46,6 +46,7 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TCrossing>
             + (
                 TCrossing.IsPlain ? Plain(row, tables, scratch, stride)
                 : TCrossing.IsWeighted ? Weighted(row, tables, scratch, stride)
+                : TCrossing.IsFieldAware ? FieldAwarePass<TVector, TLanes>.Forward(row, tables, scratch, stride)
                 : Pooled(row, tables, scratch, stride)
             );
     }
@@ -156,11 +157,18 @@ internal static unsafe class RowPass<TVector, TLanes, TRegisters, TCrossing>
     /// <param name="scratch">The scratch area.</param>
     /// <param name="stride">Floats of a latent vector.</param>
     /// <param name="d">The first component.</param>
+    /// <param name="own">What <see cref="OwnPart"/> gave for the entry.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Opposite(in RowBatch.Row row, int entry, int group, int groups, TVector value, float* scratch, int stride, int d) =>
+    public static TVector Opposite(in RowBatch.Row row, int entry, int group, int groups, TVector value, float* scratch, int stride, int d, float* own) =>
         TCrossing.IsWeighted ? TLanes.Load(scratch + ((1 + groups + group) * stride) + d)
+        : TCrossing.IsFieldAware ? FieldAwarePass<TVector, TLanes>.Opposite(row.Value(entry), value, scratch + (group * stride) + d, own, d)
         : TCrossing.IsPlain ? TLanes.Subtract(TLanes.Load(scratch + d), TLanes.Multiply(TLanes.Of(row.Value(entry)), value))
         : TLanes.Subtract(TLanes.Load(scratch + d), TLanes.Load(scratch + ((1 + group) * stride) + d));
+
+    /// <summary>Where a field-aware entry crosses with itself in what it is multiplied by, as <see cref="FieldAwarePass.OwnPart"/> says; null in other rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float* OwnPart(in RowBatch.Row row, int entry, in ParameterTables tables) =>
+        TCrossing.IsFieldAware ? FieldAwarePass.OwnPart(row, entry, tables) : null;
 
     /// <summary>Number of groups of a row, which plain rows do not have.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

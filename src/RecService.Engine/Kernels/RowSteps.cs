@@ -96,6 +96,8 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TCross
             }
 
             var at = _tables.Factors + (row * _tables.FactorBlock);
+            var ownOfPositive = RowPass<TVector, TLanes, TRegisters, TCrossing>.OwnPart(positive, entry, _tables);
+            var ownOfNegative = RowPass<TVector, TLanes, TRegisters, TCrossing>.OwnPart(negative, entry, _tables);
             var rate = TLanes.Of(_solver.FactorRate(row));
             var slopes = TLanes.Of(slope * positive.Value(entry));
             var l2 = TLanes.Of(weight * _context.L2[(positive.WeightRow(entry) * _context.L2Step) + 1]);
@@ -111,7 +113,8 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TCross
                         value,
                         positiveScratch,
                         _stride,
-                        d
+                        d,
+                        ownOfPositive
                     ),
                     RowPass<TVector, TLanes, TRegisters, TCrossing>.Opposite(
                         negative,
@@ -121,7 +124,8 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TCross
                         value,
                         negativeScratch,
                         _stride,
-                        d
+                        d,
+                        ownOfNegative
                     )
                 );
                 TSolver.Step<TVector, TLanes>(value, TLanes.MultiplyAdd(slopes, opposite, TLanes.Multiply(l2, value)), rate, at + d, (nuint)_stride);
@@ -187,13 +191,14 @@ internal readonly unsafe ref struct RowSteps<TVector, TLanes, TRegisters, TCross
             }
 
             var at = factors + (factorRow * factorBlock);
+            var own = RowPass<TVector, TLanes, TRegisters, TCrossing>.OwnPart(row, entry, _tables);
             var rate = TLanes.Of(_solver.FactorRate(factorRow));
             var slopes = TLanes.Of(slopeOfEntry);
             var l2OfFactors = TLanes.Of(weight * l2[(weightRow * l2Step) + 1]);
             for (var d = 0; d < stride; d += TLanes.Width)
             {
                 var value = TLanes.Load(at + d);
-                var opposite = RowPass<TVector, TLanes, TRegisters, TCrossing>.Opposite(row, entry, group, groups, value, scratch, stride, d);
+                var opposite = RowPass<TVector, TLanes, TRegisters, TCrossing>.Opposite(row, entry, group, groups, value, scratch, stride, d, own);
                 TSolver.Step<TVector, TLanes>(
                     value,
                     TLanes.MultiplyAdd(slopes, opposite, TLanes.Multiply(l2OfFactors, value)),

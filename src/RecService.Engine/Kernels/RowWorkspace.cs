@@ -6,13 +6,13 @@ namespace RecService.Engine.Kernels;
 
 /// <summary>
 /// Computes rows: the forward pass of training, scoring and ranking, in O(nk) for n entries, and O(F²k) more for the F fields of a field-weighted
-/// row. Holds the
-/// pooled vectors of the last row. Not thread-safe.
+/// row; of a field-aware one in O(nFk). Holds the pooled vectors of the last row. Not thread-safe.
 /// </summary>
 internal sealed class RowWorkspace
 {
     private readonly FeatureSpace _space;
     private readonly FactorizationKernel _kernel;
+    private readonly int _factors;
     private readonly int _stride;
     private readonly float[] _pooled;
     private readonly float[] _sum;
@@ -30,18 +30,19 @@ internal sealed class RowWorkspace
     {
         _space = space;
         _kernel = kernel;
-        _stride = FactorizationModel.StrideOf(factors);
+        _factors = factors;
+        _stride = FactorizationModel.StrideOf(FactorizationModel.VectorLengthOf(crossing, space.FieldCount, factors));
         Crossing = crossing;
-        _pooled = new float[space.FieldCount * _stride];
+        _pooled = new float[checked(space.FieldCount * _stride)];
         _sum = new float[_stride];
-        _cross = new float[_stride];
+        _cross = new float[FactorizationModel.StrideOf(factors)];
         _present = new int[space.FieldCount];
         _isPresent = new bool[space.FieldCount];
     }
 
     public Crossing Crossing { get; }
 
-    /// <summary>S = Σ_f p_f, padded; of no meaning in a field-weighted model.</summary>
+    /// <summary>S = Σ_f p_f, padded; of no meaning in field-weighted and field-aware models.</summary>
     public ReadOnlySpan<float> Sum => _sum;
 
     /// <summary>The cross vector, padded.</summary>
@@ -88,10 +89,10 @@ internal sealed class RowWorkspace
         _requestLinear = 0;
         Add(request, weights, factors, ref _requestLinear);
         _requestFields = _presentCount;
-        if (Crossing == Crossing.Plain)
+        if (CrossesWithinFields)
         {
-            _sum.CopyTo(_requestSum ??= new float[_stride], 0);
-            _cross.CopyTo(_requestCross ??= new float[_stride], 0);
+            _sum.CopyTo(_requestSum ??= new float[_sum.Length], 0);
+            _cross.CopyTo(_requestCross ??= new float[_cross.Length], 0);
         }
     }
 
@@ -118,7 +119,7 @@ internal sealed class RowWorkspace
     {
         KeepFields(_requestFields);
         linear = _requestLinear;
-        if (Crossing == Crossing.Plain)
+        if (CrossesWithinFields)
         {
             _requestSum!.CopyTo(_sum, 0);
             _requestCross!.CopyTo(_cross, 0);
@@ -153,7 +154,13 @@ internal sealed class RowWorkspace
             var x = times * row.ValueAt(e);
             linear += weights[column] * x;
             var vector = factors.Slice(_space.FactorOf(column) * _stride, _stride);
-            _kernel.Add(PooledOf(fields[column]), vector, x);
+            var pooled = PooledOf(fields[column]);
+            if (Crossing == Crossing.FieldAware)
+            {
+                CrossWithinField(pooled, vector, fields[column], x);
+            }
+
+            _kernel.Add(pooled, vector, x);
             if (Crossing == Crossing.Plain)
             {
                 _kernel.AddCrossed(_cross, _sum, vector, x);
@@ -179,11 +186,37 @@ internal sealed class RowWorkspace
                 _kernel.AddCrossed(_cross, _sum, Pooled(_present[f]), 1);
             }
         }
+        else if (Crossing == Crossing.FieldAware)
+        {
+            for (var f = 1; f < _presentCount; f++)
+            {
+                foreach (var other in PresentFields[..f])
+                {
+                    _kernel.AddProduct(_cross.AsSpan(0, _factors), Part(_present[f], other), Part(other, _present[f]));
+                }
+            }
+        }
 
         return _kernel.Total(_cross);
     }
 
-    /// <summary>Makes <see cref="Neighbours"/> ready, for the backward pass of the field-weighted row that has gone forward.</summary>
+    /// <summary>Crosses an entry with those of its field before it, by what they have for their own field.</summary>
+    private void CrossWithinField(ReadOnlySpan<float> before, ReadOnlySpan<float> vector, int field, float x)
+    {
+        var own = field * _factors;
+        for (var d = 0; d < _factors; d++)
+        {
+            _cross[d] += before[own + d] * (x * vector[own + d]);
+        }
+    }
+
+    /// <summary>What a field of a field-aware row has for another: k floats, Σ_i x_i v_i,g over the entries of field f.</summary>
+    public ReadOnlySpan<float> Part(int field, int other) => _pooled.AsSpan((field * _stride) + (other * _factors), _factors);
+
+    /// <summary>Whether entries of one field cross as they come.</summary>
+    private bool CrossesWithinFields => Crossing is Crossing.Plain or Crossing.FieldAware;
+
+    /// <summary>Makes <see cref="Neighbours"/> ready, for the backward pass of the field-weighted or field-aware row that has gone forward.</summary>
     public void SumNeighbours(ReadOnlySpan<float> fieldWeights)
     {
         if (_neighbours.Length == 0)
@@ -193,11 +226,22 @@ internal sealed class RowWorkspace
 
         foreach (var field in PresentFields)
         {
-            SumWeighted(_neighbours.AsSpan(field * _stride, _stride), field, PresentFields, fieldWeights);
+            var neighbours = _neighbours.AsSpan(field * _stride, _stride);
+            if (Crossing == Crossing.FieldAware)
+            {
+                JoinParts(neighbours, field, PresentFields);
+            }
+            else
+            {
+                SumWeighted(neighbours, field, PresentFields, fieldWeights);
+            }
         }
     }
 
-    /// <summary>Σ_g r_fg p_g over the fields of the row: what an entry of field f crosses with in a field-weighted model. Padded.</summary>
+    /// <summary>
+    /// What an entry of field f crosses with, padded: in a field-weighted model Σ_g r_fg p_g over the fields of the row, in a field-aware one what each
+    /// of them has for f, of f itself with the entry's own part.
+    /// </summary>
     public ReadOnlySpan<float> Neighbours(int field) => _neighbours.AsSpan(field * _stride, _stride);
 
     /// <summary>Σ_g r_fg p_g over some fields of the row.</summary>
@@ -208,6 +252,16 @@ internal sealed class RowWorkspace
         foreach (var other in others)
         {
             _kernel.Add(sum, Pooled(other), weights[other]);
+        }
+    }
+
+    /// <summary>Joins what some fields of a field-aware row have for a field; what is for other fields is 0.</summary>
+    public void JoinParts(Span<float> joined, int field, ReadOnlySpan<int> others)
+    {
+        joined.Clear();
+        foreach (var other in others)
+        {
+            Part(other, field).CopyTo(joined.Slice(other * _factors, _factors));
         }
     }
 

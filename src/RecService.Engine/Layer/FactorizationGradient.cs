@@ -11,7 +11,7 @@ namespace RecService.Engine.Layer;
 public sealed class FactorizationGradient
 {
     private readonly FeatureSpace _space;
-    private readonly int _factors;
+    private readonly int _vectorLength;
     private readonly int _stride;
     private readonly TouchedRows _columns;
     private readonly TouchedRows _factorRows;
@@ -24,8 +24,8 @@ public sealed class FactorizationGradient
     internal FactorizationGradient(FeatureSpace space, int factors, Crossing crossing)
     {
         _space = space;
-        _factors = factors;
-        _stride = FactorizationModel.StrideOf(factors);
+        _vectorLength = FactorizationModel.VectorLengthOf(crossing, space.FieldCount, factors);
+        _stride = FactorizationModel.StrideOf(_vectorLength);
         _columns = new(space.ColumnCount);
         _factorRows = new(space.FactorCount);
         _fieldWeights = crossing == Crossing.FieldWeighted ? new float[checked(space.FieldCount * space.FieldCount)] : [];
@@ -51,11 +51,11 @@ public sealed class FactorizationGradient
     /// <summary>∂L/∂x of each entry of the batch, in the order of rows and entries; of a dense batch that kept its zeros, rows × columns.</summary>
     public ReadOnlySpan<float> Inputs => _inputs.AsSpan(0, _inputCount);
 
-    /// <summary>∂L/∂v of the latent vector <see cref="FactorRows"/>[<paramref name="index"/>], k numbers.</summary>
+    /// <summary>∂L/∂v of the latent vector <see cref="FactorRows"/>[<paramref name="index"/>]: k numbers, in a field-aware layer F · k.</summary>
     public ReadOnlySpan<float> FactorsAt(int index)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)_factorRows.Count, nameof(index));
-        return _vectors.AsSpan(index * _stride, _factors);
+        return _vectors.AsSpan(index * _stride, _vectorLength);
     }
 
     internal ReadOnlySpan<float> PaddedFactorsAt(int index) => _vectors.AsSpan(index * _stride, _stride);

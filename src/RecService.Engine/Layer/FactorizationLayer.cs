@@ -30,6 +30,7 @@ public enum LayerOptimizer
 /// stands the affine part a = w0 + Σ w_i x_i. The score of the machine is a + Σ cross: a gradient g by the score is g by a and g by each component of
 /// cross.
 /// Field-weighted: cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g, Σ_g r_fg p_g stands where S − p_f does, and ∂L/∂r_fg = ⟨u, p_f ⊙ p_g⟩.
+/// Field-aware: cross = Σ_{i&lt;j} x_i x_j v_i,f(j) ⊙ v_j,f(i), in O(nFk), and ∂L/∂v_i,g = x_i u ⊙ Σ_{j∈g, j≠i} x_j v_j,f(i).
 /// </remarks>
 public sealed class FactorizationLayer
 {
@@ -38,6 +39,7 @@ public sealed class FactorizationLayer
     private readonly FactorizationKernel _kernel;
     private readonly RowWorkspace _workspace;
     private readonly FactorizationGradient _gradient;
+    private readonly int _vectorLength;
     private readonly int _stride;
     private readonly float[] _weights;
     private readonly float[] _table;
@@ -46,6 +48,7 @@ public sealed class FactorizationLayer
     private float[] _weightAccumulators = [];
     private float[] _tableAccumulators = [];
     private float[] _fieldAccumulators = [];
+    private float[]? _own;
     private float _biasAccumulator = FirstAccumulator;
 
     /// <summary>A layer with weights 0, normal random latent vectors, and field weights 1 if it has any.</summary>
@@ -74,7 +77,9 @@ public sealed class FactorizationLayer
         Space = space;
         Factors = factors;
         _kernel = kernel ?? FactorizationKernel.Default;
-        _stride = FactorizationModel.StrideOf(factors);
+        var length = FactorizationModel.VectorLengthOf(crossing, space.FieldCount, factors);
+        _stride = FactorizationModel.StrideOf(length);
+        _vectorLength = length;
         _workspace = new(space, crossing, factors, _kernel);
         _gradient = new(space, factors, crossing);
         _upstream = new float[_stride];
@@ -84,7 +89,7 @@ public sealed class FactorizationLayer
         var random = new RandomSource(seed);
         for (var row = 0; row < space.FactorCount; row++)
         {
-            for (var d = 0; d < factors; d++)
+            for (var d = 0; d < length; d++)
             {
                 _table[(row * _stride) + d] = initialDeviation * (float)random.NextNormal();
             }
@@ -119,8 +124,8 @@ public sealed class FactorizationLayer
     /// <summary>r of a field-weighted layer, F × F numbers, symmetric and 0 on the diagonal; empty in other layers.</summary>
     public ReadOnlySpan<float> FieldWeights => _fieldWeights;
 
-    /// <summary>v_i, the k numbers of a column.</summary>
-    public ReadOnlySpan<float> FactorsOf(int column) => _table.AsSpan(Space.FactorOf(column) * _stride, Factors);
+    /// <summary>v_i, the k numbers of a column; in a field-aware layer F · k, k for each field.</summary>
+    public ReadOnlySpan<float> FactorsOf(int column) => _table.AsSpan(Space.FactorOf(column) * _stride, _vectorLength);
 
     /// <summary>The cross vectors of a batch, and its affine part.</summary>
     /// <param name="batch">The rows; of a dense batch, <see cref="SparseRows.FromDense(ReadOnlySpan{float}, int, int, bool)"/>.</param>
@@ -161,12 +166,20 @@ public sealed class FactorizationLayer
         {
             var row = batch[r];
             var affine = affineGradient.IsEmpty ? 0 : affineGradient[r];
-            crossGradient.Slice(r * Factors, Factors).CopyTo(_upstream);
+            for (var part = 0; part < _vectorLength; part += Factors)
+            {
+                crossGradient.Slice(r * Factors, Factors).CopyTo(_upstream.AsSpan(part));
+            }
+
             _workspace.Forward(row, _weights, _table, out _, _fieldWeights);
             _gradient.Bias += affine;
             if (Crossing == Crossing.FieldWeighted)
             {
                 BackwardFieldWeights();
+            }
+
+            if (Crossing is Crossing.FieldWeighted or Crossing.FieldAware)
+            {
                 _workspace.SumNeighbours(_fieldWeights);
             }
 
@@ -252,8 +265,18 @@ public sealed class FactorizationLayer
             {
                 Crossing.Plain => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, factors, x, x),
                 Crossing.FieldPooled => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Sum, _workspace.Pooled(field), 1, x),
-                _ => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Neighbours(field), factors, 0, x),
+                Crossing.FieldWeighted => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Neighbours(field), factors, 0, x),
+                Crossing.FieldAware => _kernel.AddGradient(gradient, factors, _upstream, _workspace.Neighbours(field), OwnPart(factors, field), x, x),
             };
+    }
+
+    /// <summary>What a latent vector has for its own field, in its place.</summary>
+    private ReadOnlySpan<float> OwnPart(ReadOnlySpan<float> factors, int field)
+    {
+        _own ??= new float[_stride];
+        Array.Clear(_own);
+        factors.Slice(field * Factors, Factors).CopyTo(_own.AsSpan(field * Factors));
+        return _own;
     }
 
     private void BackwardFieldWeights()

@@ -22,11 +22,17 @@ public enum Crossing
     /// field's factors.
     /// </summary>
     FieldWeighted,
+
+    /// <summary>
+    /// Every feature has a vector for each field, and two features cross by those for each other's field: ⟨v_i,f(j), v_j,f(i)⟩, also within a field
+    /// (FFM: Juan, Zhuang, Chin, Lin, "Field-aware Factorization Machines for CTR Prediction", RecSys 2016). Rows of n entries in F fields take O(nFk).
+    /// </summary>
+    FieldAware,
 }
 
 /// <summary>
 /// A factorization machine, immutable: y = w0 + Σ_i w_i x_i + Σ_d cross_d, where cross = Σ_{f&lt;g} r_fg p_f ⊙ p_g is the k-dimensional cross
-/// vector of a row.
+/// vector of a row; in a field-aware machine Σ_{i&lt;j} x_i x_j v_i,f(j) ⊙ v_j,f(i).
 /// </summary>
 public sealed class FactorizationModel
 {
@@ -42,8 +48,8 @@ public sealed class FactorizationModel
     /// <param name="bias">w0.</param>
     /// <param name="weights">w, one per column. The model keeps the array.</param>
     /// <param name="factorTable">
-    /// v: <see cref="FeatureSpace.FactorCount"/> rows of <see cref="StrideOf"/>(k) floats, where those after the first k are 0. The model keeps the
-    /// array.
+    /// v: <see cref="FeatureSpace.FactorCount"/> rows of <see cref="StrideOf"/>(<see cref="VectorLengthOf"/>) floats, where those after the vector are 0.
+    /// The model keeps the array.
     /// </param>
     /// <param name="targetMinimum">Smallest training target, for <see cref="Predict"/>.</param>
     /// <param name="targetMaximum">Largest training target.</param>
@@ -82,7 +88,8 @@ public sealed class FactorizationModel
         Loss = Enum.IsDefined(loss) ? loss : throw new ArgumentOutOfRangeException(nameof(loss));
         _lossFunction = loss.Function();
         Factors = factors;
-        Stride = StrideOf(factors);
+        VectorLength = VectorLengthOf(crossing, space.FieldCount, factors);
+        Stride = StrideOf(VectorLength);
         Bias = float.IsFinite(bias) ? bias : throw new ArgumentException("The bias is not finite.", nameof(bias));
         _weights = weights;
         _factors = factorTable;
@@ -116,10 +123,13 @@ public sealed class FactorizationModel
     /// <summary>What the scores mean.</summary>
     public Loss Loss { get; }
 
-    /// <summary>k, the length of a latent vector; 0 for a linear model.</summary>
+    /// <summary>k, the length of a cross vector; 0 for a linear model.</summary>
     public int Factors { get; }
 
-    /// <summary>Floats from one factor row to the next: k rounded up to a multiple of 16, the rest being 0.</summary>
+    /// <summary>The length of a latent vector: k; in a field-aware model F · k, k floats for each field.</summary>
+    public int VectorLength { get; }
+
+    /// <summary>Floats from one factor row to the next: <see cref="VectorLength"/> rounded up to a multiple of 16, the rest being 0.</summary>
     public int Stride { get; }
 
     /// <summary>w0.</summary>
@@ -146,11 +156,11 @@ public sealed class FactorizationModel
     /// <summary>The factor table: <see cref="FeatureSpace.FactorCount"/> rows of <see cref="Stride"/> floats.</summary>
     internal ReadOnlySpan<float> FactorTable => _factors;
 
-    /// <summary>v_i, the k floats of a column.</summary>
-    public ReadOnlySpan<float> FactorsOf(int column) => _factors.AsSpan(Space.FactorOf(column) * Stride, Factors);
+    /// <summary>v_i, the <see cref="VectorLength"/> floats of a column.</summary>
+    public ReadOnlySpan<float> FactorsOf(int column) => _factors.AsSpan(Space.FactorOf(column) * Stride, VectorLength);
 
     /// <summary>
-    /// r_fg, the weight with which two fields cross. In other than field-weighted models 1, and within a field 1 in plain ones and 0 else.
+    /// r_fg, the weight with which two fields cross. In other than field-weighted models 1, and within a field 1 in plain and field-aware ones and 0 else.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such field.</exception>
     public float FieldWeight(int f, int g)
@@ -216,15 +226,21 @@ public sealed class FactorizationModel
         );
     }
 
-    /// <summary>Floats that k factors take in a factor table: k rounded up to a multiple of 16.</summary>
-    public static int StrideOf(int factors) => checked((factors + 15) / 16 * 16);
+    /// <summary>Floats that a latent vector takes in a factor table: its length rounded up to a multiple of 16.</summary>
+    public static int StrideOf(int length) => checked((length + 15) / 16 * 16);
+
+    /// <summary>The length of a latent vector.</summary>
+    /// <param name="crossing">Which features cross.</param>
+    /// <param name="fields">F.</param>
+    /// <param name="factors">k.</param>
+    public static int VectorLengthOf(Crossing crossing, int fields, int factors) => crossing == Crossing.FieldAware ? checked(fields * factors) : factors;
 
     /// <summary>Writes the latent vectors, without the padding.</summary>
     internal void WriteFactors(Stream stream)
     {
         for (var row = 0; row < Space.FactorCount; row++)
         {
-            NumberStream.Write(stream, FactorTable.Slice(row * Stride, Factors));
+            NumberStream.Write(stream, FactorTable.Slice(row * Stride, VectorLength));
         }
     }
 
@@ -256,7 +272,7 @@ public sealed class FactorizationModel
                 }
             }
 
-            if (vector[Factors..].ContainsAnyExcept(0f))
+            if (vector[VectorLength..].ContainsAnyExcept(0f))
             {
                 throw new ArgumentException($"The padding of factor row {row} is not 0.");
             }

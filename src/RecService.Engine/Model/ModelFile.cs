@@ -97,7 +97,8 @@ public static class ModelFile
         }
 
         var weights = reader.ReadNumbers<float>(header.Columns);
-        var factors = reader.ReadNumbers<float>(header.FactorRows, header.Factors, FactorizationModel.StrideOf(header.Factors));
+        var vectorLength = FactorizationModel.VectorLengthOf(header.Crossing, space.FieldCount, header.Factors);
+        var factors = reader.ReadNumbers<float>(header.FactorRows, vectorLength, FactorizationModel.StrideOf(vectorLength));
         var fieldWeights = weighted ? reader.ReadNumbers<float>(checked(space.FieldCount * space.FieldCount)) : null;
         return new(
             space,

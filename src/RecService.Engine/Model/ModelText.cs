@@ -20,7 +20,7 @@ namespace RecService.Engine.Model;
 /// <c>column NUMBER FIELD GROUP FEATURE W V1 … VK</c> for each column, from 0. GROUP and FEATURE are what the feature index knows
 /// (see <see cref="Data.IndexedFeature"/>): FEATURE is a category; or <c>number MEAN DEVIATION</c>, with spaces between, of a column that holds
 /// (number − mean) / deviation. They are <c>- other</c> for a column that the rare categories of a field share, and <c>- -</c> where nothing is
-/// known;
+/// known. V are k numbers, in a field-aware model k for each field, in the order of the fields;
 /// </item>
 /// <item><c>index ROW INDEX</c> for each factor row of a model whose text files have other indices than these;</item>
 /// <item><c>fieldweight FIELD FIELD R</c> for each two fields of a field-weighted model.</item>

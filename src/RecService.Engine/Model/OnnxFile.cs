@@ -18,7 +18,7 @@ namespace RecService.Engine.Model;
 /// <para>
 /// The outputs: <c>score</c> [rows], before the link; <c>prediction</c> [rows], a probability or a value within the range of the training targets, of losses
 /// whose scores mean more than an order; <c>linear</c> [rows], Σ w_i x_i; of models with factors also <c>cross</c> [rows, k], the cross vector, and
-/// <c>pooled</c> [rows, fields, k], p_f of every field.
+/// <c>pooled</c> [rows, fields, k], p_f of every field, in field-aware models [rows, fields, F · k].
 /// </para>
 /// <para>
 /// Custom metadata are those of <see cref="SafetensorsFile"/>, and <c>feature_index</c>, when the model has one: the same lines of JSON, which say what each
@@ -87,7 +87,12 @@ public static class OnnxFile
         {
             var vectors = Vectors(graph, model, columns, values);
             var pooled = Pooled(graph, model, columns, vectors);
-            var cross = model.Crossing == Crossing.Plain ? PlainCross(graph, vectors, entries) : FieldCross(graph, model, pooled, entries);
+            var cross = model.Crossing switch
+            {
+                Crossing.Plain => PlainCross(graph, vectors, entries),
+                Crossing.FieldAware => FieldAwareCross(graph, model, vectors, pooled),
+                _ => FieldCross(graph, model, pooled, entries),
+            };
             var crossed = graph.Node("ReduceSum", [cross, graph.Constant("axis.factors", 1)], "score.cross", ("keepdims", [0]));
             score = graph.Node("Add", [score, crossed], "score");
         }
@@ -98,7 +103,7 @@ public static class OnnxFile
         if (model.Factors > 0)
         {
             graph.Output("cross", OnnxGraph.Float32, "rows", Text(model.Factors));
-            graph.Output("pooled", OnnxGraph.Float32, "rows", Text(model.Space.FieldCount), Text(model.Factors));
+            graph.Output("pooled", OnnxGraph.Float32, "rows", Text(model.Space.FieldCount), Text(model.VectorLength));
         }
 
         return graph.ToModel("factorization_machine", Description, Metadata(model));
@@ -123,7 +128,7 @@ public static class OnnxFile
         return graph.Node("ReduceSum", [graph.Node("Mul", [taken, values], "linear.entries"), entries], "linear", ("keepdims", [0]));
     }
 
-    /// <summary>x_i v_i of each entry: [rows, entries, k].</summary>
+    /// <summary>x_i v_i of each entry: [rows, entries, k], of a field-aware model [rows, entries, F · k].</summary>
     private static string Vectors(OnnxGraph graph, FactorizationModel model, string columns, string values)
     {
         var rows = columns;
@@ -138,13 +143,13 @@ public static class OnnxFile
             rows = graph.Node("Gather", [ofColumns, columns], "factors.rows");
         }
 
-        var factors = graph.Constant("factors.weight", OnnxGraph.Float32, [model.Space.FactorCount, model.Factors], model.WriteFactors);
+        var factors = graph.Constant("factors.weight", OnnxGraph.Float32, [model.Space.FactorCount, model.VectorLength], model.WriteFactors);
         var taken = graph.Node("Gather", [factors, rows], "factors.taken");
         var times = graph.Node("Unsqueeze", [values, graph.Constant("axis.new", 2)], "values.each");
         return graph.Node("Mul", [taken, times], "factors.entries");
     }
 
-    /// <summary>p_f of each field: [rows, fields, k].</summary>
+    /// <summary>p_f of each field: [rows, fields, k], of a field-aware model [rows, fields, F · k].</summary>
     private static string Pooled(OnnxGraph graph, FactorizationModel model, string columns, string vectors)
     {
         var ofColumns = graph.Constant(
@@ -179,6 +184,29 @@ public static class OnnxFile
         var against = graph.Node("MatMul", [weights, pooled], "pooled.against");
         var twice = graph.Node("ReduceSum", [graph.Node("Mul", [pooled, against], "pooled.crossed"), fields], "cross.twice", ("keepdims", [0]));
         return graph.Node("Mul", [twice, graph.Constant("half", 0.5f)], "cross");
+    }
+
+    /// <summary>
+    /// ½ Σ_{f≠g} p_fg ⊙ p_gf, p_fg being what p_f holds for field g, and of the vectors of entries for their own field each times the sum of those before it.
+    /// </summary>
+    private static string FieldAwareCross(OnnxGraph graph, FactorizationModel model, string vectors, string pooled)
+    {
+        var count = model.Space.FieldCount;
+        // A dimension of 0 stays as it is.
+        var byField = graph.Constant("shape.fields", [0, 0, count, model.Factors]);
+        var axes = graph.Constant("axes.fields", [1, 2]);
+        var others = graph.Constant("fields.others", OnnxGraph.Float32, [count, count, 1], stream => NumberStream.Write(stream, Ones(count)));
+        var ofPairs = graph.Node("Reshape", [pooled, byField], "pooled.pairs");
+        var opposite = graph.Node("Transpose", [ofPairs], "pooled.opposite", ("perm", [0, 2, 1, 3]));
+        var crossed = graph.Node("Mul", [graph.Node("Mul", [ofPairs, opposite], "pooled.products"), others], "pooled.crossed");
+        var twice = graph.Node("ReduceSum", [crossed, axes], "cross.twice", ("keepdims", [0]));
+        var between = graph.Node("Mul", [twice, graph.Constant("half", 0.5f)], "cross.between");
+
+        var ofEntries = graph.Node("Unsqueeze", ["fields.entries", graph.Constant("axis.last", 3)], "fields.own");
+        var own = graph.Node("Mul", [graph.Node("Reshape", [vectors, byField], "factors.fields"), ofEntries], "factors.own");
+        var before = graph.Node("CumSum", [own, graph.Constant("axis.before", 1, scalar: true)], "factors.before", ("exclusive", [1]));
+        var within = graph.Node("ReduceSum", [graph.Node("Mul", [before, own], "factors.crossed"), axes], "cross.within", ("keepdims", [0]));
+        return graph.Node("Add", [between, within], "cross");
     }
 
     /// <summary>Each entry times the sum of those before it.</summary>

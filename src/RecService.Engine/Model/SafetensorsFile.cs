@@ -14,9 +14,8 @@ namespace RecService.Engine.Model;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The tensors: <c>bias</c> F32 [1]; <c>linear.weight</c> F32 [columns]; <c>factors.weight</c> F32 [factor rows, k]; <c>column_fields</c> I32
-/// [columns], the field
-/// of each column; <c>column_factors</c> I32 [columns], the factor row of each column, left out when column i has row i; <c>factor_indices</c> I32 [factor rows], what
+/// The tensors: <c>bias</c> F32 [1]; <c>linear.weight</c> F32 [columns]; <c>factors.weight</c> F32 [factor rows, k], in a field-aware
+/// model [factor rows, F · k], k for each field; <c>column_fields</c> I32 [columns], the field of each column; <c>column_factors</c> I32 [columns], the factor row of each column, left out when column i has row i; <c>factor_indices</c> I32 [factor rows], what
 /// text files call each factor row, left out when it is its number; <c>field_weights</c> F32 [F,
 /// F], of a
 /// field-weighted model; <c>feature_index</c> U8 [bytes], when the model has one: UTF-8 text, a line of JSON for each feature, either
@@ -106,7 +105,7 @@ public static class SafetensorsFile
             metadata,
             Next(SafetensorsTensor.Float32, 1),
             Next(SafetensorsTensor.Float32, space.ColumnCount),
-            Next(SafetensorsTensor.Float32, space.FactorCount, model.Factors),
+            Next(SafetensorsTensor.Float32, space.FactorCount, model.VectorLength),
             Next(SafetensorsTensor.Int32, space.ColumnCount),
             space.ColumnFactors.IsEmpty ? null : Next(SafetensorsTensor.Int32, space.ColumnCount),
             space.FactorIndices.IsEmpty ? null : Next(SafetensorsTensor.Int32, space.FactorCount),
@@ -136,10 +135,12 @@ public static class SafetensorsFile
         var fields = JsonSerializer.Deserialize(Value(metadata, "fields"), SafetensorsJson.Default.StringArray)
             ?? throw new InvalidDataException("its fields are null.");
         var factors = int.Parse(Value(metadata, "factors"), NumberStyles.None, CultureInfo.InvariantCulture);
+        var crossing = Named<Crossing>(metadata, "interaction");
+        var vectorLength = FactorizationModel.VectorLengthOf(crossing, fields.Length, factors);
         var floats = new Dictionary<string, float[]>(StringComparer.Ordinal);
         var integers = new Dictionary<string, int[]>(StringComparer.Ordinal);
         FeatureIndex? index = null;
-        foreach (var (name, tensor) in header.Layout(fields.Length, factors))
+        foreach (var (name, tensor) in header.Layout(fields.Length, vectorLength))
         {
             try
             {
@@ -149,7 +150,7 @@ public static class SafetensorsFile
                 }
                 else if (name == SafetensorsHeader.FactorsName)
                 {
-                    floats[name] = NumberStream.Read<float>(content, tensor.Rows, factors, FactorizationModel.StrideOf(factors));
+                    floats[name] = NumberStream.Read<float>(content, tensor.Rows, vectorLength, FactorizationModel.StrideOf(vectorLength));
                 }
                 else if (tensor.Dtype == SafetensorsTensor.Int32)
                 {
@@ -181,7 +182,7 @@ public static class SafetensorsFile
 
         return new(
             space,
-            Named<Crossing>(metadata, "interaction"),
+            crossing,
             Named<Loss>(metadata, "loss"),
             factors,
             floats[SafetensorsHeader.BiasName][0],

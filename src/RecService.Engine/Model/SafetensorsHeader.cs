@@ -26,16 +26,16 @@ internal sealed record SafetensorsHeader(
 
     /// <summary>The tensors that there are, in the order of their data.</summary>
     /// <param name="fields">F.</param>
-    /// <param name="factors">k.</param>
+    /// <param name="vectorLength">Numbers of a latent vector.</param>
     /// <exception cref="InvalidDataException">A type, a shape or a size is wrong, or the data overlap or leave holes.</exception>
-    public IReadOnlyList<(string Name, SafetensorsTensor Tensor)> Layout(int fields, int factors)
+    public IReadOnlyList<(string Name, SafetensorsTensor Tensor)> Layout(int fields, int vectorLength)
     {
         var columns = Weights.Shape.FirstOrDefault();
         (string Name, SafetensorsTensor? Tensor, string Dtype, long[] Shape)[] expected =
         [
             (BiasName, Bias, SafetensorsTensor.Float32, [1]),
             (WeightsName, Weights, SafetensorsTensor.Float32, [columns]),
-            (FactorsName, Factors, SafetensorsTensor.Float32, [Factors.Shape.FirstOrDefault(), factors]),
+            (FactorsName, Factors, SafetensorsTensor.Float32, [Factors.Shape.FirstOrDefault(), vectorLength]),
             (ColumnFieldsName, ColumnFields, SafetensorsTensor.Int32, [columns]),
             (ColumnFactorsName, ColumnFactors, SafetensorsTensor.Int32, [columns]),
             (FactorIndicesName, FactorIndices, SafetensorsTensor.Int32, [Factors.Shape.FirstOrDefault()]),

@@ -51,6 +51,9 @@ public abstract class FactorizationKernel
     /// </summary>
     internal abstract void AddCrossed(Span<float> cross, Span<float> sum, ReadOnlySpan<float> vector, float x);
 
+    /// <summary>sum += a ⊙ b, of vectors of any one length.</summary>
+    internal abstract void AddProduct(Span<float> sum, ReadOnlySpan<float> a, ReadOnlySpan<float> b);
+
     /// <summary>Σ_d vector_d</summary>
     internal abstract float Total(ReadOnlySpan<float> vector);
 
@@ -118,6 +121,29 @@ internal sealed unsafe class VectorKernel<TVector, TLanes>(string name) : Factor
                 var before = TLanes.Load(s + d);
                 TLanes.Store(TLanes.MultiplyAdd(before, term, TLanes.Load(c + d)), c + d);
                 TLanes.Store(TLanes.Add(before, term), s + d);
+            }
+        }
+    }
+
+    internal override void AddProduct(Span<float> sum, ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(a.Length, sum.Length, nameof(a));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(b.Length, sum.Length, nameof(b));
+        fixed (
+            float* s = sum,
+                x = a,
+                y = b
+        )
+        {
+            var d = 0;
+            for (; d <= sum.Length - TLanes.Width; d += TLanes.Width)
+            {
+                TLanes.Store(TLanes.MultiplyAdd(TLanes.Load(x + d), TLanes.Load(y + d), TLanes.Load(s + d)), s + d);
+            }
+
+            for (; d < sum.Length; d++)
+            {
+                s[d] += x[d] * y[d];
             }
         }
     }

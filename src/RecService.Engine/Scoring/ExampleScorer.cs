@@ -15,9 +15,10 @@ internal static unsafe class ExampleScorer
     public static void Score(FactorizationModel model, string kernel, ExampleSet examples, Span<float> scores)
     {
         var layout = RowLayout.Of(model.Space, examples, model.Crossing, oneHotAllowed: true);
-        var stride = ParameterTables.StrideOf(model.Factors);
+        var stride = ParameterTables.StrideOf(model.VectorLength);
         var scorer = KernelChoice.Scorer(new(kernel, model.Crossing, layout.OneHot, stride));
-        using var scratch = new NativeArray<float>((nuint)RowLearner.ScratchOf(layout.MaximumGroups, stride));
+        using var scratch = new NativeArray<float>((nuint)RowLearner.ScratchOf(model.Crossing, layout.MaximumGroups, stride));
+        using var ownParts = model.Crossing == Crossing.FieldAware ? FieldAwarePass.OwnParts(stride, model.Factors) : null;
         using var buffer = new BatchBuffer();
         var row = new RowBuffer();
         var numbering = RowNumbering.Natural(model.Space);
@@ -40,6 +41,8 @@ internal static unsafe class ExampleScorer
                 Bias = &bias,
                 FieldWeights = fieldWeights,
                 FieldCount = model.Space.FieldCount,
+                FieldLength = model.Factors,
+                OwnParts = ownParts is null ? null : ownParts.Pointer,
                 Fields = fields,
                 FetchAhead = RowBatch.Lookahead,
             };

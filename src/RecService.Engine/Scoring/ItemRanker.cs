@@ -70,19 +70,18 @@ public sealed class ItemRanker
     public int Count => ItemRows.Count;
 
     /// <summary>
-    /// z of an item: k floats; in a field-weighted model k floats for each field that items have, in the order of the fields,
-    /// <see cref="FactorizationModel.Stride"/>
-    /// floats from one to the next.
+    /// z of an item: k floats; in a field-weighted model k floats for each field that items have, in the order of the fields, each beginning at a multiple
+    /// of 16 floats; in a field-aware one as many for each field that items have not.
     /// </summary>
     public ReadOnlySpan<float> Vector(int item)
     {
         var (chunk, at) = _items.PlaceOf(item);
-        return chunk.Vector(at)[..Math.Max(0, _items.Vectors.Length - Model.Stride + Model.Factors)];
+        return chunk.Vector(at)[..Math.Max(0, _items.Vectors.Length - _items.Vectors.PartStride + _items.Vectors.PartLength)];
     }
 
     /// <summary>
     /// A ranker of these items with others in the places of some, or behind them, at the cost of those and of copying the chunks of 1,024 that they lie in.
-    /// All else is shared; this one stays as it is. Where an item is the first with a column of a field, a field-weighted model has everything computed anew.
+    /// All else is shared; this one stays as it is. Where an item is the first with a column of a field, a field-weighted or field-aware model has everything computed anew.
     /// </summary>
     /// <param name="items">
     /// Which items are replaced; those that are added in order, the first of them <see cref="Count"/>. Of one named twice, the last counts.
@@ -341,14 +340,15 @@ public sealed class ItemRanker
         var repeats = RepeatValues(request.Repeats);
         var sharesFields = SharesFields(request.Row.Row);
         var query = NewQuery(QueryOf(request.Row.Row, out var constant));
-        var depth = (Model.Factors * _items.Vectors.Parts) + (2 * Model.Space.FieldCount) + (2 * request.Row.Count) + (2 * _items.LongestRow) + 64;
+        var pairs = Model.Crossing == Crossing.FieldAware ? Model.Space.FieldCount * Model.Space.FieldCount : 2 * Model.Space.FieldCount;
+        var depth = (_items.Vectors.PartLength * _items.Vectors.Parts) + pairs + (2 * request.Row.Count) + (2 * _items.LongestRow) + 64;
         var bounds = BlockBounds.OfScores(query, depth, MathF.Abs(Model.Bias) + _items.Magnitude(request.Row.Row), _items.LargestFieldWeight);
         return new(query, constant, bounds, Math.Min(request.Count, Count), request.Allowed, repeats, request.Row, sharesFields);
     }
 
     private RequestScores ScoresOf(Request request) => new(_items.Scorer, ItemRows, Roles?.Repeat, request.Row, request.Repeats, request.SharesFields);
 
-    private ItemQuery NewQuery(float[] vector) => new(vector, _items.Vectors.Parts, Model.Factors, _scan.HasBytes && !InFloats);
+    private ItemQuery NewQuery(float[] vector) => new(vector, _items.Vectors.Parts, _items.Vectors.PartLength, _scan.HasBytes && !InFloats);
 
     /// <summary>q, and all of a score that the request has without an item.</summary>
     private float[] QueryOf(SparseRow request, out float constant)

@@ -101,8 +101,7 @@ internal sealed class ItemTable
             AddFields(rows[row], fields);
         }
 
-        // Vectors of a field-weighted model have a part for each field.
-        return Model.Crossing == Crossing.FieldWeighted && !fields.AsSpan().SequenceEqual(_fields)
+        return ItemVectors.HasParts(Model.Crossing) && !fields.AsSpan().SequenceEqual(_fields)
             ? new(Model, changed, Kernel)
             : new(this, changes, changed, fields);
     }
@@ -137,7 +136,7 @@ internal sealed class ItemTable
     /// <summary>Number of items in a chunk.</summary>
     private int CountOf(int chunk) => Math.Min(RowChanges.ChunkSize, Rows.Count - (chunk << RowChanges.ChunkShift));
 
-    private ItemChunk NewChunk(int chunk) => new(CountOf(chunk), Vectors.Parts, Model.Stride, Model.Factors);
+    private ItemChunk NewChunk(int chunk) => new(CountOf(chunk), Vectors.Parts, Vectors.PartStride, Vectors.PartLength);
 
     /// <summary>Computes what the chunks hold of some items.</summary>
     private unsafe void Compute(IEnumerable<int> items)

@@ -5,7 +5,7 @@ namespace RecService.Engine.Scoring;
 /// <param name="Bias">w0.</param>
 /// <param name="Linear">Σ w_i x_i of each field that the row has, in the order of the fields.</param>
 /// <param name="Pairs">
-/// ⟨p_f, p_g⟩ of each two fields that the row has, in a field-weighted model times r_fg; in a plain model also the pairs within a field, as (f, f).
+/// ⟨p_f, p_g⟩ of each two fields that the row has, in a field-weighted model times r_fg; in plain and field-aware models also the pairs within a field, as (f, f).
 /// </param>
 public sealed record ScoreExplanation(float Score, float Bias, IReadOnlyList<FieldContribution> Linear, IReadOnlyList<PairContribution> Pairs);
 

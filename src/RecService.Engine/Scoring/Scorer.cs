@@ -81,12 +81,12 @@ public sealed class Scorer
     /// <exception cref="ArgumentException">A span has another length.</exception>
     public void CrossFeatures(SparseRow row, Span<float> cross, Span<float> pooled, out float linear, out float score)
     {
-        var k = Model.Factors;
+        var (k, ofField) = (Model.Factors, Model.VectorLength);
         var fields = Model.Space.FieldCount;
-        if (cross.Length != k || pooled.Length != fields * k)
+        if (cross.Length != k || pooled.Length != fields * ofField)
         {
             throw new ArgumentException(
-                $"A model of {fields} fields and {k} factors has cross vectors of {k} and pooled vectors of {fields * k} numbers, not {cross.Length} and {pooled.Length}.",
+                $"A model of {fields} fields and {k} factors has cross vectors of {k} and pooled vectors of {fields * ofField} numbers, not {cross.Length} and {pooled.Length}.",
                 nameof(cross)
             );
         }
@@ -97,10 +97,10 @@ public sealed class Scorer
         workspace.Cross[..k].CopyTo(cross);
         for (var field = 0; field < fields; field++)
         {
-            var target = pooled.Slice(field * k, k);
+            var target = pooled.Slice(field * ofField, ofField);
             if (workspace.IsPresent(field))
             {
-                workspace.Pooled(field)[..k].CopyTo(target);
+                workspace.Pooled(field)[..ofField].CopyTo(target);
             }
             else
             {
@@ -128,15 +128,14 @@ public sealed class Scorer
         var pairs = new List<PairContribution>();
         for (var f = 0; f < fields.Length; f++)
         {
-            if (Model.Crossing == Crossing.Plain && WithinField(row, fields[f]) is { } within)
+            if (Model.Crossing is Crossing.Plain or Crossing.FieldAware && WithinField(row, fields[f]) is { } within)
             {
                 pairs.Add(new(space.Fields[fields[f]], space.Fields[fields[f]], within));
             }
 
             for (var g = f + 1; g < fields.Length; g++)
             {
-                var crossed = Model.FieldWeight(fields[f], fields[g]) * _kernel.Dot(workspace.Pooled(fields[f]), workspace.Pooled(fields[g]));
-                pairs.Add(new(space.Fields[fields[f]], space.Fields[fields[g]], crossed));
+                pairs.Add(new(space.Fields[fields[f]], space.Fields[fields[g]], Crossed(workspace, fields[f], fields[g])));
             }
         }
 
@@ -165,10 +164,7 @@ public sealed class Scorer
             if (!query.TryGetValue(field, out var against))
             {
                 query.Add(field, against = new float[Model.Stride]);
-                foreach (var ofItem in fields)
-                {
-                    _kernel.Add(against, workspace.Pooled(ofItem), Model.FieldWeight(field, ofItem));
-                }
+                Against(workspace, field, fields, against);
             }
 
             var factors = Model.FactorTable.Slice(Model.Space.FactorOf(entry.Column) * Model.Stride, Model.Stride);
@@ -179,12 +175,48 @@ public sealed class Scorer
         return contributions;
     }
 
+    /// <summary>What two fields of the row that has gone forward add to its score.</summary>
+    private float Crossed(RowWorkspace row, int f, int g)
+    {
+        if (Model.Crossing != Crossing.FieldAware)
+        {
+            return Model.FieldWeight(f, g) * _kernel.Dot(row.Pooled(f), row.Pooled(g));
+        }
+
+        var a = row.Part(f, g);
+        var b = row.Part(g, f);
+        var sum = 0f;
+        for (var d = 0; d < a.Length; d++)
+        {
+            sum += a[d] * b[d];
+        }
+
+        return sum;
+    }
+
+    /// <summary>What an entry of a field crosses with in other fields of the row that has gone forward.</summary>
+    private void Against(RowWorkspace row, int field, ReadOnlySpan<int> others, Span<float> against)
+    {
+        if (Model.Crossing == Crossing.FieldAware)
+        {
+            row.JoinParts(against, field, others);
+            return;
+        }
+
+        foreach (var other in others)
+        {
+            _kernel.Add(against, row.Pooled(other), Model.FieldWeight(field, other));
+        }
+    }
+
     /// <summary>A workspace that no other thread uses; one is kept between calls, so that a thread by itself allocates nothing.</summary>
     internal RowWorkspace Rent() => Interlocked.Exchange(ref _idle, null) ?? new(Model.Space, Model.Crossing, Model.Factors, _kernel);
 
     internal void Return(RowWorkspace workspace) => Volatile.Write(ref _idle, workspace);
 
-    /// <summary>Σ_{i&lt;j} x_i x_j ⟨v_i, v_j⟩ over the entries of a field, null when it has only one.</summary>
+    /// <summary>
+    /// Σ_{i&lt;j} x_i x_j ⟨v_i, v_j⟩ over the entries of a field, in a field-aware model of what they have for it; null when there is only one.
+    /// </summary>
     private float? WithinField(SparseRow row, int field)
     {
         var entries = 0;
@@ -199,6 +231,7 @@ public sealed class Scorer
 
             entries++;
             var factors = Model.FactorsOf(row.Columns[e]);
+            factors = Model.Crossing == Crossing.FieldAware ? factors.Slice(field * Model.Factors, Model.Factors) : factors;
             for (var d = 0; d < factors.Length; d++)
             {
                 var term = (double)row.ValueAt(e) * factors[d];

@@ -70,7 +70,7 @@ internal sealed class ModelInTraining : IDisposable
                     occurrences,
                     partition is null ? default : partition.PartOf,
                     threads == 1 ? double.PositiveInfinity : train.Count * HotShare,
-                    MostHotFloats / Math.Max(8, ParameterTables.StrideOf(settings.Factors))
+                    MostHotFloats / Math.Max(8, ParameterTables.StrideOf(settings.VectorLengthOf(space)))
                 );
         _translation = new(space, settings, numbering, _scale);
         _relevance = LearnsL2(settings, isLong) ? new(space, settings, occurrences, train.Weights is null ? 1 : train.Weights.Average()) : null;

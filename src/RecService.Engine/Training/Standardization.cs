@@ -129,9 +129,9 @@ public sealed class Standardization
             var vector = model.FactorsOf(column);
             var field = _space.ColumnFields[column];
             var slope = (double)weights[column];
-            for (var d = 0; d < model.Factors; d++)
+            for (var d = 0; d < model.VectorLength; d++)
             {
-                var opposite = opposites[field][d] - (model.Crossing == Crossing.Plain ? (double)vector[d] * _offsets[column] : 0);
+                var opposite = opposites[field][d] - (CrossesWithin(model, field, d) ? (double)vector[d] * _offsets[column] : 0);
                 slope += opposite * vector[d];
                 // Each pair is met from both sides.
                 bias += opposite * vector[d] * _offsets[column] / 2;
@@ -143,7 +143,7 @@ public sealed class Standardization
 
         foreach (var column in Columns)
         {
-            foreach (ref var factor in factors.AsSpan(_space.FactorOf(column) * model.Stride, model.Factors))
+            foreach (ref var factor in factors.AsSpan(_space.FactorOf(column) * model.Stride, model.VectorLength))
             {
                 factor *= _scales[column];
             }
@@ -165,6 +165,10 @@ public sealed class Standardization
         );
     }
 
+    /// <summary>Whether a component of the vectors of a field crosses with that of other columns of the field.</summary>
+    private static bool CrossesWithin(FactorizationModel model, int field, int d) =>
+        model.Crossing == Crossing.Plain || (model.Crossing == Crossing.FieldAware && d / model.Factors == field);
+
     /// <summary>Σ c_i v'_i of what crosses with the columns of each field.</summary>
     private double[][] Opposites(FactorizationModel model)
     {
@@ -172,7 +176,7 @@ public sealed class Standardization
         var ofFields = new double[fields][];
         for (var field = 0; field < fields; field++)
         {
-            ofFields[field] = new double[model.Factors];
+            ofFields[field] = new double[model.VectorLength];
         }
 
         foreach (var column in _dense)
@@ -187,14 +191,20 @@ public sealed class Standardization
         var opposite = new double[fields][];
         for (var field = 0; field < fields; field++)
         {
-            opposite[field] = new double[model.Factors];
+            opposite[field] = new double[model.VectorLength];
             for (var other = 0; other < fields; other++)
             {
+                if (model.Crossing == Crossing.FieldAware)
+                {
+                    Array.Copy(ofFields[other], field * model.Factors, opposite[field], other * model.Factors, model.Factors);
+                    continue;
+                }
+
                 var weight = model.Crossing switch
                 {
                     Crossing.Plain => 1,
                     Crossing.FieldPooled => field == other ? 0 : 1,
-                    Crossing.FieldWeighted => model.FieldWeights[(field * fields) + other],
+                    _ => model.FieldWeights[(field * fields) + other],
                 };
                 for (var d = 0; d < model.Factors; d++)
                 {

@@ -1,3 +1,4 @@
+using RecService.Engine.Data;
 using RecService.Engine.Kernels;
 using RecService.Engine.Losses;
 using RecService.Engine.Model;
@@ -18,7 +19,7 @@ public sealed record TrainingSettings
     /// <summary>What is minimised.</summary>
     public Loss Loss { get; init; } = Loss.Squared;
 
-    /// <summary>k, 0 to 4096; 0 trains a linear model.</summary>
+    /// <summary>k, 0 to 4096, the length of cross vectors; 0 trains a linear model.</summary>
     public int Factors { get; init; } = 16;
 
     /// <summary>Passes over the examples at most, at least 1.</summary>
@@ -108,6 +109,12 @@ public sealed record TrainingSettings
 
     /// <summary>Kernel to compute with; null takes the machine's best, or what RECSERVICE_KERNEL names.</summary>
     public string? KernelName { get; init; }
+
+    /// <summary>The length of a latent vector of a model of these settings.</summary>
+    internal int VectorLengthOf(FeatureSpace space) => FactorizationModel.VectorLengthOf(Crossing, space.FieldCount, Factors);
+
+    /// <summary>Whether a model of another crossing, but of the same loss and number of factors, has latent vectors to start from.</summary>
+    public bool CanStartFrom(Crossing former) => former == Crossing.FieldAware == (Crossing == Crossing.FieldAware);
 
     /// <summary>
     /// Settings to start from for a loss and a solver. Those of the squared loss suit noisy ratings; those of the others suit positives with sampled

@@ -135,7 +135,7 @@ public sealed class TrainingState
                 model,
                 solver,
                 sums,
-                reader.ReadNumbers<float>(checked(model.Space.FactorCount * sums * model.Factors)),
+                reader.ReadNumbers<float>(checked(model.Space.FactorCount * sums * model.VectorLength)),
                 reader.ReadNumbers<float>(checked(parameters * sums)),
                 reader.ReadNumbers<int>(touches ? model.Space.FactorCount : 0),
                 reader.ReadNumbers<int>(touches ? parameters : 0)
@@ -150,7 +150,7 @@ public sealed class TrainingState
             model,
             solver,
             sums,
-            new float[checked(model.Space.FactorCount * sums * model.Factors)],
+            new float[checked(model.Space.FactorCount * sums * model.VectorLength)],
             new float[checked(parameters * sums)],
             new int[touches ? model.Space.FactorCount : 0],
             new int[touches ? parameters : 0]
@@ -158,7 +158,7 @@ public sealed class TrainingState
     }
 
     /// <summary>A sum of each factor of a factor row.</summary>
-    internal Span<float> FactorSumsOf(int factor, int sum) => _factorSums.AsSpan(((factor * Sums) + sum) * Model.Factors, Model.Factors);
+    internal Span<float> FactorSumsOf(int factor, int sum) => _factorSums.AsSpan(((factor * Sums) + sum) * Model.VectorLength, Model.VectorLength);
 
     /// <summary>The sums of the weight of a column; behind the columns, of the bias and of the field weights.</summary>
     internal Span<float> WeightSumsOf(int parameter) => _weightSums.AsSpan(parameter * Sums, Sums);

@@ -36,7 +36,7 @@ public sealed class KernelTests
     }
 
     [Fact]
-    public void A_column_that_stands_twice_in_a_row_adds_up_and_crosses_with_itself_only_in_a_plain_model()
+    public void A_column_that_stands_twice_in_a_row_adds_up_and_crosses_with_itself_where_fields_cross_with_themselves()
     {
         var random = new RandomSource(3);
         foreach (var crossing in Enum.GetValues<Crossing>())
@@ -56,10 +56,11 @@ public sealed class KernelTests
     {
         // ½ (S² − Σ p²) would lose the product 1e-4 beside 1e8.
         var space = RandomModels.Space(2);
-        var table = new float[space.FactorCount * 16];
-        (table[0], table[5 * 16]) = (1e4f, 1e-8f);
         foreach (var crossing in Enum.GetValues<Crossing>())
         {
+            var table = new float[space.FactorCount * 16];
+            // In a field-aware model each has a number for the other's field.
+            (table[crossing == Crossing.FieldAware ? 1 : 0], table[5 * 16]) = (1e4f, 1e-8f);
             float[]? fieldWeights = crossing == Crossing.FieldWeighted ? [0, 1, 1, 0] : null;
             var model = new FactorizationModel(
                 space,
@@ -178,7 +179,7 @@ public sealed class KernelTests
         var naive = RandomModels.Naive(model, row);
         var tolerance = 1e-5 * (1 + naive.Magnitude);
         var cross = new float[model.Factors];
-        var pooled = new float[model.Space.FieldCount * model.Factors];
+        var pooled = new float[model.Space.FieldCount * model.VectorLength];
         scorer.CrossFeatures(row, cross, pooled, out var linear, out var score);
         ((double)score).ShouldBe(naive.Score, tolerance);
         scorer.Score(row).ShouldBe(score);

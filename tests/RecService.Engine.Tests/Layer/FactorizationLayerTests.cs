@@ -194,6 +194,7 @@ public sealed class FactorizationLayerTests
     [Theory]
     [InlineData(Crossing.FieldPooled)]
     [InlineData(Crossing.FieldWeighted)]
+    [InlineData(Crossing.FieldAware)]
     public void Training_a_machine_through_the_layer_fits_as_the_trainer_does(Crossing crossing)
     {
         var (model, batch) = Problem(crossing, k: 4, seed: 51, rows: 200, scale: 0.5);
@@ -300,7 +301,7 @@ public sealed class FactorizationLayerTests
 
         for (var at = 0; at < byFactor.Length; at++)
         {
-            if (at % model.Stride < k)
+            if (at % model.Stride < model.VectorLength)
             {
                 Compare($"factor {at}", byFactor[at], move =>
                     Objective(model.Bias, model.Weights.ToArray(), Moved(model.FactorTable, at, move), -1, 0)

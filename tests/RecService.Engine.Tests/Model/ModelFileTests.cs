@@ -19,6 +19,8 @@ public sealed class ModelFileTests
     [InlineData(Crossing.FieldPooled, Loss.Logistic, 16)]
     [InlineData(Crossing.Plain, Loss.Squared, 37)]
     [InlineData(Crossing.FieldWeighted, Loss.Bpr, 18)]
+    [InlineData(Crossing.FieldAware, Loss.Logistic, 5)]
+    [InlineData(Crossing.FieldAware, Loss.Squared, 0)]
     [InlineData(Crossing.FieldWeighted, Loss.Logistic, 0)]
     public void A_model_comes_back_as_it_was(Crossing crossing, Loss loss, int factors)
     {

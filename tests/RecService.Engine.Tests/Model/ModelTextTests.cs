@@ -168,15 +168,23 @@ public sealed class ModelTextTests
             {
                 var b = columns[row.Columns[j]];
                 var weight =
-                    crossing == "Plain" ? 1
+                    crossing is "Plain" or "FieldAware" ? 1
                     : a[2] == b[2] ? 0
                     : crossing == "FieldPooled" ? 1
                     : pairs.GetValueOrDefault((a[2], b[2])) + pairs.GetValueOrDefault((b[2], a[2]));
-                score += weight * row.ValueAt(i) * row.ValueAt(j) * a.Skip(6).Zip(b.Skip(6), (v, w) => Number(v) * Number(w)).Sum();
+                var products = Vector(a, b[2]).Zip(Vector(b, a[2]), (v, w) => Number(v) * Number(w));
+                score += weight * row.ValueAt(i) * row.ValueAt(j) * products.Sum();
             }
         }
 
         return score;
+
+        IEnumerable<string> Vector(string[] column, string otherField)
+        {
+            var k = int.Parse(lines.Single(line => line[0] == "factors")[1], CultureInfo.InvariantCulture);
+            var field = int.Parse(lines.Single(line => line[0] == "field" && line[2] == otherField)[1], CultureInfo.InvariantCulture);
+            return column.Skip(6 + (crossing == "FieldAware" ? k * field : 0)).Take(k);
+        }
 
         static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
     }

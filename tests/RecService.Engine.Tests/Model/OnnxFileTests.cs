@@ -169,7 +169,7 @@ public sealed class OnnxFileTests
                 )
             );
         var cross = new float[k];
-        var pooled = new float[fields * k];
+        var pooled = new float[fields * model.VectorLength];
         for (var r = 0; r < rows.Length; r++)
         {
             scorer.CrossFeatures(rows[r].Row, cross, pooled, out var linear, out var score);

@@ -107,8 +107,8 @@ public sealed class SafetensorsFileTests
                 Check(
                     tensors["factors.weight"],
                     "F32",
-                    [model.Space.FactorCount, 5],
-                    [.. Enumerable.Range(0, model.Space.FactorCount).SelectMany(row => model.FactorTable.Slice(row * model.Stride, 5).ToArray())]
+                    [model.Space.FactorCount, model.VectorLength],
+                    [.. Enumerable.Range(0, model.Space.FactorCount).SelectMany(row => model.FactorTable.Slice(row * model.Stride, model.VectorLength).ToArray())]
                 );
                 Check(
                     tensors["column_fields"],

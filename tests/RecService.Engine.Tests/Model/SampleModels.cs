@@ -28,11 +28,12 @@ internal static class SampleModels
         }
 
         var random = new RandomSource(3);
-        var stride = FactorizationModel.StrideOf(factors);
+        var length = FactorizationModel.VectorLengthOf(crossing, space.FieldCount, factors);
+        var stride = FactorizationModel.StrideOf(length);
         var table = new float[space.FactorCount * stride];
         for (var row = 0; row < space.FactorCount; row++)
         {
-            for (var d = 0; d < factors; d++)
+            for (var d = 0; d < length; d++)
             {
                 table[(row * stride) + d] = (float)random.NextNormal();
             }

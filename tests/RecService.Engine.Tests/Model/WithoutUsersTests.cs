@@ -19,6 +19,7 @@ public sealed class WithoutUsersTests
     [InlineData(Crossing.FieldPooled)]
     [InlineData(Crossing.Plain)]
     [InlineData(Crossing.FieldWeighted)]
+    [InlineData(Crossing.FieldAware)]
     public void A_removed_user_scores_as_a_stranger_and_all_others_as_before(Crossing crossing)
     {
         var model = Model(crossing);
@@ -139,11 +140,12 @@ public sealed class WithoutUsersTests
     {
         var (space, index) = Index(minimumCount);
         var random = new Random(1);
-        var stride = FactorizationModel.StrideOf(3);
+        var length = FactorizationModel.VectorLengthOf(crossing, space.FieldCount, 3);
+        var stride = FactorizationModel.StrideOf(length);
         var factors = new float[space.FactorCount * stride];
         for (var i = 0; i < factors.Length; i++)
         {
-            factors[i] = i % stride < 3 ? (float)random.NextDouble() + 0.1f : 0;
+            factors[i] = i % stride < length ? (float)random.NextDouble() + 0.1f : 0;
         }
 
         float[]? fieldWeights = null;

@@ -12,6 +12,7 @@ public sealed class ChangedItemsTests
     [InlineData(Crossing.FieldPooled)]
     [InlineData(Crossing.Plain)]
     [InlineData(Crossing.FieldWeighted)]
+    [InlineData(Crossing.FieldAware)]
     public void A_ranker_with_changed_items_ranks_as_one_made_of_them(Crossing crossing)
     {
         var random = new RandomSource(51);

@@ -13,6 +13,7 @@ public sealed class ItemRankerTests
     [InlineData(Crossing.FieldPooled)]
     [InlineData(Crossing.Plain)]
     [InlineData(Crossing.FieldWeighted)]
+    [InlineData(Crossing.FieldAware)]
     public void Ranking_equals_brute_force(Crossing crossing)
     {
         var random = new RandomSource(31);
@@ -306,6 +307,7 @@ public sealed class ItemRankerTests
     [InlineData(Crossing.FieldPooled)]
     [InlineData(Crossing.Plain)]
     [InlineData(Crossing.FieldWeighted)]
+    [InlineData(Crossing.FieldAware)]
     public void Items_that_come_again_are_ranked_with_their_term(Crossing crossing)
     {
         var random = new RandomSource(41);
@@ -359,7 +361,7 @@ public sealed class ItemRankerTests
 
         static FactorizationModel WithoutFactors(FactorizationModel model, int[] columns)
         {
-            var (table, stride) = (model.FactorTable.ToArray(), FactorizationModel.StrideOf(model.Factors));
+            var (table, stride) = (model.FactorTable.ToArray(), model.Stride);
             foreach (var column in columns)
             {
                 Array.Clear(table, model.Space.FactorOf(column) * stride, stride);

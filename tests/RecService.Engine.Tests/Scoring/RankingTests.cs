@@ -12,6 +12,7 @@ public sealed class RankingTests
     [InlineData(Crossing.FieldPooled)]
     [InlineData(Crossing.Plain)]
     [InlineData(Crossing.FieldWeighted)]
+    [InlineData(Crossing.FieldAware)]
     public void Whatever_is_asked_of_a_changing_catalogue_is_what_brute_force_finds(Crossing crossing)
     {
         var random = new RandomSource(61);

@@ -17,6 +17,7 @@ public sealed class ScorerTests
     [InlineData(Crossing.FieldPooled)]
     [InlineData(Crossing.Plain)]
     [InlineData(Crossing.FieldWeighted)]
+    [InlineData(Crossing.FieldAware)]
     public void The_parts_of_an_explanation_sum_to_the_score(Crossing crossing)
     {
         var random = new RandomSource(21);
@@ -55,7 +56,7 @@ public sealed class ScorerTests
                 ((0.5 * 2 * Dot(model, 0, 12)) - (2 * Dot(model, 3, 12)))
                 * (crossing == Crossing.FieldWeighted ? model.FieldWeights[2] : 1);
             var within = -0.5 * Dot(model, 0, 3);
-            var expected = crossing == Crossing.Plain ? new[] { ("f0", "f0", within), ("f0", "f2", across) } : [("f0", "f2", across)];
+            var expected = crossing is Crossing.Plain or Crossing.FieldAware ? new[] { ("f0", "f0", within), ("f0", "f2", across) } : [("f0", "f2", across)];
             explanation.Pairs.Select(p => (p.FieldA, p.FieldB)).ShouldBe(expected.Select(p => (p.Item1, p.Item2)));
             foreach (var (pair, part) in explanation.Pairs.Zip(expected))
             {
@@ -214,13 +215,8 @@ public sealed class ScorerTests
 
     private static double Dot(FactorizationModel model, int i, int j)
     {
-        var dot = 0.0;
-        for (var d = 0; d < model.Factors; d++)
-        {
-            dot += (double)model.FactorsOf(i)[d] * model.FactorsOf(j)[d];
-        }
-
-        return dot;
+        var (vi, vj) = (RandomModels.VectorFor(model, i, model.Space.ColumnFields[j]), RandomModels.VectorFor(model, j, model.Space.ColumnFields[i]));
+        return vi.Zip(vj, (a, b) => (double)a * b).Sum();
     }
 
     [Theory]

@@ -12,6 +12,7 @@ public sealed class StandardizationTests
     [InlineData(Crossing.FieldPooled)]
     [InlineData(Crossing.Plain)]
     [InlineData(Crossing.FieldWeighted)]
+    [InlineData(Crossing.FieldAware)]
     public void The_model_of_rows_scores_them_as_they_score_when_standardised(Crossing crossing)
     {
         var random = new RandomSource(1);

@@ -21,6 +21,7 @@ public sealed class ThreadTests(ITestOutputHelper output)
     [InlineData(Solver.Sgd, Loss.Squared, Crossing.FieldPooled)]
     [InlineData(Solver.AdaGrad, Loss.Squared, Crossing.Plain)]
     [InlineData(Solver.AdaGrad, Loss.Logistic, Crossing.FieldWeighted)]
+    [InlineData(Solver.AdaGrad, Loss.Logistic, Crossing.FieldAware)]
     [InlineData(Solver.Adam, Loss.Logistic, Crossing.FieldPooled)]
     public void A_deterministic_model_is_the_same_to_the_byte_with_one_two_and_four_threads(Solver solver, Loss loss, Crossing crossing)
     {
@@ -74,6 +75,7 @@ public sealed class ThreadTests(ITestOutputHelper output)
     [InlineData(Crossing.FieldPooled, Solver.Sgd)]
     [InlineData(Crossing.FieldPooled, Solver.Adam)]
     [InlineData(Crossing.FieldWeighted, Solver.AdaGrad)]
+    [InlineData(Crossing.FieldAware, Solver.Adam)]
     public void Several_threads_learn_as_well_as_one(Crossing crossing, Solver solver)
     {
         // Enough rows for cells, with a third field whose features all threads meet.

@@ -89,8 +89,10 @@ public sealed class WarmStartTests
         }
     }
 
-    [Fact]
-    public void Features_are_the_same_by_name_wherever_their_columns_are()
+    [Theory]
+    [InlineData(Crossing.FieldWeighted)]
+    [InlineData(Crossing.FieldAware)]
+    public void Features_are_the_same_by_name_wherever_their_columns_are(Crossing crossing)
     {
         var former = FeatureIndex.Of([
             new(0, "user.id", "a"),
@@ -112,7 +114,7 @@ public sealed class WarmStartTests
         var space = new FeatureSpace(["context", "item", "user"], [0, 1, 1, 2]);
         var settings = new TrainingSettings
         {
-            Crossing = Crossing.FieldWeighted,
+            Crossing = crossing,
             Loss = Loss.Logistic,
             Factors = 4,
             Epochs = 5,
@@ -140,15 +142,39 @@ public sealed class WarmStartTests
             if (formerColumns[column] >= 0)
             {
                 model.Weights[column].ShouldBe(start.Model.Weights[formerColumns[column]]);
-                model.FactorsOf(column).SequenceEqual(start.Model.FactorsOf(formerColumns[column])).ShouldBeTrue($"column {column}");
+                for (var field = 0; field < 3; field++)
+                {
+                    RandomModels
+                        .VectorFor(model, column, field)
+                        .ShouldBe(RandomModels.VectorFor(start.Model, formerColumns[column], 2 - field), $"column {column} for field {field}");
+                }
             }
         }
 
         model.Weights[1].ShouldBe(0, 1e-20);
         model.FactorsOf(1).ContainsAnyExcept(0f).ShouldBeTrue("a new feature starts as ever");
+        if (crossing != Crossing.FieldWeighted)
+        {
+            return;
+        }
+
         model.FieldWeight(0, 1).ShouldBe(start.Model.FieldWeight(2, 1));
         model.FieldWeight(0, 2).ShouldBe(start.Model.FieldWeight(2, 0));
         model.FieldWeight(1, 2).ShouldBe(start.Model.FieldWeight(1, 0));
+    }
+
+    [Fact]
+    public void A_field_aware_model_and_another_do_not_start_each_other()
+    {
+        var (space, examples) = Problem(Loss.Squared);
+        var settings = new TrainingSettings { Factors = 2, Epochs = 1 };
+        var pooled = Train(settings, space, examples).State;
+        var aware = settings with { Crossing = Crossing.FieldAware };
+
+        Should.Throw<ArgumentException>(() => Train(aware, space, examples, start: pooled)).Message.ShouldContain("The start is FieldPooled");
+        var state = Train(aware, space, examples).State;
+        Should.Throw<ArgumentException>(() => Train(settings, space, examples, start: state)).Message.ShouldContain("The start is FieldAware");
+        Saved(Reloaded(state!)).ShouldBe(Saved(state!));
     }
 
     [Fact]

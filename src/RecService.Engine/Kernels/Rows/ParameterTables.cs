@@ -32,7 +32,13 @@ internal unsafe struct ParameterTables
     /// <summary>F.</summary>
     public int FieldCount;
 
-    /// <summary>Field of each column, by weight row; needed where fields have weights.</summary>
+    /// <summary>Floats of a field-aware latent vector that are for one field: k.</summary>
+    public int FieldLength;
+
+    /// <summary>Of field-aware vectors: <see cref="FieldAwarePass.OwnParts"/>.</summary>
+    public float* OwnParts;
+
+    /// <summary>Field of each column, by weight row; needed where fields have weights or vectors are for fields.</summary>
     public int* Fields;
 
     /// <summary>The weight row that a pointer into <see cref="Weights"/> is in.</summary>
@@ -49,5 +55,5 @@ internal unsafe struct ParameterTables
         1 + (crossing == Crossing.FieldWeighted ? checked(space.FieldCount * space.FieldCount) : 0);
 
     /// <summary>Floats that latent vectors of a length take in training.</summary>
-    public static int StrideOf(int factors) => factors is > 0 and <= 8 ? 8 : FactorizationModel.StrideOf(factors);
+    public static int StrideOf(int length) => length is > 0 and <= 8 ? 8 : FactorizationModel.StrideOf(length);
 }

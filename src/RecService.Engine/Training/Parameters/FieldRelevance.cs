@@ -29,6 +29,7 @@ internal sealed unsafe class FieldRelevance
     private readonly float[] _weightSums;
     private readonly float[] _factorSums;
     private readonly double _meanWeight;
+    private readonly int _vectorLength;
 
     /// <param name="space">The columns.</param>
     /// <param name="settings">The settings.</param>
@@ -37,6 +38,7 @@ internal sealed unsafe class FieldRelevance
     public FieldRelevance(FeatureSpace space, TrainingSettings settings, double[] occurrences, double meanWeight)
     {
         (_space, _settings, _occurrences, _meanWeight) = (space, settings, occurrences, meanWeight);
+        _vectorLength = settings.VectorLengthOf(space);
         _weightSums = new float[space.ColumnCount];
         _factorSums = new float[space.ColumnCount];
         Array.Fill(_weightSums, settings.InitialAccumulator);
@@ -70,8 +72,8 @@ internal sealed unsafe class FieldRelevance
             weights[field].Add(weight[0] * (double)weight[0], 1, Information(weight[1..], _weightSums, column, noise), l2.Linear * occurrences, ShareOfWeights * noise);
             var vector = table.VectorOf(column);
             factors[field].Add(
-                Squares(vector[.._settings.Factors]),
-                _settings.Factors,
+                Squares(vector[.._vectorLength]),
+                _vectorLength,
                 Information(vector[table.Stride..], _factorSums, column, noise),
                 l2.Factors * occurrences,
                 shareOfFactors * noise
@@ -94,8 +96,8 @@ internal sealed unsafe class FieldRelevance
     private double Information(ReadOnlySpan<float> sums, float[] former, int column, double noise)
     {
         var numbers = sums.Length == 0 ? 0 : _settings.Solver == Solver.Adam ? sums.Length / 2 : sums.Length;
-        // Of vectors only the first k of the stride's numbers are ever touched: the others have gradients of 0.
-        var (sum, count) = (0.0, numbers == 1 ? 1 : _settings.Factors);
+        // Of vectors only the numbers before the padding are ever touched: the others have gradients of 0.
+        var (sum, count) = (0.0, numbers == 1 ? 1 : _vectorLength);
         foreach (var value in sums[(sums.Length - numbers)..][..count])
         {
             sum += value;

@@ -7,14 +7,23 @@ namespace RecService.Engine.Training.Parameters;
 internal static class FormerColumns
 {
     /// <summary>The same for the model of a start.</summary>
-    /// <exception cref="ArgumentException">The start is of another loss or number of factors, or one of both has an index and the other has none.</exception>
-    public static int[] Of(TrainingState start, TrainingSettings settings, FeatureSpace space, FeatureIndex? features) =>
-        start.Model.Loss == settings.Loss && start.Model.Factors == settings.Factors
-            ? Of(start.Model, space, features)
-            : throw new ArgumentException(
+    /// <exception cref="ArgumentException">
+    /// The start is of another loss or number of factors, one of both is field-aware and the other is not, or one of both has an index and the other has none.
+    /// </exception>
+    public static int[] Of(TrainingState start, TrainingSettings settings, FeatureSpace space, FeatureIndex? features)
+    {
+        if (start.Model.Loss != settings.Loss || start.Model.Factors != settings.Factors)
+        {
+            throw new ArgumentException(
                 $"The start has the loss {start.Model.Loss} and {start.Model.Factors} factors; {settings.Loss} and {settings.Factors} are to be trained.",
                 nameof(start)
             );
+        }
+
+        return settings.CanStartFrom(start.Model.Crossing)
+            ? Of(start.Model, space, features)
+            : throw new ArgumentException($"The start is {start.Model.Crossing}; what is to be trained is {settings.Crossing}.", nameof(start));
+    }
 
     /// <summary>For each column of <paramref name="space"/> the column of <paramref name="former"/>, or −1 for a new feature.</summary>
     /// <param name="former">The former model.</param>

@@ -15,6 +15,7 @@ namespace RecService.Engine.Training.Parameters;
 internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettings settings, RowNumbering numbering, TargetScale scale)
 {
     private readonly int _specials = ParameterTables.SpecialsOf(space, settings.Crossing);
+    private readonly int _vectorLength = settings.VectorLengthOf(space);
 
     /// <summary>Whether every parameter of the model, and every sum that the solver keeps of one, is a finite number.</summary>
     public bool IsFinite(in ParameterSource source)
@@ -23,7 +24,7 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
         for (var row = 0; row < space.FactorCount; row++)
         {
             var vector = source.Vector(row);
-            if (!AreFinite(vector, settings.Factors, scale.RootDeviation) || !AreFinite(vector + stride, stride * (planes - 1), 1))
+            if (!AreFinite(vector, _vectorLength, scale.RootDeviation) || !AreFinite(vector + stride, stride * (planes - 1), 1))
             {
                 return false;
             }
@@ -56,12 +57,12 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
             weights[column] = scale.Deviation * *source.Weight(numbering.WeightRowOf(column));
         }
 
-        var (k, stride) = (settings.Factors, FactorizationModel.StrideOf(settings.Factors));
+        var stride = FactorizationModel.StrideOf(_vectorLength);
         var factors = new float[checked(space.FactorCount * stride)];
         for (var factor = 0; factor < space.FactorCount; factor++)
         {
             var vector = source.Vector(numbering.RowOfFactor(factor));
-            for (var d = 0; d < k; d++)
+            for (var d = 0; d < _vectorLength; d++)
             {
                 // ⟨v_i, v_j⟩ scales with the square of the vectors.
                 factors[(factor * stride) + d] = scale.RootDeviation * vector[d];
@@ -72,7 +73,7 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
             space,
             settings.Crossing,
             settings.Loss,
-            k,
+            settings.Factors,
             scale.Mean + (scale.Deviation * *source.Special(0)),
             weights,
             factors,
@@ -87,14 +88,13 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
     public TrainingState ToState(in ParameterSource source, FactorizationModel model)
     {
         var state = TrainingState.Empty(model, settings.Solver);
-        var k = settings.Factors;
         for (var factor = 0; factor < space.FactorCount; factor++)
         {
             var row = numbering.RowOfFactor(factor);
             var sums = source.Vector(row) + source.Tables.Stride;
             for (var plane = 0; plane < state.Sums; plane++, sums += source.Tables.Stride)
             {
-                new Span<float>(sums, k).CopyTo(state.FactorSumsOf(factor, plane));
+                new Span<float>(sums, _vectorLength).CopyTo(state.FactorSumsOf(factor, plane));
             }
 
             if (source.FactorTouches is not null)
@@ -124,12 +124,13 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
     {
         var former = state.Model;
         var sums = state.Solver == settings.Solver ? state.Sums : 0;
+        var parts = PartsOf(former);
         for (var column = 0; column < formerColumns.Length; column++)
         {
             if (formerColumns[column] is >= 0 and var formerColumn)
             {
                 Set(source, column, former.Weights[formerColumn] / scale.Deviation, state, formerColumn, sums);
-                SetVector(source, numbering.FactorRowOf(column), state, former.Space.FactorOf(formerColumn), sums);
+                SetVector(source, numbering.FactorRowOf(column), state, former.Space.FactorOf(formerColumn), sums, parts);
             }
         }
 
@@ -174,18 +175,42 @@ internal sealed unsafe class ModelTranslation(FeatureSpace space, TrainingSettin
         }
     }
 
-    private void SetVector(in ParameterSource source, int row, TrainingState state, int formerFactor, int sums)
+    /// <summary>Which parts of k numbers of a latent vector are those of the former model: in a field-aware one those for the fields that both have.</summary>
+    private (int Part, int FormerPart)[] PartsOf(FactorizationModel former)
     {
-        var vector = source.Vector(row);
-        var former = state.Model.FactorTable.Slice(formerFactor * state.Model.Stride, state.Model.Factors);
-        for (var d = 0; d < former.Length; d++)
+        if (settings.Crossing != Crossing.FieldAware)
         {
-            vector[d] = former[d] / scale.RootDeviation;
+            return [(0, 0)];
         }
 
-        for (var plane = 0; plane < sums; plane++)
+        var formerFields = former.Space.Fields.ToList();
+        return [.. space.Fields.Select((field, part) => (part, formerFields.IndexOf(field))).Where(pair => pair.Item2 >= 0)];
+    }
+
+    private void SetVector(
+        in ParameterSource source,
+        int row,
+        TrainingState state,
+        int formerFactor,
+        int sums,
+        (int Part, int FormerPart)[] parts
+    )
+    {
+        var vector = source.Vector(row);
+        var k = settings.Factors;
+        var former = state.Model.FactorTable.Slice(formerFactor * state.Model.Stride, state.Model.VectorLength);
+        foreach (var (part, formerPart) in parts)
         {
-            state.FactorSumsOf(formerFactor, plane).CopyTo(new(vector + ((1 + plane) * source.Tables.Stride), former.Length));
+            var (to, from) = (part * k, formerPart * k);
+            for (var d = 0; d < k; d++)
+            {
+                vector[to + d] = former[from + d] / scale.RootDeviation;
+            }
+
+            for (var plane = 0; plane < sums; plane++)
+            {
+                state.FactorSumsOf(formerFactor, plane).Slice(from, k).CopyTo(new(vector + ((1 + plane) * source.Tables.Stride) + to, k));
+            }
         }
 
         if (sums > 0 && source.FactorTouches is not null)

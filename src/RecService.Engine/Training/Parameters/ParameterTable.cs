@@ -22,6 +22,7 @@ internal sealed unsafe class ParameterTable : IDisposable
     private readonly TrainingSettings _settings;
     private readonly RowNumbering _numbering;
     private readonly int _planes;
+    private readonly int _vectorLength;
     private readonly int _specials;
     private readonly int _specialRows;
     private readonly int _threads;
@@ -32,6 +33,7 @@ internal sealed unsafe class ParameterTable : IDisposable
     private readonly NativeArray<float>? _corrections;
     private readonly NativeArray<float> _l2;
     private readonly NativeArray<int>? _fields;
+    private readonly NativeArray<float>? _ownParts;
     private ParameterCopy? _kept;
 
     /// <param name="space">The columns.</param>
@@ -53,7 +55,8 @@ internal sealed unsafe class ParameterTable : IDisposable
         var weightRows = (nuint)(
             space.ColumnCount + ((long)replicas * RowNumbering.Apart(numbering.HotWeights)) + ((1 + replicas) * (long)_specialRows)
         );
-        Stride = ParameterTables.StrideOf(settings.Factors);
+        _vectorLength = settings.VectorLengthOf(space);
+        Stride = ParameterTables.StrideOf(_vectorLength);
         _factors = new(factorRows * (nuint)(Stride * _planes));
         _weights = new(weightRows * (nuint)_planes);
         if (settings.Solver == Solver.Adam)
@@ -73,14 +76,19 @@ internal sealed unsafe class ParameterTable : IDisposable
             SetL2(column => byField.GetValueOrDefault(space.Fields[space.ColumnFields[column]], others));
         }
 
-        if (settings.Crossing == Crossing.FieldWeighted)
+        if (settings.Crossing is Crossing.FieldWeighted or Crossing.FieldAware)
         {
             _fields = new(weightRows);
             FillFields();
         }
+
+        if (settings.Crossing == Crossing.FieldAware)
+        {
+            _ownParts = FieldAwarePass.OwnParts(Stride, settings.Factors);
+        }
     }
 
-    /// <summary>Floats of a latent vector: 8 up to k = 8, else k rounded up to a multiple of 16.</summary>
+    /// <summary>Floats of a latent vector: 8 up to a length of 8, else the length rounded up to a multiple of 16.</summary>
     public int Stride { get; }
 
     /// <summary>Where a thread finds the parameters.</summary>
@@ -97,6 +105,8 @@ internal sealed unsafe class ParameterTable : IDisposable
             Bias = WeightAt(specials),
             FieldWeights = WeightAt(specials + 1),
             FieldCount = _space.FieldCount,
+            FieldLength = _settings.Factors,
+            OwnParts = _ownParts is null ? null : _ownParts.Pointer,
             Fields = _fields is null ? null : _fields.Pointer,
         };
     }
@@ -191,7 +201,7 @@ internal sealed unsafe class ParameterTable : IDisposable
         for (var factor = 0; factor < touched.Length; factor++)
         {
             var vector = _factors.Pointer + ((nuint)_numbering.RowOfFactor(factor) * Block);
-            for (var d = 0; d < _settings.Factors; d++)
+            for (var d = 0; d < _vectorLength; d++)
             {
                 // Drawn for every row, so that a row's start does not depend on which others the examples touch.
                 var value = _settings.InitialDeviation * (float)random.NextNormal();
@@ -252,6 +262,7 @@ internal sealed unsafe class ParameterTable : IDisposable
         _corrections?.Dispose();
         _l2.Dispose();
         _fields?.Dispose();
+        _ownParts?.Dispose();
         _kept?.Dispose();
     }
 
@@ -259,7 +270,7 @@ internal sealed unsafe class ParameterTable : IDisposable
     public static long BytesOf(FeatureSpace space, TrainingSettings settings) =>
         sizeof(float)
         * (long)KernelChoice.PlanesOf(settings.Solver)
-        * (((long)space.FactorCount * ParameterTables.StrideOf(settings.Factors)) + space.ColumnCount);
+        * (((long)space.FactorCount * ParameterTables.StrideOf(settings.VectorLengthOf(space))) + space.ColumnCount);
 
     private nuint Block => (nuint)(Stride * _planes);
 

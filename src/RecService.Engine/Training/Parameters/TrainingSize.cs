@@ -24,10 +24,10 @@ internal static class TrainingSize
         }
 
         var sums = keepsState ? Math.Max(1, KernelChoice.PlanesOf(settings.Solver) - 1) : 1;
-        if ((long)space.FactorCount * FactorizationModel.StrideOf(settings.Factors) * sums > Array.MaxLength)
+        if ((long)space.FactorCount * ((settings.VectorLengthOf(space) + 15L) / 16 * 16) * sums > Array.MaxLength)
         {
             throw new ArgumentException(
-                $"A model{(keepsState ? " with its state" : "")} of {space.FactorCount} latent vectors of {settings.Factors} numbers is larger than can be kept.",
+                $"A model{(keepsState ? " with its state" : "")} of {space.FactorCount} latent vectors of {settings.VectorLengthOf(space)} numbers is larger than can be kept.",
                 nameof(space)
             );
         }

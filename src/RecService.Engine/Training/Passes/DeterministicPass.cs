@@ -92,7 +92,7 @@ internal sealed unsafe class DeterministicPass : ILearningPass
         _order = [.. Enumerable.Range(0, (rows.Count + _batchExamples - 1) / _batchExamples)];
         var greatest = settings.Solver == Solver.Sgd ? Math.Min(GreatestOverlap, GreatestDescent / settings.LearningRate) : GreatestOverlap;
         _group = (int)Math.Clamp(greatest / overlap, rowsAreLong ? 2 : LeastGroup, BatchRows) / 2 * 2;
-        _scratchOfRow = RowLearner.ScratchOf(rows.Layout.MaximumGroups, table.Stride);
+        _scratchOfRow = RowLearner.ScratchOf(settings.Crossing, rows.Layout.MaximumGroups, table.Stride);
         _scratch = new((nuint)(_group * (long)_scratchOfRow));
         _scores = new((nuint)(_batchExamples * rows.RowsPerExample));
         _biased = new(_scores.Length);

@@ -48,7 +48,7 @@ internal abstract unsafe class ExamplePass : IDisposable
         _losses = new double[queue.Batches.Length];
         _weights = new double[queue.Batches.Length];
         var batchExamples = queue.Batches.Max(batch => batch.Count);
-        ScratchOfRow = RowLearner.ScratchOf(rows.Layout.MaximumGroups, stride);
+        ScratchOfRow = RowLearner.ScratchOf(settings.Crossing, rows.Layout.MaximumGroups, stride);
         RowsTogether = RowLearner.RowsTogether(ScratchOfRow, overlap);
         var scratch = RowsTogether * ScratchOfRow;
         _workers = [.. Enumerable.Range(0, team.Size).Select(thread => new Worker(buffer(thread), batchExamples * rows.RowsPerExample, scratch))];

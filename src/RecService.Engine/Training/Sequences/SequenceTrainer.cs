@@ -37,10 +37,10 @@ public sealed class SequenceTrainer
         ArgumentNullException.ThrowIfNull(settings);
         settings.Validate();
         history?.Validate();
-        if (settings.Crossing == Crossing.Plain)
+        if (settings.Crossing is not (Crossing.FieldPooled or Crossing.FieldWeighted))
         {
             throw new ArgumentException(
-                $"{nameof(TrainingSettings.Crossing)} is {Crossing.Plain}: along sequences, fields cross, pooled or weighted.",
+                $"{nameof(TrainingSettings.Crossing)} is {settings.Crossing}: along sequences, fields cross, pooled or weighted.",
                 nameof(settings)
             );
         }
